@@ -1,0 +1,185 @@
+//! Clock: where the mock's time comes from. Nothing else in the crate reads a time of day.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+
+use crate::proto::timestamp::Timestamp;
+
+/// Where the mock's time comes from.
+///
+/// Whatever the clock, [`Handle::advance`](crate::Handle::advance) moves it on at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use mock_ivs_chat::{Clock, MockIvsChat};
+///
+/// let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
+/// ivs.advance(Duration::from_secs(90));
+/// assert_eq!(ivs.now().to_string(), "2026-01-01T00:01:30Z");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    System,
+    Frozen(Timestamp),
+    Tokio(Timestamp),
+}
+
+impl Clock {
+    /// The system's clock, the default: clients can compare expiration times with their own.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// let ivs = MockIvsChat::builder().clock(Clock::system()).start();
+    /// ```
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands still at a time until it is advanced. The log shows its times as they
+    /// are, for they are the same in every run.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    /// let ivs = MockIvsChat::builder().clock(clock).start();
+    /// assert_eq!(ivs.now().to_string(), "2026-01-01T00:00:00Z");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `time` is not RFC 3339 in UTC, such as `2026-01-01T00:00:00Z`.
+    #[must_use]
+    #[track_caller]
+    pub fn frozen_at(time: &str) -> Self {
+        Self(Source::Frozen(parse(time)))
+    }
+
+    /// A clock that starts at a time and then follows tokio's, which a test can pause. It needs
+    /// the mock to run on the test's own runtime:
+    /// [`Builder::on_current_runtime`](crate::Builder::on_current_runtime).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+    /// let clock = Clock::tokio_from("2026-01-01T00:00:00Z");
+    /// let ivs = MockIvsChat::builder().clock(clock).on_current_runtime().start();
+    /// tokio::time::advance(Duration::from_secs(5)).await;
+    /// assert_eq!(ivs.now().to_string(), "2026-01-01T00:00:05Z");
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `time` is not RFC 3339 in UTC, such as `2026-01-01T00:00:00Z`.
+    #[must_use]
+    #[track_caller]
+    pub fn tokio_from(time: &str) -> Self {
+        Self(Source::Tokio(parse(time)))
+    }
+
+    pub(crate) const fn follows_tokio(&self) -> bool {
+        matches!(self.0, Source::Tokio(_))
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+#[track_caller]
+fn parse(time: &str) -> Timestamp {
+    time.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A clock that runs.
+#[derive(Debug)]
+pub(crate) struct RunningClock {
+    source: RunningSource,
+    /// By how much it was advanced, in nanoseconds.
+    offset: AtomicU64,
+}
+
+#[derive(Debug)]
+enum RunningSource {
+    System,
+    Frozen(Timestamp),
+    Tokio { runtime: Handle, from: Timestamp, start: tokio::time::Instant, is_paused: bool },
+}
+
+impl RunningClock {
+    /// Starts a clock; one that follows tokio's follows that of `runtime`.
+    pub(crate) fn start(clock: &Clock, runtime: &Handle) -> Self {
+        let source = match clock.0 {
+            Source::System => RunningSource::System,
+            Source::Frozen(at) => RunningSource::Frozen(at),
+            Source::Tokio(from) => {
+                let _entered = runtime.enter();
+                let start = tokio::time::Instant::now();
+                let is_paused = is_tokio_paused();
+                RunningSource::Tokio { runtime: runtime.clone(), from, start, is_paused }
+            }
+        };
+        Self { source, offset: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let base = match &self.source {
+            RunningSource::System => system_now(),
+            RunningSource::Frozen(at) => *at,
+            RunningSource::Tokio { runtime, from, start, .. } => {
+                let _entered = runtime.enter();
+                *from + start.elapsed()
+            }
+        };
+        base + Duration::from_nanos(self.offset.load(Ordering::Relaxed))
+    }
+
+    /// Moves the clock on to a time, if it is not there yet.
+    pub(crate) fn advance_to(&self, time: Timestamp) {
+        let missing = time.since(self.now());
+        self.offset.fetch_add(
+            Timestamp::from_unix(missing).to_unix().as_nanos() as u64,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// How long to sleep until a time comes by itself; `None` if it never does.
+    pub(crate) fn sleep_until(&self, time: Timestamp) -> Option<Duration> {
+        match self.source {
+            RunningSource::Frozen(_) => None,
+            RunningSource::System | RunningSource::Tokio { .. } => Some(time.since(self.now())),
+        }
+    }
+
+    /// Whether its times differ between runs.
+    pub(crate) const fn is_volatile(&self) -> bool {
+        match self.source {
+            RunningSource::System => true,
+            RunningSource::Frozen(_) => false,
+            RunningSource::Tokio { is_paused, .. } => !is_paused,
+        }
+    }
+}
+
+/// Whether tokio's clock stands still while the system's moves. Only to be asked inside a runtime.
+pub(crate) fn is_tokio_paused() -> bool {
+    let (tokio, system) = (tokio::time::Instant::now(), std::time::Instant::now());
+    while system.elapsed() < Duration::from_micros(1) {
+        std::hint::spin_loop();
+    }
+    tokio::time::Instant::now() == tokio
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one door to the system's time")]
+fn system_now() -> Timestamp {
+    SystemTime::now().into()
+}

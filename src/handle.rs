@@ -1,0 +1,226 @@
+//! Handle: what a test can do with a mock, and can be done from anywhere.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::driver::{Driver, to_text};
+use crate::log::record::Origin;
+use crate::log::view::{Filter, Log};
+use crate::proto::exception::Exception;
+use crate::proto::operation::Operation;
+use crate::proto::timestamp::Timestamp;
+use crate::room::{NewRoom, Room};
+use crate::wait::fail;
+
+/// What a test can do with a mock; cheap to clone, and at home on any thread.
+///
+/// A handle does not keep the mock alive: once the [`MockIvsChat`](crate::MockIvsChat) is dropped
+/// nothing listens any more, but the log can still be read.
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// let handle = ivs.handle();
+/// drop(ivs);
+/// assert!(handle.log().entries().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Handle {
+    driver: Arc<Driver>,
+    addr: SocketAddr,
+}
+
+impl Handle {
+    pub(crate) const fn new(driver: Arc<Driver>, addr: SocketAddr) -> Self {
+        Self { driver, addr }
+    }
+
+    pub(crate) const fn driver(&self) -> &Arc<Driver> {
+        &self.driver
+    }
+
+    /// The address that the mock listens on.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// assert!(ivs.addr().ip().is_loopback());
+    /// ```
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The URL for chat clients, such as `ws://127.0.0.1:40123`: what
+    /// `wss://edge.ivschat.us-west-2.amazonaws.com` is to the service. Any path is served.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// assert_eq!(ivs.ws_url(), format!("ws://{}", ivs.addr()));
+    /// ```
+    #[must_use]
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.addr)
+    }
+
+    /// The URL of the control plane, such as `http://127.0.0.1:40123`: the `endpoint_url` for an
+    /// AWS SDK.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// assert_eq!(ivs.endpoint_url(), format!("http://{}", ivs.addr()));
+    /// ```
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// The time by the mock's clock.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
+    /// assert_eq!(ivs.now().to_string(), "2026-01-01T00:00:00Z");
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.driver.now()
+    }
+
+    /// Moves the mock's clock on at once. What becomes due on the way happens in order, each at
+    /// its own time; when this returns, all frames that it causes are on their way.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.advance(Duration::from_secs(3600));
+    /// alice.expect_error_blocking(ErrorCode::Unauthorized);
+    /// ```
+    pub fn advance(&self, duration: Duration) {
+        self.driver.advance(duration);
+    }
+
+    /// The log of everything that has crossed the wire.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// println!("{}", ivs.log());
+    /// ```
+    #[must_use]
+    pub fn log(&self) -> Log {
+        Log { driver: Arc::clone(&self.driver), filter: Filter::default() }
+    }
+
+    /// Creates a room with the service's default settings.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// assert_eq!(ivs.create_room("lobby").name(), "lobby");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service refuses: a name has at most 128 letters, digits, `-` and `_`.
+    #[track_caller]
+    pub fn create_room(&self, name: impl Into<String>) -> Room {
+        self.new_room(name).create()
+    }
+
+    /// A room that is still to be created, with settings of its own.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// let room = ivs.new_room("lobby").maximum_message_length(100).create();
+    /// ```
+    pub fn new_room(&self, name: impl Into<String>) -> NewRoom {
+        NewRoom::new(self.clone(), name.into())
+    }
+
+    /// The room of this name, id or ARN, however it was created.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// assert_eq!(ivs.room("lobby").arn(), room.arn());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is no such room; the message names those that there are.
+    #[must_use]
+    #[track_caller]
+    pub fn room(&self, room: &str) -> Room {
+        let found = self.driver.find_room(|candidate| {
+            let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
+            is_it.then(|| Room::new(self.clone(), candidate))
+        });
+        found.unwrap_or_else(|labels| {
+            let rooms = if labels.is_empty() { "none".into() } else { labels.join(", ") };
+            fail(&self.driver, format_args!("no room `{room}`; rooms: {rooms}"))
+        })
+    }
+
+    /// Calls any operation of the control plane, as an application would over HTTP: `request` and
+    /// the answer are the JSON bodies; members that belong into the path or the query stand in
+    /// the body, too.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{MockIvsChat, Operation};
+    /// use serde_json::json;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let room = ivs.call(Operation::CreateRoom, json!({ "maximumMessageLength": 100 })).unwrap();
+    /// assert_eq!(room["maximumMessageLength"], 100);
+    /// let refusal = ivs.call(Operation::GetRoom, json!({})).unwrap_err();
+    /// assert_eq!(refusal.name(), "ValidationException");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The exception that the service would answer with.
+    pub fn call(&self, operation: Operation, request: Value) -> Result<Value, Exception> {
+        match request {
+            Value::Object(members) => {
+                let body = to_text(&members);
+                self.driver.call(Origin::Test, operation, &members, body).map(Value::Object)
+            }
+            other => {
+                let exception = Exception::validation("request body is not a JSON object");
+                let body = other.to_string();
+                Err(self.driver.refuse_call(Origin::Test, Some(operation), body, exception))
+            }
+        }
+    }
+
+    /// Calls an operation on behalf of a test that has no use for a refusal.
+    #[track_caller]
+    pub(crate) fn expect(&self, operation: Operation, members: Map<String, Value>) -> Value {
+        self.call(operation, Value::Object(members)).unwrap_or_else(|exception| {
+            fail(&self.driver, format_args!("{operation} was refused: {exception}"))
+        })
+    }
+}
+
+/// Members of a request, those that are `null` left out.
+pub(crate) fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    let given = members.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(member, value)| (member.to_owned(), value)).collect()
+}
+
+/// A text as a member; an empty one is left out.
+pub(crate) fn unless_empty(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { json!(text) }
+}

@@ -1,0 +1,37 @@
+//! placeholder
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod clock;
+mod driver;
+mod framing;
+mod handle;
+mod log;
+mod net;
+mod participant;
+mod proto;
+mod room;
+mod server;
+mod service;
+mod token;
+mod wait;
+
+pub use crate::clock::Clock;
+pub use crate::handle::Handle;
+pub use crate::log::entry::{Direction, Entry, EntryKind};
+pub use crate::log::view::{Log, Mark};
+pub use crate::participant::Participant;
+pub use crate::proto::action::{Action, DeleteMessage, DisconnectUser, SendMessage};
+pub use crate::proto::attributes::Attributes;
+pub use crate::proto::capability::Capability;
+pub use crate::proto::close::CloseCode;
+pub use crate::proto::error_code::ErrorCode;
+pub use crate::proto::exception::Exception;
+pub use crate::proto::frame::{Error, Event, Frame, Message, Sender};
+pub use crate::proto::operation::Operation;
+pub use crate::proto::timestamp::{ParseTimestampError, Timestamp};
+pub use crate::room::{NewRoom, Room};
+pub use crate::server::{Builder, MockIvsChat, StartError};
+pub use crate::service::ConnectionId;
+pub use crate::service::quota::{Quota, Quotas};
+pub use crate::token::{ChatToken, NewChatToken};
+pub use crate::wait::Wait;

@@ -1,0 +1,508 @@
+//! Entry: one thing that happened, as tests see it.
+
+use std::fmt;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::log::labels::Labels;
+use crate::log::record::{Origin, Payload, Record, What};
+use crate::log::transcript;
+use crate::proto::action::{Action, Publish};
+use crate::proto::close::{Close, CloseCode};
+use crate::proto::frame::{Error, Event, Frame, Message};
+use crate::proto::operation::Operation;
+use crate::proto::timestamp::Timestamp;
+use crate::service::ConnectionId;
+
+/// One thing that happened: a frame, a call, a connection's begin or end.
+///
+/// `Display` writes it as a line of the transcript. `Serialize` gives its members for snapshots in
+/// YAML, JSON or RON.
+///
+/// ```
+/// use mock_ivs_chat::{EntryKind, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// let alice = ivs.create_room("lobby").participant("alice");
+/// alice.say("hello");
+/// let sent = ivs.log().into_iter().find(|entry| entry.kind() == EntryKind::Sent).unwrap();
+/// assert_eq!(sent.user_id(), Some("alice"));
+/// assert_eq!(sent.message().unwrap().content, "hello");
+/// ```
+#[derive(Clone)]
+pub struct Entry {
+    pub(crate) number: u64,
+    pub(crate) record: Record,
+    pub(crate) hides_times: bool,
+}
+
+/// What kind of thing an entry is.
+///
+/// ```
+/// use mock_ivs_chat::{EntryKind, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.create_room("lobby");
+/// let kinds: Vec<EntryKind> = ivs.log().into_iter().map(|entry| entry.kind()).collect();
+/// assert_eq!(kinds, [EntryKind::Called, EntryKind::Answered]);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The test advanced the clock.
+    Advanced,
+    /// A call of the control plane was answered.
+    Answered,
+    /// The control plane was called, over HTTP or by the test.
+    Called,
+    /// A connection was closed by a close frame, of the service or of the client.
+    Closed,
+    /// A handshake succeeded.
+    Connected,
+    /// A quota refused something.
+    Exceeded,
+    /// A connection ended without a closing handshake.
+    Gone,
+    /// A frame of a client arrived.
+    Received,
+    /// A handshake was refused.
+    Refused,
+    /// A frame left for a client.
+    Sent,
+}
+
+/// Which way an entry went, as the service sees it.
+///
+/// ```
+/// use mock_ivs_chat::{Direction, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.create_room("lobby").participant("alice").say("hello");
+/// let inbound = ivs.log().direction(Direction::Inbound);
+/// assert_eq!(inbound.into_iter().filter_map(|entry| entry.action()).count(), 1);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Direction {
+    /// From a client or an application to the service.
+    Inbound,
+    /// From the service to a client or an application.
+    Outbound,
+}
+
+impl Entry {
+    /// Its place in the mock's one order, from 0.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[1].number(), 1);
+    /// ```
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// When it happened, by the mock's clock.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// # let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[0].at(), ivs.now());
+    /// ```
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.record.at
+    }
+
+    /// The number of the entry that this one follows from, if it follows from one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[1].cause(), Some(0));
+    /// ```
+    #[must_use]
+    pub fn cause(&self) -> Option<u64> {
+        self.is_effect().then_some(self.record.cause)
+    }
+
+    pub(crate) const fn is_effect(&self) -> bool {
+        self.record.cause != self.number
+    }
+
+    /// What kind of thing it is.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[0].kind(), EntryKind::Called);
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> EntryKind {
+        match &self.record.what {
+            What::Advanced(_) => EntryKind::Advanced,
+            What::Answered(_) => EntryKind::Answered,
+            What::Called(_) => EntryKind::Called,
+            What::ClosedByService(_) | What::ClosedByClient(_) => EntryKind::Closed,
+            What::Connected(_) => EntryKind::Connected,
+            What::Exceeded { .. } => EntryKind::Exceeded,
+            What::Gone => EntryKind::Gone,
+            What::Received(_) => EntryKind::Received,
+            What::Refused(_) => EntryKind::Refused,
+            What::Sent(_) => EntryKind::Sent,
+        }
+    }
+
+    /// Which way it went; `None` if no way.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Direction, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[1].direction(), Some(Direction::Outbound));
+    /// ```
+    #[must_use]
+    pub const fn direction(&self) -> Option<Direction> {
+        match &self.record.what {
+            What::Called(_)
+            | What::ClosedByClient(_)
+            | What::Connected(_)
+            | What::Gone
+            | What::Received(_) => Some(Direction::Inbound),
+            What::Answered(_) | What::ClosedByService(_) | What::Refused(_) | What::Sent(_) => {
+                Some(Direction::Outbound)
+            }
+            What::Advanced(_) | What::Exceeded { .. } => None,
+        }
+    }
+
+    /// The user whose connection it is about.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// assert_eq!(ivs.log().into_iter().last().unwrap().user_id(), Some("alice"));
+    /// ```
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.record.party.as_ref().map(|party| &*party.user_id)
+    }
+
+    /// The name of the room it is about, or its id if the room has no name.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// assert_eq!(ivs.log().into_iter().last().unwrap().room(), Some("lobby"));
+    /// ```
+    #[must_use]
+    pub fn room(&self) -> Option<&str> {
+        self.record.party.as_ref().map(|party| &*party.room)
+    }
+
+    /// The connection it is about.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// assert_eq!(ivs.log().into_iter().last().unwrap().connection(), Some(alice.connection()));
+    /// ```
+    #[must_use]
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.record.party.as_ref().map(|party| party.connection)
+    }
+
+    /// The text of a text frame, or the body of a call or an answer, as it crossed the wire; but
+    /// for chat tokens, which are never kept.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[0].text(), Some(r#"{"name":"lobby"}"#));
+    /// ```
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.record.what {
+            What::Received(payload) | What::Sent(payload) => payload.text(),
+            What::Called(called) => Some(&called.body),
+            What::Answered(answered) => Some(&answered.body),
+            _ => None,
+        }
+    }
+
+    /// The content of a frame of any kind, as it crossed the wire.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// let frame = ivs.log().into_iter().find_map(|entry| entry.bytes().map(<[u8]>::to_vec));
+    /// assert!(frame.unwrap().starts_with(b"{"));
+    /// ```
+    #[must_use]
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.payload().map(|payload| &payload.bytes()[..])
+    }
+
+    fn payload(&self) -> Option<&Payload> {
+        match &self.record.what {
+            What::Received(payload) | What::Sent(payload) => Some(payload),
+            _ => None,
+        }
+    }
+
+    /// The action of a client's frame, if the service could read one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// assert!(ivs.log().into_iter().any(|entry| entry.action().is_some()));
+    /// ```
+    #[must_use]
+    pub fn action(&self) -> Option<Action> {
+        match &self.record.what {
+            What::Received(payload @ (Payload::Text(_) | Payload::Binary(_))) => {
+                Publish::decode(payload.bytes()).action.ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// The frame that left for a client, if it is one of the three types.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Frame, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// let frame = ivs.log().into_iter().find_map(|entry| entry.frame()).unwrap();
+    /// assert!(matches!(frame, Frame::Message(_)));
+    /// ```
+    #[must_use]
+    pub fn frame(&self) -> Option<Frame> {
+        match &self.record.what {
+            What::Sent(payload) => serde_json::from_str(payload.text()?).ok(),
+            _ => None,
+        }
+    }
+
+    /// The MESSAGE that left for a client, if it is one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// let message = ivs.log().into_iter().find_map(|entry| entry.message()).unwrap();
+    /// assert_eq!(message.content, "hello");
+    /// ```
+    #[must_use]
+    pub fn message(&self) -> Option<Message> {
+        match self.frame()? {
+            Frame::Message(message) => Some(message),
+            Frame::Event(_) | Frame::Error(_) => None,
+        }
+    }
+
+    /// The EVENT that left for a client, if it is one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let alice = room.participant("alice");
+    /// room.send_event("app:hello", [("to", "all")]);
+    /// let event = ivs.log().into_iter().find_map(|entry| entry.event()).unwrap();
+    /// assert_eq!(event.event_name, "app:hello");
+    /// ```
+    #[must_use]
+    pub fn event(&self) -> Option<Event> {
+        match self.frame()? {
+            Frame::Event(event) => Some(event),
+            Frame::Message(_) | Frame::Error(_) => None,
+        }
+    }
+
+    /// The ERROR that left for a client, if it is one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("");
+    /// let error = ivs.log().into_iter().find_map(|entry| entry.error()).unwrap();
+    /// assert_eq!(error.error_code, ErrorCode::BadRequest);
+    /// ```
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        match self.frame()? {
+            Frame::Error(error) => Some(error),
+            Frame::Message(_) | Frame::Event(_) => None,
+        }
+    }
+
+    /// The code of a close frame and its reason; the code is `None` for an empty frame.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let alice = room.participant("alice");
+    /// room.disconnect_user("alice", "rude");
+    /// let close = ivs.log().into_iter().find_map(|entry| entry.close().map(|(c, r)| (c, r.to_owned())));
+    /// assert_eq!(close, Some((Some(CloseCode::NORMAL), "rude".to_owned())));
+    /// ```
+    #[must_use]
+    pub fn close(&self) -> Option<(Option<CloseCode>, &str)> {
+        match &self.record.what {
+            What::ClosedByService(close) | What::ClosedByClient(close) => {
+                let Close { code, reason } = &**close;
+                Some((*code, reason))
+            }
+            _ => None,
+        }
+    }
+
+    /// The operation that was called or answered.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Operation};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[0].operation(), Some(Operation::CreateRoom));
+    /// ```
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        match &self.record.what {
+            What::Called(called) => called.operation,
+            What::Answered(answered) => answered.operation,
+            _ => None,
+        }
+    }
+
+    /// The HTTP status of an answer or of a refused handshake.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[1].status(), Some(200));
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        match &self.record.what {
+            What::Answered(answered) => Some(answered.status),
+            What::Refused(refused) => Some(refused.status),
+            _ => None,
+        }
+    }
+
+    /// The access key id that a call over HTTP was signed with, if it was signed.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[0].access_key_id(), None);
+    /// ```
+    #[must_use]
+    pub fn access_key_id(&self) -> Option<&str> {
+        match &self.record.what {
+            What::Called(called) => match &called.origin {
+                Origin::Http { access_key_id, .. } => access_key_id.as_deref(),
+                Origin::Test => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Writes its members, with the labels of the log that it is part of.
+    pub(crate) fn serialize_with<S: Serializer>(
+        &self,
+        labels: &mut Labels,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", &self.kind())?;
+        if !self.hides_times {
+            map.serialize_entry("at", &self.record.at)?;
+        }
+        if let Some(party) = &self.record.party {
+            map.serialize_entry("room", &*party.room)?;
+            map.serialize_entry("connection", &party.label)?;
+        }
+        match &self.record.what {
+            What::Advanced(by) => {
+                map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
+            }
+            What::Answered(answered) => {
+                map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
+                map.serialize_entry("status", &answered.status)?;
+                if let Some(exception) = &answered.exception {
+                    map.serialize_entry("exception", exception)?;
+                }
+                map.serialize_entry("body", &labels.apply(&answered.body))?;
+            }
+            What::Called(called) => {
+                let origin = if called.origin == Origin::Test { "test" } else { "http" };
+                map.serialize_entry("origin", origin)?;
+                map.serialize_entry("operation", &called.operation.map(Operation::name))?;
+                map.serialize_entry("body", &labels.apply(&called.body))?;
+            }
+            What::ClosedByService(close) | What::ClosedByClient(close) => {
+                let by_service = matches!(&self.record.what, What::ClosedByService(_));
+                map.serialize_entry("by", if by_service { "service" } else { "client" })?;
+                map.serialize_entry("code", &close.code.map(|code| code.0))?;
+                map.serialize_entry("reason", &close.reason)?;
+            }
+            What::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
+            What::Exceeded { quota, limit } => {
+                map.serialize_entry("quota", &quota.to_string())?;
+                map.serialize_entry("limit", limit)?;
+            }
+            What::Gone => {}
+            What::Received(payload) | What::Sent(payload) => match (payload, payload.text()) {
+                (_, Some(text)) => map.serialize_entry("text", &labels.apply(text))?,
+                (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes))?,
+                (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes))?,
+                _ => map.serialize_entry("binary", &escaped(payload.bytes()))?,
+            },
+            What::Refused(refused) => {
+                map.serialize_entry("status", &refused.status)?;
+                map.serialize_entry("message", &refused.message)?;
+                map.serialize_entry("token", &refused.token)?;
+            }
+        }
+        map.end()
+    }
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        transcript::write_entry(f, self, &mut Labels::new(self.hides_times))
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({}: {self})", self.number)
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(&mut Labels::new(self.hides_times), serializer)
+    }
+}

@@ -1,0 +1,199 @@
+//! The transcript: the log as text that is the same in every run.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::log::entry::Entry;
+use crate::log::labels::Labels;
+use crate::log::record::{Answered, Called, Origin, Party, Payload, Refused, What};
+use crate::proto::close::Close;
+
+/// Writes entries, one a line; what follows from an entry is indented below it.
+///
+/// A frame that goes to several connections in a row is written once, behind all their names.
+pub(crate) fn write(
+    f: &mut fmt::Formatter<'_>,
+    entries: &[Entry],
+    labels: &mut Labels,
+) -> fmt::Result {
+    let mut rest = entries;
+    while let [entry, ..] = rest {
+        let recipients = rest.iter().take_while(|other| is_same_delivery(entry, other)).count();
+        let (line, following) = rest.split_at(recipients.max(1));
+        if entry.is_effect() {
+            f.write_str("  ")?;
+        }
+        write_line(f, line, labels)?;
+        f.write_char('\n')?;
+        rest = following;
+    }
+    Ok(())
+}
+
+/// Writes one entry as it stands in the transcript, without indentation.
+pub(crate) fn write_entry(
+    f: &mut fmt::Formatter<'_>,
+    entry: &Entry,
+    labels: &mut Labels,
+) -> fmt::Result {
+    write_line(f, std::slice::from_ref(entry), labels)
+}
+
+/// Whether two entries are the same frame, sent for the same cause.
+fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
+    match (&entry.record.what, &other.record.what) {
+        (What::Sent(payload), What::Sent(sent)) => {
+            entry.record.cause == other.record.cause && payload == sent
+        }
+        _ => false,
+    }
+}
+
+fn write_line(f: &mut fmt::Formatter<'_>, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
+    let record = &entries[0].record;
+    let who = Who(record.party.as_ref());
+    match &record.what {
+        What::Advanced(duration) => write!(f, "clock + {}", Length(*duration)),
+        What::Answered(answered) => write_answer(f, answered, labels),
+        What::Called(called) => write_call(f, called, labels),
+        What::ClosedByService(close) => write!(f, "{who} closed {}", Reason(close)),
+        What::ClosedByClient(close) => write!(f, "{who} closes {}", Reason(close)),
+        What::Connected(capabilities) => {
+            let room = record.party.as_ref().map_or("", |party| &party.room);
+            write!(f, "{who} connects to {room}")?;
+            for (index, capability) in capabilities.iter().enumerate() {
+                write!(f, "{}{capability}", if index == 0 { " with " } else { ", " })?;
+            }
+            Ok(())
+        }
+        What::Exceeded { quota, limit } => write!(f, "quota exceeded: {quota}, {limit}"),
+        What::Gone => write!(f, "{who} is gone"),
+        What::Received(payload) => {
+            write!(f, "{who} > ")?;
+            write_payload(f, payload, labels)
+        }
+        What::Refused(refused) => write_refusal(f, refused),
+        What::Sent(payload) => {
+            for (index, entry) in entries.iter().enumerate() {
+                let comma = if index == 0 { "" } else { ", " };
+                write!(f, "{comma}{}", Who(entry.record.party.as_ref()))?;
+            }
+            f.write_str(" < ")?;
+            write_payload(f, payload, labels)
+        }
+    }
+}
+
+fn write_call(f: &mut fmt::Formatter<'_>, called: &Called, labels: &mut Labels) -> fmt::Result {
+    match (&called.origin, called.operation) {
+        (Origin::Http { method, path, .. }, _) => write!(f, "http > {method} {path}")?,
+        (Origin::Test, Some(operation)) => write!(f, "test > {operation}")?,
+        (Origin::Test, None) => f.write_str("test >")?,
+    }
+    write_body(f, &called.body, labels)
+}
+
+fn write_answer(
+    f: &mut fmt::Formatter<'_>,
+    answered: &Answered,
+    labels: &mut Labels,
+) -> fmt::Result {
+    let who = if answered.origin == Origin::Test { "test" } else { "http" };
+    write!(f, "{who} < {}", answered.status)?;
+    if let Some(exception) = &answered.exception {
+        write!(f, " {exception}")?;
+    }
+    write_body(f, &answered.body, labels)
+}
+
+fn write_body(f: &mut fmt::Formatter<'_>, body: &str, labels: &mut Labels) -> fmt::Result {
+    if body.is_empty() {
+        return Ok(());
+    }
+    f.write_char(' ')?;
+    write_text(f, body, labels)
+}
+
+fn write_refusal(f: &mut fmt::Formatter<'_>, refused: &Refused) -> fmt::Result {
+    write!(f, "handshake refused {}: {}", refused.status, refused.message)?;
+    match &refused.token {
+        Some(token) => write!(f, " ({token})"),
+        None => Ok(()),
+    }
+}
+
+fn write_payload(
+    f: &mut fmt::Formatter<'_>,
+    payload: &Payload,
+    labels: &mut Labels,
+) -> fmt::Result {
+    let (kind, bytes) = match payload {
+        Payload::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => return write_text(f, text, labels),
+            Err(_) => ("text", bytes),
+        },
+        Payload::Binary(bytes) => ("binary", bytes),
+        Payload::Ping(bytes) => ("ping", bytes),
+        Payload::Pong(bytes) => ("pong", bytes),
+    };
+    let shown = &bytes[..bytes.len().min(LONGEST_TEXT)];
+    write!(f, "{kind} \"{}\"", shown.escape_ascii())?;
+    write_omission(f, bytes.len())
+}
+
+/// Writes a text on one line. JSON is written as it is, so far as it has no line breaks.
+fn write_text(f: &mut fmt::Formatter<'_>, text: &str, labels: &mut Labels) -> fmt::Result {
+    let text = labels.apply(text);
+    let shown = crate::proto::close::truncate(&text, LONGEST_TEXT);
+    for c in shown.chars() {
+        if c.is_control() {
+            write!(f, "{}", c.escape_default())?;
+        } else {
+            f.write_char(c)?;
+        }
+    }
+    write_omission(f, text.len())
+}
+
+fn write_omission(f: &mut fmt::Formatter<'_>, length: usize) -> fmt::Result {
+    if length > LONGEST_TEXT { write!(f, "… ({length} bytes)") } else { Ok(()) }
+}
+
+/// What is longer is cut in the transcript; the entries have it whole.
+const LONGEST_TEXT: usize = 4096;
+
+struct Who<'a>(Option<&'a Arc<Party>>);
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let label = self.0.map_or("", |party| &party.label);
+        let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\",<>".contains(c);
+        if label.chars().all(is_plain) && !label.is_empty() {
+            f.write_str(label)
+        } else {
+            write!(f, "{label:?}")
+        }
+    }
+}
+
+struct Reason<'a>(&'a Close);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.code {
+            Some(code) => write!(f, "{code}")?,
+            None => f.write_str("without a code")?,
+        }
+        if self.0.reason.is_empty() { Ok(()) } else { write!(f, " {:?}", self.0.reason) }
+    }
+}
+
+/// A duration in the largest units that give it exactly.
+struct Length(Duration);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}

@@ -1,0 +1,97 @@
+//! Outbox: the bytes that wait to be written to one connection.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+/// The bytes that wait to be written to one connection, in order.
+///
+/// The driver fills it under its lock, the connection's task empties it; its own lock is the last
+/// that anybody takes.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: VecDeque<Bytes>,
+    queued_bytes: usize,
+    is_finished: bool,
+    writer: Option<Waker>,
+}
+
+/// What a writer is to do.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// To write these bytes.
+    Write(VecDeque<Bytes>),
+    /// To end: nothing comes after what it was given.
+    Finish,
+}
+
+impl Outbox {
+    /// Appends bytes. Says whether they were taken: nothing follows a close frame, and a peer
+    /// that does not read cannot make the queue grow without limit.
+    pub(crate) fn push(&self, bytes: Bytes) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.is_finished {
+            return true;
+        }
+        inner.queued_bytes += bytes.len();
+        if inner.queued_bytes > MAXIMUM_QUEUED_BYTES {
+            return false;
+        }
+        inner.queue.push_back(bytes);
+        inner.wake();
+        true
+    }
+
+    /// Appends the last bytes.
+    pub(crate) fn finish(&self, bytes: Bytes) {
+        let mut inner = self.inner.lock();
+        if !inner.is_finished {
+            inner.queue.push_back(bytes);
+            inner.is_finished = true;
+            inner.wake();
+        }
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.inner.lock().is_finished
+    }
+
+    /// Takes all that waits. What it is given counts against the limit until it has been written.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut inner = self.inner.lock();
+        if !inner.queue.is_empty() {
+            return Poll::Ready(Next::Write(std::mem::take(&mut inner.queue)));
+        }
+        if inner.is_finished {
+            return Poll::Ready(Next::Finish);
+        }
+        match &mut inner.writer {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => inner.writer = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    pub(crate) fn written(&self, bytes: usize) {
+        let mut inner = self.inner.lock();
+        inner.queued_bytes = inner.queued_bytes.saturating_sub(bytes);
+    }
+}
+
+impl Inner {
+    fn wake(&mut self) {
+        if let Some(waker) = self.writer.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Assumed: how much the service keeps for a peer that does not read.
+pub(crate) const MAXIMUM_QUEUED_BYTES: usize = 16 * 1024 * 1024;

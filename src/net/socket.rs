@@ -1,0 +1,272 @@
+//! One WebSocket: frames from the client to the driver, bytes from the outbox to the client.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::ReadBuf;
+use tokio::time::timeout;
+use tungstenite::error::{Error, ProtocolError};
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Message, Utf8Bytes};
+
+use crate::driver::{Driver, Wire};
+use crate::log::record::Payload;
+use crate::net::link::Link;
+use crate::net::outbox::{Next, Outbox};
+use crate::proto::close::{Close, CloseCode};
+use crate::service::ConnectionId;
+
+/// Serves a connection after its handshake, until both sides are done with it.
+///
+/// `read_ahead` is what the client sent behind its handshake already.
+pub(crate) async fn serve(
+    driver: Arc<Driver>,
+    connection: ConnectionId,
+    wire: Wire,
+    read_ahead: &[u8],
+) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_frame_size(Some(MAXIMUM_FRAME_BYTES))
+        .max_message_size(Some(MAXIMUM_FRAME_BYTES));
+    let context =
+        WebSocketContext::from_partially_read(read_ahead.to_vec(), Role::Server, Some(config));
+    let _ending = Ending { driver: &driver, connection, link: &wire.link };
+    let mut socket = Socket {
+        driver: &driver,
+        connection,
+        link: &wire.link,
+        outbox: &wire.outbox,
+        context,
+        reading: Reading::Frames,
+        writing: VecDeque::new(),
+        has_written_all: false,
+    };
+    if socket.run().await == Outcome::Open {
+        // What the client has yet to say must be read, or the system resets the connection and
+        // takes the close frame from the client again. A client that says nothing is not waited
+        // for in vain.
+        let _ = timeout(CLOSING_TIMEOUT, socket.hear_out()).await;
+    }
+}
+
+/// How far a connection is.
+#[derive(Debug, Eq, PartialEq)]
+enum Outcome {
+    /// The stream is still there.
+    Open,
+    /// The stream is gone.
+    Gone,
+}
+
+struct Socket<'a> {
+    driver: &'a Driver,
+    connection: ConnectionId,
+    link: &'a Link,
+    outbox: &'a Outbox,
+    context: WebSocketContext,
+    reading: Reading,
+    writing: VecDeque<Bytes>,
+    has_written_all: bool,
+}
+
+/// What becomes of the bytes that the client sends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reading {
+    /// They are frames.
+    Frames,
+    /// They cannot be understood any more, or need not be: the closing handshake is through.
+    Nothing,
+}
+
+impl Socket<'_> {
+    /// Reads and writes until the outbox is finished and written, or the stream is gone.
+    async fn run(&mut self) -> Outcome {
+        std::future::poll_fn(|cx| {
+            loop {
+                let read = match self.reading {
+                    Reading::Frames => self.poll_frame(cx),
+                    Reading::Nothing => Poll::Pending,
+                };
+                if let Poll::Ready(Outcome::Gone) = read {
+                    return read;
+                }
+                let written = self.poll_write(cx);
+                if written.is_ready() || read.is_pending() {
+                    return written;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Reads what the client still says, until it closes the stream.
+    async fn hear_out(&mut self) {
+        std::future::poll_fn(|cx| {
+            loop {
+                let read = match self.reading {
+                    Reading::Frames => self.poll_frame(cx),
+                    Reading::Nothing => self.poll_drain(cx),
+                };
+                match read {
+                    Poll::Ready(Outcome::Open) => {}
+                    Poll::Ready(Outcome::Gone) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Reads a frame, and hands it on.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut stream = Polled { link: self.link, cx };
+        let payload = match self.context.read(&mut stream) {
+            Ok(Message::Text(text)) => Payload::Text(text.into()),
+            Ok(Message::Binary(data)) => Payload::Binary(data),
+            Ok(Message::Ping(data)) => Payload::Ping(data),
+            Ok(Message::Pong(data)) => Payload::Pong(data),
+            Ok(Message::Close(frame)) => {
+                self.close(frame.map(|frame| (frame.code.into(), frame.reason)));
+                return Poll::Ready(Outcome::Open);
+            }
+            Ok(Message::Frame(_)) => unreachable!("tungstenite reads whole messages only"),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Poll::Pending;
+            }
+            Err(error) => return Poll::Ready(self.fail(&error)),
+        };
+        self.driver.receive(self.connection, payload);
+        Poll::Ready(Outcome::Open)
+    }
+
+    /// Answers the client's close frame, unless it is the answer to one of ours.
+    fn close(&mut self, frame: Option<(u16, Utf8Bytes)>) {
+        let close = match frame {
+            Some((code, reason)) => Close::new(CloseCode(code), &reason),
+            None => Close { code: None, reason: String::new() },
+        };
+        self.outbox.finish(crate::framing::close(&close));
+        self.driver.closed(self.connection, close);
+        self.reading = Reading::Nothing;
+    }
+
+    /// Ends a connection that can be read no further; one whose client broke the protocol is told
+    /// so by the code that RFC 6455 has for it.
+    fn fail(&mut self, error: &Error) -> Outcome {
+        let code = match error {
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Outcome::Gone,
+            Error::Protocol(_) => CloseCode::PROTOCOL_ERROR,
+            Error::Utf8(_) => CloseCode::INVALID_PAYLOAD,
+            Error::Capacity(_) => CloseCode::MESSAGE_TOO_BIG,
+            _ => return Outcome::Gone,
+        };
+        self.driver.fail(self.connection, code, &error.to_string());
+        self.reading = Reading::Nothing;
+        Outcome::Open
+    }
+
+    /// Writes what waits, many frames at once if many do; ready once there will be no more.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        while !self.has_written_all {
+            if self.writing.is_empty() {
+                match self.outbox.poll_next(cx) {
+                    Poll::Ready(Next::Write(bytes)) => self.writing = bytes,
+                    Poll::Ready(Next::Finish) => match self.link.poll_shutdown(cx) {
+                        Poll::Ready(Ok(())) => self.has_written_all = true,
+                        Poll::Ready(Err(_)) => return Poll::Ready(Outcome::Gone),
+                        Poll::Pending => return Poll::Pending,
+                    },
+                    Poll::Pending => return Poll::Pending,
+                }
+                continue;
+            }
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.writing.len().min(SLICES);
+            for (slice, bytes) in slices.iter_mut().zip(&self.writing) {
+                *slice = IoSlice::new(bytes);
+            }
+            match self.link.poll_write(cx, &slices[..count]) {
+                Poll::Ready(Ok(written)) if written > 0 => self.consume(written),
+                Poll::Ready(_) => return Poll::Ready(Outcome::Gone),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Outcome::Open)
+    }
+
+    fn consume(&mut self, mut written: usize) {
+        self.outbox.written(written);
+        while let Some(bytes) = self.writing.front_mut() {
+            if written < bytes.len() {
+                return bytes.advance(written);
+            }
+            written -= bytes.len();
+            self.writing.pop_front();
+        }
+    }
+
+    /// Reads, and throws away.
+    fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut buffer = [0; 512];
+        let mut buf = ReadBuf::new(&mut buffer);
+        self.link.poll_read(cx, &mut buf).map(|read| match read {
+            Ok(()) if !buf.filled().is_empty() => Outcome::Open,
+            _ => Outcome::Gone,
+        })
+    }
+}
+
+/// Tells the driver that a connection has ended, also if its task is dropped.
+struct Ending<'a> {
+    driver: &'a Driver,
+    connection: ConnectionId,
+    link: &'a Link,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.link.cut();
+        self.driver.ended(self.connection);
+    }
+}
+
+/// A link as tungstenite sees it while a task is polled. It is only read: what tungstenite would
+/// answer by itself, the driver answers, so that it stands in the log.
+struct Polled<'a, 'b, 'c> {
+    link: &'a Link,
+    cx: &'b mut Context<'c>,
+}
+
+impl Read for Polled<'_, '_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(buffer);
+        match self.link.poll_read(self.cx, &mut buf) {
+            Poll::Ready(result) => result.map(|()| buf.filled().len()),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl Write for Polled<'_, '_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Assumed: the largest frame, and the largest message of several frames, that the service reads.
+const MAXIMUM_FRAME_BYTES: usize = 128 * 1024;
+/// Most frames of a chat are far smaller; a small buffer keeps idle connections cheap.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// How many queued frames leave in one write.
+const SLICES: usize = 64;
+/// How long a client may take to close its side after a close frame.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);

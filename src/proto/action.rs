@@ -1,0 +1,266 @@
+//! Action: what a client publishes, and how its frames are read.
+
+use crate::proto::attributes::Attributes;
+use crate::proto::capability::Capability;
+use crate::proto::members::Members;
+
+/// What a client asks of the service in a frame.
+///
+/// Documented: "Actions" of the messaging API reference.
+///
+/// ```
+/// use mock_ivs_chat::{Action, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// let alice = ivs.create_room("lobby").participant("alice");
+/// alice.say("hello");
+/// let actions: Vec<Action> = ivs.log().into_iter().filter_map(|entry| entry.action()).collect();
+/// assert!(matches!(&actions[..], [Action::SendMessage(sent)] if sent.content == "hello"));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Action {
+    /// `SEND_MESSAGE`.
+    SendMessage(SendMessage),
+    /// `DELETE_MESSAGE`.
+    DeleteMessage(DeleteMessage),
+    /// `DISCONNECT_USER`.
+    DisconnectUser(DisconnectUser),
+}
+
+impl Action {
+    /// The capability that a connection needs for this action; its name is the action's, too.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Action, Capability, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// # alice.say("hello");
+    /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
+    /// assert_eq!(action.capability(), Capability::SendMessage);
+    /// ```
+    #[must_use]
+    pub const fn capability(&self) -> Capability {
+        match self {
+            Self::SendMessage(_) => Capability::SendMessage,
+            Self::DeleteMessage(_) => Capability::DeleteMessage,
+            Self::DisconnectUser(_) => Capability::DisconnectUser,
+        }
+    }
+}
+
+/// `SEND_MESSAGE`: sends a message to the participants of the room.
+///
+/// ```
+/// # use mock_ivs_chat::{Action, MockIvsChat};
+/// # let ivs = MockIvsChat::start();
+/// # let alice = ivs.create_room("lobby").participant("alice");
+/// # alice.say("hello");
+/// let entry = ivs.log().into_iter().find(|entry| entry.action().is_some()).unwrap();
+/// let Some(Action::SendMessage(sent)) = entry.action() else { panic!() };
+/// assert_eq!((sent.content.as_str(), sent.attributes), ("hello", None));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SendMessage {
+    /// `Content`: the text; empty if the frame had none.
+    pub content: String,
+    /// `Attributes`; `None` if the frame had none.
+    pub attributes: Option<Attributes>,
+}
+
+/// `DELETE_MESSAGE`: asks the clients of the room to delete a message.
+///
+/// ```
+/// # use mock_ivs_chat::{Action, MockIvsChat};
+/// # let ivs = MockIvsChat::start();
+/// # let alice = ivs.create_room("lobby").participant("alice");
+/// alice.delete("Message00001", "spam");
+/// let Some(Action::DeleteMessage(deletion)) = ivs.log().into_iter().find_map(|e| e.action()) else { panic!() };
+/// assert_eq!((deletion.id.as_str(), deletion.reason.as_str()), ("Message00001", "spam"));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteMessage {
+    /// `Id` of the message; empty if the frame had none.
+    pub id: String,
+    /// `Reason`; empty if the frame had none.
+    pub reason: String,
+}
+
+/// `DISCONNECT_USER`: disconnects all connections of a user from the room.
+///
+/// ```
+/// # use mock_ivs_chat::{Action, MockIvsChat};
+/// # let ivs = MockIvsChat::start();
+/// # let alice = ivs.create_room("lobby").participant("alice");
+/// alice.kick("bob", "rude");
+/// let Some(Action::DisconnectUser(kick)) = ivs.log().into_iter().find_map(|e| e.action()) else { panic!() };
+/// assert_eq!((kick.user_id.as_str(), kick.reason.as_str()), ("bob", "rude"));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DisconnectUser {
+    /// `UserId` of the user to disconnect; empty if the frame had none.
+    pub user_id: String,
+    /// `Reason`; empty if the frame had none.
+    pub reason: String,
+}
+
+/// A frame from a client as the service reads it: its `RequestId`, and the action or what is
+/// wrong with it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Publish {
+    pub(crate) request_id: String,
+    pub(crate) action: Result<Action, String>,
+}
+
+impl Publish {
+    /// Reads a frame. This never fails: what cannot be read is an input to the service, too.
+    pub(crate) fn decode(payload: &[u8]) -> Self {
+        let Ok(text) = std::str::from_utf8(payload) else {
+            let action = Err("frame is neither text nor UTF-8".into());
+            return Self { request_id: String::new(), action };
+        };
+        let members = Members::read(text);
+        // A `RequestId` that can be read goes into the error, whatever else is wrong.
+        let request_id = members.string("RequestId").unwrap_or_default();
+        Self { request_id, action: decode_action(&members) }
+    }
+}
+
+fn decode_action(members: &Members<'_>) -> Result<Action, String> {
+    if let Some(broken) = members.broken() {
+        return Err(broken.into());
+    }
+    members.string("RequestId")?;
+    let action = members.string("Action")?;
+    match action.as_str() {
+        "SEND_MESSAGE" => Ok(Action::SendMessage(SendMessage {
+            content: members.string("Content")?,
+            attributes: members.attributes("Attributes")?,
+        })),
+        "DELETE_MESSAGE" => Ok(Action::DeleteMessage(DeleteMessage {
+            id: members.string("Id")?,
+            reason: members.string("Reason")?,
+        })),
+        "DISCONNECT_USER" => Ok(Action::DisconnectUser(DisconnectUser {
+            user_id: members.string("UserId")?,
+            reason: members.string("Reason")?,
+        })),
+        "" => Err(format!("Action is missing; it must be {ACTIONS}")),
+        _ => Err(format!("unknown Action; it must be {ACTIONS}")),
+    }
+}
+
+const ACTIONS: &str = "SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USER";
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(frame: &str) -> Publish {
+        Publish::decode(frame.as_bytes())
+    }
+
+    #[test]
+    fn members_are_found_in_any_case_and_the_last_one_wins() {
+        let publish = read(
+            r#"{"action":"SEND_MESSAGE","CONTENT":"a","content":"b","requestId":"r1","Extra":[]}"#,
+        );
+        assert_eq!(publish.request_id, "r1");
+        let sent = SendMessage { content: "b".into(), attributes: None };
+        assert_eq!(publish.action, Ok(Action::SendMessage(sent)));
+    }
+
+    #[test]
+    fn null_counts_as_absent() {
+        let publish =
+            read(r#"{"Action":"SEND_MESSAGE","RequestId":null,"Content":null,"Attributes":null}"#);
+        assert_eq!(publish.request_id, "");
+        let sent = SendMessage { content: String::new(), attributes: None };
+        assert_eq!(publish.action, Ok(Action::SendMessage(sent)));
+    }
+
+    #[rstest]
+    #[case::empty("", "", "invalid JSON at line 1, column 0")]
+    #[case::no_json("hello", "", "invalid JSON at line 1, column 1")]
+    #[case::no_object(r#"["Action"]"#, "", "JSON is not an object")]
+    #[case::cut_off(
+        r#"{"RequestId":"r1","Action":"SEND"#,
+        "r1",
+        "invalid JSON at line 1, column 32"
+    )]
+    #[case::trailing(r#"{"RequestId":"r1"} x"#, "r1", "invalid JSON at line 1, column 20")]
+    #[case::no_action(
+        r#"{"RequestId":"r1"}"#,
+        "r1",
+        "Action is missing; it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USER"
+    )]
+    #[case::unknown(
+        r#"{"RequestId":"r1","Action":"send_message"}"#,
+        "r1",
+        "unknown Action; it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USER"
+    )]
+    #[case::action_type(
+        r#"{"RequestId":"r1","Action":1}"#,
+        "r1",
+        "Action must be a string, not a number"
+    )]
+    #[case::request_id_type(
+        r#"{"RequestId":{},"Action":"SEND_MESSAGE"}"#,
+        "",
+        "RequestId must be a string, not an object"
+    )]
+    #[case::content_type(
+        r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":[1]}"#,
+        "r1",
+        "Content must be a string, not an array"
+    )]
+    #[case::surrogate(
+        r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"\ud800"}"#,
+        "r1",
+        "Content contains a lone surrogate, which is no character"
+    )]
+    #[case::attributes_type(
+        r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Attributes":true}"#,
+        "r1",
+        "Attributes must be an object, not a boolean"
+    )]
+    #[case::attribute_type(
+        r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Attributes":{"a":null}}"#,
+        "r1",
+        "Attributes.a must be a string, not null"
+    )]
+    fn what_is_wrong_is_said_with_the_request_id(
+        #[case] frame: &str,
+        #[case] request_id: &str,
+        #[case] error: &str,
+    ) {
+        let publish = read(frame);
+        assert_eq!(publish.request_id, request_id);
+        assert_eq!(publish.action, Err(error.into()));
+    }
+
+    #[test]
+    fn nesting_thousands_deep_is_refused_without_recursion() {
+        let deep = format!(
+            r#"{{"RequestId":"r1","Action":"SEND_MESSAGE","X":{}1{}}}"#,
+            "[".repeat(50_000),
+            "]".repeat(50_000)
+        );
+        assert_eq!(read(&deep).request_id, "r1");
+        assert_eq!(read(&deep).action, Err("JSON is nested more than 1000 levels deep".into()));
+        assert_eq!(
+            read(&"[".repeat(100_000)).action,
+            Err("JSON is nested more than 1000 levels deep".into())
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        assert_eq!(Publish::decode(b"\xff").action, Err("frame is neither text nor UTF-8".into()));
+    }
+}

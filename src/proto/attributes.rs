@@ -1,0 +1,88 @@
+//! Attributes: the ordered string map that tokens, messages and events carry.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+/// Attributes of a user, a message or an event: a map from string to string.
+///
+/// The keys are kept in alphabetical order, which is the order in which the service writes them.
+///
+/// Observed: captured frames have their attribute keys sorted.
+///
+/// ```
+/// use mock_ivs_chat::Attributes;
+///
+/// let attributes = Attributes::from([("name", "Ann"), ("color", "red")]);
+/// assert_eq!(attributes["name"], "Ann");
+/// assert_eq!(serde_json::to_string(&attributes).unwrap(), r#"{"color":"red","name":"Ann"}"#);
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Attributes(BTreeMap<String, String>);
+
+impl Attributes {
+    /// An empty map.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Attributes;
+    /// assert!(Attributes::new().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Sets one attribute, in place of an earlier value of the same key.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Attributes;
+    /// let mut attributes = Attributes::new();
+    /// attributes.insert("avatar", "cat");
+    /// assert_eq!(attributes["avatar"], "cat");
+    /// ```
+    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        self.0.insert(key.into(), value.into());
+    }
+
+    /// The sum of the lengths of all keys and values, in bytes: what the service's limits on
+    /// attributes are held against.
+    ///
+    /// Assumed: AWS publishes the limits in KB and does not say what is counted.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Attributes;
+    /// assert_eq!(Attributes::from([("key", "é")]).size_bytes(), 5);
+    /// ```
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
+impl Deref for Attributes {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Attributes {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
+impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for Attributes {
+    fn from(pairs: [(K, V); N]) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
+impl From<BTreeMap<String, String>> for Attributes {
+    fn from(map: BTreeMap<String, String>) -> Self {
+        Self(map)
+    }
+}

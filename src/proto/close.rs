@@ -1,0 +1,84 @@
+//! CloseCode and Close: how a WebSocket connection ends, and why.
+
+use std::fmt;
+
+/// The code of a WebSocket close frame.
+///
+/// Any number may be sent, legal or not; the constants are those of RFC 6455 that a client of a
+/// chat meets.
+///
+/// ```
+/// use mock_ivs_chat::CloseCode;
+///
+/// assert_eq!(CloseCode::GOING_AWAY, CloseCode(1001));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CloseCode(pub u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the endpoint goes away.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the WebSocket protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: the peer sent a kind of data that is not accepted.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1007: a text frame was not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: the peer broke a policy.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message was too big.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1011: the server met an unexpected condition.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts.
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: try again later.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a close frame says: a code and a reason; or nothing, when the frame is empty.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Close {
+    pub(crate) code: Option<CloseCode>,
+    pub(crate) reason: String,
+}
+
+impl Close {
+    /// A close frame's content, the reason cut to what fits into one: 123 bytes.
+    ///
+    /// Documented: RFC 6455, section 5.5. Assumed: that the service cuts at a character.
+    pub(crate) fn new(code: CloseCode, reason: &str) -> Self {
+        Self { code: Some(code), reason: truncate(reason, MAXIMUM_REASON_BYTES).into() }
+    }
+}
+
+/// The longest start of `text` that is at most `maximum` bytes and ends with a whole character.
+pub(crate) fn truncate(text: &str, maximum: usize) -> &str {
+    let mut end = text.len().min(maximum);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+const MAXIMUM_REASON_BYTES: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_to_123_bytes_at_a_character() {
+        assert_eq!(Close::new(CloseCode::NORMAL, &"a".repeat(200)).reason.len(), 123);
+        assert_eq!(Close::new(CloseCode::NORMAL, &"é".repeat(100)).reason, "é".repeat(61));
+        assert_eq!(Close::new(CloseCode::NORMAL, "spam").reason, "spam");
+    }
+}

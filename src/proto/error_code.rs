@@ -1,0 +1,104 @@
+//! ErrorCode: the codes that an ERROR frame can carry, in one table.
+
+use std::fmt;
+
+/// The code of an ERROR frame. The set is closed.
+///
+/// Documented: "WebSocket Errors" of the messaging API reference. Observed: the enum in the
+/// official iOS SDK has exactly these eight.
+///
+/// ```
+/// use mock_ivs_chat::ErrorCode;
+///
+/// assert_eq!(ErrorCode::NotAcceptable.code(), 406);
+/// assert_eq!(ErrorCode::try_from(429), Ok(ErrorCode::TooManyRequests));
+/// assert_eq!(ErrorCode::try_from(418), Err(418));
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ErrorCode {
+    /// 400: the request is malformed or invalid.
+    BadRequest,
+    /// 401: the connection has expired or the chat token is missing.
+    Unauthorized,
+    /// 403: the connection's capabilities do not permit this action, or the account is pending
+    /// verification.
+    Forbidden,
+    /// 404: the room does not exist.
+    NotFound,
+    /// 406: the request was rejected during message review.
+    NotAcceptable,
+    /// 413: the request contains fields that are too large.
+    PayloadTooLarge,
+    /// 429: the application has exceeded rate limits.
+    TooManyRequests,
+    /// 500: a general error.
+    InternalServerError,
+}
+
+impl ErrorCode {
+    /// All codes, ascending.
+    pub const ALL: [Self; 8] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::NotAcceptable,
+        Self::PayloadTooLarge,
+        Self::TooManyRequests,
+        Self::InternalServerError,
+    ];
+
+    /// The number on the wire.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::ErrorCode;
+    /// assert_eq!(ErrorCode::Forbidden.code(), 403);
+    /// ```
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::NotAcceptable => 406,
+            Self::PayloadTooLarge => 413,
+            Self::TooManyRequests => 429,
+            Self::InternalServerError => 500,
+        }
+    }
+
+    /// The name that the API reference gives it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::ErrorCode;
+    /// assert_eq!(ErrorCode::NotAcceptable.name(), "Not Acceptable");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "Bad Request",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::NotFound => "Not Found",
+            Self::NotAcceptable => "Not Acceptable",
+            Self::PayloadTooLarge => "Payload Too Large",
+            Self::TooManyRequests => "Too Many Requests",
+            Self::InternalServerError => "Internal Server Error",
+        }
+    }
+}
+
+impl TryFrom<u16> for ErrorCode {
+    type Error = u16;
+
+    fn try_from(code: u16) -> Result<Self, u16> {
+        Self::ALL.into_iter().find(|known| known.code() == code).ok_or(code)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code(), self.name())
+    }
+}

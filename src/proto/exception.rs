@@ -1,0 +1,243 @@
+//! Exception: a refusal of the HTTP control plane.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+/// A refusal by the HTTP control plane: a status, a name and a JSON body.
+///
+/// The constructors make the exceptions of the API's model; [`Exception::new`] makes any other.
+///
+/// Documented: the errors of the Amazon IVS Chat API reference, and its common errors.
+///
+/// ```
+/// use mock_ivs_chat::Exception;
+///
+/// let exception = Exception::throttling("slow down");
+/// assert_eq!((exception.status(), exception.name()), (429, "ThrottlingException"));
+/// assert_eq!(exception.to_string(), "ThrottlingException (429): slow down");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exception {
+    status: u16,
+    name: String,
+    body: Map<String, Value>,
+}
+
+impl Exception {
+    /// Any exception: the HTTP status, the name that goes into `x-amzn-ErrorType`, the message.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// let exception = Exception::new(403, "ExpiredTokenException", "The security token is expired");
+    /// assert_eq!(exception.message(), "The security token is expired");
+    /// ```
+    #[must_use]
+    pub fn new(status: u16, name: impl Into<String>, message: impl Into<String>) -> Self {
+        let body = Map::from_iter([("message".to_owned(), Value::String(message.into()))]);
+        Self { status, name: name.into(), body }
+    }
+
+    /// `AccessDeniedException`, 403.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::access_denied("no").name(), "AccessDeniedException");
+    /// ```
+    #[must_use]
+    pub fn access_denied(message: impl Into<String>) -> Self {
+        Self::new(403, "AccessDeniedException", message)
+    }
+
+    /// `ConflictException`, 409.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::conflict("in use").status(), 409);
+    /// ```
+    #[must_use]
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(409, "ConflictException", message).about("")
+    }
+
+    /// `InternalServerException`, 500.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::internal_server("oops").status(), 500);
+    /// ```
+    #[must_use]
+    pub fn internal_server(message: impl Into<String>) -> Self {
+        Self::new(500, "InternalServerException", message)
+    }
+
+    /// `PendingVerification`, 403: the account is not verified yet. It has no "Exception" in its
+    /// name.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::pending_verification("soon").name(), "PendingVerification");
+    /// ```
+    #[must_use]
+    pub fn pending_verification(message: impl Into<String>) -> Self {
+        Self::new(403, "PendingVerification", message)
+    }
+
+    /// `ResourceNotFoundException`, 404.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::resource_not_found("no such room").status(), 404);
+    /// ```
+    #[must_use]
+    pub fn resource_not_found(message: impl Into<String>) -> Self {
+        Self::new(404, "ResourceNotFoundException", message).about("")
+    }
+
+    /// `ServiceQuotaExceededException`, 402.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// let exception = Exception::service_quota_exceeded("too many rooms").limit(50_000);
+    /// assert_eq!(exception.body()["limit"], 50_000);
+    /// ```
+    #[must_use]
+    pub fn service_quota_exceeded(message: impl Into<String>) -> Self {
+        Self::new(402, "ServiceQuotaExceededException", message).about("").limit(0)
+    }
+
+    /// `ThrottlingException`, 429.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::throttling("slow down").status(), 429);
+    /// ```
+    #[must_use]
+    pub fn throttling(message: impl Into<String>) -> Self {
+        Self::new(429, "ThrottlingException", message).about("").limit(0)
+    }
+
+    /// `ValidationException`, 400, with the reason `OTHER`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::validation("bad").body()["reason"], "OTHER");
+    /// ```
+    #[must_use]
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::new(400, "ValidationException", message).with("reason", json!("OTHER"))
+    }
+
+    /// Sets the member `limit`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::throttling("slow down").limit(5).body()["limit"], 5);
+    /// ```
+    #[must_use]
+    pub fn limit(self, limit: u32) -> Self {
+        self.with("limit", json!(limit))
+    }
+
+    /// Sets the members `resourceId`, and `resourceType` to its only value, `ROOM`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// let exception = Exception::resource_not_found("gone").about("Room00000001");
+    /// assert_eq!(exception.body()["resourceId"], "Room00000001");
+    /// ```
+    #[must_use]
+    pub fn about(self, resource_id: impl Into<String>) -> Self {
+        self.with("resourceId", json!(resource_id.into())).with("resourceType", json!("ROOM"))
+    }
+
+    /// Sets any member of the body.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// let exception = Exception::new(400, "ValidationError", "bad").with("__type", "ValidationError");
+    /// assert_eq!(exception.body()["__type"], "ValidationError");
+    /// ```
+    #[must_use]
+    pub fn with(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.body.insert(member.into(), value.into());
+        self
+    }
+
+    /// `ValidationException` with the reason `FIELD_VALIDATION_FAILED`, which names each field.
+    ///
+    /// Observed: the form of the message. Assumed: how several fields are put together.
+    pub(crate) fn fields(failures: &[FieldFailure]) -> Self {
+        let message = |failure: &FieldFailure| {
+            let FieldFailure { name, why } = failure;
+            format!("Request member: {name} failed to satisfy the constraints: {why}")
+        };
+        let messages: Vec<_> = failures.iter().map(message).collect();
+        let fields: Vec<_> = failures
+            .iter()
+            .map(|failure| json!({ "name": failure.name, "message": message(failure) }))
+            .collect();
+        Self::validation(messages.join("; "))
+            .with("reason", "FIELD_VALIDATION_FAILED")
+            .with("fieldList", fields)
+    }
+
+    /// The HTTP status.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::validation("bad").status(), 400);
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The name, as it stands in the header `x-amzn-ErrorType`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::validation("bad").name(), "ValidationException");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The member `message` of the body.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::validation("bad").message(), "bad");
+    /// ```
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+
+    /// The whole body.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Exception;
+    /// assert_eq!(Exception::access_denied("no").body()["message"], "no");
+    /// ```
+    #[must_use]
+    pub const fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.name, self.status, self.message())
+    }
+}
+
+impl std::error::Error for Exception {}
+
+/// A member of a request that breaks a constraint.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct FieldFailure {
+    pub(crate) name: String,
+    pub(crate) why: String,
+}

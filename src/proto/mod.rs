@@ -1,0 +1,14 @@
+//! The wire, as data: no room, no clock and no socket is known here.
+
+pub(crate) mod action;
+pub(crate) mod attributes;
+pub(crate) mod capability;
+pub(crate) mod close;
+pub(crate) mod error_code;
+pub(crate) mod exception;
+pub(crate) mod frame;
+pub(crate) mod members;
+pub(crate) mod model;
+pub(crate) mod operation;
+pub(crate) mod pattern;
+pub(crate) mod timestamp;

@@ -1,0 +1,333 @@
+//! The constraints on every request of the control plane, in one table, and their check.
+
+use serde_json::{Map, Value};
+
+use crate::proto::exception::{Exception, FieldFailure};
+use crate::proto::operation::{Operation, Operation as Op};
+use crate::proto::pattern::Pattern;
+
+/// The members of each operation's request.
+///
+/// Documented: the API's model, version 2020-07-14. The limits on the bytes of attributes are in
+/// the texts of `CreateChatToken` and `SendEvent`, not in their shapes.
+pub(crate) const fn request(operation: Operation) -> &'static [Member] {
+    match operation {
+        Op::CreateChatToken => {
+            const {
+                &[
+                    required("roomIdentifier", ROOM_ARN),
+                    required("userId", text(1, 128)),
+                    optional("capabilities", Shape::List { of: &CAPABILITY, max: usize::MAX }),
+                    optional("sessionDurationInMinutes", Shape::Integer { min: 1, max: 180 }),
+                    optional("attributes", Shape::Attributes { max_bytes: 1024 }),
+                ]
+            }
+        }
+        Op::CreateLoggingConfiguration => {
+            const {
+                &[
+                    optional("name", NAME),
+                    required("destinationConfiguration", DESTINATION),
+                    optional("tags", TAGS),
+                ]
+            }
+        }
+        Op::CreateRoom => {
+            const {
+                &[
+                    optional("name", NAME),
+                    optional("maximumMessageRatePerSecond", Shape::Integer { min: 1, max: 100 }),
+                    optional("maximumMessageLength", Shape::Integer { min: 1, max: 500 }),
+                    optional("messageReviewHandler", REVIEW_HANDLER),
+                    optional("tags", TAGS),
+                    optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
+                ]
+            }
+        }
+        Op::DeleteLoggingConfiguration | Op::GetLoggingConfiguration => {
+            const { &[required("identifier", LOGGING_CONFIGURATION_ARN)] }
+        }
+        Op::DeleteMessage => {
+            const {
+                &[
+                    required("roomIdentifier", ROOM_ARN),
+                    required("id", Shape::String { min: 12, max: 12, pattern: Some(Pattern::Id) }),
+                    optional("reason", text(1, 256)),
+                ]
+            }
+        }
+        Op::DeleteRoom | Op::GetRoom => const { &[required("identifier", ROOM_ARN)] },
+        Op::DisconnectUser => {
+            const {
+                &[
+                    required("roomIdentifier", ROOM_ARN),
+                    required("userId", text(1, 128)),
+                    optional("reason", text(1, 256)),
+                ]
+            }
+        }
+        Op::ListLoggingConfigurations => {
+            const { &[optional("nextToken", text(0, 1024)), optional("maxResults", PAGE)] }
+        }
+        Op::ListRooms => {
+            const {
+                &[
+                    optional("name", NAME),
+                    optional("nextToken", text(0, 1024)),
+                    optional("maxResults", PAGE),
+                    optional("messageReviewHandlerUri", LAMBDA_URI),
+                    optional("loggingConfigurationIdentifier", LOGGING_CONFIGURATION_ARN),
+                ]
+            }
+        }
+        Op::ListTagsForResource => const { &[required("resourceArn", RESOURCE_ARN)] },
+        Op::SendEvent => {
+            const {
+                &[
+                    required("roomIdentifier", ROOM_ARN),
+                    required("eventName", text(1, 100)),
+                    optional("attributes", Shape::Attributes { max_bytes: 4096 }),
+                ]
+            }
+        }
+        Op::TagResource => {
+            const { &[required("resourceArn", RESOURCE_ARN), required("tags", TAGS)] }
+        }
+        Op::UntagResource => {
+            const {
+                &[
+                    required("resourceArn", RESOURCE_ARN),
+                    required("tagKeys", Shape::List { of: &TAG_KEY, max: 50 }),
+                ]
+            }
+        }
+        Op::UpdateLoggingConfiguration => {
+            const {
+                &[
+                    required("identifier", LOGGING_CONFIGURATION_ARN),
+                    optional("name", NAME),
+                    optional("destinationConfiguration", DESTINATION),
+                ]
+            }
+        }
+        Op::UpdateRoom => {
+            const {
+                &[
+                    required("identifier", ROOM_ARN),
+                    optional("name", NAME),
+                    optional("maximumMessageRatePerSecond", Shape::Integer { min: 1, max: 100 }),
+                    optional("maximumMessageLength", Shape::Integer { min: 1, max: 500 }),
+                    optional("messageReviewHandler", REVIEW_HANDLER),
+                    optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
+                ]
+            }
+        }
+    }
+}
+
+/// Holds a request against the constraints of its operation.
+pub(crate) fn validate(operation: Operation, body: &Map<String, Value>) -> Result<(), Exception> {
+    let mut failures = Vec::new();
+    check_members(request(operation), body, "", &mut failures);
+    if failures.is_empty() { Ok(()) } else { Err(Exception::fields(&failures)) }
+}
+
+/// A member of a request or of a structure in one.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    pub(crate) required: bool,
+    pub(crate) shape: Shape,
+}
+
+/// What a member may be.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    /// Text of so many characters.
+    String { min: usize, max: usize, pattern: Option<Pattern> },
+    /// One of these words.
+    Enum(&'static [&'static str]),
+    /// A whole number.
+    Integer { min: i64, max: i64 },
+    /// A list of at most so many.
+    List { of: &'static Shape, max: usize },
+    /// Attributes: text to text, of so many bytes in all.
+    Attributes { max_bytes: usize },
+    /// Tags: text to text, of so many pairs.
+    Tags { key: &'static Shape, value: &'static Shape, max: usize },
+    /// An object of these members.
+    Structure(&'static [Member]),
+    /// An object of exactly one of these members.
+    Union(&'static [Member]),
+}
+
+const CAPABILITY: Shape = Shape::Enum(&["SEND_MESSAGE", "DISCONNECT_USER", "DELETE_MESSAGE"]);
+const NAME: Shape = Shape::String { min: 0, max: 128, pattern: Some(Pattern::Name) };
+const ROOM_ARN: Shape = arn(Pattern::RoomArn);
+const LOGGING_CONFIGURATION_ARN: Shape = arn(Pattern::LoggingConfigurationArn);
+const RESOURCE_ARN: Shape = arn(Pattern::ResourceArn);
+const LAMBDA_URI: Shape = Shape::String { min: 0, max: 170, pattern: Some(Pattern::LambdaUri) };
+const LOGGING_CONFIGURATIONS: Shape = Shape::List { of: &LOGGING_CONFIGURATION_ARN, max: 3 };
+const PAGE: Shape = Shape::Integer { min: 1, max: 50 };
+const TAG_KEY: Shape = text(1, 128);
+const TAG_VALUE: Shape = text(0, 256);
+const TAGS: Shape = Shape::Tags { key: &TAG_KEY, value: &TAG_VALUE, max: 50 };
+const REVIEW_HANDLER: Shape = Shape::Structure(&[
+    optional("uri", LAMBDA_URI),
+    optional("fallbackResult", Shape::Enum(&["ALLOW", "DENY"])),
+]);
+const DESTINATION: Shape = Shape::Union(&[
+    optional(
+        "s3",
+        Shape::Structure(&[required(
+            "bucketName",
+            Shape::String { min: 3, max: 63, pattern: Some(Pattern::BucketName) },
+        )]),
+    ),
+    optional(
+        "cloudWatchLogs",
+        Shape::Structure(&[required(
+            "logGroupName",
+            Shape::String { min: 1, max: 512, pattern: Some(Pattern::LogGroupName) },
+        )]),
+    ),
+    optional(
+        "firehose",
+        Shape::Structure(&[required(
+            "deliveryStreamName",
+            Shape::String { min: 1, max: 64, pattern: Some(Pattern::DeliveryStreamName) },
+        )]),
+    ),
+]);
+
+const fn required(name: &'static str, shape: Shape) -> Member {
+    Member { name, required: true, shape }
+}
+
+const fn optional(name: &'static str, shape: Shape) -> Member {
+    Member { name, required: false, shape }
+}
+
+const fn text(min: usize, max: usize) -> Shape {
+    Shape::String { min, max, pattern: None }
+}
+
+const fn arn(pattern: Pattern) -> Shape {
+    Shape::String { min: 1, max: 128, pattern: Some(pattern) }
+}
+
+fn check_members(
+    members: &[Member],
+    body: &Map<String, Value>,
+    path: &str,
+    failures: &mut Vec<FieldFailure>,
+) {
+    for member in members {
+        let name = format!("{path}{}", member.name);
+        // In AWS's JSON, `null` says that a member is absent.
+        match body.get(member.name).filter(|value| !value.is_null()) {
+            Some(value) => check(&member.shape, value, &name, failures),
+            None if member.required => fail(failures, &name, "must not be null"),
+            None => {}
+        }
+    }
+}
+
+fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailure>) {
+    match (shape, value) {
+        (Shape::String { min, max, pattern }, Value::String(text)) => {
+            let length = text.chars().count();
+            if length < *min {
+                fail(failures, name, format!("must have length greater than or equal to {min}"));
+            } else if length > *max {
+                fail(failures, name, format!("must have length less than or equal to {max}"));
+            } else if let Some(pattern) = pattern.filter(|pattern| !pattern.matches(text)) {
+                let regex = pattern.regex();
+                fail(failures, name, format!("must satisfy regular expression pattern: {regex}"));
+            }
+        }
+        (Shape::Enum(words), Value::String(text)) => {
+            if !words.contains(&text.as_str()) {
+                let words = words.join(", ");
+                fail(failures, name, format!("must satisfy enum value set: [{words}]"));
+            }
+        }
+        (Shape::Integer { min, max }, Value::Number(number)) => match number.as_i64() {
+            None => fail(failures, name, "must be an integer"),
+            Some(number) if number < *min => {
+                fail(failures, name, format!("must have value greater than or equal to {min}"));
+            }
+            Some(number) if number > *max => {
+                fail(failures, name, format!("must have value less than or equal to {max}"));
+            }
+            Some(_) => {}
+        },
+        (Shape::List { of, max }, Value::Array(items)) => {
+            if items.len() > *max {
+                fail(failures, name, format!("must have at most {max} items"));
+            }
+            for (index, item) in items.iter().enumerate() {
+                check(of, item, &format!("{name}[{index}]"), failures);
+            }
+        }
+        (Shape::Attributes { max_bytes }, Value::Object(attributes)) => {
+            check_attributes(*max_bytes, attributes, name, failures);
+        }
+        (Shape::Tags { key, value, max }, Value::Object(tags)) => {
+            if tags.len() > *max {
+                fail(failures, name, format!("must have at most {max} tags"));
+            }
+            for (tag, text) in tags {
+                check(key, &Value::String(tag.clone()), &format!("{name} key"), failures);
+                check(value, text, &format!("{name}.{tag}"), failures);
+            }
+        }
+        (Shape::Structure(members), Value::Object(body)) => {
+            check_members(members, body, &format!("{name}."), failures);
+        }
+        (Shape::Union(members), Value::Object(body)) => {
+            let given = |member: &&Member| body.get(member.name).is_some_and(|v| !v.is_null());
+            if members.iter().filter(given).count() == 1 {
+                check_members(members, body, &format!("{name}."), failures);
+            } else {
+                let names: Vec<_> = members.iter().map(|member| member.name).collect();
+                fail(failures, name, format!("must have exactly one of {}", names.join(", ")));
+            }
+        }
+        _ => fail(failures, name, format!("must be {}", shape.kind())),
+    }
+}
+
+fn check_attributes(
+    max_bytes: usize,
+    attributes: &Map<String, Value>,
+    name: &str,
+    failures: &mut Vec<FieldFailure>,
+) {
+    let mut bytes = 0;
+    for (key, value) in attributes {
+        match value {
+            Value::String(text) => bytes += key.len() + text.len(),
+            _ => fail(failures, &format!("{name}.{key}"), "must be a string"),
+        }
+    }
+    if bytes > max_bytes {
+        fail(failures, name, format!("must be at most {max_bytes} bytes in all, not {bytes}"));
+    }
+}
+
+fn fail(failures: &mut Vec<FieldFailure>, name: &str, why: impl Into<String>) {
+    failures.push(FieldFailure { name: name.into(), why: why.into() });
+}
+
+impl Shape {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::String { .. } | Self::Enum(_) => "a string",
+            Self::Integer { .. } => "an integer",
+            Self::List { .. } => "a list",
+            Self::Attributes { .. } | Self::Tags { .. } => "a map",
+            Self::Structure(_) | Self::Union(_) => "an object",
+        }
+    }
+}

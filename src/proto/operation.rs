@@ -1,0 +1,156 @@
+//! Operation: the seventeen operations of the HTTP control plane, by name and route.
+
+use std::fmt;
+
+/// An operation of the HTTP control plane.
+///
+/// Documented: the Amazon IVS Chat API reference.
+///
+/// ```
+/// use mock_ivs_chat::Operation;
+///
+/// assert_eq!(Operation::CreateChatToken.to_string(), "CreateChatToken");
+/// assert_eq!(Operation::TagResource.path(), "/tags/{resourceArn}");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `POST /CreateChatToken`
+    CreateChatToken,
+    /// `POST /CreateLoggingConfiguration`
+    CreateLoggingConfiguration,
+    /// `POST /CreateRoom`
+    CreateRoom,
+    /// `POST /DeleteLoggingConfiguration`
+    DeleteLoggingConfiguration,
+    /// `POST /DeleteMessage`
+    DeleteMessage,
+    /// `POST /DeleteRoom`
+    DeleteRoom,
+    /// `POST /DisconnectUser`
+    DisconnectUser,
+    /// `POST /GetLoggingConfiguration`
+    GetLoggingConfiguration,
+    /// `POST /GetRoom`
+    GetRoom,
+    /// `POST /ListLoggingConfigurations`
+    ListLoggingConfigurations,
+    /// `POST /ListRooms`
+    ListRooms,
+    /// `GET /tags/{resourceArn}`
+    ListTagsForResource,
+    /// `POST /SendEvent`
+    SendEvent,
+    /// `POST /tags/{resourceArn}`
+    TagResource,
+    /// `DELETE /tags/{resourceArn}`
+    UntagResource,
+    /// `POST /UpdateLoggingConfiguration`
+    UpdateLoggingConfiguration,
+    /// `POST /UpdateRoom`
+    UpdateRoom,
+}
+
+impl Operation {
+    /// All operations, in alphabetical order.
+    pub const ALL: [Self; 17] = [
+        Self::CreateChatToken,
+        Self::CreateLoggingConfiguration,
+        Self::CreateRoom,
+        Self::DeleteLoggingConfiguration,
+        Self::DeleteMessage,
+        Self::DeleteRoom,
+        Self::DisconnectUser,
+        Self::GetLoggingConfiguration,
+        Self::GetRoom,
+        Self::ListLoggingConfigurations,
+        Self::ListRooms,
+        Self::ListTagsForResource,
+        Self::SendEvent,
+        Self::TagResource,
+        Self::UntagResource,
+        Self::UpdateLoggingConfiguration,
+        Self::UpdateRoom,
+    ];
+
+    /// The HTTP method.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Operation;
+    /// assert_eq!(Operation::UntagResource.method(), "DELETE");
+    /// ```
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::ListTagsForResource => "GET",
+            Self::UntagResource => "DELETE",
+            _ => "POST",
+        }
+    }
+
+    /// The path; the three operations on tags share one with the resource's ARN in it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Operation;
+    /// assert_eq!(Operation::CreateRoom.path(), "/CreateRoom");
+    /// ```
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::CreateChatToken => "/CreateChatToken",
+            Self::CreateLoggingConfiguration => "/CreateLoggingConfiguration",
+            Self::CreateRoom => "/CreateRoom",
+            Self::DeleteLoggingConfiguration => "/DeleteLoggingConfiguration",
+            Self::DeleteMessage => "/DeleteMessage",
+            Self::DeleteRoom => "/DeleteRoom",
+            Self::DisconnectUser => "/DisconnectUser",
+            Self::GetLoggingConfiguration => "/GetLoggingConfiguration",
+            Self::GetRoom => "/GetRoom",
+            Self::ListLoggingConfigurations => "/ListLoggingConfigurations",
+            Self::ListRooms => "/ListRooms",
+            Self::ListTagsForResource | Self::TagResource | Self::UntagResource => {
+                "/tags/{resourceArn}"
+            }
+            Self::SendEvent => "/SendEvent",
+            Self::UpdateLoggingConfiguration => "/UpdateLoggingConfiguration",
+            Self::UpdateRoom => "/UpdateRoom",
+        }
+    }
+
+    /// The status of a successful answer: 200, or 204 for the two deletions of resources.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Operation;
+    /// assert_eq!(Operation::DeleteRoom.success_status(), 204);
+    /// ```
+    #[must_use]
+    pub const fn success_status(self) -> u16 {
+        match self {
+            Self::DeleteLoggingConfiguration | Self::DeleteRoom => 204,
+            _ => 200,
+        }
+    }
+
+    /// The name, as the API spells it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Operation;
+    /// assert_eq!(Operation::SendEvent.name(), "SendEvent");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ListTagsForResource => "ListTagsForResource",
+            Self::TagResource => "TagResource",
+            Self::UntagResource => "UntagResource",
+            // The paths of all others are a slash and the name.
+            _ => self.path().split_at(1).1,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

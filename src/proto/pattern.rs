@@ -1,0 +1,131 @@
+//! Pattern: the texts that the API's model describes by regular expressions.
+
+/// A pattern of the API's model, matched against a whole text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Pattern {
+    BucketName,
+    DeliveryStreamName,
+    Id,
+    LambdaUri,
+    LogGroupName,
+    LoggingConfigurationArn,
+    Name,
+    ResourceArn,
+    RoomArn,
+}
+
+impl Pattern {
+    /// The pattern as the model has it.
+    pub(crate) const fn regex(self) -> &'static str {
+        match self {
+            Self::BucketName => "[a-z0-9-.]+",
+            Self::DeliveryStreamName => "[a-zA-Z0-9_.-]+",
+            Self::Id => "[a-zA-Z0-9]+",
+            Self::LambdaUri => "$|^arn:aws:lambda:[a-z0-9-]+:[0-9]{12}:function:.+.*",
+            Self::LogGroupName => r"[\.\-_/#A-Za-z0-9]+",
+            Self::LoggingConfigurationArn => {
+                "arn:aws:ivschat:[a-z0-9-]+:[0-9]+:logging-configuration/[a-zA-Z0-9-]+"
+            }
+            Self::Name => "[a-zA-Z0-9-_]*",
+            Self::ResourceArn => "arn:aws:ivschat:[a-z0-9-]+:[0-9]+:[a-z-]/[a-zA-Z0-9-]+",
+            Self::RoomArn => "arn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/[a-zA-Z0-9-]+",
+        }
+    }
+
+    pub(crate) fn matches(self, text: &str) -> bool {
+        match self {
+            Self::BucketName => some(text, |c| lower_or_digit(c) || "-.".contains(c)),
+            Self::DeliveryStreamName => some(text, |c| letter_or_digit(c) || "_.-".contains(c)),
+            Self::Id => some(text, letter_or_digit),
+            Self::LambdaUri => text.is_empty() || is_lambda(text),
+            Self::LogGroupName => some(text, |c| letter_or_digit(c) || ".-_/#".contains(c)),
+            Self::LoggingConfigurationArn => {
+                resource_type(text).is_some_and(|kind| kind == "logging-configuration")
+            }
+            Self::Name => text.chars().all(|c| letter_or_digit(c) || "-_".contains(c)),
+            // Observed: the model's pattern has a resource type of a single letter, which no ARN
+            // of the service has; what it must mean is any type.
+            Self::ResourceArn => resource_type(text)
+                .is_some_and(|kind| some(kind, |c| c.is_ascii_lowercase() || c == '-')),
+            Self::RoomArn => resource_type(text).is_some_and(|kind| kind == "room"),
+        }
+    }
+}
+
+/// The resource type of an ARN of this service, if it is one.
+fn resource_type(text: &str) -> Option<&str> {
+    let mut parts = text.strip_prefix("arn:aws:ivschat:")?.splitn(3, ':');
+    let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+    let (kind, id) = resource.split_once('/')?;
+    let legal = some(region, |c| lower_or_digit(c) || c == '-')
+        && some(account, |c| c.is_ascii_digit())
+        && some(id, |c| letter_or_digit(c) || c == '-');
+    legal.then_some(kind)
+}
+
+fn is_lambda(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("arn:aws:lambda:") else { return false };
+    let mut parts = rest.splitn(3, ':');
+    let (Some(region), Some(account), Some(function)) = (parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    some(region, |c| lower_or_digit(c) || c == '-')
+        && account.len() == 12
+        && some(account, |c| c.is_ascii_digit())
+        && function.strip_prefix("function:").is_some_and(|name| some(name, |c| c != '\n'))
+}
+
+fn some(text: &str, legal: impl Fn(char) -> bool) -> bool {
+    !text.is_empty() && text.chars().all(legal)
+}
+
+const fn letter_or_digit(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+}
+
+const fn lower_or_digit(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Pattern::RoomArn, "arn:aws:ivschat:us-west-2:123456789012:room/AbcDef12-x", true)]
+    #[case(Pattern::RoomArn, "arn:aws:ivschat:us-west-2:123456789012:room/", false)]
+    #[case(Pattern::RoomArn, "arn:aws:ivschat::1:room/a", false)]
+    #[case(Pattern::RoomArn, "arn:aws:ivschat:us-west-2:1:room/a/b", false)]
+    #[case(Pattern::RoomArn, "Room00000001", false)]
+    #[case(Pattern::RoomArn, "arn:aws:ivschat:us-west-2:1:logging-configuration/a", false)]
+    #[case(
+        Pattern::LoggingConfigurationArn,
+        "arn:aws:ivschat:us-west-2:1:logging-configuration/a",
+        true
+    )]
+    #[case(Pattern::ResourceArn, "arn:aws:ivschat:us-west-2:1:room/a", true)]
+    #[case(Pattern::ResourceArn, "arn:aws:ivschat:us-west-2:1:Room/a", false)]
+    #[case(Pattern::ResourceArn, "arn:aws:ivs:us-west-2:1:channel/a", false)]
+    #[case(Pattern::LambdaUri, "", true)]
+    #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:123456789012:function:f:PROD", true)]
+    #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:1234:function:f", false)]
+    #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:123456789012:function:", false)]
+    #[case(Pattern::Name, "", true)]
+    #[case(Pattern::Name, "a-B_9", true)]
+    #[case(Pattern::Name, "a b", false)]
+    #[case(Pattern::Name, "é", false)]
+    #[case(Pattern::Id, "AbcDef123456", true)]
+    #[case(Pattern::Id, "Abc-ef123456", false)]
+    #[case(Pattern::BucketName, "my-bucket.1", true)]
+    #[case(Pattern::BucketName, "My", false)]
+    #[case(Pattern::LogGroupName, "/aws/ivs#1_a.b-c", true)]
+    #[case(Pattern::LogGroupName, "a b", false)]
+    #[case(Pattern::DeliveryStreamName, "a_b.c-D", true)]
+    #[case(Pattern::DeliveryStreamName, "a/b", false)]
+    fn a_text_matches_or_not(#[case] pattern: Pattern, #[case] text: &str, #[case] matches: bool) {
+        assert_eq!(pattern.matches(text), matches);
+    }
+}

@@ -1,0 +1,200 @@
+//! Timestamp: a moment of the mock's clock, in nanoseconds.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A moment of the mock's clock: nanoseconds since 1970-01-01T00:00:00Z.
+///
+/// It prints as the service writes a `SendTime`: RFC 3339 in UTC, with as many decimals as are
+/// needed, at most nine.
+///
+/// Observed: captured frames have nanoseconds with trailing zeros trimmed.
+///
+/// ```
+/// use std::time::Duration;
+/// use mock_ivs_chat::Timestamp;
+///
+/// let noon: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+/// let later = noon + Duration::from_millis(60_500);
+/// assert_eq!(later.to_string(), "2026-01-01T12:01:00.5Z");
+/// assert_eq!(later.since(noon), Duration::from_millis(60_500));
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp {
+    nanoseconds: u64,
+}
+
+impl Timestamp {
+    /// The moment that lies `since_epoch` after 1970-01-01T00:00:00Z; at most about 584 years.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Timestamp;
+    /// # use std::time::Duration;
+    /// let moment = Timestamp::from_unix(Duration::from_secs(86_400));
+    /// assert_eq!(moment.to_string(), "1970-01-02T00:00:00Z");
+    /// ```
+    #[must_use]
+    pub fn from_unix(since_epoch: Duration) -> Self {
+        Self { nanoseconds: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX) }
+    }
+
+    /// The time since 1970-01-01T00:00:00Z.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Timestamp;
+    /// # use std::time::Duration;
+    /// let moment: Timestamp = "1970-01-01T00:00:01Z".parse().unwrap();
+    /// assert_eq!(moment.to_unix(), Duration::from_secs(1));
+    /// ```
+    #[must_use]
+    pub const fn to_unix(self) -> Duration {
+        Duration::from_nanos(self.nanoseconds)
+    }
+
+    /// How long after `earlier` this moment is; zero if it is not after it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Timestamp;
+    /// # use std::time::Duration;
+    /// let start = Timestamp::from_unix(Duration::from_secs(5));
+    /// assert_eq!(start.since(start + Duration::from_secs(1)), Duration::ZERO);
+    /// ```
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.saturating_sub(earlier.nanoseconds))
+    }
+
+    /// The same moment without its fraction of a second.
+    pub(crate) const fn whole_seconds(self) -> Self {
+        Self { nanoseconds: self.nanoseconds - self.nanoseconds % 1_000_000_000 }
+    }
+
+    /// The same moment without its fraction of a millisecond.
+    pub(crate) const fn whole_milliseconds(self) -> Self {
+        Self { nanoseconds: self.nanoseconds - self.nanoseconds % 1_000_000 }
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self::from_unix(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self { nanoseconds: self.nanoseconds.saturating_add(Self::from_unix(duration).nanoseconds) }
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self { nanoseconds: self.nanoseconds.saturating_sub(Self::from_unix(duration).nanoseconds) }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Some systems' times are coarser than a nanosecond, so only the whole seconds pass
+        // through `SystemTime`.
+        let seconds = UNIX_EPOCH + self.whole_seconds().to_unix();
+        let text = humantime::format_rfc3339_seconds(seconds).to_string();
+        f.write_str(text.trim_end_matches('Z'))?;
+        match self.nanoseconds % 1_000_000_000 {
+            0 => f.write_str("Z"),
+            fraction => write!(f, ".{}Z", format!("{fraction:09}").trim_end_matches('0')),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    /// Reads RFC 3339 in UTC, with up to nine decimals: `2026-01-01T00:00:00.5Z`.
+    fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
+        let refused = || ParseTimestampError { text: text.into() };
+        let (seconds, fraction) = match text.strip_suffix('Z').and_then(|t| t.split_once('.')) {
+            Some((seconds, fraction)) => (format!("{seconds}Z"), fraction),
+            None => (text.into(), "0"),
+        };
+        if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(refused());
+        }
+        let whole = humantime::parse_rfc3339(&seconds).map_err(|_| refused())?;
+        let nanoseconds = format!("{fraction:0<9}").parse().map_err(|_| refused())?;
+        Ok(Self::from(whole) + Duration::from_nanos(nanoseconds))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A text that is no time: what [`Timestamp::from_str`] refuses.
+///
+/// ```
+/// use mock_ivs_chat::Timestamp;
+///
+/// let error = "yesterday".parse::<Timestamp>().unwrap_err();
+/// assert_eq!(error.to_string(), "`yesterday` is not a time such as 2026-01-01T00:00:00Z");
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParseTimestampError {
+    text: String,
+}
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a time such as 2026-01-01T00:00:00Z", self.text)
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_kept_and_trailing_zeros_trimmed() {
+        for text in [
+            "2024-01-02T03:04:05.67891Z",
+            "2024-01-02T03:04:06.1Z",
+            "2024-01-02T03:04:07.000000012Z",
+            "2024-01-02T03:04:20.754555595Z",
+            "2024-01-02T03:04:05Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "Z",
+            "2024-01-02",
+            "2024-01-02T03:04:05.Z5",
+            "2024-01-02T03:04:05.1234567890Z",
+            "1969-01-01T00:00:00Z",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+}

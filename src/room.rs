@@ -1,0 +1,297 @@
+//! Room: a chat room and what an application does with it.
+
+use serde_json::{Value, json};
+
+use crate::handle::{Handle, members, unless_empty};
+use crate::participant::Participant;
+use crate::proto::attributes::Attributes;
+use crate::proto::operation::Operation;
+use crate::service;
+use crate::token::NewChatToken;
+
+/// A chat room of the mock.
+///
+/// Its methods are operations of the control plane: they take the same road as a call over HTTP.
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// let room = ivs.create_room("lobby");
+/// assert_eq!(room.arn(), "arn:aws:ivschat:us-west-2:123456789012:room/Room00000001");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Room {
+    handle: Handle,
+    arn: String,
+    id: String,
+    name: String,
+}
+
+impl Room {
+    pub(crate) fn new(handle: Handle, room: &service::room::Room) -> Self {
+        let (arn, id, name) = (room.arn.clone(), room.id.clone(), room.name.clone());
+        Self { handle, arn, id, name }
+    }
+
+    /// The ARN: what an application calls `roomIdentifier`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// assert!(ivs.create_room("lobby").arn().ends_with(":room/Room00000001"));
+    /// ```
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// The id, which is the last part of the ARN.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// assert_eq!(ivs.create_room("lobby").id(), "Room00000001");
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name that the room had when this value was made; it can be empty.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// assert_eq!(ivs.create_room("lobby").name(), "lobby");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A chat token that is still to be created. Without capabilities its user only listens.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Capability, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let token = room.chat_token("alice").capability(Capability::SendMessage).create();
+    /// ```
+    pub fn chat_token(&self, user_id: impl Into<String>) -> NewChatToken {
+        NewChatToken::new(self.handle.clone(), self.arn.clone(), user_id.into())
+    }
+
+    /// A user who lives inside the mock, with all capabilities, connected to this room.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// assert_eq!(bob.user_id(), "bob");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service refuses: a user id has 1 to 128 characters, and the room must exist.
+    #[track_caller]
+    pub fn participant(&self, user_id: impl Into<String>) -> Participant {
+        self.chat_token(user_id).capabilities(crate::Capability::ALL).join()
+    }
+
+    /// Sends an event to the room, as SendEvent does; returns the event's id. Attributes that are
+    /// empty are not sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// assert_eq!(room.send_event("app:poll", [("question", "tea?")]), "Event0000001");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service refuses: a name has 1 to 100 characters, attributes have at most 4,096
+    /// bytes, and the room must exist.
+    #[track_caller]
+    pub fn send_event(
+        &self,
+        event_name: impl Into<String>,
+        attributes: impl Into<Attributes>,
+    ) -> String {
+        let attributes = attributes.into();
+        let attributes = if attributes.is_empty() { Value::Null } else { json!(attributes) };
+        let request = members([
+            ("roomIdentifier", json!(self.arn)),
+            ("eventName", json!(event_name.into())),
+            ("attributes", attributes),
+        ]);
+        id(&self.handle.expect(Operation::SendEvent, request))
+    }
+
+    /// Asks the room's clients to delete a message, as DeleteMessage does; returns the id of the
+    /// event. A reason that is empty is not sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// room.delete_message("Message00001", "spam");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service refuses: an id has 12 letters and digits, a reason at most 256 characters,
+    /// and the room must exist.
+    #[track_caller]
+    pub fn delete_message(&self, id_of_message: &str, reason: &str) -> String {
+        let request = members([
+            ("roomIdentifier", json!(self.arn)),
+            ("id", json!(id_of_message)),
+            ("reason", unless_empty(reason)),
+        ]);
+        id(&self.handle.expect(Operation::DeleteMessage, request))
+    }
+
+    /// Disconnects all connections of a user, as DisconnectUser does. A reason that is empty is
+    /// not sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.disconnect_user("bob", "rude");
+    /// assert!(!bob.is_connected());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service refuses: a user id has 1 to 128 characters, a reason at most 256, and the
+    /// room must exist.
+    #[track_caller]
+    pub fn disconnect_user(&self, user_id: &str, reason: &str) {
+        let request = members([
+            ("roomIdentifier", json!(self.arn)),
+            ("userId", json!(user_id)),
+            ("reason", unless_empty(reason)),
+        ]);
+        self.handle.expect(Operation::DisconnectUser, request);
+    }
+
+    /// Deletes the room. Its connections stay open, but what they send is answered with ERROR
+    /// 404.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let alice = room.participant("alice");
+    /// room.delete();
+    /// alice.say("anybody there?");
+    /// alice.expect_error_blocking(ErrorCode::NotFound);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the room does not exist any more.
+    #[track_caller]
+    pub fn delete(&self) {
+        self.handle.expect(Operation::DeleteRoom, members([("identifier", json!(self.arn))]));
+    }
+}
+
+fn id(response: &Value) -> String {
+    response["id"].as_str().unwrap_or_default().into()
+}
+
+/// A room that is still to be created.
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// let room = ivs
+///     .new_room("lobby")
+///     .maximum_message_length(140)
+///     .maximum_message_rate_per_second(100)
+///     .tags([("stage", "test")])
+///     .create();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "the room is not there until `create` is called"]
+pub struct NewRoom {
+    handle: Handle,
+    request: serde_json::Map<String, Value>,
+}
+
+impl NewRoom {
+    pub(crate) fn new(handle: Handle, name: String) -> Self {
+        Self { handle, request: members([("name", json!(name))]) }
+    }
+
+    /// Sets `maximumMessageLength`, in code points: 1 to 500, and 500 unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.new_room("lobby").maximum_message_length(140).create();
+    /// ```
+    pub fn maximum_message_length(self, length: u32) -> Self {
+        self.with("maximumMessageLength", json!(length))
+    }
+
+    /// Sets `maximumMessageRatePerSecond`: 1 to 100, and 10 unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.new_room("lobby").maximum_message_rate_per_second(100).create();
+    /// ```
+    pub fn maximum_message_rate_per_second(self, rate: u32) -> Self {
+        self.with("maximumMessageRatePerSecond", json!(rate))
+    }
+
+    /// Sets the tags.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.new_room("lobby").tags([("stage", "test")]).create();
+    /// ```
+    pub fn tags(self, tags: impl Into<Attributes>) -> Self {
+        self.with("tags", json!(tags.into()))
+    }
+
+    /// Sets any member of the request to CreateRoom.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # use serde_json::json;
+    /// # let ivs = MockIvsChat::start();
+    /// let handler = json!({ "uri": "arn:aws:lambda:us-west-2:123456789012:function:review" });
+    /// let room = ivs.new_room("lobby").with("messageReviewHandler", handler).create();
+    /// ```
+    pub fn with(mut self, member: impl Into<String>, value: Value) -> Self {
+        self.request.insert(member.into(), value);
+        self
+    }
+
+    /// Creates the room.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.new_room("lobby").create();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service refuses it.
+    #[track_caller]
+    pub fn create(self) -> Room {
+        let room = self.handle.expect(Operation::CreateRoom, self.request);
+        let text = |member: &str| room[member].as_str().unwrap_or_default().to_owned();
+        Room { arn: text("arn"), id: text("id"), name: text("name"), handle: self.handle }
+    }
+}

@@ -1,0 +1,452 @@
+//! MockIvsChat and its builder: the start and the end of a mock.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Deref;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::Notify;
+
+use crate::clock::{Clock, RunningClock, is_tokio_paused};
+use crate::driver::Driver;
+use crate::handle::Handle;
+use crate::net::{self, Sockets};
+use crate::service::quota::Quotas;
+use crate::service::{Service, Settings};
+
+/// An Amazon IVS Chat inside a test.
+///
+/// It serves the messaging protocol and the control plane on one loopback port, from the test's
+/// own process, until it is dropped. Its methods are those of [`Handle`], which it derefs to.
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// let room = ivs.create_room("lobby");
+/// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+/// alice.say("hello");
+/// bob.expect_message_blocking("hello");
+/// ```
+#[derive(Debug)]
+#[must_use = "the mock ends when it is dropped"]
+pub struct MockIvsChat {
+    handle: Handle,
+    sockets: Arc<Sockets>,
+    /// The thread of its own, unless it runs on the test's runtime.
+    thread: Option<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    join: JoinHandle<()>,
+    stop: Arc<Notify>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl MockIvsChat {
+    /// Starts a mock on an ephemeral loopback port; it is ready when this returns.
+    ///
+    /// It runs on a thread of its own, and so in any test: with or without an async runtime, of
+    /// tokio or not. Only under a paused tokio clock it runs on the test's runtime instead and
+    /// follows that clock, for a server on another thread would make each timeout of the client
+    /// fire at once.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// assert!(ivs.ws_url().starts_with("ws://127.0.0.1:"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no port, no thread or no runtime can be had; see [`MockIvsChat::try_start`].
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// Starts a mock, or says why that is impossible.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::try_start().expect("a loopback port can be had");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If no port, no thread or no runtime can be had.
+    pub fn try_start() -> Result<Self, StartError> {
+        Self::builder().try_start()
+    }
+
+    /// Sets what can be set before the start.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::builder().region("eu-west-1").start();
+    /// assert!(ivs.create_room("lobby").arn().starts_with("arn:aws:ivschat:eu-west-1:"));
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A handle for spawned tasks and other threads, which does not keep the mock alive.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let handle = ivs.handle();
+    /// std::thread::spawn(move || handle.create_room("lobby")).join().unwrap();
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl Deref for MockIvsChat {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for MockIvsChat {
+    fn drop(&mut self) {
+        self.sockets.close();
+        let Some(Thread { join, stop, ended }) = self.thread.take() else { return };
+        stop.notify_one();
+        // A mock that is dropped on its own thread, by a closure that it runs, cannot wait for it.
+        let is_own_thread = join.thread().id() == thread::current().id();
+        // A closure of the test that never returns must not take the whole test run with it.
+        if !is_own_thread
+            && ended.recv_timeout(STOP_TIMEOUT) != Err(mpsc::RecvTimeoutError::Timeout)
+        {
+            // The thread has nothing to say: its tasks' panics stay with the tasks.
+            let _ = join.join();
+        }
+    }
+}
+
+/// How long the end of a mock waits for its thread.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What can be set about a mock before it starts.
+///
+/// ```
+/// use mock_ivs_chat::{Clock, MockIvsChat, Quotas};
+///
+/// let ivs = MockIvsChat::builder()
+///     .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
+///     .quotas(Quotas::off())
+///     .start();
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it starts a mock"]
+pub struct Builder {
+    port: u16,
+    listener: Option<TcpListener>,
+    clock: Option<Clock>,
+    runs_on_current_runtime: bool,
+    wait_limit: Option<Duration>,
+    settings: Settings,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            port: 0,
+            listener: None,
+            clock: None,
+            runs_on_current_runtime: false,
+            wait_limit: None,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Listens on this loopback port, instead of an ephemeral one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let port = portpicker::pick_unused_port().unwrap();
+    /// let ivs = MockIvsChat::builder().port(port).start();
+    /// assert_eq!(ivs.addr().port(), port);
+    /// ```
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Serves this listener, which may be bound to another address.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let addr = listener.local_addr().unwrap();
+    /// let ivs = MockIvsChat::builder().listener(listener).start();
+    /// assert_eq!(ivs.addr(), addr);
+    /// ```
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// Sets the region of all ARNs: `us-west-2` unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().region("ap-south-1").start();
+    /// ```
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = region.into();
+        self
+    }
+
+    /// Sets the account of all ARNs: `123456789012` unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().account_id("999988887777").start();
+    /// ```
+    pub fn account_id(mut self, account_id: impl Into<String>) -> Self {
+        self.settings.account_id = account_id.into();
+        self
+    }
+
+    /// Sets where the mock's time comes from: the system unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    /// let ivs = MockIvsChat::builder().clock(clock).start();
+    /// ```
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets the limits that are in force: [`Quotas::aws`] unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Quotas};
+    /// let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    /// ```
+    pub fn quotas(mut self, quotas: Quotas) -> Self {
+        self.settings.quotas = quotas;
+        self
+    }
+
+    /// Sets how long a chat token can be redeemed, if its session does not end earlier: an hour
+    /// unless set. It was a minute when the service was new.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().token_lifetime(Duration::from_secs(60)).start();
+    /// ```
+    pub const fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.token_lifetime = lifetime;
+        self
+    }
+
+    /// Leaves `Reason` out of the events of deletions and disconnections that have none, instead
+    /// of writing it empty. It is not known which of the two the service does.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().omit_empty_reason().start();
+    /// let room = ivs.create_room("lobby");
+    /// let alice = room.participant("alice");
+    /// room.delete_message("Message00001", "");
+    /// let event = alice.expect_event_blocking("aws:DELETE_MESSAGE");
+    /// assert!(!event.attributes.unwrap().contains_key("Reason"));
+    /// ```
+    pub const fn omit_empty_reason(mut self) -> Self {
+        self.settings.omits_empty_reason = true;
+        self
+    }
+
+    /// Sets how long waits wait, in real time, before they fail: 5 s unless set here or, in
+    /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_LIMIT_MS`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().wait_limit(Duration::from_secs(30)).start();
+    /// ```
+    pub const fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = Some(limit);
+        self
+    }
+
+    /// Runs the mock's tasks on the tokio runtime that [`Builder::start`] is called in, instead of
+    /// on a thread of its own. A clock of tokio needs that; nothing else does.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let ivs = MockIvsChat::builder().on_current_runtime().start();
+    /// # });
+    /// ```
+    pub const fn on_current_runtime(mut self) -> Self {
+        self.runs_on_current_runtime = true;
+        self
+    }
+
+    /// Starts the mock; it is ready when this returns.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().start();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where [`Builder::try_start`] fails.
+    #[track_caller]
+    pub fn start(self) -> MockIvsChat {
+        self.try_start().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts the mock, or says why that is impossible.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let port = taken.local_addr().unwrap().port();
+    /// let error = MockIvsChat::builder().port(port).try_start().unwrap_err();
+    /// assert!(error.to_string().contains(&port.to_string()));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the port, a thread or a runtime cannot be had, or if there is no tokio runtime to run
+    /// on.
+    pub fn try_start(mut self) -> Result<MockIvsChat, StartError> {
+        let current = runtime::Handle::try_current().ok();
+        let is_paused = current.is_some() && is_tokio_paused();
+        let follows_tokio = self.clock.as_ref().is_some_and(Clock::follows_tokio);
+        let listener = self.listen()?;
+        if is_paused || self.runs_on_current_runtime {
+            let Some(runtime) = current else {
+                return Err(StartError::new("there is no tokio runtime to run on", None));
+            };
+            let clock = self.clock.take();
+            let clock =
+                clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
+            let (handle, sockets) = self.assemble(listener, &clock, &runtime)?;
+            net::spawn(&sockets, handle.driver());
+            return Ok(MockIvsChat { handle, sockets, thread: None });
+        }
+        if follows_tokio {
+            let message = "a clock that follows tokio's needs on_current_runtime()";
+            return Err(StartError::new(message, None));
+        }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StartError::new("cannot build a runtime", Some(error)))?;
+        let clock = self.clock.take().unwrap_or_default();
+        let (handle, sockets) = self.assemble(listener, &clock, runtime.handle())?;
+        let thread = spawn_thread(runtime, &sockets, handle.driver())
+            .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
+        Ok(MockIvsChat { handle, sockets, thread: Some(thread) })
+    }
+
+    fn listen(&mut self) -> Result<TcpListener, StartError> {
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let listener = self.listener.take().map_or_else(|| TcpListener::bind(addr), Ok);
+        listener
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
+    }
+
+    fn assemble(
+        self,
+        listener: TcpListener,
+        clock: &Clock,
+        runtime: &runtime::Handle,
+    ) -> Result<(Handle, Arc<Sockets>), StartError> {
+        let failed = |error| StartError::new("cannot use the listener", Some(error));
+        let addr = listener.local_addr().map_err(failed)?;
+        let _entered = runtime.enter();
+        let sockets = Sockets::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?);
+        // Mocks that live at once have different ports, so a token is of one of them only.
+        let service = Service::new(self.settings, u64::from(addr.port()));
+        let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
+        let driver = Driver::new(service, RunningClock::start(clock, runtime), wait_limit);
+        Ok((Handle::new(Arc::new(driver), addr), sockets))
+    }
+}
+
+/// Assumed: any time would do; it only has to be the same in each run.
+fn paused_clock() -> Clock {
+    Clock::tokio_from("2026-01-01T00:00:00Z")
+}
+
+fn spawn_thread(
+    runtime: runtime::Runtime,
+    sockets: &Arc<Sockets>,
+    driver: &Arc<Driver>,
+) -> io::Result<Thread> {
+    let (sockets, driver) = (Arc::clone(sockets), Arc::clone(driver));
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let (end, ended) = mpsc::channel();
+    let join = thread::Builder::new().name("mock-ivs-chat".into()).spawn(move || {
+        runtime.block_on(async {
+            net::spawn(&sockets, &driver);
+            stopped.notified().await;
+        });
+        drop(runtime);
+        // Nobody hears it if the mock gave up waiting.
+        let _ = end.send(());
+    })?;
+    Ok(Thread { join, stop, ended })
+}
+
+/// Why a mock could not start.
+///
+/// ```
+/// use mock_ivs_chat::{Clock, MockIvsChat};
+///
+/// let clock = Clock::tokio_from("2026-01-01T00:00:00Z");
+/// let error = MockIvsChat::builder().clock(clock).try_start().unwrap_err();
+/// assert_eq!(error.to_string(), "a clock that follows tokio's needs on_current_runtime()");
+/// ```
+#[derive(Debug)]
+pub struct StartError {
+    message: String,
+    source: Option<io::Error>,
+}
+
+impl StartError {
+    fn new(message: impl Into<String>, source: Option<io::Error>) -> Self {
+        Self { message: message.into(), source }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => write!(f, "{}: {source}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|error| error as _)
+    }
+}

@@ -1,0 +1,255 @@
+//! Quotas: the service's limits, each of which can be set or switched off, and their counters.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::proto::operation::Operation;
+use crate::proto::timestamp::Timestamp;
+
+/// A limit of the service that a test can set or switch off.
+///
+/// Documented: "Service Quotas" of the Amazon IVS Chat User Guide, but for
+/// [`Quota::MessageAttributeBytes`].
+///
+/// ```
+/// use mock_ivs_chat::{Quota, Quotas};
+///
+/// assert_eq!(Quotas::aws().limit(Quota::MessagingRequestsPerConnection), Some(10));
+/// assert_eq!(Quotas::off().limit(Quota::Rooms), None);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Quota {
+    /// Actions of any kind by one connection: 10 a second.
+    MessagingRequestsPerConnection,
+    /// Messages to one room: as many a second as the room's `maximumMessageRatePerSecond` says,
+    /// 10 unless set. A limit set here stands in for that of every room.
+    SendMessagePerRoom,
+    /// Messages to all rooms together: 1,000 a second.
+    SendMessage,
+    /// Deletions of messages in all rooms together, over HTTP and over WebSockets: 100 a second.
+    DeleteMessage,
+    /// Disconnections of users from all rooms together, over HTTP and over WebSockets: 100 a
+    /// second.
+    DisconnectUser,
+    /// Connections that are open at once: 50,000.
+    ConcurrentConnections,
+    /// Rooms that exist at once: 50,000.
+    Rooms,
+    /// Logging configurations that exist at once: 10.
+    LoggingConfigurations,
+    /// Bytes of the keys and values of a message's attributes: 1,024.
+    ///
+    /// Documented: that there is a limit. Assumed: the number, which is the one that the user
+    /// guide gives for attributes returned by a message review handler.
+    MessageAttributeBytes,
+    /// Calls of this HTTP operation, a second. The documented rates are off in
+    /// [`Quotas::aws`]: see [`Quotas::with_http_throttling`].
+    Operation(Operation),
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::MessagingRequestsPerConnection => "messaging requests per connection",
+            Self::SendMessagePerRoom => "messages per room",
+            Self::SendMessage => "messages in all rooms",
+            Self::DeleteMessage => "deletions of messages in all rooms",
+            Self::DisconnectUser => "disconnections of users in all rooms",
+            Self::ConcurrentConnections => "concurrent connections",
+            Self::Rooms => "rooms",
+            Self::LoggingConfigurations => "logging configurations",
+            Self::MessageAttributeBytes => "bytes of message attributes",
+            Self::Operation(operation) => return write!(f, "calls of {operation}"),
+        };
+        f.write_str(text)
+    }
+}
+
+/// The limits that are in force. [`Quotas::aws`] is the default.
+///
+/// ```
+/// use mock_ivs_chat::{MockIvsChat, Quota, Quotas};
+///
+/// let quotas = Quotas::aws()
+///     .with(Quota::MessagingRequestsPerConnection, 2)
+///     .without(Quota::SendMessagePerRoom);
+/// let ivs = MockIvsChat::builder().quotas(quotas).start();
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Quotas {
+    limits: BTreeMap<Quota, u32>,
+    rooms_limit_themselves: bool,
+}
+
+impl Quotas {
+    /// The limits of an AWS account that has asked for no increase, but for the rates of HTTP
+    /// calls.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Quota, Quotas};
+    /// assert_eq!(Quotas::aws().limit(Quota::ConcurrentConnections), Some(50_000));
+    /// ```
+    #[must_use]
+    pub fn aws() -> Self {
+        let limits = [
+            (Quota::MessagingRequestsPerConnection, 10),
+            (Quota::SendMessage, 1_000),
+            (Quota::DeleteMessage, 100),
+            (Quota::DisconnectUser, 100),
+            (Quota::ConcurrentConnections, 50_000),
+            (Quota::Rooms, 50_000),
+            (Quota::LoggingConfigurations, 10),
+            (Quota::MessageAttributeBytes, 1_024),
+        ];
+        Self { limits: limits.into(), rooms_limit_themselves: true }
+    }
+
+    /// No limits.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Quota, Quotas};
+    /// assert_eq!(Quotas::off().limit(Quota::SendMessage), None);
+    /// ```
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { limits: BTreeMap::new(), rooms_limit_themselves: false }
+    }
+
+    /// Sets one limit.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Quota, Quotas};
+    /// let quotas = Quotas::off().with(Quota::Rooms, 1);
+    /// assert_eq!(quotas.limit(Quota::Rooms), Some(1));
+    /// ```
+    #[must_use]
+    pub fn with(mut self, quota: Quota, limit: u32) -> Self {
+        self.limits.insert(quota, limit);
+        self
+    }
+
+    /// Switches one limit off.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Quota, Quotas};
+    /// let quotas = Quotas::aws().without(Quota::Rooms);
+    /// assert_eq!(quotas.limit(Quota::Rooms), None);
+    /// ```
+    #[must_use]
+    pub fn without(mut self, quota: Quota) -> Self {
+        self.limits.remove(&quota);
+        if quota == Quota::SendMessagePerRoom {
+            self.rooms_limit_themselves = false;
+        }
+        self
+    }
+
+    /// Throttles the HTTP operations at their documented rates, from 3 to 200 calls a second.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Operation, Quota, Quotas};
+    /// let quotas = Quotas::aws().with_http_throttling();
+    /// assert_eq!(quotas.limit(Quota::Operation(Operation::CreateRoom)), Some(5));
+    /// ```
+    #[must_use]
+    pub fn with_http_throttling(mut self) -> Self {
+        let rates = Operation::ALL.map(|operation| (Quota::Operation(operation), rate(operation)));
+        self.limits.extend(rates);
+        self
+    }
+
+    /// The limit in force; `None` if it is off, or if each room has its own.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Quota, Quotas};
+    /// assert_eq!(Quotas::aws().limit(Quota::SendMessagePerRoom), None);
+    /// ```
+    #[must_use]
+    pub fn limit(&self, quota: Quota) -> Option<u32> {
+        self.limits.get(&quota).copied()
+    }
+
+    /// The limit on the rate of messages to a room that allows `own` a second.
+    pub(crate) fn room_rate(&self, own: u32) -> Option<u32> {
+        self.limit(Quota::SendMessagePerRoom).or(self.rooms_limit_themselves.then_some(own))
+    }
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self::aws()
+    }
+}
+
+/// Documented: calls a second of each operation, per account and region.
+const fn rate(operation: Operation) -> u32 {
+    match operation {
+        Operation::CreateChatToken => 200,
+        Operation::DeleteMessage | Operation::DisconnectUser | Operation::SendEvent => 100,
+        Operation::CreateRoom
+        | Operation::DeleteRoom
+        | Operation::GetRoom
+        | Operation::ListRooms
+        | Operation::UpdateRoom => 5,
+        Operation::CreateLoggingConfiguration
+        | Operation::DeleteLoggingConfiguration
+        | Operation::GetLoggingConfiguration
+        | Operation::ListLoggingConfigurations
+        | Operation::UpdateLoggingConfiguration => 3,
+        Operation::ListTagsForResource | Operation::TagResource | Operation::UntagResource => 10,
+    }
+}
+
+/// A token bucket that holds a second's worth and is full at first.
+///
+/// Assumed: AWS does not say how it measures "a second".
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bucket {
+    /// What has been taken and not refilled yet, in billionths of a request.
+    taken: u64,
+    since: Timestamp,
+}
+
+impl Bucket {
+    /// Refills for the time gone by, and says whether a request would still go through.
+    pub(crate) fn has_room(&mut self, now: Timestamp, limit: u32) -> bool {
+        let passed = now.since(self.since).min(Duration::from_secs(1)).as_nanos() as u64;
+        self.since = self.since.max(now);
+        self.taken = self.taken.saturating_sub(passed * u64::from(limit));
+        self.taken + REQUEST <= u64::from(limit) * REQUEST
+    }
+
+    /// Counts a request.
+    pub(crate) const fn take(&mut self) {
+        self.taken += REQUEST;
+    }
+}
+
+const REQUEST: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_holds_a_seconds_worth_and_refills_evenly() {
+        let mut now = Timestamp::from_unix(Duration::from_secs(1_000));
+        let mut bucket = Bucket::default();
+        let mut send = |now| {
+            let has_room = bucket.has_room(now, 10);
+            if has_room {
+                bucket.take();
+            }
+            has_room
+        };
+        assert_eq!((0..12).filter(|_| send(now)).count(), 10);
+        now = now + Duration::from_millis(99);
+        assert!(!send(now));
+        now = now + Duration::from_millis(1);
+        assert!(send(now) && !send(now));
+        now = now + Duration::from_secs(3_600);
+        assert_eq!((0..12).filter(|_| send(now)).count(), 10);
+    }
+}
