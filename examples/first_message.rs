@@ -1,0 +1,95 @@
+//! The main job: a room and its tokens by the AWS SDK, two clients that chat, one of whom is
+//! moderated and then disconnected. Look at the transcript that this prints at the end.
+
+use std::error::Error;
+
+use aws_credential_types::Credentials;
+use aws_sdk_ivschat::config::{BehaviorVersion, Region};
+use aws_sdk_ivschat::types::ChatTokenCapability;
+use futures_util::{SinkExt, StreamExt};
+use mock_ivs_chat::{Clock, MockIvsChat};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).start();
+
+    // The application's backend: the real SDK, pointed at the mock.
+    let sdk = aws_sdk_ivschat::Client::from_conf(
+        aws_sdk_ivschat::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(ivs.endpoint_url())
+            .region(Region::new("us-west-2"))
+            .credentials_provider(Credentials::from_keys("AKIDEXAMPLE", "secret", None))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build(),
+    );
+    let room = sdk.create_room().name("lobby").send().await?;
+    let arn = room.arn().unwrap_or_default();
+    let alice = sdk
+        .create_chat_token()
+        .room_identifier(arn)
+        .user_id("alice")
+        .capabilities(ChatTokenCapability::SendMessage)
+        .attributes("displayName", "Alice")
+        .send()
+        .await?;
+    let bob = sdk
+        .create_chat_token()
+        .room_identifier(arn)
+        .user_id("bob")
+        .capabilities(ChatTokenCapability::SendMessage)
+        .capabilities(ChatTokenCapability::DeleteMessage)
+        .capabilities(ChatTokenCapability::DisconnectUser)
+        .send()
+        .await?;
+
+    // The clients: any WebSocket library that can offer a subprotocol.
+    let mut alice = connect(&ivs.ws_url(), alice.token().unwrap_or_default()).await?;
+    let mut bob = connect(&ivs.ws_url(), bob.token().unwrap_or_default()).await?;
+    send(&mut alice, json!({ "Action": "SEND_MESSAGE", "Content": "hello", "RequestId": "a1" }))
+        .await?;
+    receive(&mut alice).await?;
+    let message = receive(&mut bob).await?;
+
+    // Bob moderates: he has the message deleted, then has Alice disconnected.
+    let id = &message["Id"];
+    let reason = "too loud";
+    send(&mut bob, json!({ "Action": "DELETE_MESSAGE", "Id": id, "Reason": reason })).await?;
+    receive(&mut alice).await?;
+    receive(&mut bob).await?;
+    let user = &message["Sender"]["UserId"];
+    send(&mut bob, json!({ "Action": "DISCONNECT_USER", "UserId": user, "Reason": reason }))
+        .await?;
+    receive(&mut alice).await?;
+    receive(&mut bob).await?;
+    match alice.next().await {
+        Some(Ok(Message::Close(Some(close)))) => println!("alice was closed: {close}\n"),
+        other => return Err(format!("alice should have been closed, not: {other:?}").into()),
+    }
+
+    print!("{}", ivs.log());
+    Ok(())
+}
+
+async fn connect(url: &str, token: &str) -> Result<Client, Box<dyn Error>> {
+    let mut request = url.into_client_request()?;
+    request.headers_mut().insert("Sec-WebSocket-Protocol", token.parse()?);
+    Ok(connect_async(request).await?.0)
+}
+
+async fn send(client: &mut Client, frame: Value) -> Result<(), Box<dyn Error>> {
+    Ok(client.send(Message::text(frame.to_string())).await?)
+}
+
+async fn receive(client: &mut Client) -> Result<Value, Box<dyn Error>> {
+    let frame = client.next().await.ok_or("the connection ended")??;
+    Ok(serde_json::from_str(frame.to_text()?)?)
+}
