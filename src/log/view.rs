@@ -24,7 +24,8 @@ use crate::service::ConnectionId;
 /// let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
 /// let room = ivs.create_room("lobby");
 /// let mark = ivs.log().mark();
-/// room.participant("alice").say("hello");
+/// let alice = room.participant("alice");
+/// alice.say("hello");
 /// assert_eq!(ivs.log().since(mark).user("alice").to_string(), r#"
 /// alice connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
 /// alice > {"Action":"SEND_MESSAGE","RequestId":"alice-1","Content":"hello"}

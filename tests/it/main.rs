@@ -1,0 +1,3 @@
+//! The mock over real sockets, as its users see it.
+
+mod support;
