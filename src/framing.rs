@@ -4,19 +4,21 @@ use bytes::{Bytes, BytesMut};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
+use crate::driver::Framed;
+use crate::hook::verdict::Malformation;
 use crate::log::record::Payload;
 use crate::proto::close::Close;
+use crate::proto::members::Members;
 
-/// A text frame as the bytes of the wire, and the text within those bytes.
-pub(crate) fn text(text: &str) -> (Bytes, Payload) {
-    let (framed, payload) = frame(OpCode::Data(Data::Text), text.as_bytes());
-    (framed, Payload::Text(payload))
+/// A text frame.
+pub(crate) fn text(text: &str) -> Framed {
+    frame(&FrameHeader { opcode: TEXT, ..FrameHeader::default() }, text.as_bytes(), Payload::Text)
 }
 
-/// The answer to a ping, as the bytes of the wire, and the data within those bytes.
-pub(crate) fn pong(data: &[u8]) -> (Bytes, Payload) {
-    let (framed, payload) = frame(OpCode::Control(Control::Pong), data);
-    (framed, Payload::Pong(payload))
+/// The answer to a ping.
+pub(crate) fn pong(data: &[u8]) -> Framed {
+    let opcode = OpCode::Control(Control::Pong);
+    frame(&FrameHeader { opcode, ..FrameHeader::default() }, data, Payload::Pong)
 }
 
 /// A close frame as the bytes of the wire.
@@ -30,15 +32,69 @@ pub(crate) fn close(close: &Close) -> Bytes {
     bytes.into()
 }
 
-fn frame(opcode: OpCode, content: &[u8]) -> (Bytes, Bytes) {
-    let header = FrameHeader { opcode, ..FrameHeader::default() };
+/// A text as frames in a form that it should not have.
+pub(crate) fn malformed(malformation: &Malformation, original: &str) -> Vec<Framed> {
+    let header = FrameHeader { opcode: TEXT, ..FrameHeader::default() };
+    match malformation {
+        Malformation::InvalidJson => {
+            vec![text(crate::proto::close::truncate(original, original.len() / 2))]
+        }
+        Malformation::UnknownType => vec![text(&with_member(original, "Type", Some("\"NOTICE\"")))],
+        Malformation::MissingMember(member) => vec![text(&with_member(original, member, None))],
+        Malformation::Binary => {
+            let header = FrameHeader { opcode: OpCode::Data(Data::Binary), ..header };
+            vec![frame(&header, original.as_bytes(), Payload::Binary)]
+        }
+        Malformation::InvalidUtf8 => {
+            let mut bytes = original.as_bytes().to_vec();
+            bytes.push(0xff);
+            vec![frame(&header, &bytes, Payload::Text)]
+        }
+        Malformation::Oversize(bytes) => vec![text(&format!("{original:bytes$}"))],
+        Malformation::Fragmented(bytes) => fragments(original.as_bytes(), *bytes),
+        Malformation::ReservedBit => {
+            vec![frame(&FrameHeader { rsv2: true, ..header }, original.as_bytes(), Payload::Text)]
+        }
+        Malformation::Truncated => {
+            let Framed { bytes, payload } = text(original);
+            let half = bytes.len() - original.len() / 2;
+            vec![Framed { bytes: bytes.slice(..half), payload }]
+        }
+    }
+}
+
+/// The frames of a text that is sent in pieces.
+fn fragments(content: &[u8], longest: usize) -> Vec<Framed> {
+    let pieces: Vec<_> = content.chunks(longest.max(1)).collect();
+    let last = pieces.len().saturating_sub(1);
+    let pieces = pieces.into_iter().enumerate().map(|(index, piece)| {
+        let opcode = if index == 0 { TEXT } else { OpCode::Data(Data::Continue) };
+        let header = FrameHeader { opcode, is_final: index == last, ..FrameHeader::default() };
+        frame(&header, piece, Payload::Text)
+    });
+    pieces.collect()
+}
+
+/// A JSON object with another value, or none, for a member.
+fn with_member(object: &str, name: &str, value: Option<&str>) -> String {
+    let members = Members::read(object);
+    let members = members.iter().filter_map(|(member, raw)| {
+        let value = if member == name { value } else { Some(raw.get()) };
+        value.map(|value| format!("{member:?}:{value}"))
+    });
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn frame(header: &FrameHeader, content: &[u8], payload: fn(Bytes) -> Payload) -> Framed {
     let length = content.len() as u64;
     let mut head = Vec::with_capacity(header.len(length));
     header.format(length, &mut head).expect("a vector takes any bytes");
-    let mut framed = BytesMut::with_capacity(head.len() + content.len());
-    framed.extend_from_slice(&head);
-    framed.extend_from_slice(content);
-    let framed = framed.freeze();
-    let payload = framed.slice(head.len()..);
-    (framed, payload)
+    let mut bytes = BytesMut::with_capacity(head.len() + content.len());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(content);
+    let bytes = bytes.freeze();
+    let payload = payload(bytes.slice(head.len()..));
+    Framed { bytes, payload }
 }
+
+const TEXT: OpCode = OpCode::Data(Data::Text);

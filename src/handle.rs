@@ -163,7 +163,7 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn room(&self, room: &str) -> Room {
-        let found = self.driver.find_room(|candidate| {
+        let found = self.driver.find_room(|_, candidate| {
             let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
             is_it.then(|| Room::new(self.clone(), candidate))
         });
@@ -195,7 +195,7 @@ impl Handle {
         match request {
             Value::Object(members) => {
                 let body = to_text(&members);
-                self.driver.call(Origin::Test, operation, &members, body).map(Value::Object)
+                self.driver.call(operation, &members, body).map(Value::Object)
             }
             other => {
                 let exception = Exception::validation("request body is not a JSON object");

@@ -51,7 +51,7 @@ pub struct Participant {
 impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
-        let party = handle.driver().connect(Some(&token.token), None).unwrap_or_else(|refused| {
+        let party = handle.driver().join(&token.token).unwrap_or_else(|refused| {
             fail(handle.driver(), format_args!("the participant was refused: {}", refused.message))
         });
         Self { handle, party, requests: AtomicU32::new(0), taken: Arc::default() }

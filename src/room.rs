@@ -34,6 +34,10 @@ impl Room {
         Self { handle, arn, id, name }
     }
 
+    pub(crate) const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// The ARN: what an application calls `roomIdentifier`.
     ///
     /// ```

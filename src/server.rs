@@ -15,6 +15,7 @@ use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::Driver;
 use crate::handle::Handle;
 use crate::net::{self, Sockets};
+use crate::report::Report;
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
 
@@ -39,6 +40,8 @@ pub struct MockIvsChat {
     sockets: Arc<Sockets>,
     /// The thread of its own, unless it runs on the test's runtime.
     thread: Option<Thread>,
+    /// Whether the test has its report already.
+    is_finished: bool,
 }
 
 #[derive(Debug)]
@@ -113,16 +116,32 @@ impl MockIvsChat {
     }
 }
 
-impl Deref for MockIvsChat {
-    type Target = Handle;
-
-    fn deref(&self) -> &Handle {
-        &self.handle
+impl MockIvsChat {
+    /// Ends the mock, and says what is to be said of the test: `Err` if an expectation was not
+    /// met or a closure has panicked.
+    ///
+    /// A mock that is dropped without this panics where this returns `Err`; but not while the
+    /// test panics already.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// ivs.finish().unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The report, if the test has failed by it.
+    pub fn finish(mut self) -> Result<Report, Report> {
+        self.stop();
+        self.is_finished = true;
+        let report = self.handle.report();
+        if report.is_failure() { Err(report) } else { Ok(report) }
     }
-}
 
-impl Drop for MockIvsChat {
-    fn drop(&mut self) {
+    /// Ends all that the mock does, in a bounded time.
+    fn stop(&mut self) {
         self.sockets.close();
         let Some(Thread { join, stop, ended }) = self.thread.take() else { return };
         stop.notify_one();
@@ -135,6 +154,26 @@ impl Drop for MockIvsChat {
             // The thread has nothing to say: its tasks' panics stay with the tasks.
             let _ = join.join();
         }
+    }
+}
+
+impl Deref for MockIvsChat {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for MockIvsChat {
+    fn drop(&mut self) {
+        self.stop();
+        // A test that fails already is not to fail with something else, let alone to abort.
+        if self.is_finished || thread::panicking() {
+            return;
+        }
+        let report = self.handle.report();
+        assert!(!report.is_failure(), "{report}");
     }
 }
 
@@ -346,7 +385,7 @@ impl Builder {
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
             let (handle, sockets) = self.assemble(listener, &clock, &runtime)?;
             net::spawn(&sockets, handle.driver());
-            return Ok(MockIvsChat { handle, sockets, thread: None });
+            return Ok(MockIvsChat { handle, sockets, thread: None, is_finished: false });
         }
         if follows_tokio {
             let message = "a clock that follows tokio's needs on_current_runtime()";
@@ -360,7 +399,7 @@ impl Builder {
         let (handle, sockets) = self.assemble(listener, &clock, runtime.handle())?;
         let thread = spawn_thread(runtime, &sockets, handle.driver())
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
-        Ok(MockIvsChat { handle, sockets, thread: Some(thread) })
+        Ok(MockIvsChat { handle, sockets, thread: Some(thread), is_finished: false })
     }
 
     fn listen(&mut self) -> Result<TcpListener, StartError> {
@@ -384,7 +423,8 @@ impl Builder {
         // Mocks that live at once have different ports, so a token is of one of them only.
         let service = Service::new(self.settings, u64::from(addr.port()));
         let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
-        let driver = Driver::new(service, RunningClock::start(clock, runtime), wait_limit);
+        let clock = RunningClock::start(clock, runtime);
+        let driver = Driver::new(service, clock, runtime.clone(), wait_limit);
         Ok((Handle::new(Arc::new(driver), addr), sockets))
     }
 }

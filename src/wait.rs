@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::driver::Driver;
+use crate::driver::{CaughtPanic, Driver};
 use crate::log::entry::Entry;
 use crate::log::view::{Filter, Log};
 
@@ -78,8 +78,12 @@ impl<T> Wait<T> {
         }
     }
 
-    /// Looks through what is new in the log.
+    /// Looks through what is new in the log. A closure that has panicked fails the wait at once:
+    /// what it should have brought about may never come.
     fn look(&mut self) -> Option<T> {
+        if let Some(CaughtPanic { whose, message, .. }) = self.driver.report_panic() {
+            panic!("{whose} panicked: {message}\n\n{}", self.failure());
+        }
         // The matcher is the test's own code and runs outside the lock.
         let entries = self.driver.entries_since(self.seen);
         self.seen = entries.last().map_or(self.seen, |entry| entry.number + 1);

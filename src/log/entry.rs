@@ -65,10 +65,14 @@ pub enum EntryKind {
     Exceeded,
     /// A connection ended without a closing handshake.
     Gone,
+    /// A hook fired.
+    Hooked,
     /// A frame of a client arrived.
     Received,
     /// A handshake was refused.
     Refused,
+    /// A message was reviewed.
+    Reviewed,
     /// A frame left for a client.
     Sent,
 }
@@ -153,8 +157,10 @@ impl Entry {
             What::Connected(_) => EntryKind::Connected,
             What::Exceeded { .. } => EntryKind::Exceeded,
             What::Gone => EntryKind::Gone,
+            What::Hooked(_) => EntryKind::Hooked,
             What::Received(_) => EntryKind::Received,
             What::Refused(_) => EntryKind::Refused,
+            What::Reviewed(_) => EntryKind::Reviewed,
             What::Sent(_) => EntryKind::Sent,
         }
     }
@@ -178,7 +184,7 @@ impl Entry {
             What::Answered(_) | What::ClosedByService(_) | What::Refused(_) | What::Sent(_) => {
                 Some(Direction::Outbound)
             }
-            What::Advanced(_) | What::Exceeded { .. } => None,
+            What::Advanced(_) | What::Exceeded { .. } | What::Hooked(_) | What::Reviewed(_) => None,
         }
     }
 
@@ -405,6 +411,24 @@ impl Entry {
         }
     }
 
+    /// The name of the hook that fired.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.on_action().named("silence").ignore();
+    /// alice.say("hello");
+    /// assert!(ivs.log().into_iter().any(|entry| entry.hook() == Some("silence")));
+    /// ```
+    #[must_use]
+    pub fn hook(&self) -> Option<&str> {
+        match &self.record.what {
+            What::Hooked(hooked) => Some(&hooked.hook),
+            _ => None,
+        }
+    }
+
     /// The access key id that a call over HTTP was signed with, if it was signed.
     ///
     /// ```
@@ -469,6 +493,13 @@ impl Entry {
                 map.serialize_entry("limit", limit)?;
             }
             What::Gone => {}
+            What::Hooked(hooked) => {
+                map.serialize_entry("hook", &*hooked.hook)?;
+                map.serialize_entry("effect", &hooked.effect)?;
+                if let Some(text) = hooked.payload.as_ref().and_then(Payload::text) {
+                    map.serialize_entry("text", &labels.apply(text))?;
+                }
+            }
             What::Received(payload) | What::Sent(payload) => match (payload, payload.text()) {
                 (_, Some(text)) => map.serialize_entry("text", &labels.apply(text))?,
                 (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes))?,
@@ -479,6 +510,10 @@ impl Entry {
                 map.serialize_entry("status", &refused.status)?;
                 map.serialize_entry("message", &refused.message)?;
                 map.serialize_entry("token", &refused.token)?;
+            }
+            What::Reviewed(reviewed) => {
+                map.serialize_entry("message_id", &reviewed.message_id)?;
+                map.serialize_entry("result", &reviewed.result)?;
             }
         }
         map.end()

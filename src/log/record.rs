@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::hook::gate::GateId;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;
@@ -87,10 +88,14 @@ pub(crate) enum What {
     Exceeded { quota: Quota, limit: u32 },
     /// A connection ended without a closing handshake.
     Gone,
+    /// A hook fired.
+    Hooked(Box<Hooked>),
     /// A client's frame arrived.
     Received(Payload),
     /// A handshake was refused.
     Refused(Box<Refused>),
+    /// A message was reviewed.
+    Reviewed(Box<Reviewed>),
     /// A frame left for a client.
     Sent(Payload),
 }
@@ -159,4 +164,24 @@ pub(crate) struct Refused {
     pub(crate) message: String,
     /// The label of the token that was offered, or what can be shown of it.
     pub(crate) token: Option<String>,
+}
+
+/// What a hook did.
+#[derive(Clone, Debug)]
+pub(crate) struct Hooked {
+    pub(crate) hook: Arc<str>,
+    /// What it did, in words.
+    pub(crate) effect: String,
+    /// The frame that it kept from going out as it was.
+    pub(crate) payload: Option<Payload>,
+    /// The gate that it made something wait at.
+    pub(crate) gate: Option<GateId>,
+}
+
+/// What came of a message's review.
+#[derive(Clone, Debug)]
+pub(crate) struct Reviewed {
+    pub(crate) message_id: String,
+    /// The result, in words.
+    pub(crate) result: String,
 }

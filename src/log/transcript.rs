@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Answered, Called, Origin, Party, Payload, Refused, What};
+use crate::log::record::{Answered, Called, Hooked, Origin, Party, Payload, Refused, What};
 use crate::proto::close::Close;
 
 /// Writes entries, one a line; what follows from an entry is indented below it.
@@ -69,11 +69,15 @@ fn write_line(f: &mut fmt::Formatter<'_>, entries: &[Entry], labels: &mut Labels
         }
         What::Exceeded { quota, limit } => write!(f, "quota exceeded: {quota}, {limit}"),
         What::Gone => write!(f, "{who} is gone"),
+        What::Hooked(hooked) => write_hooked(f, record.party.as_ref(), hooked, labels),
         What::Received(payload) => {
             write!(f, "{who} > ")?;
             write_payload(f, payload, labels)
         }
         What::Refused(refused) => write_refusal(f, refused),
+        What::Reviewed(reviewed) => {
+            write!(f, "review of {}: {}", reviewed.message_id, reviewed.result)
+        }
         What::Sent(payload) => {
             for (index, entry) in entries.iter().enumerate() {
                 let comma = if index == 0 { "" } else { ", " };
@@ -113,6 +117,25 @@ fn write_body(f: &mut fmt::Formatter<'_>, body: &str, labels: &mut Labels) -> fm
     }
     f.write_char(' ')?;
     write_text(f, body, labels)
+}
+
+fn write_hooked(
+    f: &mut fmt::Formatter<'_>,
+    party: Option<&Arc<Party>>,
+    hooked: &Hooked,
+    labels: &mut Labels,
+) -> fmt::Result {
+    if party.is_some() {
+        write!(f, "{} ", Who(party))?;
+    }
+    write!(f, "~ {} by {:?}", hooked.effect, hooked.hook)?;
+    match &hooked.payload {
+        Some(payload) => {
+            f.write_str(": ")?;
+            write_payload(f, payload, labels)
+        }
+        None => Ok(()),
+    }
 }
 
 fn write_refusal(f: &mut fmt::Formatter<'_>, refused: &Refused) -> fmt::Result {

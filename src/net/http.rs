@@ -14,9 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::driver::{Driver, Wire, to_text};
+use crate::driver::{Driver, HandshakeReply, HttpReply, Wire, to_text};
 use crate::log::record::Origin;
-use crate::net::link::{Link, LinkStream};
+use crate::net::link::{Link, LinkStream, Part};
 use crate::net::outbox::Outbox;
 use crate::net::socket;
 use crate::proto::exception::Exception;
@@ -48,7 +48,7 @@ async fn respond(
     link: Arc<Link>,
 ) -> Response<Body> {
     if asks_for_upgrade(request.headers()) {
-        return upgrade(request, driver, link);
+        return upgrade(request, driver, link).await;
     }
     let origin = origin_of(&request);
     let is_preflight = request.method() == Method::OPTIONS;
@@ -56,7 +56,7 @@ async fn respond(
     let mut response = if is_preflight {
         Response::new(Body::default())
     } else {
-        operate(request, origin, &driver).await
+        operate(request, origin, &driver, &link).await
     };
     if asks_for_head {
         *response.body_mut() = Body::default();
@@ -66,7 +66,12 @@ async fn respond(
 }
 
 /// Answers a call of the control plane.
-async fn operate(request: Request<Incoming>, origin: Origin, driver: &Driver) -> Response<Body> {
+async fn operate(
+    request: Request<Incoming>,
+    origin: Origin,
+    driver: &Arc<Driver>,
+    link: &Link,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = read_body(body).await;
     let text =
@@ -78,7 +83,7 @@ async fn operate(request: Request<Incoming>, origin: Origin, driver: &Driver) ->
         return refusal(&driver.refuse_call(origin, None, text, exception));
     };
     let request = body.and_then(|bytes| read_members(&bytes));
-    let response = match request {
+    let reply = match request {
         Ok(mut request) => {
             if let Some(arn) = in_path {
                 request.insert("resourceArn".into(), arn.into());
@@ -86,10 +91,44 @@ async fn operate(request: Request<Incoming>, origin: Origin, driver: &Driver) ->
             if operation == Operation::UntagResource {
                 request.extend(tag_keys(head.uri.query()));
             }
-            driver.call(origin, operation, &request, text)
+            driver
+                .call_by_http(origin, operation, request, text)
+                .await
+                .unwrap_or(HttpReply::Silence)
         }
-        Err(exception) => Err(driver.refuse_call(origin, Some(operation), text, exception)),
+        Err(exception) => {
+            HttpReply::Answer(Err(driver.refuse_call(origin, Some(operation), text, exception)))
+        }
     };
+    reply_with(reply, operation, link).await
+}
+
+/// Does with the stream what the driver says.
+async fn reply_with(reply: HttpReply, operation: Operation, link: &Link) -> Response<Body> {
+    match reply {
+        HttpReply::Answer(response) => answer(operation, response),
+        HttpReply::Raw { status, body } => {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            response
+        }
+        HttpReply::CutHead(response) => {
+            link.cut_within(Part::Head);
+            answer(operation, response)
+        }
+        HttpReply::CutBody(response) => {
+            link.cut_within(Part::Body);
+            answer(operation, response)
+        }
+        HttpReply::Reset => {
+            link.reset();
+            std::future::pending().await
+        }
+        HttpReply::Silence => std::future::pending().await,
+    }
+}
+
+fn answer(operation: Operation, response: crate::service::control::Response) -> Response<Body> {
     match response {
         Ok(_) if operation.success_status() == 204 => {
             let mut response = Response::new(Body::default());
@@ -184,7 +223,11 @@ fn read_members(body: &[u8]) -> Result<Map<String, Value>, Exception> {
 }
 
 /// Opens a WebSocket, or refuses to.
-fn upgrade(request: Request<Incoming>, driver: Arc<Driver>, link: Arc<Link>) -> Response<Body> {
+async fn upgrade(
+    request: Request<Incoming>,
+    driver: Arc<Driver>,
+    link: Arc<Link>,
+) -> Response<Body> {
     let accept = match accept_key(&request) {
         Ok(accept) => accept,
         Err((status, message)) => {
@@ -194,15 +237,17 @@ fn upgrade(request: Request<Incoming>, driver: Arc<Driver>, link: Arc<Link>) -> 
     };
     let token = offered_token(request.headers());
     let wire = Wire { outbox: Arc::new(Outbox::default()), link };
-    let party = match driver.connect(token.as_deref(), Some(wire.clone())) {
-        Ok(party) => party,
-        Err(refused) => {
-            let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::UNAUTHORIZED);
-            return handshake_refusal(status, &refused.message, &driver);
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let reply = driver.shake_hands(token.clone(), path, wire.clone()).await;
+    let connection = match reply.unwrap_or(HandshakeReply::Silence) {
+        HandshakeReply::Accept(connection) => connection,
+        HandshakeReply::Refuse { status, message } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
+            return handshake_refusal(status, &message, &driver);
         }
+        HandshakeReply::Silence => return std::future::pending().await,
     };
     tokio::spawn(async move {
-        let connection = party.connection;
         let upgraded = hyper::upgrade::on(request).await;
         // A stream that is gone before the upgrade was through has no more to say.
         let parts =
@@ -261,7 +306,7 @@ fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
     all.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-fn handshake_refusal(status: StatusCode, message: &str, driver: &Driver) -> Response<Body> {
+fn handshake_refusal(status: StatusCode, message: &str, driver: &Arc<Driver>) -> Response<Body> {
     let members = Map::from_iter([("message".to_owned(), json!(message))]);
     let mut response = json_response(status, &members);
     let headers = response.headers_mut();

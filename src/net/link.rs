@@ -18,6 +18,8 @@ pub(crate) struct Link {
 struct Inner {
     stream: Option<Stream>,
     is_stalled: bool,
+    cut: Option<Cut>,
+    pace: Option<Pace>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -44,7 +46,14 @@ impl Link {
     }
 
     fn new(stream: Stream) -> Arc<Self> {
-        let inner = Inner { stream: Some(stream), is_stalled: false, reader: None, writer: None };
+        let inner = Inner {
+            stream: Some(stream),
+            is_stalled: false,
+            cut: None,
+            pace: None,
+            reader: None,
+            writer: None,
+        };
         Arc::new(Self { inner: Mutex::new(inner) })
     }
 
@@ -61,6 +70,24 @@ impl Link {
             let _ = stream.set_zero_linger();
         }
         inner.end();
+    }
+
+    /// Cuts the stream within the next answer over HTTP.
+    pub(crate) fn cut_within(&self, part: Part) {
+        self.inner.lock().cut = Some(Cut { part, head: Vec::new() });
+    }
+
+    /// Writes at most so many bytes a second of real time from now on.
+    pub(crate) fn slow(&self, bytes_per_second: u32) {
+        self.inner.lock().pace = Some(Pace { bytes_per_second, pause: None });
+    }
+
+    /// The address of the peer, where the transport knows one.
+    pub(crate) fn peer_ip(&self) -> Option<String> {
+        match &self.inner.lock().stream {
+            Some(Stream::Tcp(stream)) => stream.peer_addr().ok().map(|addr| addr.ip().to_string()),
+            _ => None,
+        }
     }
 
     /// Leaves the stream open, unread and unwritten from now on.
@@ -84,10 +111,11 @@ impl Link {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.inner.lock().poll(cx, Side::Writer, |stream, cx| match stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Stream::Other(stream) => stream.as_mut().poll_write_vectored(cx, slices),
-        })
+        let mut inner = self.inner.lock();
+        if inner.cut.is_none() && inner.pace.is_none() {
+            return inner.poll(cx, Side::Writer, |stream, cx| stream.poll_write(cx, slices));
+        }
+        inner.poll_faulty_write(cx, slices)
     }
 
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -117,7 +145,87 @@ enum Side {
     Writer,
 }
 
+impl Stream {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Other(stream) => stream.as_mut().poll_write_vectored(cx, slices),
+        }
+    }
+}
+
+/// Where an answer over HTTP is cut.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Part {
+    Head,
+    Body,
+}
+
+/// A cut that is to come.
+struct Cut {
+    part: Part,
+    /// What of the head has been written.
+    head: Vec<u8>,
+}
+
+impl Cut {
+    /// How many of these bytes are still written, if the cut is among them.
+    fn place(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.part == Part::Head {
+            return Some(bytes.len().min(CUT_HEAD_BYTES));
+        }
+        let before = self.head.len();
+        self.head.extend_from_slice(bytes);
+        let end = self.head.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        // Half of the body, for it is written with the head or after it, but in one piece.
+        let body = self.head.len() - end;
+        (body > 0).then(|| (end + body / 2).saturating_sub(before))
+    }
+}
+
+/// A limit on the bytes that are written in a time.
+struct Pace {
+    bytes_per_second: u32,
+    pause: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
 impl Inner {
+    /// Writes to a stream that a hook has done something to.
+    fn poll_faulty_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut longest = bytes.len();
+        if let Some(Pace { bytes_per_second, pause }) = &mut self.pace {
+            if let Some(sleep) = pause {
+                if sleep.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                *pause = None;
+            }
+            longest = longest.min((*bytes_per_second / PIECES_PER_SECOND).max(1) as usize);
+        }
+        let cut = self.cut.as_mut().and_then(|cut| cut.place(&bytes));
+        let bytes = &bytes[..cut.unwrap_or(longest)];
+        let slices = [io::IoSlice::new(bytes)];
+        let written = self.poll(cx, Side::Writer, |stream, cx| stream.poll_write(cx, &slices));
+        if let (Some(_), Poll::Ready(_)) = (cut, &written) {
+            self.end();
+        }
+        if let (Some(pace), Poll::Ready(Ok(written))) = (&mut self.pace, &written) {
+            let seconds = *written as f64 / f64::from(pace.bytes_per_second.max(1));
+            let pause = std::time::Duration::from_secs_f64(seconds);
+            pace.pause = Some(Box::pin(tokio::time::sleep(pause)));
+        }
+        written
+    }
+
     fn end(&mut self) {
         self.stream = None;
         for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
@@ -193,3 +301,8 @@ impl AsyncWrite for LinkStream {
         self.0.poll_shutdown(cx)
     }
 }
+
+/// How much of a head is written before the cut: a part of its first line.
+const CUT_HEAD_BYTES: usize = 10;
+/// Into how many pieces a second's worth of bytes is cut on a slow link.
+const PIECES_PER_SECOND: u32 = 20;

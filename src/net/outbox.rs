@@ -59,10 +59,6 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
-        self.inner.lock().is_finished
-    }
-
     /// Takes all that waits. What it is given counts against the limit until it has been written.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
         let mut inner = self.inner.lock();

@@ -64,7 +64,7 @@ enum Outcome {
 }
 
 struct Socket<'a> {
-    driver: &'a Driver,
+    driver: &'a Arc<Driver>,
     connection: ConnectionId,
     link: &'a Link,
     outbox: &'a Outbox,
@@ -223,7 +223,7 @@ impl Socket<'_> {
 
 /// Tells the driver that a connection has ended, also if its task is dropped.
 struct Ending<'a> {
-    driver: &'a Driver,
+    driver: &'a Arc<Driver>,
     connection: ConnectionId,
     link: &'a Link,
 }

@@ -69,6 +69,19 @@ pub struct SendMessage {
     pub attributes: Option<Attributes>,
 }
 
+impl SendMessage {
+    /// A message without attributes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::SendMessage;
+    /// assert_eq!(SendMessage::new("hello").content, "hello");
+    /// ```
+    #[must_use]
+    pub fn new(content: impl Into<String>) -> Self {
+        Self { content: content.into(), attributes: None }
+    }
+}
+
 /// `DELETE_MESSAGE`: asks the clients of the room to delete a message.
 ///
 /// ```

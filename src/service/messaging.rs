@@ -70,6 +70,24 @@ impl Service {
         out.push(Output::Deliver { to: vec![connection], frame: Frame::Error(error) });
     }
 
+    /// Refuses a frame from a client for a reason that is not the service's.
+    pub(crate) fn reject(
+        &mut self,
+        connection: ConnectionId,
+        publish: &Publish,
+        error_code: ErrorCode,
+        error_message: String,
+        out: &mut Vec<Output>,
+    ) {
+        let id = match publish.action {
+            Ok(Action::SendMessage(_)) => self.mint.message_id(),
+            _ => self.mint.error_id(),
+        };
+        let request_id = publish.request_id.clone();
+        let error = Error { id, request_id, error_code, error_message };
+        out.push(Output::Deliver { to: vec![connection], frame: Frame::Error(error) });
+    }
+
     fn send_message(
         &mut self,
         now: Timestamp,

@@ -103,6 +103,8 @@ pub(crate) enum Output {
     Exceeded { quota: Quota, limit: u32 },
     /// A message waits for its review.
     Review(ReviewCall),
+    /// A message's review took too long.
+    ReviewTimedOut { message_id: String },
 }
 
 /// What happens at a moment of its own.
@@ -150,10 +152,6 @@ impl Service {
             Deadline::Review(review) => self.fall_back(review, out),
         }
         true
-    }
-
-    pub(crate) const fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// Counts a request against an account-wide rate; says which limit refuses it, if one does.

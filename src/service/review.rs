@@ -38,8 +38,8 @@ pub(crate) struct ReviewCall {
 pub(crate) enum ReviewOutcome {
     /// `ReviewResult` is `ALLOW`; what is given takes the place of what was sent.
     Allow { content: Option<String>, attributes: Option<Attributes> },
-    /// `ReviewResult` is `DENY`, with `Attributes.Reason` if there was one.
-    Deny { reason: Option<String> },
+    /// `ReviewResult` is `DENY`; the attributes may have a `Reason`.
+    Deny { attributes: Option<Attributes> },
     /// The handler failed or its answer was not valid.
     Failed,
 }
@@ -73,8 +73,8 @@ impl Service {
         self.reviews.insert(review, pending);
     }
 
-    /// Takes the outcome of a review; one that comes too late changes nothing. Says what became
-    /// of the message in a word for the log.
+    /// Takes the outcome of a review; one that comes too late changes nothing. Says whether it was
+    /// in time.
     pub(crate) fn reviewed(
         &mut self,
         review: ReviewId,
@@ -90,6 +90,7 @@ impl Service {
     /// Ends a review that took too long.
     pub(super) fn fall_back(&mut self, review: ReviewId, out: &mut Vec<Output>) {
         if let Some(pending) = self.reviews.remove(&review) {
+            out.push(Output::ReviewTimedOut { message_id: pending.message.id.clone() });
             self.conclude(pending, ReviewOutcome::Failed, out);
         }
     }
@@ -99,14 +100,17 @@ impl Service {
         let longest = self.rooms.get(&room).map_or(0, |room| room.maximum_message_length as usize);
         match outcome {
             ReviewOutcome::Allow { content, attributes }
-                if is_valid(&content, &attributes, longest) =>
+                if is_content(content.as_deref(), longest) && are_attributes(&attributes) =>
             {
                 message.content = content.unwrap_or(message.content);
                 // Assumed: attributes that are given replace those of the message.
                 message.attributes = attributes.or(message.attributes);
                 self.broadcast(room, Frame::Message(message), out);
             }
-            ReviewOutcome::Deny { reason } => self.deny(connection, message, reason, out),
+            ReviewOutcome::Deny { attributes } if are_attributes(&attributes) => {
+                let reason = attributes.and_then(|attributes| attributes.get("Reason").cloned());
+                self.deny(connection, message, reason, out);
+            }
             _ if denies_on_failure => self.deny(connection, message, None, out),
             _ => self.broadcast(room, Frame::Message(message), out),
         }
@@ -133,10 +137,12 @@ impl Service {
     }
 }
 
-/// Documented: content of 1 to the room's maximum length, and attributes of at most 1 KB.
-fn is_valid(content: &Option<String>, attributes: &Option<Attributes>, longest: usize) -> bool {
-    let legal_content =
-        content.as_ref().is_none_or(|text| !text.is_empty() && text.chars().count() <= longest);
-    legal_content
-        && attributes.as_ref().is_none_or(|map| map.size_bytes() <= MAXIMUM_ATTRIBUTE_BYTES)
+/// Documented: an allowed content has 1 to the room's maximum length.
+fn is_content(content: Option<&str>, longest: usize) -> bool {
+    content.is_none_or(|text| !text.is_empty() && text.chars().count() <= longest)
+}
+
+/// Documented: attributes have at most 1 KB.
+fn are_attributes(attributes: &Option<Attributes>) -> bool {
+    attributes.as_ref().is_none_or(|map| map.size_bytes() <= MAXIMUM_ATTRIBUTE_BYTES)
 }

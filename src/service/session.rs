@@ -40,7 +40,6 @@ pub(crate) struct Session {
 /// What the shell needs to know about a connection that was let in.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
-    pub(crate) room: RoomKey,
     pub(crate) room_label: Arc<str>,
     pub(crate) user_id: Arc<str>,
     pub(crate) capabilities: Vec<Capability>,
@@ -128,7 +127,6 @@ impl Service {
             requests: Bucket::default(),
         };
         let admission = Admission {
-            room: session.room,
             room_label: room.label().into(),
             user_id: Arc::clone(&session.user_id),
             capabilities: session.capabilities.clone(),
@@ -139,6 +137,13 @@ impl Service {
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
         self.sessions.contains_key(&connection)
+    }
+
+    /// The user and the room's label of a token, whether it can still be used or not.
+    pub(crate) fn peek(&self, token: &str) -> Option<(Arc<str>, Option<String>)> {
+        let issued = self.tokens.get(token)?;
+        let room = self.rooms.get(&issued.room).map(|room| room.label().to_owned());
+        Some((Arc::clone(&issued.user_id), room))
     }
 
     /// What stands for a token where the token itself must not be shown.

@@ -1,0 +1,309 @@
+//! Driver: the one place where lock, clock, hooks, service, log and connections meet.
+//!
+//! One turn makes one order: the decision, its entries in the log and the queueing of its frames
+//! happen in one step, so the log and what clients see cannot disagree. Closures of the test run
+//! within the turn, but outside the lock: they can use the mock as they like.
+
+mod apply;
+mod calls;
+mod later;
+mod reviews;
+mod step;
+mod time;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, ReentrantMutex};
+use serde_json::{Map, Value};
+use tokio::runtime;
+use tokio::sync::Notify;
+
+use crate::clock::RunningClock;
+use crate::hook::chain::{HookId, Standing};
+use crate::hook::gate::{Gate, GateId};
+use crate::hook::table::{AnyRule, Hooks};
+use crate::log::entry::Entry;
+use crate::log::record::{Party, Payload, Record, Records, What};
+use crate::net::link::Link;
+use crate::net::outbox::Outbox;
+use crate::proto::action::Publish;
+use crate::proto::timestamp::Timestamp;
+use crate::service::room::{Room, RoomKey};
+use crate::service::{ConnectionId, Service};
+
+pub(crate) use calls::{HandshakeReply, HttpReply};
+use later::{GateState, Schedule};
+pub(crate) use reviews::Reviewer;
+use reviews::Reviewers;
+
+/// The mock's one state, its clock, and those who wait for it.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    clock: RunningClock,
+    runtime: runtime::Handle,
+    /// Who has it may change the state; closures of the test have it, too, and may go on with it.
+    turn: ReentrantMutex<()>,
+    /// Never held while a closure of the test runs.
+    state: Mutex<State>,
+    /// Told whenever the log grows and somebody waits in a blocking way.
+    grown: Condvar,
+    /// Told whenever something is due earlier than anything was before.
+    rescheduled: Notify,
+    requests: AtomicU64,
+    /// How long waits wait, in real time.
+    wait_limit: Duration,
+}
+
+#[derive(Debug)]
+struct State {
+    service: Service,
+    hooks: Hooks,
+    reviewers: Reviewers,
+    schedule: Schedule,
+    gates: BTreeMap<GateId, GateState>,
+    log: Records,
+    connections: Vec<Option<Connection>>,
+    /// How many connections each user has had, for the labels of the next.
+    connections_of: BTreeMap<Arc<str>, u32>,
+    /// The latest moment that anything happened at: time never goes back.
+    latest: Timestamp,
+    /// Panics of the test's closures.
+    panics: Vec<CaughtPanic>,
+    /// Who wants to be woken when the log grows.
+    waiters: Vec<Waker>,
+    blocked_waiters: usize,
+    /// When the timer is going to wake up.
+    armed: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    party: Arc<Party>,
+    /// Where its frames go; a participant reads them in the log.
+    wire: Option<Wire>,
+    /// The hook that made it stall, if one did.
+    stalled_by: Option<Arc<str>>,
+    /// What its next action is to overtake.
+    overtaken_actions: Vec<Publish>,
+    /// What the next frame to it is to overtake.
+    overtaken_frames: Vec<Framed>,
+}
+
+/// A frame as the bytes of the wire, and its content within those bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Framed {
+    pub(crate) bytes: bytes::Bytes,
+    pub(crate) payload: Payload,
+}
+
+/// The way to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) link: Arc<Link>,
+}
+
+/// A panic of a closure of the test.
+#[derive(Clone, Debug)]
+pub(crate) struct CaughtPanic {
+    /// Whose it was, such as a hook's name.
+    pub(crate) whose: String,
+    pub(crate) message: String,
+    /// Whether a wait has failed with it already.
+    pub(crate) is_reported: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        service: Service,
+        clock: RunningClock,
+        runtime: runtime::Handle,
+        wait_limit: Duration,
+    ) -> Self {
+        let state = State {
+            service,
+            hooks: Hooks::default(),
+            reviewers: Reviewers::default(),
+            schedule: Schedule::default(),
+            gates: BTreeMap::new(),
+            log: Records::default(),
+            connections: Vec::new(),
+            connections_of: BTreeMap::new(),
+            latest: clock.now(),
+            panics: Vec::new(),
+            waiters: Vec::new(),
+            blocked_waiters: 0,
+            armed: None,
+        };
+        Self {
+            clock,
+            runtime,
+            turn: ReentrantMutex::new(()),
+            state: Mutex::new(state),
+            grown: Condvar::new(),
+            rescheduled: Notify::new(),
+            requests: AtomicU64::new(0),
+            wait_limit,
+        }
+    }
+
+    /// An id for an HTTP request, in the form of a UUID.
+    pub(crate) fn request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("00000000-0000-4000-8000-{number:012x}")
+    }
+
+    pub(crate) const fn wait_limit(&self) -> Duration {
+        self.wait_limit
+    }
+
+    pub(crate) const fn clock(&self) -> &RunningClock {
+        &self.clock
+    }
+
+    /// Finds a room that `wanted` picks, or the labels of all rooms there are.
+    pub(crate) fn find_room<T>(
+        &self,
+        wanted: impl Fn(RoomKey, &Room) -> Option<T>,
+    ) -> Result<T, Vec<String>> {
+        let state = self.state.lock();
+        state
+            .service
+            .rooms()
+            .find_map(|(key, room)| wanted(key, room))
+            .ok_or_else(|| state.service.rooms().map(|(_, room)| room.label().to_owned()).collect())
+    }
+
+    pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
+        self.state.lock().service.is_connected(connection)
+    }
+
+    pub(crate) fn install_hook(&self, rule: AnyRule) -> HookId {
+        self.state.lock().hooks.install(rule)
+    }
+
+    pub(crate) fn remove_hook(&self, id: HookId) {
+        self.state.lock().hooks.remove(id);
+    }
+
+    pub(crate) fn hook_hits(&self, id: HookId) -> usize {
+        self.state.lock().hooks.hits(id)
+    }
+
+    pub(crate) fn hook_standings(&self) -> Vec<Standing> {
+        self.state.lock().hooks.standings()
+    }
+
+    /// A new gate, closed.
+    pub(crate) fn gate(self: &Arc<Self>) -> Gate {
+        let mut state = self.state.lock();
+        let id = GateId(state.gates.len() as u64 + 1);
+        state.gates.insert(id, GateState::default());
+        Gate { id, driver: Arc::downgrade(self) }
+    }
+
+    /// How many things wait at gates.
+    pub(crate) fn waiting_at_gates(&self) -> usize {
+        self.state.lock().gates.values().map(GateState::waiting).sum()
+    }
+
+    /// All panics of closures so far.
+    pub(crate) fn panics(&self) -> Vec<CaughtPanic> {
+        self.state.lock().panics.clone()
+    }
+
+    /// The first panic of a closure that no wait has failed with yet; it counts as reported then.
+    pub(crate) fn report_panic(&self) -> Option<CaughtPanic> {
+        let mut state = self.state.lock();
+        let panic = state.panics.iter_mut().find(|panic| !panic.is_reported)?;
+        panic.is_reported = true;
+        Some(panic.clone())
+    }
+
+    pub(crate) fn log_length(&self) -> u64 {
+        self.state.lock().log.len()
+    }
+
+    pub(crate) fn entries_since(&self, first: u64) -> Vec<Entry> {
+        let hides_times = self.clock.is_volatile();
+        let state = self.state.lock();
+        let records = state.log.since(first);
+        records
+            .map(|(number, record)| Entry { number, record: record.clone(), hides_times })
+            .collect()
+    }
+
+    /// Has `waker` woken when the log grows beyond `length`; says whether it has not yet.
+    pub(crate) fn wake_beyond(&self, length: u64, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        let is_current = state.log.len() == length;
+        if is_current && !state.waiters.iter().any(|other| other.will_wake(waker)) {
+            state.waiters.push(waker.clone());
+        }
+        is_current
+    }
+
+    /// Blocks until the log grows beyond `length`; says whether it did before the deadline.
+    pub(crate) fn block_beyond(&self, length: u64, deadline: std::time::Instant) -> bool {
+        let mut state = self.state.lock();
+        state.blocked_waiters += 1;
+        while state.log.len() == length {
+            if self.grown.wait_until(&mut state, deadline).timed_out() {
+                break;
+            }
+        }
+        state.blocked_waiters -= 1;
+        state.log.len() > length
+    }
+}
+
+impl State {
+    /// The time, which never goes back.
+    fn now(&mut self, clock: &RunningClock) -> Timestamp {
+        self.latest = self.latest.max(clock.now());
+        self.latest
+    }
+
+    /// When something is due next.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        [self.service.next_deadline(), self.schedule.next_deadline()].into_iter().flatten().min()
+    }
+
+    fn connection(&self, connection: ConnectionId) -> Option<&Connection> {
+        self.connections.get(connection.0 as usize - 1)?.as_ref()
+    }
+
+    fn connection_mut(&mut self, connection: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(connection.0 as usize - 1)?.as_mut()
+    }
+
+    fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {
+        self.connection(connection).map(|connection| Arc::clone(&connection.party))
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        if let Some(slot) = self.connections.get_mut(connection.0 as usize - 1) {
+            *slot = None;
+        }
+    }
+
+    /// Records something that is about no connection.
+    fn record(&mut self, at: Timestamp, cause: u64, what: What) {
+        self.log.push(Record { at, cause, party: None, what });
+    }
+
+    /// Records something about a connection.
+    fn record_about(&mut self, at: Timestamp, cause: u64, connection: ConnectionId, what: What) {
+        let party = self.party(connection);
+        self.log.push(Record { at, cause, party, what });
+    }
+}
+
+/// A JSON object as text.
+pub(crate) fn to_text(body: &Map<String, Value>) -> String {
+    serde_json::to_string(body).expect("an object with string keys is always JSON")
+}

@@ -1,0 +1,375 @@
+//! What a handle offers of hooks, review handlers and verification.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::driver::Reviewer;
+use crate::handle::{Handle, members};
+use crate::hook::builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
+use crate::hook::gate::Gate;
+use crate::hook::installed::Hook;
+use crate::hook::subject::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
+use crate::hook::table::HookValue;
+use crate::hook::verdict::{
+    ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
+};
+use crate::proto::operation::Operation;
+use crate::report::Report;
+use crate::review::{Review, ReviewRequest};
+use crate::room::Room;
+use crate::wait::fail;
+
+impl Handle {
+    /// A hook on handshakes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_handshake().times(2).refuse(429, "slow down");
+    /// ```
+    pub fn on_handshake(&self) -> NewHook<Handshakes, Self> {
+        NewHook::new(self.clone())
+    }
+
+    /// A hook on actions, and on all other frames that clients send.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_action().from("alice").ignore();
+    /// ```
+    pub fn on_action(&self) -> NewHook<Actions, Self> {
+        NewHook::new(self.clone())
+    }
+
+    /// A hook on message reviews.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_review().from("alice").answer(Review::time_out());
+    /// ```
+    pub fn on_review(&self) -> NewHook<Reviews, Self> {
+        NewHook::new(self.clone())
+    }
+
+    /// A hook on deliveries: it is asked about each frame once for each recipient.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_delivery().to("bob").drop_frame();
+    /// ```
+    pub fn on_delivery(&self) -> NewHook<Deliveries, Self> {
+        NewHook::new(self.clone())
+    }
+
+    /// A hook on an operation of the control plane, called over HTTP.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Exception, MockIvsChat, Operation};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_operation(Operation::CreateChatToken).once().fail(Exception::throttling("slow down"));
+    /// ```
+    pub fn on_operation(&self, operation: Operation) -> NewHook<Operations, Self> {
+        NewHook::new(self.clone()).operation(operation)
+    }
+
+    /// A hook on all operations of the control plane, called over HTTP.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_any_operation().respond(503, "Service Unavailable");
+    /// ```
+    pub fn on_any_operation(&self) -> NewHook<Operations, Self> {
+        NewHook::new(self.clone())
+    }
+
+    /// A named hook on handshakes, by a closure.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{HandshakeVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_handshake_with("closed", |_| HandshakeVerdict::refuse(503, "closed"));
+    /// ```
+    pub fn on_handshake_with(
+        &self,
+        name: impl Into<String>,
+        closure: impl FnMut(&HandshakeRequest) -> HandshakeVerdict + Send + 'static,
+    ) -> Hook {
+        self.on_handshake().named(name).decide(closure)
+    }
+
+    /// A named hook on actions, by a closure.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ActionVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_action_with("silence", |_| ActionVerdict::Ignore);
+    /// ```
+    pub fn on_action_with(
+        &self,
+        name: impl Into<String>,
+        closure: impl FnMut(&InboundFrame) -> ActionVerdict + Send + 'static,
+    ) -> Hook {
+        self.on_action().named(name).decide(closure)
+    }
+
+    /// A named hook on message reviews, by a closure.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Review, ReviewVerdict};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_review_with("broken", |_| ReviewVerdict::Answer(Review::fail()));
+    /// ```
+    pub fn on_review_with(
+        &self,
+        name: impl Into<String>,
+        closure: impl FnMut(&ReviewRequest) -> ReviewVerdict + Send + 'static,
+    ) -> Hook {
+        self.on_review().named(name).decide(closure)
+    }
+
+    /// A named hook on deliveries, by a closure.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_delivery_with("silence", |_| DeliveryVerdict::Drop);
+    /// ```
+    pub fn on_delivery_with(
+        &self,
+        name: impl Into<String>,
+        closure: impl FnMut(&OutboundFrame) -> DeliveryVerdict + Send + 'static,
+    ) -> Hook {
+        self.on_delivery().named(name).decide(closure)
+    }
+
+    /// A named hook on all operations of the control plane, by a closure.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, OperationVerdict};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_operation_with("dead", |_| OperationVerdict::Reset);
+    /// ```
+    pub fn on_operation_with(
+        &self,
+        name: impl Into<String>,
+        closure: impl FnMut(&OperationCall) -> OperationVerdict + Send + 'static,
+    ) -> Hook {
+        self.on_any_operation().named(name).decide(closure)
+    }
+
+    /// Installs a hook that was kept as a value.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, hook};
+    /// # let ivs = MockIvsChat::start();
+    /// let loss = hook::on_delivery().every(3).drop_frame();
+    /// let installed = ivs.install(loss);
+    /// assert_eq!(installed.hits(), 0);
+    /// ```
+    pub fn install(&self, hook: HookValue) -> Hook {
+        let id = self.driver().install_hook(hook.0);
+        Hook { handle: self.clone(), id }
+    }
+
+    /// A gate, for closures of hooks that hold what they are asked about.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{ActionVerdict, MockIvsChat};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// let gate = ivs.gate();
+    /// let held = gate.clone();
+    /// ivs.on_action_with("hold", move |_| ActionVerdict::Hold(held.clone()));
+    /// alice.say("hello");
+    /// gate.reached_blocking();
+    /// gate.release();
+    /// alice.expect_message_blocking("hello");
+    /// ```
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.driver().gate()
+    }
+
+    /// Has a closure answer for a Lambda function: for messages to rooms whose
+    /// `messageReviewHandler.uri` is this ARN.
+    ///
+    /// The closure runs outside the mock's lock. If it panics, the review fails, and the panic is
+    /// reported at the next wait and at the end.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{ErrorCode, MockIvsChat, Review};
+    /// use serde_json::json;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let arn = "arn:aws:lambda:us-west-2:123456789012:function:review";
+    /// ivs.review_function(arn, |_| Review::deny("closed"));
+    /// let room = ivs.new_room("lobby").with("messageReviewHandler", json!({ "uri": arn })).create();
+    /// let alice = room.participant("alice");
+    /// alice.say("hello");
+    /// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    /// ```
+    pub fn review_function(
+        &self,
+        arn: impl Into<String>,
+        handler: impl FnMut(&ReviewRequest) -> Review + Send + 'static,
+    ) {
+        self.driver().set_reviewer(arn.into(), Reviewer::Sync(Arc::new(Mutex::new(handler))));
+    }
+
+    /// Has an asynchronous closure answer for a Lambda function. It runs on the mock's runtime;
+    /// it has 200 ms of the mock's clock.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// let ivs = MockIvsChat::start();
+    /// let arn = "arn:aws:lambda:us-west-2:123456789012:function:review";
+    /// ivs.review_function_async(arn, |request| async move {
+    ///     tokio::task::yield_now().await;
+    ///     Review::allow().content(request.content.to_uppercase())
+    /// });
+    /// ```
+    pub fn review_function_async<F>(
+        &self,
+        arn: impl Into<String>,
+        handler: impl Fn(ReviewRequest) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Review> + Send + 'static,
+    {
+        let handler = Arc::new(move |request| Box::pin(handler(request)) as _);
+        self.driver().set_reviewer(arn.into(), Reviewer::Async(handler));
+    }
+
+    /// Checks that all expectations of hooks are met by now, and that no closure has panicked.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.on_handshake().expect(0..=0).refuse(503, "closed");
+    /// ivs.verify();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If not; with the report and the transcript.
+    #[track_caller]
+    pub fn verify(&self) {
+        let report = self.report();
+        if report.is_failure() {
+            fail(self.driver(), report.summary());
+        }
+    }
+
+    /// What is to be said of the test by now.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.on_handshake().named("closed").refuse(503, "closed");
+    /// assert_eq!(ivs.report().never_fired(), ["closed"]);
+    /// ```
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report::new(self.driver())
+    }
+}
+
+impl Room {
+    /// Has a closure review the messages to this room. A room without a `messageReviewHandler`
+    /// gets one, by an UpdateRoom that stands in the log.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{ErrorCode, MockIvsChat, Review};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// room.review_with(|message| {
+    ///     if message.content.contains("http") { Review::deny("no links") } else { Review::allow() }
+    /// });
+    /// let alice = room.participant("alice");
+    /// alice.say("http://example.com");
+    /// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the room does not exist any more.
+    #[track_caller]
+    pub fn review_with(&self, handler: impl FnMut(&ReviewRequest) -> Review + Send + 'static) {
+        self.handle().review_function(self.review_arn(), handler);
+    }
+
+    /// Has an asynchronous closure review the messages to this room; see
+    /// [`Handle::review_function_async`].
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// room.review_with_async(|_| async { Review::allow().content("reviewed") });
+    /// let alice = room.participant("alice");
+    /// alice.say("hello");
+    /// alice.expect_message_blocking("reviewed");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the room does not exist any more.
+    #[track_caller]
+    pub fn review_with_async<F>(&self, handler: impl Fn(ReviewRequest) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Review> + Send + 'static,
+    {
+        self.handle().review_function_async(self.review_arn(), handler);
+    }
+
+    /// Has the body of a real Lambda function review the messages to this room: from the JSON of
+    /// its event to the JSON of its response.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// use serde_json::json;
+    ///
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// room.review_with_json(|event| json!({ "ReviewResult": "ALLOW", "Content": event["Content"] }));
+    /// let alice = room.participant("alice");
+    /// alice.say("hello");
+    /// alice.expect_message_blocking("hello");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the room does not exist any more.
+    #[track_caller]
+    pub fn review_with_json(&self, mut handler: impl FnMut(Value) -> Value + Send + 'static) {
+        self.review_with(move |request| Review::from_json(&handler(request.to_json())));
+    }
+
+    /// The ARN of the room's review handler; it gets one if it has none.
+    #[track_caller]
+    fn review_arn(&self) -> String {
+        let request = members([("identifier", json!(self.arn()))]);
+        let room = self.handle().expect(Operation::GetRoom, request);
+        let uri = room["messageReviewHandler"]["uri"].as_str().unwrap_or_default();
+        if !uri.is_empty() {
+            return uri.to_owned();
+        }
+        // The function has to be in the region and account of the room.
+        let place = self.arn().trim_start_matches("arn:aws:ivschat:");
+        let place = place.split_once(":room/").map_or(place, |(place, _)| place);
+        let uri = format!("arn:aws:lambda:{place}:function:review-{}", self.id());
+        let request = members([
+            ("identifier", json!(self.arn())),
+            ("messageReviewHandler", json!({ "uri": uri })),
+        ]);
+        self.handle().expect(Operation::UpdateRoom, request);
+        uri
+    }
+}

@@ -1,0 +1,64 @@
+//! Filter: which events a hook is about.
+
+use crate::proto::capability::Capability;
+use crate::proto::operation::Operation;
+use crate::service::ConnectionId;
+
+/// Which events a hook is about: those of which all that is set here is true.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Filter {
+    pub(crate) user_id: Option<String>,
+    pub(crate) sender: Option<String>,
+    pub(crate) room: Option<String>,
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) action: Option<Capability>,
+    pub(crate) kind: Option<FrameKind>,
+    pub(crate) event_name: Option<String>,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) containing: Option<String>,
+    pub(crate) request_id: Option<String>,
+}
+
+/// The type of a frame that goes to a client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FrameKind {
+    Message,
+    Event,
+    Error,
+}
+
+/// What is known of an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts<'a> {
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) sender: Option<&'a str>,
+    /// The room's name, or its id if it has no name.
+    pub(crate) room: Option<&'a str>,
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) action: Option<Capability>,
+    pub(crate) kind: Option<FrameKind>,
+    pub(crate) event_name: Option<&'a str>,
+    pub(crate) operation: Option<Operation>,
+    /// The content of a message, or the whole text of what has none.
+    pub(crate) text: &'a str,
+    pub(crate) request_id: &'a str,
+}
+
+impl Filter {
+    pub(crate) fn admits(&self, facts: &Facts<'_>) -> bool {
+        is_or_any(self.user_id.as_deref(), facts.user_id)
+            && is_or_any(self.sender.as_deref(), facts.sender)
+            && is_or_any(self.room.as_deref(), facts.room)
+            && is_or_any(self.connection, facts.connection)
+            && is_or_any(self.action, facts.action)
+            && is_or_any(self.kind, facts.kind)
+            && is_or_any(self.event_name.as_deref(), facts.event_name)
+            && is_or_any(self.operation, facts.operation)
+            && self.containing.as_deref().is_none_or(|part| facts.text.contains(part))
+            && self.request_id.as_deref().is_none_or(|id| facts.request_id == id)
+    }
+}
+
+fn is_or_any<T: PartialEq>(wanted: Option<T>, known: Option<T>) -> bool {
+    wanted.is_none() || wanted == known
+}

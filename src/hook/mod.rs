@@ -1,0 +1,86 @@
+//! Hooks: what a test makes happen, where and when.
+//!
+//! A hook says *where* (at a handshake, an action, a review, a delivery or an operation), *when*
+//! (whose, which, how often) and *what*. All hooks of a place are asked in the order in which they
+//! were installed; the first that fires wins.
+
+pub(crate) mod builder;
+pub(crate) mod chain;
+pub(crate) mod filter;
+pub(crate) mod gate;
+pub(crate) mod installed;
+pub(crate) mod pace;
+pub(crate) mod subject;
+pub(crate) mod table;
+pub(crate) mod verdict;
+mod words;
+
+use builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
+
+use crate::proto::operation::Operation;
+
+/// A value for a hook on handshakes.
+///
+/// ```
+/// use mock_ivs_chat::hook;
+///
+/// let refusal = hook::on_handshake().once().refuse(503, "try later");
+/// ```
+pub fn on_handshake() -> NewHook<Handshakes, ()> {
+    NewHook::new(())
+}
+
+/// A value for a hook on actions, and on all other frames that clients send.
+///
+/// ```
+/// use mock_ivs_chat::hook;
+///
+/// let reset = hook::on_action().nth(2).reset();
+/// ```
+pub fn on_action() -> NewHook<Actions, ()> {
+    NewHook::new(())
+}
+
+/// A value for a hook on message reviews.
+///
+/// ```
+/// use mock_ivs_chat::{Review, hook};
+///
+/// let denial = hook::on_review().answer(Review::deny("no"));
+/// ```
+pub fn on_review() -> NewHook<Reviews, ()> {
+    NewHook::new(())
+}
+
+/// A value for a hook on deliveries.
+///
+/// ```
+/// use mock_ivs_chat::hook;
+///
+/// let loss = hook::on_delivery().every(3).drop_frame();
+/// ```
+pub fn on_delivery() -> NewHook<Deliveries, ()> {
+    NewHook::new(())
+}
+
+/// A value for a hook on an operation of the control plane.
+///
+/// ```
+/// use mock_ivs_chat::{Exception, Operation, hook};
+///
+/// let failure = hook::on_operation(Operation::SendEvent).fail(Exception::throttling("slow down"));
+/// ```
+pub fn on_operation(operation: Operation) -> NewHook<Operations, ()> {
+    NewHook::new(()).operation(operation)
+}
+
+/// A value for a hook on all operations of the control plane.
+///
+/// ```
+/// use mock_ivs_chat::hook;
+///
+/// let outage = hook::on_any_operation().respond(503, "Service Unavailable");
+/// ```
+pub fn on_any_operation() -> NewHook<Operations, ()> {
+    NewHook::new(())
+}

@@ -1,0 +1,90 @@
+//! The hooks of all places.
+
+use crate::hook::chain::{Chain, HookId, Rule, Standing};
+use crate::hook::subject::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
+use crate::hook::verdict::{
+    ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
+};
+use crate::review::ReviewRequest;
+
+/// The hooks of all places.
+#[derive(Debug, Default)]
+pub(crate) struct Hooks {
+    pub(crate) handshakes: Chain<HandshakeRequest, HandshakeVerdict>,
+    pub(crate) actions: Chain<InboundFrame, ActionVerdict>,
+    pub(crate) reviews: Chain<ReviewRequest, ReviewVerdict>,
+    pub(crate) deliveries: Chain<OutboundFrame, DeliveryVerdict>,
+    pub(crate) operations: Chain<OperationCall, OperationVerdict>,
+    /// What is to be said of hooks that were removed.
+    removed: Vec<Standing>,
+    installed: u64,
+}
+
+/// A hook of any place, as a value that can be kept, cloned and installed.
+///
+/// The functions of the module [`hook`](crate::hook) make them, and
+/// [`Handle::install`](crate::Handle::install) installs them, so that they can stand in tables of
+/// cases.
+///
+/// ```
+/// use mock_ivs_chat::{ErrorCode, HookValue, MockIvsChat, hook};
+///
+/// let faults: [HookValue; 2] = [
+///     hook::on_action().once().reject(ErrorCode::TooManyRequests, "rate limit exceeded"),
+///     hook::on_delivery().nth(2).drop_frame(),
+/// ];
+/// let ivs = MockIvsChat::start();
+/// for fault in faults {
+///     ivs.install(fault);
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct HookValue(pub(crate) AnyRule);
+
+/// A rule of any place.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyRule {
+    Handshake(Rule<HandshakeRequest, HandshakeVerdict>),
+    Action(Rule<InboundFrame, ActionVerdict>),
+    Review(Rule<ReviewRequest, ReviewVerdict>),
+    Delivery(Rule<OutboundFrame, DeliveryVerdict>),
+    Operation(Rule<OperationCall, OperationVerdict>),
+}
+
+impl Hooks {
+    pub(crate) fn install(&mut self, rule: AnyRule) -> HookId {
+        self.installed += 1;
+        let id = HookId(self.installed);
+        match rule {
+            AnyRule::Handshake(rule) => self.handshakes.install(id, rule),
+            AnyRule::Action(rule) => self.actions.install(id, rule),
+            AnyRule::Review(rule) => self.reviews.install(id, rule),
+            AnyRule::Delivery(rule) => self.deliveries.install(id, rule),
+            AnyRule::Operation(rule) => self.operations.install(id, rule),
+        }
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: HookId) {
+        let removed = self.handshakes.remove(id);
+        let removed = removed.or_else(|| self.actions.remove(id));
+        let removed = removed.or_else(|| self.reviews.remove(id));
+        let removed = removed.or_else(|| self.deliveries.remove(id));
+        self.removed.extend(removed.or_else(|| self.operations.remove(id)));
+    }
+
+    /// What is to be said of all hooks that there are and were, in the order of installation.
+    pub(crate) fn standings(&self) -> Vec<Standing> {
+        let all = self.removed.iter().cloned();
+        let all = all.chain(self.handshakes.standings()).chain(self.actions.standings());
+        let all = all.chain(self.reviews.standings()).chain(self.deliveries.standings());
+        let mut all: Vec<_> = all.chain(self.operations.standings()).collect();
+        all.sort_by_key(|standing| standing.id);
+        all
+    }
+
+    /// How often a hook has fired.
+    pub(crate) fn hits(&self, id: HookId) -> usize {
+        self.standings().iter().find(|standing| standing.id == id).map_or(0, |found| found.hits)
+    }
+}

@@ -1,0 +1,159 @@
+//! Report: what is to be said at the end of a test.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::driver::Driver;
+use crate::log::view::{Filter, Log};
+
+/// What is to be said at the end of a test: expectations that were not met, panics of closures,
+/// and what may be of interest besides.
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.on_handshake().named("refuse the first").expect(1..).once().refuse(503, "closed");
+/// let report = ivs.finish().unwrap_err();
+/// assert_eq!(report.unmet(), ["\"refuse the first\" was to fire at least once, but fired never"]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Report {
+    unmet: Vec<String>,
+    panics: Vec<String>,
+    never_fired: Vec<String>,
+    waiting_at_gates: usize,
+    transcript: String,
+}
+
+impl Report {
+    pub(crate) fn new(driver: &Arc<Driver>) -> Self {
+        let mut report = Self {
+            unmet: Vec::new(),
+            panics: Vec::new(),
+            never_fired: Vec::new(),
+            waiting_at_gates: driver.waiting_at_gates(),
+            transcript: Log { driver: Arc::clone(driver), filter: Filter::default() }.to_string(),
+        };
+        for standing in driver.hook_standings() {
+            let hits = standing.hits;
+            match standing.expected {
+                Some(expected) if !expected.contains(&hits) => {
+                    let (name, fired) = (&standing.name, times(hits));
+                    let wanted = describe(*expected.start(), *expected.end());
+                    report.unmet.push(format!("{name:?} was to fire {wanted}, but fired {fired}"));
+                }
+                None if hits == 0 => report.never_fired.push(standing.name.as_ref().into()),
+                _ => {}
+            }
+        }
+        let panics = driver.panics().into_iter();
+        report.panics = panics.map(|p| format!("{} panicked: {}", p.whose, p.message)).collect();
+        report
+    }
+
+    /// Whether the test has failed by it: an expectation is not met, or a closure has panicked.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(!MockIvsChat::start().report().is_failure());
+    /// ```
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        !self.unmet.is_empty() || !self.panics.is_empty()
+    }
+
+    /// Expectations of hooks that were not met, a sentence each.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(MockIvsChat::start().report().unmet().is_empty());
+    /// ```
+    #[must_use]
+    pub fn unmet(&self) -> &[String] {
+        &self.unmet
+    }
+
+    /// Panics of hooks' closures and of review handlers, a sentence each.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(MockIvsChat::start().report().panics().is_empty());
+    /// ```
+    #[must_use]
+    pub fn panics(&self) -> &[String] {
+        &self.panics
+    }
+
+    /// The names of hooks without an expectation that never fired.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(MockIvsChat::start().report().never_fired().is_empty());
+    /// ```
+    #[must_use]
+    pub fn never_fired(&self) -> &[String] {
+        &self.never_fired
+    }
+
+    /// How many things wait at gates that nobody released.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert_eq!(MockIvsChat::start().report().waiting_at_gates(), 0);
+    /// ```
+    #[must_use]
+    pub const fn waiting_at_gates(&self) -> usize {
+        self.waiting_at_gates
+    }
+
+    /// The transcript of the whole test.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert_eq!(MockIvsChat::start().report().transcript(), "");
+    /// ```
+    #[must_use]
+    pub fn transcript(&self) -> &str {
+        &self.transcript
+    }
+
+    /// All but the transcript, a line each.
+    pub(crate) fn summary(&self) -> String {
+        let mut lines: Vec<_> = self.unmet.iter().chain(&self.panics).cloned().collect();
+        lines.extend(self.never_fired.iter().map(|name| format!("{name:?} never fired")));
+        if self.waiting_at_gates > 0 {
+            lines.push(format!("{} still waiting at a gate", self.waiting_at_gates));
+        }
+        lines.join("\n")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let summary = self.summary();
+        if !summary.is_empty() {
+            writeln!(f, "{summary}\n")?;
+        }
+        write!(f, "transcript:\n{}", self.transcript)
+    }
+}
+
+impl std::error::Error for Report {}
+
+fn describe(from: usize, to: usize) -> String {
+    match (from, to) {
+        (from, to) if from == to => times(from),
+        (0, to) => format!("at most {}", times(to)),
+        (from, usize::MAX) => format!("at least {}", times(from)),
+        (from, to) => format!("{from} to {to} times"),
+    }
+}
+
+fn times(count: usize) -> String {
+    match count {
+        0 => "never".into(),
+        1 => "once".into(),
+        _ => format!("{count} times"),
+    }
+}
