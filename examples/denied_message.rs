@@ -1,0 +1,35 @@
+//! A message is denied in review, and its sender sees ERROR 406. Look at the reason: it is what
+//! the client has to show to its user.
+
+mod client;
+
+use client::Client;
+use mock_ivs_chat::{Capability, Clock, MockIvsChat, Review};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
+    let room = ivs.create_room("lobby");
+
+    // The application's review handler, as a closure: no Lambda function is needed.
+    room.review_with(|message| {
+        if message.content.contains("http") { Review::deny("no links") } else { Review::allow() }
+    });
+
+    let token = room.chat_token("alice").capability(Capability::SendMessage).create();
+    let bob = room.participant("bob");
+    let mut alice = Client::connect(&ivs.ws_url(), &token.token).await?;
+
+    alice.say("look at http://example.com").await?;
+    let denial = alice.next().await?;
+    println!("alice is told: {} {}\n", denial["ErrorCode"], denial["ErrorMessage"]);
+
+    alice.say("never mind").await?;
+    alice.next().await?;
+    let message = bob.expect_message("never mind").await;
+    assert_eq!(message.sender.user_id, "alice");
+    assert_eq!(bob.received().len(), 1, "bob never sees the message that was denied");
+
+    print!("{}", ivs.log());
+    Ok(())
+}

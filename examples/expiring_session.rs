@@ -1,0 +1,38 @@
+//! A session ends, and the client comes back with a fresh token. Look at the clock: an hour goes
+//! by in no time.
+
+mod client;
+
+use std::time::Duration;
+
+use client::Client;
+use mock_ivs_chat::{Capability, Clock, MockIvsChat, Room};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
+    let room = ivs.create_room("lobby");
+    let first = token(&room);
+    let mut alice = Client::connect(&ivs.ws_url(), &first).await?;
+    alice.say("hello").await?;
+    alice.next().await?;
+
+    ivs.advance(Duration::from_secs(60 * 60));
+    let error = alice.next().await?;
+    assert_eq!(error["ErrorCode"], 401, "the session has expired");
+    assert!(alice.next().await.is_err(), "and the connection is closed");
+
+    // The old token is of no use any more: it was used, and it has expired.
+    assert!(Client::connect(&ivs.ws_url(), &first).await.is_err());
+    let mut alice = Client::connect(&ivs.ws_url(), &token(&room)).await?;
+    alice.say("here I am again").await?;
+    alice.next().await?;
+
+    print!("{}", ivs.log());
+    Ok(())
+}
+
+/// What the application's backend does when a client asks for a token.
+fn token(room: &Room) -> String {
+    room.chat_token("alice").capability(Capability::SendMessage).create().token
+}
