@@ -15,6 +15,7 @@ use crate::driver::step::Step;
 use crate::hook::filter::Facts;
 use crate::hook::verdict::ReviewVerdict;
 use crate::log::record::{Reviewed, What};
+use crate::proto::frame::Message;
 use crate::review::{Review, ReviewRequest};
 use crate::service::review::{ReviewCall, ReviewOutcome};
 
@@ -111,7 +112,7 @@ impl Step<'_> {
     fn conclude_review(&mut self, cause: u64, call: &ReviewCall, review: Review) {
         // A handler that does not answer in time is given up at its deadline.
         let Some(outcome) = review.into_outcome() else { return };
-        let result = describe(&outcome);
+        let result = describe(&outcome, &call.message);
         let (now, mut outputs) = (self.now, Vec::new());
         if self.state.service.reviewed(call.review, outcome, &mut outputs) {
             let message_id = call.message.id.clone();
@@ -145,10 +146,13 @@ async fn caught(
     .await
 }
 
-fn describe(outcome: &ReviewOutcome) -> String {
+fn describe(outcome: &ReviewOutcome, message: &Message) -> String {
     match outcome {
-        ReviewOutcome::Allow { content: None, attributes: None } => "ALLOW".into(),
-        ReviewOutcome::Allow { .. } => "ALLOW, changed".into(),
+        ReviewOutcome::Allow { content, attributes } => {
+            let is_same = content.as_ref().is_none_or(|content| *content == message.content)
+                && attributes.as_ref().is_none_or(|map| Some(map) == message.attributes.as_ref());
+            if is_same { "ALLOW".into() } else { "ALLOW, changed".into() }
+        }
         ReviewOutcome::Deny { attributes } => {
             match attributes.as_ref().and_then(|attributes| attributes.get("Reason")) {
                 Some(reason) => format!("DENY {reason:?}"),

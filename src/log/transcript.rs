@@ -12,13 +12,18 @@ use crate::proto::close::Close;
 /// Writes entries, one a line; what follows from an entry is indented below it.
 ///
 /// A frame that goes to several connections in a row is written once, behind all their names.
+/// The answers to the test's own calls are left out, unless they are refusals.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     entries: &[Entry],
     labels: &mut Labels,
 ) -> fmt::Result {
     let mut rest = entries;
-    while let [entry, ..] = rest {
+    while let [entry, following @ ..] = rest {
+        if is_as_expected(entry) {
+            rest = following;
+            continue;
+        }
         let recipients = rest.iter().take_while(|other| is_same_delivery(entry, other)).count();
         let (line, following) = rest.split_at(recipients.max(1));
         if entry.is_effect() {
@@ -38,6 +43,15 @@ pub(crate) fn write_entry(
     labels: &mut Labels,
 ) -> fmt::Result {
     write_line(f, std::slice::from_ref(entry), labels)
+}
+
+/// Whether an entry is the answer to a call of the test itself that was not refused: what the test
+/// arranges is seen by its calls, and their answers would only stand in the way.
+fn is_as_expected(entry: &Entry) -> bool {
+    match &entry.record.what {
+        What::Answered(answered) => answered.origin == Origin::Test && answered.exception.is_none(),
+        _ => false,
+    }
 }
 
 /// Whether two entries are the same frame, sent for the same cause.
