@@ -216,6 +216,8 @@ impl Driver {
             state.catch_up(now);
         }
         self.clock.advance_to(target);
+        // What the timer sleeps until has come nearer without becoming another deadline.
+        state.armed = None;
         self.conclude(state);
     }
 
