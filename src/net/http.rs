@@ -250,7 +250,7 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
         return bad("Sec-WebSocket-Key must be 16 bytes in base64");
     }
     let accept = tungstenite::handshake::derive_accept_key(key);
-    HeaderValue::from_str(&accept).or(bad("Sec-WebSocket-Key cannot be answered"))
+    HeaderValue::from_str(&accept).or_else(|_| bad("Sec-WebSocket-Key cannot be answered"))
 }
 
 /// Documented: the token is the value of `Sec-WebSocket-Protocol`. Assumed: of several the first.
