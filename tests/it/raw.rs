@@ -141,7 +141,8 @@ impl RawClient {
             .collect();
         let status = status.expect("a status line has a status");
         let mut response = Response { status, headers, body: String::new() };
-        let length = response.header("Content-Length").map_or(0, |length| length.parse().unwrap());
+        let length = response.header("Content-Length").unwrap_or("0");
+        let length = length.parse().expect("a length is a number");
         let body = self.bytes(length).await.expect("the body comes");
         response.body = String::from_utf8(body).expect("the body is text");
         response
@@ -188,7 +189,8 @@ impl RawClient {
         let text = String::from_utf8_lossy(&payload);
         assert_eq!(first_byte, FINAL | CLOSE, "{text}");
         let (code, reason) = payload.split_at(2);
-        (u16::from_be_bytes([code[0], code[1]]), String::from_utf8(reason.into()).unwrap())
+        let reason = String::from_utf8(reason.into()).expect("a reason is text");
+        (u16::from_be_bytes([code[0], code[1]]), reason)
     }
 
     /// Waits until the service ends the stream, which it must do without a reset.
