@@ -3,6 +3,9 @@
 
 mod clock;
 mod driver;
+#[cfg(feature = "rstest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
+pub mod fixtures;
 mod framing;
 mod handle;
 mod handle_hooks;

@@ -27,6 +27,8 @@ impl Driver {
         }
         self.clock.advance_to(target);
         step.now = step.state.now(&self.clock);
+        // What the timer sleeps until has come nearer without becoming another deadline.
+        step.state.armed = None;
         step.conclude();
     }
 

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -280,6 +280,9 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
     if request.method() != Method::GET {
         return bad("a WebSocket handshake is a GET");
     }
+    if request.version() < Version::HTTP_11 {
+        return bad("a WebSocket handshake needs HTTP/1.1");
+    }
     if !values(headers, &header::CONNECTION).any(|v| v.eq_ignore_ascii_case("upgrade")) {
         return bad("a WebSocket handshake has Connection: Upgrade");
     }
@@ -292,7 +295,7 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
         return bad("Sec-WebSocket-Key must be 16 bytes in base64");
     }
     let accept = tungstenite::handshake::derive_accept_key(key);
-    HeaderValue::from_str(&accept).or(bad("Sec-WebSocket-Key cannot be answered"))
+    HeaderValue::from_str(&accept).or_else(|_| bad("Sec-WebSocket-Key cannot be answered"))
 }
 
 /// Documented: the token is the value of `Sec-WebSocket-Protocol`. Assumed: of several the first.

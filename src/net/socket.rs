@@ -150,9 +150,15 @@ impl Socket<'_> {
             Some((code, reason)) => Close::new(CloseCode(code), &reason),
             None => Close { code: None, reason: String::new() },
         };
-        self.outbox.finish(crate::framing::close(&close));
-        self.driver.closed(self.connection, close);
         self.reading = Reading::Nothing;
+        if close == Close::new(CloseCode::PROTOCOL_ERROR, FORBIDDEN_CODE) {
+            let reason = "Close code is none that a client may send";
+            return self.driver.fail(self.connection, CloseCode::PROTOCOL_ERROR, reason);
+        }
+        // First the driver, so that the log has nothing go to a client that closed before.
+        let answer = crate::framing::close(&close);
+        self.driver.closed(self.connection, close);
+        self.outbox.finish(answer);
     }
 
     /// Ends a connection that can be read no further; one whose client broke the protocol is told
@@ -262,6 +268,8 @@ impl Write for Polled<'_, '_, '_> {
     }
 }
 
+/// What tungstenite has for a reason, with code 1002, in the place of a code that nobody may send.
+const FORBIDDEN_CODE: &str = "Protocol violation";
 /// Assumed: the largest frame, and the largest message of several frames, that the service reads.
 const MAXIMUM_FRAME_BYTES: usize = 128 * 1024;
 /// Most frames of a chat are far smaller; a small buffer keeps idle connections cheap.

@@ -58,14 +58,21 @@ impl Service {
     }
 
     /// Documented: `ThrottlingException` is 429 for three operations, and 400 in the list of
-    /// errors that all have in common.
+    /// errors that all have in common; deletions and disconnections have one rate, whether they
+    /// come over HTTP or over a WebSocket.
     fn throttle_operation(
         &mut self,
         now: Timestamp,
         operation: Operation,
         out: &mut Vec<Output>,
     ) -> Result<(), Exception> {
-        let Err((quota, limit)) = self.admit(now, Quota::Operation(operation)) else {
+        let shared = match operation {
+            Operation::DeleteMessage => Some(Quota::DeleteMessage),
+            Operation::DisconnectUser => Some(Quota::DisconnectUser),
+            _ => None,
+        };
+        let mut quotas = [Some(Quota::Operation(operation)), shared].into_iter().flatten();
+        let Err((quota, limit)) = quotas.try_for_each(|quota| self.admit(now, quota)) else {
             return Ok(());
         };
         out.push(Output::Exceeded { quota, limit });

@@ -1,3 +1,17 @@
 //! The mock over real sockets, as its users see it.
 
+mod bad_input;
+#[cfg(feature = "rstest")]
+mod fixtures;
+mod framing;
+mod handshake;
+mod lifecycle;
+mod log;
+mod messaging;
+mod moderation;
+mod participants;
+mod raw;
+mod rooms;
+mod session_life;
 mod support;
+mod tokens;

@@ -1,0 +1,135 @@
+//! Participants: users inside the mock, who cannot be told from clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_ivs_chat::{Capability, EntryKind, ErrorCode, Frame, MockIvsChat};
+use serde_json::json;
+
+use crate::support::{connect, frozen, full_token};
+
+#[tokio::test]
+async fn a_participant_and_a_client_chat() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let bob = room.participant("bob");
+    let mut alice = connect(&ivs, full_token(&room, "alice")).await;
+    alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello", "RequestId": "a1" })).await;
+    let message = bob.expect_message("hello").await;
+    assert_eq!(alice.next_frame().await["Id"], message.id);
+    bob.say("hi alice");
+    let reply = alice.next_frame().await;
+    assert_eq!((&reply["Content"], &reply["RequestId"]), (&json!("hi alice"), &json!("bob-1")));
+    bob.delete(&message.id, "old");
+    assert_eq!(alice.next_frame().await["Attributes"]["Reason"], "old");
+    bob.kick("alice", "late");
+    assert_eq!(alice.next_frame().await["EventName"], "aws:DISCONNECT_USER");
+    assert_eq!(alice.next_close().await, (1000, "late".to_owned()));
+}
+
+#[test]
+fn a_participant_gets_the_very_bytes_that_a_client_gets() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let _alice = connect(&ivs, full_token(&room, "alice")).await;
+        let bob = room.participant("bob");
+        bob.say_with("hello", [("a", "b")]);
+    });
+    let sent = ivs.log().kind(EntryKind::Sent).entries();
+    let [alice, bob] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((alice.user_id(), bob.user_id()), (Some("alice"), Some("bob")));
+    assert_eq!(alice.bytes(), bob.bytes());
+}
+
+#[test]
+fn an_expectation_takes_out_what_matches_and_leaves_the_rest() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    alice.say("one");
+    alice.say("two");
+    room.send_event("app:bell", [("n", "1")]);
+    bob.say("");
+    assert_eq!(bob.expect_error_blocking(ErrorCode::BadRequest).request_id, "bob-1");
+    assert_eq!(bob.expect_message_blocking("two").id, "Message00002");
+    assert_eq!(bob.receive_blocking().id(), "Message00001");
+    assert!(
+        matches!(bob.receive_blocking(), Frame::Event(event) if event.event_name == "app:bell")
+    );
+    // What was taken out can still be looked at.
+    assert_eq!(bob.received().len(), 4);
+}
+
+#[test]
+fn the_same_content_twice_is_two_messages() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    alice.say("again");
+    alice.say("again");
+    let (first, second) =
+        (bob.expect_message_blocking("again"), bob.expect_message_blocking("again"));
+    assert_eq!([&*first.id, &*second.id], ["Message00001", "Message00002"]);
+}
+
+#[tokio::test]
+async fn an_expectation_may_be_made_before_its_frame() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), Arc::new(room.participant("bob")));
+    let waiting = {
+        let bob = Arc::clone(&bob);
+        tokio::spawn(async move { bob.expect_message("hello").await })
+    };
+    tokio::task::yield_now().await;
+    alice.say("hello");
+    assert_eq!(waiting.await.unwrap().sender.user_id, "alice");
+}
+
+#[test]
+fn an_expectation_that_fails_says_what_it_waited_for_and_what_happened() {
+    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(1)).start();
+    let bob = ivs.create_room("lobby").participant("bob");
+    bob.say("hello");
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        bob.expect_message_blocking("goodbye")
+    }));
+    let text = *panic.unwrap_err().downcast::<String>().unwrap();
+    assert!(text.contains("MESSAGE \"goodbye\" to bob"), "{text}");
+    assert!(text.contains(file!()), "{text}");
+    assert!(
+        text.contains(r#"bob > {"Action":"SEND_MESSAGE","RequestId":"bob-1","Content":"hello"}"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_participant_is_under_the_same_rules_as_a_client() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let reader = room.chat_token("reader").join();
+    reader.say("hello?");
+    reader.expect_error_blocking(ErrorCode::Forbidden);
+    let writer = room.chat_token("writer").capability(Capability::SendMessage).join();
+    for _ in 0..11 {
+        writer.say("hi");
+    }
+    writer.expect_error_blocking(ErrorCode::TooManyRequests);
+}
+
+#[test]
+fn a_participant_who_left_or_was_disconnected_sends_nothing() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    room.disconnect_user("bob", "");
+    let mark = ivs.log().mark();
+    bob.say("anybody?");
+    assert!(ivs.log().since(mark).entries().is_empty());
+    drop(bob);
+    assert!(ivs.log().since(mark).entries().is_empty(), "it had been closed already");
+    alice.leave();
+    assert_eq!(ivs.log().since(mark).to_string(), "alice closes 1000\n");
+}
