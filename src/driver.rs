@@ -20,6 +20,7 @@ use crate::log::entry::Entry;
 use crate::log::record::{
     Answered, Called, Origin, Party, Payload, Record, Records, Refused, What,
 };
+use crate::log::recording::LogSettings;
 use crate::net::link::Link;
 use crate::net::outbox::Outbox;
 use crate::proto::action::Publish;
@@ -46,6 +47,7 @@ pub(crate) struct Driver {
     requests: AtomicU64,
     /// How long waits wait, in real time.
     wait_limit: Duration,
+    log_settings: LogSettings,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,7 @@ impl Driver {
             rescheduled: Notify::new(),
             requests: AtomicU64::new(0),
             wait_limit,
+            log_settings: LogSettings::default(),
         }
     }
 
@@ -197,7 +200,8 @@ impl Driver {
     /// Refuses a handshake that is no handshake.
     pub(crate) fn refuse_handshake(&self, status: u16, message: &str) {
         self.step(|state, now| {
-            let refused = Refused { status, message: message.into(), token: None };
+            let message = message.into();
+            let refused = Refused { status, message, token: None, refusal: None };
             let cause = state.log.len();
             state.log.push(entry(now, cause, What::Refused(Box::new(refused))));
         });
@@ -255,17 +259,34 @@ impl Driver {
         self.state.lock().service.is_connected(connection)
     }
 
+    /// Sets what the test wants of the log.
+    pub(crate) fn with_log(mut self, settings: LogSettings) -> Self {
+        self.state.get_mut().log = Records::new(settings.recording);
+        self.log_settings = settings;
+        self
+    }
+
+    pub(crate) const fn log_settings(&self) -> &LogSettings {
+        &self.log_settings
+    }
+
+    /// How many entries the log has had that it does not keep.
+    pub(crate) fn log_dropped(&self) -> u64 {
+        self.state.lock().log.dropped()
+    }
+
     pub(crate) fn log_length(&self) -> u64 {
         self.state.lock().log.len()
     }
 
-    pub(crate) fn entries_since(&self, first: u64) -> Vec<Entry> {
+    /// The entries from a number on that are kept, and how many there have been at all.
+    pub(crate) fn entries_since(&self, first: u64) -> (Vec<Entry>, u64) {
         let hides_times = self.clock.is_volatile();
         let state = self.state.lock();
         let records = state.log.since(first);
-        records
-            .map(|(number, record)| Entry { number, record: record.clone(), hides_times })
-            .collect()
+        let entries =
+            records.map(|(number, record)| Entry { number, record: record.clone(), hides_times });
+        (entries.collect(), state.log.len())
     }
 
     /// Has `waker` woken when the log grows beyond `length`; says whether it has not yet.
@@ -322,7 +343,10 @@ impl Driver {
 impl State {
     /// The time, which never goes back.
     fn now(&mut self, clock: &RunningClock) -> Timestamp {
-        self.latest = self.latest.max(clock.now());
+        // On a clock that moves by itself no two inputs have the same time, however coarse the
+        // system's is: whether two times are equal would differ between runs.
+        let tick = Duration::from_nanos(u64::from(clock.is_volatile()));
+        self.latest = clock.now().max(self.latest + tick);
         self.latest
     }
 
@@ -366,8 +390,8 @@ impl State {
     fn refuse(&mut self, now: Timestamp, refusal: Refusal, token: Option<&str>) -> Refused {
         let shown =
             token.map(|token| self.service.token_label(token).unwrap_or_else(|| redact(token)));
-        let refused =
-            Refused { status: refusal.status(), message: refusal.message().into(), token: shown };
+        let (status, message) = (refusal.status(), refusal.message().into());
+        let refused = Refused { status, message, token: shown, refusal: Some(refusal) };
         let cause = self.log.len();
         self.log.push(entry(now, cause, What::Refused(Box::new(refused.clone()))));
         refused

@@ -8,12 +8,14 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime;
+use tokio::runtime::{self, RuntimeFlavor};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::Driver;
 use crate::handle::Handle;
+use crate::log::lint::Lint;
+use crate::log::recording::{LogSettings, Recording};
 use crate::net::{self, Sockets};
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
@@ -160,6 +162,7 @@ pub struct Builder {
     runs_on_current_runtime: bool,
     wait_limit: Option<Duration>,
     settings: Settings,
+    log_settings: LogSettings,
 }
 
 impl Builder {
@@ -171,6 +174,7 @@ impl Builder {
             runs_on_current_runtime: false,
             wait_limit: None,
             settings: Settings::default(),
+            log_settings: LogSettings::default(),
         }
     }
 
@@ -303,6 +307,29 @@ impl Builder {
         self
     }
 
+    /// Sets how much of what happens the log keeps: [`Recording::All`] unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Recording};
+    /// let ivs = MockIvsChat::builder().recording(Recording::Last(10_000)).start();
+    /// ```
+    pub const fn recording(mut self, recording: Recording) -> Self {
+        self.log_settings.recording = recording;
+        self
+    }
+
+    /// Fails the test, when the mock is dropped, if a client does what this lint looks for;
+    /// `Lint::ALL` stands for all of them.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Lint, MockIvsChat};
+    /// let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing, Lint::TokenReused]).start();
+    /// ```
+    pub fn deny(mut self, lints: impl IntoIterator<Item = Lint>) -> Self {
+        self.log_settings.denied.extend(lints);
+        self
+    }
+
     /// Starts the mock; it is ready when this returns.
     ///
     /// ```
@@ -344,6 +371,9 @@ impl Builder {
             let clock = self.clock.take();
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
+            if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+                self.log_settings.shared_thread = Some(thread::current().id());
+            }
             let (handle, sockets) = self.assemble(listener, &clock, &runtime)?;
             net::spawn(&sockets, handle.driver());
             return Ok(MockIvsChat { handle, sockets, thread: None });
@@ -384,7 +414,8 @@ impl Builder {
         // Mocks that live at once have different ports, so a token is of one of them only.
         let service = Service::new(self.settings, u64::from(addr.port()));
         let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
-        let driver = Driver::new(service, RunningClock::start(clock, runtime), wait_limit);
+        let driver = Driver::new(service, RunningClock::start(clock, runtime), wait_limit)
+            .with_log(self.log_settings);
         Ok((Handle::new(Arc::new(driver), addr), sockets))
     }
 }

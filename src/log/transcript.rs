@@ -1,6 +1,6 @@
 //! The transcript: the log as text that is the same in every run.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::proto::close::Close;
 ///
 /// A frame that goes to several connections in a row is written once, behind all their names.
 pub(crate) fn write(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn fmt::Write,
     entries: &[Entry],
     labels: &mut Labels,
 ) -> fmt::Result {
@@ -33,7 +33,7 @@ pub(crate) fn write(
 
 /// Writes one entry as it stands in the transcript, without indentation.
 pub(crate) fn write_entry(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn fmt::Write,
     entry: &Entry,
     labels: &mut Labels,
 ) -> fmt::Result {
@@ -41,7 +41,7 @@ pub(crate) fn write_entry(
 }
 
 /// Whether two entries are the same frame, sent for the same cause.
-fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
+pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
     match (&entry.record.what, &other.record.what) {
         (What::Sent(payload), What::Sent(sent)) => {
             entry.record.cause == other.record.cause && payload == sent
@@ -50,7 +50,7 @@ fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
     }
 }
 
-fn write_line(f: &mut fmt::Formatter<'_>, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
+fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let record = &entries[0].record;
     let who = Who(record.party.as_ref());
     match &record.what {
@@ -85,7 +85,7 @@ fn write_line(f: &mut fmt::Formatter<'_>, entries: &[Entry], labels: &mut Labels
     }
 }
 
-fn write_call(f: &mut fmt::Formatter<'_>, called: &Called, labels: &mut Labels) -> fmt::Result {
+fn write_call(f: &mut dyn fmt::Write, called: &Called, labels: &mut Labels) -> fmt::Result {
     match (&called.origin, called.operation) {
         (Origin::Http { method, path, .. }, _) => write!(f, "http > {method} {path}")?,
         (Origin::Test, Some(operation)) => write!(f, "test > {operation}")?,
@@ -95,7 +95,7 @@ fn write_call(f: &mut fmt::Formatter<'_>, called: &Called, labels: &mut Labels) 
 }
 
 fn write_answer(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn fmt::Write,
     answered: &Answered,
     labels: &mut Labels,
 ) -> fmt::Result {
@@ -107,7 +107,7 @@ fn write_answer(
     write_body(f, &answered.body, labels)
 }
 
-fn write_body(f: &mut fmt::Formatter<'_>, body: &str, labels: &mut Labels) -> fmt::Result {
+fn write_body(f: &mut dyn fmt::Write, body: &str, labels: &mut Labels) -> fmt::Result {
     if body.is_empty() {
         return Ok(());
     }
@@ -115,7 +115,7 @@ fn write_body(f: &mut fmt::Formatter<'_>, body: &str, labels: &mut Labels) -> fm
     write_text(f, body, labels)
 }
 
-fn write_refusal(f: &mut fmt::Formatter<'_>, refused: &Refused) -> fmt::Result {
+fn write_refusal(f: &mut dyn fmt::Write, refused: &Refused) -> fmt::Result {
     write!(f, "handshake refused {}: {}", refused.status, refused.message)?;
     match &refused.token {
         Some(token) => write!(f, " ({token})"),
@@ -124,7 +124,7 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, refused: &Refused) -> fmt::Result {
 }
 
 fn write_payload(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn fmt::Write,
     payload: &Payload,
     labels: &mut Labels,
 ) -> fmt::Result {
@@ -143,7 +143,7 @@ fn write_payload(
 }
 
 /// Writes a text on one line. JSON is written as it is, so far as it has no line breaks.
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str, labels: &mut Labels) -> fmt::Result {
+fn write_text(f: &mut dyn fmt::Write, text: &str, labels: &mut Labels) -> fmt::Result {
     let text = labels.apply(text);
     let shown = crate::proto::close::truncate(&text, LONGEST_TEXT);
     for c in shown.chars() {
@@ -156,14 +156,15 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str, labels: &mut Labels) -> fm
     write_omission(f, text.len())
 }
 
-fn write_omission(f: &mut fmt::Formatter<'_>, length: usize) -> fmt::Result {
+fn write_omission(f: &mut dyn fmt::Write, length: usize) -> fmt::Result {
     if length > LONGEST_TEXT { write!(f, "… ({length} bytes)") } else { Ok(()) }
 }
 
 /// What is longer is cut in the transcript; the entries have it whole.
 const LONGEST_TEXT: usize = 4096;
 
-struct Who<'a>(Option<&'a Arc<Party>>);
+/// The name of a connection, in quotes if it is no plain word.
+pub(crate) struct Who<'a>(pub(crate) Option<&'a Arc<Party>>);
 
 impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
