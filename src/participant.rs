@@ -222,7 +222,10 @@ impl Participant {
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
     pub fn receive(&self) -> Wait<Frame> {
-        self.expect(Pattern::any().that("is a frame", |entry| entry.frame().is_some()), Entry::frame)
+        self.expect(
+            Pattern::any().that("is a frame", |entry| entry.frame().is_some()),
+            Entry::frame,
+        )
     }
 
     /// Takes out the first frame that is there or comes, and blocks the thread meanwhile.

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::Driver;
 use crate::handle::Handle;
+use crate::log::ending::Ending;
 use crate::log::lint::Lint;
 use crate::log::recording::{LogSettings, Recording};
 use crate::net::{self, Sockets};
@@ -41,6 +42,8 @@ pub struct MockIvsChat {
     sockets: Arc<Sockets>,
     /// The thread of its own, unless it runs on the test's runtime.
     thread: Option<Thread>,
+    /// Dropped last, so that it sees the whole log.
+    _ending: Ending,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,11 @@ struct Thread {
 }
 
 impl MockIvsChat {
+    fn new(handle: Handle, sockets: Arc<Sockets>, thread: Option<Thread>) -> Self {
+        let _ending = Ending::new(Arc::clone(handle.driver()));
+        Self { handle, sockets, thread, _ending }
+    }
+
     /// Starts a mock on an ephemeral loopback port; it is ready when this returns.
     ///
     /// It runs on a thread of its own, and so in any test: with or without an async runtime, of
@@ -376,7 +384,7 @@ impl Builder {
             }
             let (handle, sockets) = self.assemble(listener, &clock, &runtime)?;
             net::spawn(&sockets, handle.driver());
-            return Ok(MockIvsChat { handle, sockets, thread: None });
+            return Ok(MockIvsChat::new(handle, sockets, None));
         }
         if follows_tokio {
             let message = "a clock that follows tokio's needs on_current_runtime()";
@@ -390,7 +398,7 @@ impl Builder {
         let (handle, sockets) = self.assemble(listener, &clock, runtime.handle())?;
         let thread = spawn_thread(runtime, &sockets, handle.driver())
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
-        Ok(MockIvsChat { handle, sockets, thread: Some(thread) })
+        Ok(MockIvsChat::new(handle, sockets, Some(thread)))
     }
 
     fn listen(&mut self) -> Result<TcpListener, StartError> {

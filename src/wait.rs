@@ -182,7 +182,8 @@ impl<T> Wait<T> {
             0 => Vec::new(),
             missed => vec![format!("{missed} entries, before the wait could look at them")],
         };
-        let failure = failure.timeline(&entries).section(Section { title: "dropped", lines: missed });
+        let failure =
+            failure.timeline(&entries).section(Section { title: "dropped", lines: missed });
         with_sections(failure, &self.driver)
     }
 }

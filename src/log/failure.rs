@@ -1,12 +1,13 @@
 //! Failure: what a test is told when the log does not hold what it waits for or asserts.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::panic::Location;
 
 use crate::log::entry::Entry;
-use crate::log::pattern::Pattern;
-use crate::log::timeline;
+use crate::log::pattern::{Comparison, Pattern};
 use crate::log::view::Filter;
+use crate::log::{summary, timeline};
 
 /// A report that is put together part by part: what was wanted, what came nearest, what happened
 /// last, and then whatever else may explain it.
@@ -84,36 +85,58 @@ impl fmt::Display for Failure {
 }
 
 fn nearest(pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Option<String> {
-    let mut best: Option<(usize, usize, &Entry, Vec<String>)> = None;
+    let mut best: Option<(&Entry, Comparison)> = None;
     for entry in entries {
         let comparison = pattern.compare(entry);
-        let (agreements, differences) = (comparison.agreements, comparison.differences);
         if !view.admits(entry) {
-            if differences.is_empty() {
+            if comparison.differences.is_empty() {
                 let why = view.why_not(entry);
-                return Some(format!("nearest: #{} matches, but {why}\n", entry.number()));
+                return Some(format!("nearest: {} matches, but {why}\n", Named(entry)));
             }
             continue;
         }
         // Of two that come as near, the later one is the likelier.
-        let is_nearer = best.as_ref().is_none_or(|(fewest, most, ..)| {
-            (differences.len(), *most) <= (*fewest, agreements)
-        });
-        if agreements > 0 && is_nearer {
-            best = Some((differences.len(), agreements, entry, differences));
+        let is_nearer = best.as_ref().is_none_or(|(_, best)| rank(&comparison) >= rank(best));
+        if comparison.agreements > 0 && is_nearer {
+            best = Some((entry, comparison));
         }
     }
-    let (count, _, entry, differences) = best?;
-    let number = entry.number();
-    if count == 0 {
-        return Some(format!("nearest: #{number} matches, but was taken out or counted before\n"));
-    }
-    let fields = if count == 1 { "field differs" } else { "fields differ" };
-    let mut text = format!("nearest: #{number}, {count} {fields}\n");
+    let (entry, Comparison { differences, .. }) = best?;
+    let named = Named(entry);
+    let fields = match differences.len() {
+        0 => {
+            return Some(format!(
+                "nearest: {named} matches, but was taken out or counted before\n"
+            ));
+        }
+        1 => "1 field differs".to_owned(),
+        count => format!("{count} fields differ"),
+    };
+    let mut text = format!("nearest: {named}, {fields}\n");
     for difference in differences {
         text.push_str(&format!("  {difference}\n"));
     }
     Some(text)
+}
+
+/// What makes an entry nearer than others: the greater, the nearer.
+fn rank(comparison: &Comparison) -> (Reverse<usize>, usize, usize) {
+    let differences = Reverse(comparison.differences.len());
+    (differences, comparison.agreements, comparison.closeness)
+}
+
+/// An entry as a failure speaks of it.
+struct Named<'a>(&'a Entry);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(entry) = self;
+        write!(f, "#{} (", entry.number())?;
+        if let Some(party) = &entry.record.party {
+            write!(f, "{}: ", party.label)?;
+        }
+        write!(f, "{})", timeline::shortened(&summary::of(entry)))
+    }
 }
 
 /// How many of the last entries a failure shows.

@@ -85,8 +85,11 @@ fn write(f: &mut String, entries: &[Entry], hides_times: bool) -> fmt::Result {
             Some(origin) => block.of_others.entry(origin).or_default().push(line),
         }
     }
-    let connections: BTreeSet<&str> = blocks.keys().copied().filter(|lane| !is_ours(lane)).collect();
-    for (index, lane) in OURS.into_iter().chain(connections).filter(|l| blocks.contains_key(l)).enumerate() {
+    let connections: BTreeSet<&str> =
+        blocks.keys().copied().filter(|lane| !is_ours(lane)).collect();
+    for (index, lane) in
+        OURS.into_iter().chain(connections).filter(|l| blocks.contains_key(l)).enumerate()
+    {
         if index > 0 {
             f.push('\n');
         }

@@ -208,7 +208,8 @@ struct Checker {
 
 #[derive(Default)]
 struct Connection {
-    capabilities: Vec<Capability>,
+    /// `None` if the log no longer has the connection's beginning.
+    capabilities: Option<Vec<Capability>>,
     in_flight: BTreeSet<String>,
     is_closed: bool,
 }
@@ -254,7 +255,12 @@ impl Checker {
 
     fn find(&mut self, lint: Lint, entry: &Entry, message: impl Into<String>) {
         let connection = entry.record.party.as_ref().map(|party| party.label.clone());
-        self.findings.push(Finding { lint, entry: entry.number, connection, message: message.into() });
+        self.findings.push(Finding {
+            lint,
+            entry: entry.number,
+            connection,
+            message: message.into(),
+        });
     }
 
     fn connection(&mut self, entry: &Entry) -> &mut Connection {
@@ -266,7 +272,9 @@ impl Checker {
         match answered.operation {
             Some(Operation::CreateChatToken) => {
                 let user_id = self.asked_for.remove(&entry.record.cause);
-                if let (Some(user_id), Some(token)) = (user_id, member(&object(&answered.body), "token")) {
+                if let (Some(user_id), Some(token)) =
+                    (user_id, member(&object(&answered.body), "token"))
+                {
                     self.users.insert(token, user_id);
                 }
             }
@@ -283,7 +291,7 @@ impl Checker {
     }
 
     fn check_connection(&mut self, entry: &Entry, capabilities: &[Capability]) {
-        self.connection(entry).capabilities = capabilities.to_vec();
+        self.connection(entry).capabilities = Some(capabilities.to_vec());
         self.check_pause(entry, entry.user_id().map(str::to_owned));
     }
 
@@ -376,7 +384,8 @@ impl Checker {
             let message = format!("`{request_id}` was used before and is not answered yet");
             self.find(Lint::RequestIdInFlight, entry, message);
         }
-        if !self.connection(entry).capabilities.contains(&name) {
+        let capabilities = &self.connection(entry).capabilities;
+        if capabilities.as_ref().is_some_and(|capabilities| !capabilities.contains(&name)) {
             self.find(Lint::CapabilityMissing, entry, format!("the chat token has no {name}"));
         }
         self.check_members(entry, &action, bytes);

@@ -1,11 +1,14 @@
 //! The log: everything that crossed the wire, in the one order of the mock.
 
+pub(crate) mod ending;
 pub(crate) mod entry;
+pub(crate) mod export;
 pub(crate) mod facts;
 pub(crate) mod failure;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lint;
+pub(crate) mod page;
 pub(crate) mod pattern;
 pub(crate) mod record;
 pub(crate) mod recording;

@@ -263,7 +263,8 @@ impl Pattern {
     /// ivs.log().expect_blocking(Pattern::message().containing("ell"));
     /// ```
     pub fn containing(mut self, part: impl Into<String>) -> Self {
-        self.fields.push(Field { name: "content".into(), expected: Expected::Contains(part.into()) });
+        self.fields
+            .push(Field { name: "content".into(), expected: Expected::Contains(part.into()) });
         self
     }
 
@@ -393,7 +394,7 @@ impl Pattern {
     /// Compares an entry with the pattern, field by field.
     pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
         let facts = Facts::read(entry);
-        let mut comparison = Comparison { agreements: 0, differences: Vec::new() };
+        let mut comparison = Comparison { agreements: 0, closeness: 0, differences: Vec::new() };
         for Field { name, expected } in &self.fields {
             let got = facts.get(name);
             if got.is_some_and(|got| expected.admits(got)) {
@@ -402,6 +403,7 @@ impl Pattern {
                 let got = got.map_or("nothing".into(), |got| shown(name, got));
                 let expected = expected.shown(name);
                 comparison.differences.push(format!("{name}: expected {expected}, got {got}"));
+                comparison.closeness += in_common(&expected, &got);
             }
         }
         for Condition { what, holds } in &self.conditions {
@@ -417,6 +419,8 @@ impl Pattern {
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) agreements: usize,
+    /// How many characters the values that differ have in common at their start.
+    pub(crate) closeness: usize,
     /// One line for each field that differs.
     pub(crate) differences: Vec<String>,
 }
@@ -435,6 +439,10 @@ impl Expected {
             Self::Contains(part) => format!("something with {part:?}"),
         }
     }
+}
+
+fn in_common(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
 }
 
 /// A value as it is shown: words of the protocol bare, words of the test in quotes.

@@ -86,7 +86,8 @@ pub(crate) fn write(f: &mut dyn fmt::Write, entries: &[Entry]) -> fmt::Result {
     writeln!(f, "{}", head.trim_end())?;
     for row in rows {
         let seconds = row.time.as_secs_f64();
-        let mut line = format!("{:>5} {:>9} ", format!("#{}", row.number), format!("+{seconds:.3}"));
+        let mut line =
+            format!("{:>5} {:>9} ", format!("#{}", row.number), format!("+{seconds:.3}"));
         match row.note {
             Some(note) => write!(line, " {note}")?,
             None => {

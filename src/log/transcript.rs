@@ -12,11 +12,7 @@ use crate::proto::close::Close;
 /// Writes entries, one a line; what follows from an entry is indented below it.
 ///
 /// A frame that goes to several connections in a row is written once, behind all their names.
-pub(crate) fn write(
-    f: &mut dyn fmt::Write,
-    entries: &[Entry],
-    labels: &mut Labels,
-) -> fmt::Result {
+pub(crate) fn write(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let mut rest = entries;
     while let [entry, ..] = rest {
         let recipients = rest.iter().take_while(|other| is_same_delivery(entry, other)).count();
@@ -94,11 +90,7 @@ fn write_call(f: &mut dyn fmt::Write, called: &Called, labels: &mut Labels) -> f
     write_body(f, &called.body, labels)
 }
 
-fn write_answer(
-    f: &mut dyn fmt::Write,
-    answered: &Answered,
-    labels: &mut Labels,
-) -> fmt::Result {
+fn write_answer(f: &mut dyn fmt::Write, answered: &Answered, labels: &mut Labels) -> fmt::Result {
     let who = if answered.origin == Origin::Test { "test" } else { "http" };
     write!(f, "{who} < {}", answered.status)?;
     if let Some(exception) = &answered.exception {
@@ -123,11 +115,7 @@ fn write_refusal(f: &mut dyn fmt::Write, refused: &Refused) -> fmt::Result {
     }
 }
 
-fn write_payload(
-    f: &mut dyn fmt::Write,
-    payload: &Payload,
-    labels: &mut Labels,
-) -> fmt::Result {
+fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels) -> fmt::Result {
     let (kind, bytes) = match payload {
         Payload::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => return write_text(f, text, labels),
