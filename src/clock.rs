@@ -170,6 +170,13 @@ impl RunningClock {
     }
 }
 
+impl RunningClock {
+    /// Whether the time between two things says anything about a client.
+    pub(crate) const fn measures_clients(&self) -> bool {
+        !matches!(self.source, RunningSource::Frozen(_))
+    }
+}
+
 /// Whether tokio's clock stands still while the system's moves. Only to be asked inside a runtime.
 pub(crate) fn is_tokio_paused() -> bool {
     let (tokio, system) = (tokio::time::Instant::now(), std::time::Instant::now());

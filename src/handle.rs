@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::driver::{Driver, to_text};
+use crate::log::lint::Finding;
 use crate::log::record::Origin;
 use crate::log::view::{Filter, Log};
 use crate::proto::exception::Exception;
@@ -119,6 +120,20 @@ impl Handle {
     #[must_use]
     pub fn log(&self) -> Log {
         Log { driver: Arc::clone(&self.driver), filter: Filter::default() }
+    }
+
+    /// What clients did that the service forbids, or takes only by luck; see
+    /// [`Lint`](crate::Lint).
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// assert_eq!(ivs.lint(), []);
+    /// ```
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        self.log().lint()
     }
 
     /// Creates a room with the service's default settings.

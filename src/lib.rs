@@ -35,6 +35,10 @@ pub use crate::hook::verdict::{
     ActionVerdict, DeliveryVerdict, HandshakeVerdict, Malformation, OperationVerdict, ReviewVerdict,
 };
 pub use crate::log::entry::{Direction, Entry, EntryKind};
+pub use crate::log::lanes::Lanes;
+pub use crate::log::lint::{Finding, Lint};
+pub use crate::log::pattern::Pattern;
+pub use crate::log::recording::Recording;
 pub use crate::log::view::{Log, Mark};
 pub use crate::participant::Participant;
 pub use crate::proto::action::{Action, DeleteMessage, DisconnectUser, SendMessage};

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::handle::Handle;
 use crate::log::entry::Entry;
+use crate::log::pattern::Pattern;
 use crate::log::record::{Party, Payload};
 use crate::log::view::Log;
 use crate::proto::attributes::Attributes;
@@ -221,7 +222,10 @@ impl Participant {
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
     pub fn receive(&self) -> Wait<Frame> {
-        self.wait("a frame", Entry::frame)
+        self.expect(
+            Pattern::any().that("is a frame", |entry| entry.frame().is_some()),
+            Entry::frame,
+        )
     }
 
     /// Takes out the first frame that is there or comes, and blocks the thread meanwhile.
@@ -259,9 +263,7 @@ impl Participant {
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
     pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
-        let content = content.into();
-        let what = format!("MESSAGE {content:?}");
-        self.wait(&what, move |entry| entry.message().filter(|found| found.content == content))
+        self.expect(Pattern::message().content(content), Entry::message)
     }
 
     /// Waits as [`Participant::expect_message`] does, and blocks the thread meanwhile.
@@ -300,9 +302,7 @@ impl Participant {
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
     pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<Event> {
-        let name = event_name.into();
-        let what = format!("EVENT {name:?}");
-        self.wait(&what, move |entry| entry.event().filter(|found| found.event_name == name))
+        self.expect(Pattern::event(&event_name.into()), Entry::event)
     }
 
     /// Waits as [`Participant::expect_event`] does, and blocks the thread meanwhile.
@@ -341,8 +341,7 @@ impl Participant {
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
     pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
-        let what = format!("ERROR {error_code}");
-        self.wait(&what, move |entry| entry.error().filter(|found| found.error_code == error_code))
+        self.expect(Pattern::error(error_code), Entry::error)
     }
 
     /// Waits as [`Participant::expect_error`] does, and blocks the thread meanwhile.
@@ -363,6 +362,99 @@ impl Participant {
         self.expect_error(error_code).block()
     }
 
+    /// Waits for the end of the connection by a close frame of that code; returns the reason.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.disconnect_user("bob", "rude");
+    /// assert_eq!(bob.expect_close(CloseCode::NORMAL).await, "rude");
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_close(&self, code: CloseCode) -> Wait<String> {
+        self.expect(Pattern::close().close_code(code), |entry| {
+            entry.close().map(|(_, reason)| reason.to_owned())
+        })
+    }
+
+    /// Waits as [`Participant::expect_close`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.disconnect_user("bob", "rude");
+    /// assert_eq!(bob.expect_close_blocking(CloseCode::NORMAL), "rude");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_close_blocking(&self, code: CloseCode) -> String {
+        self.expect_close(code).block()
+    }
+
+    /// Asserts that no MESSAGE of that content has come here by now, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.refute_message("hello");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has come; see [`Log::refute`].
+    #[track_caller]
+    pub fn refute_message(&self, content: impl Into<String>) {
+        self.log().refute(Pattern::message().content(content));
+    }
+
+    /// Asserts that no EVENT of that name has come here by now, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.refute_event("app:poll");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has come; see [`Log::refute`].
+    #[track_caller]
+    pub fn refute_event(&self, event_name: &str) {
+        self.log().refute(Pattern::event(event_name));
+    }
+
+    /// Asserts that no ERROR of that code has come here by now, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.refute_error(ErrorCode::BadRequest);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has come; see [`Log::refute`].
+    #[track_caller]
+    pub fn refute_error(&self, error_code: ErrorCode) {
+        self.log().refute(Pattern::error(error_code));
+    }
+
     /// Leaves the room with a close frame of code 1000.
     ///
     /// ```
@@ -376,14 +468,18 @@ impl Participant {
     }
 
     #[track_caller]
-    fn wait<T: 'static>(
+    fn expect<T: 'static>(
         &self,
-        what: &str,
-        matcher: impl Fn(&Entry) -> Option<T> + Send + 'static,
+        pattern: Pattern,
+        make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
-        let taken = Arc::clone(&self.taken);
-        let take = move |entry: &Entry| matcher(entry).filter(|_| taken.take(entry));
-        Wait::new(&self.log(), format!("{what} to {}", self.party.label), Box::new(take))
+        let (wanted, taken) = (pattern.clone(), Arc::clone(&self.taken));
+        let seek = move |entry: &Entry| {
+            // What is no longer wanted must not be taken out, so it is taken last.
+            wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
+        };
+        let what = format!("{pattern} to {}", self.party.label);
+        Wait::new(&self.log(), what, seek).explained_by(pattern)
     }
 
     fn log(&self) -> Log {

@@ -21,6 +21,8 @@ use crate::log::view::{Filter, Log};
 pub struct Report {
     unmet: Vec<String>,
     panics: Vec<String>,
+    denied: Vec<String>,
+    findings: Vec<String>,
     never_fired: Vec<String>,
     waiting_at_gates: usize,
     transcript: String,
@@ -28,12 +30,15 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn new(driver: &Arc<Driver>) -> Self {
+        let log = Log { driver: Arc::clone(driver), filter: Filter::default() };
         let mut report = Self {
             unmet: Vec::new(),
             panics: Vec::new(),
+            denied: Vec::new(),
+            findings: Vec::new(),
             never_fired: Vec::new(),
             waiting_at_gates: driver.waiting_at_gates(),
-            transcript: Log { driver: Arc::clone(driver), filter: Filter::default() }.to_string(),
+            transcript: log.to_string(),
         };
         for standing in driver.hook_standings() {
             let hits = standing.hits;
@@ -49,10 +54,16 @@ impl Report {
         }
         let panics = driver.panics().into_iter();
         report.panics = panics.map(|p| format!("{} panicked: {}", p.whose, p.message)).collect();
+        for finding in log.lint() {
+            let is_denied = driver.log_settings().denied.contains(&finding.lint);
+            let list = if is_denied { &mut report.denied } else { &mut report.findings };
+            list.push(finding.to_string());
+        }
         report
     }
 
-    /// Whether the test has failed by it: an expectation is not met, or a closure has panicked.
+    /// Whether the test has failed by it: an expectation is not met, a closure has panicked, or a
+    /// client did what the test denies.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -60,7 +71,7 @@ impl Report {
     /// ```
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        !self.unmet.is_empty() || !self.panics.is_empty()
+        !(self.unmet.is_empty() && self.panics.is_empty() && self.denied.is_empty())
     }
 
     /// Expectations of hooks that were not met, a sentence each.
@@ -83,6 +94,29 @@ impl Report {
     #[must_use]
     pub fn panics(&self) -> &[String] {
         &self.panics
+    }
+
+    /// What clients did that the test denies by [`Builder::deny`](crate::Builder::deny), a line
+    /// each.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(MockIvsChat::start().report().denied().is_empty());
+    /// ```
+    #[must_use]
+    pub fn denied(&self) -> &[String] {
+        &self.denied
+    }
+
+    /// What else the lint finds in what clients did, a line each.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(MockIvsChat::start().report().findings().is_empty());
+    /// ```
+    #[must_use]
+    pub fn findings(&self) -> &[String] {
+        &self.findings
     }
 
     /// The names of hooks without an expectation that never fired.
@@ -121,10 +155,12 @@ impl Report {
     /// All but the transcript, a line each.
     pub(crate) fn summary(&self) -> String {
         let mut lines: Vec<_> = self.unmet.iter().chain(&self.panics).cloned().collect();
+        lines.extend(self.denied.iter().map(|finding| format!("denied: {finding}")));
         lines.extend(self.never_fired.iter().map(|name| format!("{name:?} never fired")));
         if self.waiting_at_gates > 0 {
             lines.push(format!("{} still waiting at a gate", self.waiting_at_gates));
         }
+        lines.extend(self.findings.iter().map(|finding| format!("lint: {finding}")));
         lines.join("\n")
     }
 }

@@ -8,12 +8,15 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime;
+use tokio::runtime::{self, RuntimeFlavor};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::Driver;
 use crate::handle::Handle;
+use crate::log::ending::Ending;
+use crate::log::lint::Lint;
+use crate::log::recording::{LogSettings, Recording};
 use crate::net::{self, Sockets};
 use crate::report::Report;
 use crate::service::quota::Quotas;
@@ -42,6 +45,8 @@ pub struct MockIvsChat {
     thread: Option<Thread>,
     /// Whether the test has its report already.
     is_finished: bool,
+    /// Dropped last, so that it sees the whole log.
+    ending: Ending,
 }
 
 #[derive(Debug)]
@@ -52,6 +57,11 @@ struct Thread {
 }
 
 impl MockIvsChat {
+    fn new(handle: Handle, sockets: Arc<Sockets>, thread: Option<Thread>) -> Self {
+        let ending = Ending::new(Arc::clone(handle.driver()));
+        Self { handle, sockets, thread, is_finished: false, ending }
+    }
+
     /// Starts a mock on an ephemeral loopback port; it is ready when this returns.
     ///
     /// It runs on a thread of its own, and so in any test: with or without an async runtime, of
@@ -118,7 +128,7 @@ impl MockIvsChat {
 
 impl MockIvsChat {
     /// Ends the mock, and says what is to be said of the test: `Err` if an expectation was not
-    /// met or a closure has panicked.
+    /// met, a closure has panicked, or a client did what the test denies.
     ///
     /// A mock that is dropped without this panics where this returns `Err`; but not while the
     /// test panics already.
@@ -137,6 +147,7 @@ impl MockIvsChat {
         self.stop();
         self.is_finished = true;
         let report = self.handle.report();
+        self.ending.has_failed = report.is_failure();
         if report.is_failure() { Err(report) } else { Ok(report) }
     }
 
@@ -199,6 +210,7 @@ pub struct Builder {
     runs_on_current_runtime: bool,
     wait_limit: Option<Duration>,
     settings: Settings,
+    log_settings: LogSettings,
 }
 
 impl Builder {
@@ -210,6 +222,7 @@ impl Builder {
             runs_on_current_runtime: false,
             wait_limit: None,
             settings: Settings::default(),
+            log_settings: LogSettings::default(),
         }
     }
 
@@ -342,6 +355,29 @@ impl Builder {
         self
     }
 
+    /// Sets how much of what happens the log keeps: [`Recording::All`] unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Recording};
+    /// let ivs = MockIvsChat::builder().recording(Recording::Last(10_000)).start();
+    /// ```
+    pub const fn recording(mut self, recording: Recording) -> Self {
+        self.log_settings.recording = recording;
+        self
+    }
+
+    /// Fails the test, when the mock is dropped, if a client does what this lint looks for;
+    /// `Lint::ALL` stands for all of them.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Lint, MockIvsChat};
+    /// let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing, Lint::TokenReused]).start();
+    /// ```
+    pub fn deny(mut self, lints: impl IntoIterator<Item = Lint>) -> Self {
+        self.log_settings.denied.extend(lints);
+        self
+    }
+
     /// Starts the mock; it is ready when this returns.
     ///
     /// ```
@@ -383,9 +419,12 @@ impl Builder {
             let clock = self.clock.take();
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
+            if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+                self.log_settings.shared_thread = Some(thread::current().id());
+            }
             let (handle, sockets) = self.assemble(listener, &clock, &runtime)?;
             net::spawn(&sockets, handle.driver());
-            return Ok(MockIvsChat { handle, sockets, thread: None, is_finished: false });
+            return Ok(MockIvsChat::new(handle, sockets, None));
         }
         if follows_tokio {
             let message = "a clock that follows tokio's needs on_current_runtime()";
@@ -399,7 +438,7 @@ impl Builder {
         let (handle, sockets) = self.assemble(listener, &clock, runtime.handle())?;
         let thread = spawn_thread(runtime, &sockets, handle.driver())
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
-        Ok(MockIvsChat { handle, sockets, thread: Some(thread), is_finished: false })
+        Ok(MockIvsChat::new(handle, sockets, Some(thread)))
     }
 
     fn listen(&mut self) -> Result<TcpListener, StartError> {
@@ -424,7 +463,8 @@ impl Builder {
         let service = Service::new(self.settings, u64::from(addr.port()));
         let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
-        let driver = Driver::new(service, clock, runtime.clone(), wait_limit);
+        let driver =
+            Driver::new(service, clock, runtime.clone(), wait_limit).with_log(self.log_settings);
         Ok((Handle::new(Arc::new(driver), addr), sockets))
     }
 }

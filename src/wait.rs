@@ -15,12 +15,19 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::driver::{CaughtPanic, Driver};
 use crate::log::entry::Entry;
+use crate::log::failure::{Failure, Section};
+use crate::log::pattern::Pattern;
+use crate::log::recording::Recording;
 use crate::log::view::{Filter, Log};
+use crate::proto::close::CloseCode;
+use crate::proto::error_code::ErrorCode;
+use crate::proto::frame::{Error, Event, Message};
 
 /// A wait for an entry of the log, which completes with what was found in it.
 ///
 /// It panics when it has waited for the limit of the mock, 5 s of real time unless set: with what
-/// it waited for, the line of the test that waits, and the transcript.
+/// it waited for, the line of the test that waits, the entry that came nearest and what differs,
+/// the last entries as a timeline, and what the lint finds.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -40,28 +47,73 @@ pub struct Wait<T> {
     filter: Filter,
     /// How much of the log has been looked at.
     seen: u64,
-    matcher: Matcher<T>,
+    /// How many entries were dropped from the log before they could be looked at.
+    missed: u64,
+    seeker: Box<dyn Seek<T>>,
+    /// What it looks for, if that is not a closure's secret.
+    pattern: Option<Pattern>,
     what: String,
     caller: &'static Location<'static>,
     alarm: Option<Alarm>,
 }
 
 /// What a wait looks for: it makes something of the entry that matches.
-pub(crate) type Matcher<T> = Box<dyn FnMut(&Entry) -> Option<T> + Send>;
+pub(crate) trait Seek<T>: Send {
+    fn look(&mut self, entry: &Entry) -> Option<T>;
+
+    /// What was found on the way, for the failure.
+    fn progress(&self) -> String {
+        String::new()
+    }
+}
+
+impl<T, F: FnMut(&Entry) -> Option<T> + Send> Seek<T> for F {
+    fn look(&mut self, entry: &Entry) -> Option<T> {
+        self(entry)
+    }
+}
+
+/// Looks for several entries.
+struct Several<F> {
+    count: usize,
+    found: Vec<Entry>,
+    matches: F,
+}
+
+impl<F: FnMut(&Entry) -> bool + Send> Seek<Vec<Entry>> for Several<F> {
+    fn look(&mut self, entry: &Entry) -> Option<Vec<Entry>> {
+        if (self.matches)(entry) {
+            self.found.push(entry.clone());
+        }
+        (self.found.len() == self.count).then(|| std::mem::take(&mut self.found))
+    }
+
+    fn progress(&self) -> String {
+        format!("; {} of {} came", self.found.len(), self.count)
+    }
+}
 
 impl<T> Wait<T> {
-    /// A wait for the first entry of a view of which the matcher makes something.
+    /// A wait for the first entry of a view of which the seeker makes something.
     #[track_caller]
-    pub(crate) fn new(log: &Log, what: impl Into<String>, matcher: Matcher<T>) -> Self {
+    pub(crate) fn new(log: &Log, what: impl Into<String>, seeker: impl Seek<T> + 'static) -> Self {
         Self {
             driver: Arc::clone(&log.driver),
             filter: log.filter.clone(),
             seen: log.filter.since,
-            matcher,
+            missed: 0,
+            seeker: Box::new(seeker),
+            pattern: None,
             what: what.into(),
             caller: Location::caller(),
             alarm: None,
         }
+    }
+
+    /// Has the failure name the entry that comes nearest to a pattern.
+    pub(crate) fn explained_by(mut self, pattern: Pattern) -> Self {
+        self.pattern = Some(pattern);
+        self
     }
 
     /// Blocks until the wait is over.
@@ -71,6 +123,10 @@ impl<T> Wait<T> {
         loop {
             if let Some(found) = self.look() {
                 return found;
+            }
+            let hopeless = self.is_hopeless().or_else(|| self.is_hopeless_to_block());
+            if let Some(why) = hopeless {
+                panic!("{}", self.refusal(why));
             }
             if !self.driver.block_beyond(self.seen, deadline) {
                 panic!("{}", self.failure());
@@ -82,21 +138,77 @@ impl<T> Wait<T> {
     /// what it should have brought about may never come.
     fn look(&mut self) -> Option<T> {
         if let Some(CaughtPanic { whose, message, .. }) = self.driver.report_panic() {
-            panic!("{whose} panicked: {message}\n\n{}", self.failure());
+            panic!("{}", self.refusal(&format!("{whose} panicked: {message}")));
         }
-        // The matcher is the test's own code and runs outside the lock.
-        let entries = self.driver.entries_since(self.seen);
-        self.seen = entries.last().map_or(self.seen, |entry| entry.number + 1);
-        let mut admitted = entries.iter().filter(|entry| self.filter.admits(entry));
-        admitted.find_map(&mut self.matcher)
+        // The seeker is the test's own code and runs outside the lock.
+        let (entries, length) = self.driver.entries_since(self.seen);
+        self.missed += entries.first().map_or(length, Entry::number).saturating_sub(self.seen);
+        self.seen = length;
+        entries
+            .iter()
+            .filter(|entry| self.filter.admits(entry))
+            .find_map(|entry| self.seeker.look(entry))
     }
 
-    fn failure(&self) -> String {
-        let log = Log { driver: Arc::clone(&self.driver), filter: Filter::default() };
-        let Self { what, caller, .. } = self;
-        let limit = self.driver.wait_limit();
-        format!("waited {limit:?} for {what}, at {caller}\n\ntranscript:\n{log}")
+    /// Why nothing can come of the wait, however long it lasts.
+    fn is_hopeless(&self) -> Option<&'static str> {
+        let is_off = self.driver.log_settings().recording == Recording::Off;
+        is_off.then_some("the log is off, by `Builder::recording`, so there is nothing to look at")
     }
+
+    fn is_hopeless_to_block(&self) -> Option<&'static str> {
+        let shared = self.driver.log_settings().shared_thread;
+        (shared == Some(thread::current().id())).then_some(
+            "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
+             clock, and stands still while the thread is blocked; await the wait instead",
+        )
+    }
+
+    fn refusal(&self, why: &str) -> Failure {
+        let headline = format!("cannot wait for {}: {why}", self.what);
+        self.explain(Failure::new(headline, self.caller))
+    }
+
+    fn failure(&self) -> Failure {
+        let limit = self.driver.wait_limit();
+        let progress = self.seeker.progress();
+        let headline = format!("waited {limit:?} for {}{}{progress}", self.what, self.filter);
+        self.explain(Failure::new(headline, self.caller))
+    }
+
+    fn explain(&self, failure: Failure) -> Failure {
+        let (entries, _) = self.driver.entries_since(0);
+        let failure = match &self.pattern {
+            Some(pattern) => failure.nearest(pattern, &self.filter, &entries),
+            None => failure,
+        };
+        let missed = match self.missed {
+            0 => Vec::new(),
+            missed => vec![format!("{missed} entries, before the wait could look at them")],
+        };
+        let failure =
+            failure.timeline(&entries).section(Section { title: "dropped", lines: missed });
+        with_sections(failure, &self.driver)
+    }
+}
+
+/// Adds what may explain any failure.
+fn with_sections(failure: Failure, driver: &Arc<Driver>) -> Failure {
+    let log = Log { driver: Arc::clone(driver), filter: Filter::default() };
+    let findings = log.lint().iter().map(ToString::to_string).collect();
+    let unfired = driver.hook_standings().into_iter().filter(|standing| standing.hits == 0);
+    let unfired = unfired.map(|standing| format!("{:?}", standing.name)).collect();
+    let held = match driver.waiting_at_gates() {
+        0 => Vec::new(),
+        held => vec![format!("{held} waiting to be released")],
+    };
+    let panics = driver.panics().into_iter();
+    let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
+    failure
+        .section(Section { title: "hooks that have not fired", lines: unfired })
+        .section(Section { title: "gates", lines: held })
+        .section(Section { title: "lint", lines: findings })
+        .section(Section { title: "panics", lines: panics.collect() })
 }
 
 impl<T> Future for Wait<T> {
@@ -106,6 +218,9 @@ impl<T> Future for Wait<T> {
         loop {
             if let Some(found) = self.look() {
                 return Poll::Ready(found);
+            }
+            if let Some(why) = self.is_hopeless() {
+                panic!("{}", self.refusal(why));
             }
             if self.driver.wake_beyond(self.seen, cx.waker()) {
                 break;
@@ -126,12 +241,16 @@ impl<T> fmt::Debug for Wait<T> {
     }
 }
 
-// The matcher is never pinned: it is called, not polled.
+// The seeker is never pinned: it is called, not polled.
 impl<T> Unpin for Wait<T> {}
 
+/// Looking through a view for what comes, and for what must not have come.
 impl Log {
     /// Waits for the first entry of this view that matches, also among those that are there
     /// already; [`Log::since`] tells where to begin.
+    ///
+    /// [`Log::expect`] takes a pattern instead of a closure, and so can explain its failure
+    /// better.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -151,8 +270,8 @@ impl Log {
         &self,
         mut matches: impl FnMut(&Entry) -> bool + Send + 'static,
     ) -> Wait<Entry> {
-        let matcher = move |entry: &Entry| matches(entry).then(|| entry.clone());
-        Wait::new(self, "an entry that matches", Box::new(matcher))
+        let seek = move |entry: &Entry| matches(entry).then(|| entry.clone());
+        Wait::new(self, "an entry that matches", seek)
     }
 
     /// Waits as [`Log::wait_for`] does, and blocks the thread meanwhile.
@@ -170,6 +289,260 @@ impl Log {
     #[track_caller]
     pub fn wait_for_blocking(&self, matches: impl FnMut(&Entry) -> bool + Send + 'static) -> Entry {
         self.wait_for(matches).block()
+    }
+
+    /// Waits for the first `count` entries of this view that match.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    /// let connected = ivs.log().wait_for_n(2, |entry| entry.kind() == EntryKind::Connected).await;
+    /// assert_eq!(connected[1].user_id(), Some("bob"));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0, or when polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn wait_for_n(
+        &self,
+        count: usize,
+        matches: impl FnMut(&Entry) -> bool + Send + 'static,
+    ) -> Wait<Vec<Entry>> {
+        assert!(count > 0, "there is nothing to wait for; `Log::refute` asserts that none came");
+        let what = format!("{count} entries that match");
+        Wait::new(self, what, Several { count, found: Vec::new(), matches })
+    }
+
+    /// Waits as [`Log::wait_for_n`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.log().wait_for_n_blocking(1, |entry| entry.kind() == EntryKind::Connected);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0, or after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn wait_for_n_blocking(
+        &self,
+        count: usize,
+        matches: impl FnMut(&Entry) -> bool + Send + 'static,
+    ) -> Vec<Entry> {
+        self.wait_for_n(count, matches).block()
+    }
+
+    /// Waits for the first entry of this view that matches a pattern, also among those that are
+    /// there already. A failure names the entry that came nearest, and what differs.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// let entry = ivs.log().expect(Pattern::message().from("alice").content("hello")).await;
+    /// assert_eq!(entry.message().unwrap().request_id, "alice-1");
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect(&self, pattern: Pattern) -> Wait<Entry> {
+        self.expect_as(pattern, |entry| Some(entry.clone()))
+    }
+
+    /// Waits as [`Log::expect`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.log().expect_blocking(Pattern::message().from("alice").content("hello"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_blocking(&self, pattern: Pattern) -> Entry {
+        self.expect(pattern).block()
+    }
+
+    /// Waits for the first `count` entries of this view that match a pattern.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    /// alice.say("hello");
+    /// ivs.log().expect_n(2, Pattern::message().content("hello")).await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0, or when polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_n(&self, count: usize, pattern: Pattern) -> Wait<Vec<Entry>> {
+        let wanted = pattern.clone();
+        let mut wait = self.wait_for_n(count, move |entry| wanted.matches(entry));
+        wait.what = format!("{count} × {pattern}");
+        wait.explained_by(pattern)
+    }
+
+    /// Waits as [`Log::expect_n`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.log().expect_n_blocking(1, Pattern::message().content("hello"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0, or after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_n_blocking(&self, count: usize, pattern: Pattern) -> Vec<Entry> {
+        self.expect_n(count, pattern).block()
+    }
+
+    /// Waits for a MESSAGE of that content to any client.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// assert_eq!(ivs.log().expect_message("hello").await.sender.user_id, "alice");
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
+        self.expect_as(Pattern::message().content(content), Entry::message)
+    }
+
+    /// Waits for an EVENT of that name to any client.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let alice = room.participant("alice");
+    /// room.send_event("app:poll", [("question", "tea?")]);
+    /// ivs.log().expect_event("app:poll").await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_event(&self, event_name: &str) -> Wait<Event> {
+        self.expect_as(Pattern::event(event_name), Entry::event)
+    }
+
+    /// Waits for an ERROR of that code to any client.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("");
+    /// ivs.log().expect_error(ErrorCode::BadRequest).await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
+        self.expect_as(Pattern::error(error_code), Entry::error)
+    }
+
+    /// Waits for a close frame of that code, of a client or of the service.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").leave();
+    /// let entry = ivs.log().expect_close(CloseCode::NORMAL).await;
+    /// assert_eq!(entry.user_id(), Some("alice"));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_close(&self, code: CloseCode) -> Wait<Entry> {
+        self.expect(Pattern::close().close_code(code))
+    }
+
+    /// Waits for the first entry that matches a pattern, and makes something of it.
+    #[track_caller]
+    pub(crate) fn expect_as<T: 'static>(
+        &self,
+        pattern: Pattern,
+        make: impl Fn(&Entry) -> Option<T> + Send + 'static,
+    ) -> Wait<T> {
+        let wanted = pattern.clone();
+        let seek = move |entry: &Entry| wanted.matches(entry).then(|| make(entry)).flatten();
+        Wait::new(self, pattern.to_string(), seek).explained_by(pattern)
+    }
+
+    /// Asserts that nothing of this view matches a pattern by now.
+    ///
+    /// What is still on its way to the mock is not in the log yet: wait first for something that
+    /// comes after what must not have come.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    /// alice.say("hello");
+    /// ivs.log().expect_message("hello");
+    /// ivs.log().refute(Pattern::message().from("bob"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If something matches, with the entry and the last entries of the log; or if the log is
+    /// off.
+    #[track_caller]
+    pub fn refute(&self, pattern: Pattern) {
+        let caller = Location::caller();
+        let is_off = self.driver.log_settings().recording == Recording::Off;
+        let headline = match self.clone().matching(pattern.clone()).entries().first() {
+            None if is_off => format!("cannot refute {pattern}: the log is off"),
+            None => return,
+            Some(entry) => {
+                let number = entry.number();
+                format!("there should be no {pattern}{}, but #{number} is: {entry}", self.filter)
+            }
+        };
+        let (entries, _) = self.driver.entries_since(0);
+        let failure = Failure::new(headline, caller).timeline(&entries);
+        panic!("{}", with_sections(failure, &self.driver));
     }
 }
 

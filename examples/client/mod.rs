@@ -8,14 +8,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// A connection to a room.
-pub struct Client {
+pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     requests: u32,
 }
 
 impl Client {
     /// Connects with a chat token.
-    pub async fn connect(url: &str, token: &str) -> Result<Self, Error> {
+    pub(crate) async fn connect(url: &str, token: &str) -> Result<Self, Error> {
         let mut request = url.into_client_request()?;
         let protocol = token.parse().expect("a token is made of characters that headers allow");
         request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
@@ -24,7 +24,7 @@ impl Client {
     }
 
     /// Sends a message, and does not wait for what becomes of it.
-    pub async fn say(&mut self, content: &str) -> Result<(), Error> {
+    pub(crate) async fn say(&mut self, content: &str) -> Result<(), Error> {
         self.requests += 1;
         let id = format!("r{}", self.requests);
         let frame = json!({ "Action": "SEND_MESSAGE", "RequestId": id, "Content": content });
@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// The next frame of the service; an error once there is none any more.
-    pub async fn next(&mut self) -> Result<Value, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Value, Error> {
         loop {
             match self.socket.next().await.unwrap_or(Err(Error::ConnectionClosed))? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text).unwrap_or_default()),

@@ -94,7 +94,7 @@ impl Driver {
     pub(crate) fn refuse_handshake(self: &Arc<Self>, status: u16, message: &str) {
         self.step(|step| {
             let cause = step.state.log.len();
-            step.record_refusal(cause, status, message, None);
+            step.record_refusal(cause, status, message, None, None);
         });
     }
 
@@ -175,7 +175,7 @@ impl Step<'_> {
             HandshakeVerdict::Pass => return self.admit(cause, handshake),
             HandshakeVerdict::Refuse { status, message } => {
                 note(format!("handshake refused with {status}"));
-                self.record_refusal(cause, status, &message, handshake.token.as_deref());
+                self.record_refusal(cause, status, &message, handshake.token.as_deref(), None);
                 return answer(handshake.sender, HandshakeReply::Refuse { status, message });
             }
             HandshakeVerdict::Disconnect { code, reason } => {
@@ -251,7 +251,7 @@ impl Step<'_> {
     }
 
     fn refuse(&mut self, cause: u64, refusal: Refusal, token: Option<&str>) -> Refused {
-        self.record_refusal(cause, refusal.status(), refusal.message(), token)
+        self.record_refusal(cause, refusal.status(), refusal.message(), token, Some(refusal))
     }
 
     fn record_refusal(
@@ -260,9 +260,11 @@ impl Step<'_> {
         status: u16,
         message: &str,
         token: Option<&str>,
+        refusal: Option<Refusal>,
     ) -> Refused {
         let label = |token| self.state.service.token_label(token).unwrap_or_else(|| redact(token));
-        let refused = Refused { status, message: message.into(), token: token.map(label) };
+        let (message, token) = (message.into(), token.map(label));
+        let refused = Refused { status, message, token, refusal };
         let now = self.now;
         self.state.record(now, cause, What::Refused(Box::new(refused.clone())));
         refused

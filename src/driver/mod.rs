@@ -28,6 +28,7 @@ use crate::hook::gate::{Gate, GateId};
 use crate::hook::table::{AnyRule, Hooks};
 use crate::log::entry::Entry;
 use crate::log::record::{Party, Payload, Record, Records, What};
+use crate::log::recording::LogSettings;
 use crate::net::link::Link;
 use crate::net::outbox::Outbox;
 use crate::proto::action::Publish;
@@ -56,6 +57,7 @@ pub(crate) struct Driver {
     requests: AtomicU64,
     /// How long waits wait, in real time.
     wait_limit: Duration,
+    log_settings: LogSettings,
 }
 
 #[derive(Debug)]
@@ -148,7 +150,24 @@ impl Driver {
             rescheduled: Notify::new(),
             requests: AtomicU64::new(0),
             wait_limit,
+            log_settings: LogSettings::default(),
         }
+    }
+
+    /// Sets what the test wants of the log.
+    pub(crate) fn with_log(mut self, settings: LogSettings) -> Self {
+        self.state.get_mut().log = Records::new(settings.recording);
+        self.log_settings = settings;
+        self
+    }
+
+    pub(crate) const fn log_settings(&self) -> &LogSettings {
+        &self.log_settings
+    }
+
+    /// How many entries the log has had that it does not keep.
+    pub(crate) fn log_dropped(&self) -> u64 {
+        self.state.lock().log.dropped()
     }
 
     /// An id for an HTTP request, in the form of a UUID.
@@ -228,13 +247,14 @@ impl Driver {
         self.state.lock().log.len()
     }
 
-    pub(crate) fn entries_since(&self, first: u64) -> Vec<Entry> {
+    /// The entries from a number on that are kept, and how many there have been at all.
+    pub(crate) fn entries_since(&self, first: u64) -> (Vec<Entry>, u64) {
         let hides_times = self.clock.is_volatile();
         let state = self.state.lock();
         let records = state.log.since(first);
-        records
-            .map(|(number, record)| Entry { number, record: record.clone(), hides_times })
-            .collect()
+        let entries =
+            records.map(|(number, record)| Entry { number, record: record.clone(), hides_times });
+        (entries.collect(), state.log.len())
     }
 
     /// Has `waker` woken when the log grows beyond `length`; says whether it has not yet.
@@ -264,7 +284,10 @@ impl Driver {
 impl State {
     /// The time, which never goes back.
     fn now(&mut self, clock: &RunningClock) -> Timestamp {
-        self.latest = self.latest.max(clock.now());
+        // On a clock that moves by itself no two inputs have the same time, however coarse the
+        // system's is: whether two times are equal would differ between runs.
+        let tick = Duration::from_nanos(u64::from(clock.is_volatile()));
+        self.latest = clock.now().max(self.latest + tick);
         self.latest
     }
 

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::proto::timestamp::Timestamp;
 
@@ -12,12 +11,28 @@ use crate::proto::timestamp::Timestamp;
 pub(crate) struct Labels {
     hides_times: bool,
     labels: BTreeMap<String, String>,
-    counts: BTreeMap<&'static str, u32>,
+    counts: BTreeMap<String, u32>,
+    /// Who causes what is labelled now, if labels are numbered by that.
+    party: Option<String>,
 }
 
 impl Labels {
     pub(crate) const fn new(hides_times: bool) -> Self {
-        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new() }
+        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), party: None }
+    }
+
+    /// Labels that are numbered for each party by itself: `[request-alice-1]`. The service's ids
+    /// get labels, too, for they are numbered across all parties.
+    pub(crate) const fn by_party(hides_times: bool) -> Self {
+        let party = Some(String::new());
+        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), party }
+    }
+
+    /// Says who causes what is labelled from now on.
+    pub(crate) fn name_party(&mut self, party: &str) {
+        if self.party.is_some() {
+            self.party = Some(party.into());
+        }
     }
 
     /// The text with its volatile values replaced: strings in it that are a UUID or, with a clock
@@ -29,7 +44,7 @@ impl Labels {
             let value = &text[start..end];
             if is_key {
                 key = value;
-            } else if let Some(kind) = self.kind(key, value) {
+            } else if let Some(kind) = self.kind(text, key, value) {
                 result.push_str(&text[copied..start]);
                 result.push_str(self.label(kind, value));
                 copied = end;
@@ -42,31 +57,61 @@ impl Labels {
         Cow::Owned(result)
     }
 
-    fn kind(&self, key: &str, value: &str) -> Option<&'static str> {
+    fn kind(&self, text: &str, key: &str, value: &str) -> Option<&'static str> {
         if is_uuid(value) {
             let is_request = key.eq_ignore_ascii_case("RequestId");
             return Some(if is_request { "request" } else { "uuid" });
         }
-        let is_time =
-            self.hides_times && TIMES.contains(&key) && value.parse::<Timestamp>().is_ok();
-        is_time.then_some("time")
+        if self.party.is_some() && IDS.contains(&key) && is_id(value) {
+            let kind = FRAMES.iter().find(|(start, _)| text.starts_with(start));
+            return Some(kind.map_or("id", |(_, kind)| kind));
+        }
+        if !self.hides_times || value.parse::<Timestamp>().is_err() {
+            return None;
+        }
+        match key {
+            "SendTime" => Some("time"),
+            _ => COARSE_TIMES.contains(&key).then_some(COARSE_TIME),
+        }
     }
 
     fn label(&mut self, kind: &'static str, value: &str) -> &str {
-        let counts = &mut self.counts;
+        if kind == COARSE_TIME {
+            return "[time]";
+        }
+        let (counts, party) = (&mut self.counts, &self.party);
         self.labels.entry(value.to_owned()).or_insert_with(|| {
-            let count = counts.entry(kind).or_default();
+            let name = match party {
+                Some(party) => format!("{kind}-{party}"),
+                None => kind.to_owned(),
+            };
+            let count = counts.entry(name.clone()).or_default();
             *count += 1;
-            let mut label = String::new();
-            write!(label, "[{kind}-{count}]").expect("a string takes any text");
-            label
+            format!("[{name}-{count}]")
         })
     }
 }
 
-/// The members in which the service puts a time of its clock.
-const TIMES: [&str; 5] =
-    ["SendTime", "createTime", "sessionExpirationTime", "tokenExpirationTime", "updateTime"];
+/// The members in which the service puts a time of its clock that it rounds. Whether two of them
+/// are equal differs between runs, so they have no numbers.
+const COARSE_TIMES: [&str; 4] =
+    ["createTime", "sessionExpirationTime", "tokenExpirationTime", "updateTime"];
+const COARSE_TIME: &str = "coarse time";
+
+/// The members that have an id of the service.
+const IDS: [&str; 4] = ["Id", "MessageID", "MessageId", "id"];
+
+/// How frames with an id of the service begin, and what the id is of.
+const FRAMES: [(&str, &str); 3] = [
+    (r#"{"Type":"MESSAGE","#, "message"),
+    (r#"{"Type":"EVENT","#, "event"),
+    (r#"{"Type":"ERROR","#, "error"),
+];
+
+/// Documented: ids are twelve letters and digits.
+fn is_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
 
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
@@ -118,7 +163,7 @@ mod tests {
         let second = labels.apply(r#"{"note" : "11111111-2222-4333-8444-555555555555", "Content":"2026-01-01T00:00:00Z", "createTime":"2026-01-01T00:00:01Z"}"#);
         assert_eq!(
             second,
-            r#"{"note" : "[request-1]", "Content":"2026-01-01T00:00:00Z", "createTime":"[time-2]"}"#
+            r#"{"note" : "[request-1]", "Content":"2026-01-01T00:00:00Z", "createTime":"[time]"}"#
         );
     }
 

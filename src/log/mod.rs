@@ -1,7 +1,18 @@
 //! The log: everything that crossed the wire, in the one order of the mock.
 
+pub(crate) mod ending;
 pub(crate) mod entry;
+pub(crate) mod export;
+pub(crate) mod facts;
+pub(crate) mod failure;
 pub(crate) mod labels;
+pub(crate) mod lanes;
+pub(crate) mod lint;
+pub(crate) mod page;
+pub(crate) mod pattern;
 pub(crate) mod record;
+pub(crate) mod recording;
+pub(crate) mod summary;
+pub(crate) mod timeline;
 pub(crate) mod transcript;
 pub(crate) mod view;

@@ -1,6 +1,6 @@
 //! The transcript: the log as text that is the same in every run.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,7 @@ use crate::proto::close::Close;
 ///
 /// A frame that goes to several connections in a row is written once, behind all their names.
 /// The answers to the test's own calls are left out, unless they are refusals.
-pub(crate) fn write(
-    f: &mut fmt::Formatter<'_>,
-    entries: &[Entry],
-    labels: &mut Labels,
-) -> fmt::Result {
+pub(crate) fn write(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let mut rest = entries;
     while let [entry, following @ ..] = rest {
         if is_as_expected(entry) {
@@ -38,7 +34,7 @@ pub(crate) fn write(
 
 /// Writes one entry as it stands in the transcript, without indentation.
 pub(crate) fn write_entry(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn fmt::Write,
     entry: &Entry,
     labels: &mut Labels,
 ) -> fmt::Result {
@@ -55,7 +51,7 @@ fn is_as_expected(entry: &Entry) -> bool {
 }
 
 /// Whether two entries are the same frame, sent for the same cause.
-fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
+pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
     match (&entry.record.what, &other.record.what) {
         (What::Sent(payload), What::Sent(sent)) => {
             entry.record.cause == other.record.cause && payload == sent
@@ -64,7 +60,7 @@ fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
     }
 }
 
-fn write_line(f: &mut fmt::Formatter<'_>, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
+fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let record = &entries[0].record;
     let who = Who(record.party.as_ref());
     match &record.what {
@@ -103,7 +99,7 @@ fn write_line(f: &mut fmt::Formatter<'_>, entries: &[Entry], labels: &mut Labels
     }
 }
 
-fn write_call(f: &mut fmt::Formatter<'_>, called: &Called, labels: &mut Labels) -> fmt::Result {
+fn write_call(f: &mut dyn fmt::Write, called: &Called, labels: &mut Labels) -> fmt::Result {
     match (&called.origin, called.operation) {
         (Origin::Http { method, path, .. }, _) => write!(f, "http > {method} {path}")?,
         (Origin::Test, Some(operation)) => write!(f, "test > {operation}")?,
@@ -112,11 +108,7 @@ fn write_call(f: &mut fmt::Formatter<'_>, called: &Called, labels: &mut Labels) 
     write_body(f, &called.body, labels)
 }
 
-fn write_answer(
-    f: &mut fmt::Formatter<'_>,
-    answered: &Answered,
-    labels: &mut Labels,
-) -> fmt::Result {
+fn write_answer(f: &mut dyn fmt::Write, answered: &Answered, labels: &mut Labels) -> fmt::Result {
     let who = if answered.origin == Origin::Test { "test" } else { "http" };
     write!(f, "{who} < {}", answered.status)?;
     if let Some(exception) = &answered.exception {
@@ -125,7 +117,7 @@ fn write_answer(
     write_body(f, &answered.body, labels)
 }
 
-fn write_body(f: &mut fmt::Formatter<'_>, body: &str, labels: &mut Labels) -> fmt::Result {
+fn write_body(f: &mut dyn fmt::Write, body: &str, labels: &mut Labels) -> fmt::Result {
     if body.is_empty() {
         return Ok(());
     }
@@ -134,7 +126,7 @@ fn write_body(f: &mut fmt::Formatter<'_>, body: &str, labels: &mut Labels) -> fm
 }
 
 fn write_hooked(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut dyn fmt::Write,
     party: Option<&Arc<Party>>,
     hooked: &Hooked,
     labels: &mut Labels,
@@ -152,7 +144,7 @@ fn write_hooked(
     }
 }
 
-fn write_refusal(f: &mut fmt::Formatter<'_>, refused: &Refused) -> fmt::Result {
+fn write_refusal(f: &mut dyn fmt::Write, refused: &Refused) -> fmt::Result {
     write!(f, "handshake refused {}: {}", refused.status, refused.message)?;
     match &refused.token {
         Some(token) => write!(f, " ({token})"),
@@ -160,11 +152,7 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, refused: &Refused) -> fmt::Result {
     }
 }
 
-fn write_payload(
-    f: &mut fmt::Formatter<'_>,
-    payload: &Payload,
-    labels: &mut Labels,
-) -> fmt::Result {
+fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels) -> fmt::Result {
     let (kind, bytes) = match payload {
         Payload::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => return write_text(f, text, labels),
@@ -180,7 +168,7 @@ fn write_payload(
 }
 
 /// Writes a text on one line. JSON is written as it is, so far as it has no line breaks.
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str, labels: &mut Labels) -> fmt::Result {
+fn write_text(f: &mut dyn fmt::Write, text: &str, labels: &mut Labels) -> fmt::Result {
     let text = labels.apply(text);
     let shown = crate::proto::close::truncate(&text, LONGEST_TEXT);
     for c in shown.chars() {
@@ -193,14 +181,15 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str, labels: &mut Labels) -> fm
     write_omission(f, text.len())
 }
 
-fn write_omission(f: &mut fmt::Formatter<'_>, length: usize) -> fmt::Result {
+fn write_omission(f: &mut dyn fmt::Write, length: usize) -> fmt::Result {
     if length > LONGEST_TEXT { write!(f, "… ({length} bytes)") } else { Ok(()) }
 }
 
 /// What is longer is cut in the transcript; the entries have it whole.
 const LONGEST_TEXT: usize = 4096;
 
-struct Who<'a>(Option<&'a Arc<Party>>);
+/// The name of a connection, in quotes if it is no plain word.
+pub(crate) struct Who<'a>(pub(crate) Option<&'a Arc<Party>>);
 
 impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,7 +9,10 @@ use serde::{Serialize, Serializer};
 use crate::driver::Driver;
 use crate::log::entry::{Direction, Entry, EntryKind};
 use crate::log::labels::Labels;
-use crate::log::transcript;
+use crate::log::lanes::Lanes;
+use crate::log::lint::{self, Finding};
+use crate::log::pattern::Pattern;
+use crate::log::{timeline, transcript};
 use crate::service::ConnectionId;
 
 /// A view of everything that crossed the wire, in the mock's one order.
@@ -38,15 +41,34 @@ pub struct Log {
     pub(crate) filter: Filter,
 }
 
-/// Which entries a view shows.
+/// Which entries a view shows: those since a mark of which all else holds, too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     pub(crate) since: u64,
-    user_id: Option<String>,
-    room: Option<String>,
-    connection: Option<ConnectionId>,
-    direction: Option<Direction>,
-    kind: Option<EntryKind>,
+    only: Vec<Only>,
+}
+
+#[derive(Clone, Debug)]
+enum Only {
+    User(String),
+    Room(String),
+    Connection(ConnectionId),
+    Direction(Direction),
+    Kind(EntryKind),
+    Matching(Pattern),
+}
+
+impl Only {
+    fn admits(&self, entry: &Entry) -> bool {
+        match self {
+            Self::User(user_id) => entry.user_id() == Some(user_id),
+            Self::Room(room) => entry.room() == Some(room),
+            Self::Connection(connection) => entry.connection() == Some(*connection),
+            Self::Direction(direction) => entry.direction() == Some(*direction),
+            Self::Kind(kind) => entry.kind() == *kind,
+            Self::Matching(pattern) => pattern.matches(entry),
+        }
+    }
 }
 
 /// A place in the log: what [`Log::since`] counts from.
@@ -64,12 +86,38 @@ pub struct Mark(u64);
 
 impl Filter {
     pub(crate) fn admits(&self, entry: &Entry) -> bool {
-        entry.number >= self.since
-            && self.user_id.as_deref().is_none_or(|user_id| entry.user_id() == Some(user_id))
-            && self.room.as_deref().is_none_or(|room| entry.room() == Some(room))
-            && self.connection.is_none_or(|connection| entry.connection() == Some(connection))
-            && self.direction.is_none_or(|direction| entry.direction() == Some(direction))
-            && self.kind.is_none_or(|kind| entry.kind() == kind)
+        entry.number >= self.since && self.only.iter().all(|only| only.admits(entry))
+    }
+
+    /// Why the view does not show an entry.
+    pub(crate) fn why_not(&self, entry: &Entry) -> String {
+        if entry.number < self.since {
+            return format!("lies before the mark, which is at #{}", self.since);
+        }
+        let refusing = self.only.iter().find(|only| !only.admits(entry));
+        refusing.map_or_else(|| "is not in this view".into(), |only| format!("is not {only}"))
+    }
+}
+
+impl fmt::Display for Only {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user_id) => write!(f, "of user {user_id:?}"),
+            Self::Room(room) => write!(f, "of room {room:?}"),
+            Self::Connection(connection) => write!(f, "of connection {}", connection.0),
+            Self::Direction(Direction::Inbound) => f.write_str("inbound"),
+            Self::Direction(Direction::Outbound) => f.write_str("outbound"),
+            Self::Kind(kind) => write!(f, "of kind {kind:?}"),
+            Self::Matching(pattern) => write!(f, "({pattern})"),
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    /// Writes what narrows the view, each part after a comma.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.only.iter().try_for_each(|only| write!(f, ", {only}"))?;
+        if self.since > 0 { write!(f, ", since #{}", self.since) } else { Ok(()) }
     }
 }
 
@@ -98,9 +146,8 @@ impl Log {
     /// assert_eq!(ivs.log().user("bob").entries().len(), 1);
     /// ```
     #[must_use]
-    pub fn user(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
+    pub fn user(self, user_id: impl Into<String>) -> Self {
+        self.only(Only::User(user_id.into()))
     }
 
     /// What of this view is about connections to a room: its name, or its id if it has no name.
@@ -112,9 +159,8 @@ impl Log {
     /// assert_eq!(ivs.log().room("lobby").entries().len(), 1);
     /// ```
     #[must_use]
-    pub fn room(mut self, room: impl Into<String>) -> Self {
-        self.filter.room = Some(room.into());
-        self
+    pub fn room(self, room: impl Into<String>) -> Self {
+        self.only(Only::Room(room.into()))
     }
 
     /// What of this view is about one connection.
@@ -126,9 +172,8 @@ impl Log {
     /// assert_eq!(ivs.log().connection(alice.connection()).entries().len(), 1);
     /// ```
     #[must_use]
-    pub fn connection(mut self, connection: ConnectionId) -> Self {
-        self.filter.connection = Some(connection);
-        self
+    pub fn connection(self, connection: ConnectionId) -> Self {
+        self.only(Only::Connection(connection))
     }
 
     /// What of this view went one way.
@@ -140,9 +185,8 @@ impl Log {
     /// assert_eq!(ivs.log().direction(Direction::Inbound).entries().len(), 1);
     /// ```
     #[must_use]
-    pub fn direction(mut self, direction: Direction) -> Self {
-        self.filter.direction = Some(direction);
-        self
+    pub fn direction(self, direction: Direction) -> Self {
+        self.only(Only::Direction(direction))
     }
 
     /// What of this view is of one kind.
@@ -154,8 +198,27 @@ impl Log {
     /// assert_eq!(ivs.log().kind(EntryKind::Called).entries().len(), 1);
     /// ```
     #[must_use]
-    pub fn kind(mut self, kind: EntryKind) -> Self {
-        self.filter.kind = Some(kind);
+    pub fn kind(self, kind: EntryKind) -> Self {
+        self.only(Only::Kind(kind))
+    }
+
+    /// What of this view matches a pattern.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    /// alice.say("hello");
+    /// assert_eq!(ivs.log().matching(Pattern::message().content("hello")).entries().len(), 2);
+    /// ```
+    #[must_use]
+    pub fn matching(self, pattern: Pattern) -> Self {
+        self.only(Only::Matching(pattern))
+    }
+
+    fn only(mut self, only: Only) -> Self {
+        self.filter.only.push(only);
         self
     }
 
@@ -181,9 +244,99 @@ impl Log {
     /// ```
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        let mut entries = self.driver.entries_since(self.filter.since);
+        let (mut entries, _) = self.driver.entries_since(self.filter.since);
         entries.retain(|entry| self.filter.admits(entry));
         entries
+    }
+
+    /// How many entries the whole log has had that it no longer keeps: 0 unless the mock was built
+    /// with another [`Recording`](crate::Recording) than all.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// assert_eq!(ivs.log().dropped(), 0);
+    /// ```
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.driver.log_dropped()
+    }
+
+    /// What the clients of this view did that the service forbids, or takes only by luck.
+    ///
+    /// Whether or not anybody asks, the log has all that is needed; the findings are made when
+    /// this is called. [`Builder::deny`](crate::Builder::deny) makes findings fail the test. The
+    /// table of all codes is in [`Lint`](crate::Lint).
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Lint, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// alice.send(r#"{"action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#);
+    /// let findings = ivs.log().lint();
+    /// assert_eq!(findings[0].lint, Lint::MemberCase);
+    /// assert_eq!(
+    ///     findings[0].to_string(),
+    ///     "member-case at #5, alice: `action` is taken for `Action` only by luck"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        let (entries, _) = self.driver.entries_since(0);
+        let findings = lint::check(&entries, self.driver.clock().measures_clients());
+        let is_shown = |finding: &Finding| {
+            let place = entries.binary_search_by_key(&finding.entry, Entry::number);
+            place.is_ok_and(|place| self.filter.admits(&entries[place]))
+        };
+        findings.into_iter().filter(is_shown).collect()
+    }
+
+    /// This view as one block for each connection, which is the same text although clients act at
+    /// once.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let mark = ivs.log().mark();
+    /// ivs.create_room("lobby").participant("alice").leave();
+    /// let lanes = ivs.log().since(mark).user("alice").lanes().to_string();
+    /// assert_eq!(lanes, r#"
+    /// alice (lobby)
+    ///   connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
+    ///   closes 1000
+    /// "#.trim_start());
+    /// ```
+    #[must_use]
+    pub fn lanes(&self) -> Lanes {
+        Lanes::new(&self.entries(), self.driver.clock().is_volatile())
+    }
+
+    /// This view as rows in the mock's one order, with a lane for each connection and the times
+    /// since the first entry by the mock's clock.
+    ///
+    /// For people: it shortens what is long, leaves out all lanes but six, and is the same in
+    /// each run only if the test's clock stands still and its clients act one at a time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mock_ivs_chat::{Clock, MockIvsChat};
+    ///
+    /// let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
+    /// let room = ivs.create_room("lobby");
+    /// let mark = ivs.log().mark();
+    /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    /// ivs.advance(Duration::from_millis(1_500));
+    /// alice.say("hello");
+    /// assert_eq!(ivs.log().since(mark).kind(mock_ivs_chat::EntryKind::Sent).timeline(), "
+    ///                  alice (lobby)      bob (lobby)
+    ///    #10    +0.000  < MESSAGE \"hello\"  < MESSAGE \"hello\"
+    /// ".trim_start_matches('\n'));
+    /// ```
+    #[must_use]
+    pub fn timeline(&self) -> String {
+        let mut text = String::new();
+        timeline::write(&mut text, &self.entries()).expect("a string takes any text");
+        text
     }
 
     fn labels(&self) -> Labels {

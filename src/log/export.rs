@@ -1,0 +1,254 @@
+//! Exports: the log in formats that other tools read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use serde_json::{Map, Value, json};
+
+use crate::log::entry::{Direction, Entry};
+use crate::log::record::{Answered, Called, Origin, Payload, What};
+use crate::log::summary;
+use crate::log::timeline::{Columns, next_row, shortened};
+use crate::log::view::Log;
+use crate::service::ConnectionId;
+
+/// The log in formats that other tools read. Chat tokens are in none of them.
+impl Log {
+    /// This view as a sequence diagram for Mermaid, which many sites draw: an arrow for each
+    /// frame, call and answer.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let mark = ivs.log().mark();
+    /// room.participant("alice").say("hello");
+    /// assert_eq!(ivs.log().since(mark).to_mermaid(), r#"
+    /// sequenceDiagram
+    ///     participant ivs as IVS Chat
+    ///     participant p1 as test
+    ///     participant p2 as alice (lobby)
+    ///     p1->>ivs: CreateChatToken
+    ///     ivs-->>p1: 200
+    ///     p2->>ivs: connects to lobby
+    ///     p2->>ivs: SEND_MESSAGE 'hello'
+    ///     ivs-->>p2: MESSAGE 'hello'
+    ///     p2->>ivs: closes 1000
+    /// "#.trim_start());
+    /// ```
+    #[must_use]
+    pub fn to_mermaid(&self) -> String {
+        let entries = self.entries();
+        let (columns, _) = Columns::of(&entries, usize::MAX);
+        let mut text = String::from("sequenceDiagram\n    participant ivs as IVS Chat\n");
+        let mut push = |line: String| {
+            text.push_str("    ");
+            text.push_str(&line);
+            text.push('\n');
+        };
+        for (index, title) in columns.titles().iter().enumerate() {
+            push(format!("participant p{} as {}", index + 1, mermaid_text(title)));
+        }
+        let mut rest = &entries[..];
+        while let Some((row, following)) = next_row(rest) {
+            rest = following;
+            for entry in row {
+                let words = mermaid_text(&shortened(&summary::of(entry)));
+                let lane = columns.of_entry(entry).map(|lane| lane + 1);
+                push(match (lane, entry.direction()) {
+                    (Some(lane), Some(Direction::Inbound)) => format!("p{lane}->>ivs: {words}"),
+                    (Some(lane), Some(Direction::Outbound)) => format!("ivs-->>p{lane}: {words}"),
+                    _ => format!("Note over ivs: {words}"),
+                });
+            }
+        }
+        text
+    }
+
+    /// This view as JSON Lines: an object for each entry, with its number, its time and the exact
+    /// text, or the bytes in base64, of each frame.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// let lines = ivs.log().to_json_lines();
+    /// let called: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    /// assert_eq!((&called["number"], &called["kind"]), (&0.into(), &"called".into()));
+    /// ```
+    #[must_use]
+    pub fn to_json_lines(&self) -> String {
+        let mut text = String::new();
+        for entry in self {
+            writeln!(text, "{}", Value::Object(exact(&entry))).expect("a string takes any text");
+        }
+        text
+    }
+
+    /// This view as a HAR file, version 1.2: an entry for each call of the control plane, and one
+    /// for each connection, with its frames in `_webSocketMessages` as browsers' developer tools
+    /// write and read them.
+    ///
+    /// The host is always `localhost`, and no time is spent waiting, for the log knows neither.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// let har: serde_json::Value = serde_json::from_str(&ivs.log().to_har()).unwrap();
+    /// let messages = &har["log"]["entries"][2]["_webSocketMessages"];
+    /// assert_eq!((&messages[0]["type"], &messages[1]["type"]), (&"send".into(), &"receive".into()));
+    /// ```
+    #[must_use]
+    pub fn to_har(&self) -> String {
+        let mut har = Vec::new();
+        let mut calls = BTreeMap::<u64, (Entry, usize)>::new();
+        let mut connections = BTreeMap::<ConnectionId, usize>::new();
+        for entry in self {
+            match (&entry.record.what, entry.connection()) {
+                (What::Called(called), _) => {
+                    let origin = (entry.clone(), har.len());
+                    har.push(har_call(&entry, called, None));
+                    calls.insert(entry.number, origin);
+                }
+                (What::Answered(answered), _) => {
+                    if let Some((call, place)) = calls.get(&entry.record.cause) {
+                        if let What::Called(called) = &call.record.what {
+                            har[*place] = har_call(call, called, Some(answered));
+                        }
+                    }
+                }
+                (What::Received(payload) | What::Sent(payload), Some(connection)) => {
+                    let place = *connections.entry(connection).or_insert_with(|| {
+                        har.push(har_connection(&entry));
+                        har.len() - 1
+                    });
+                    if let Some(Value::Array(messages)) = har[place].get_mut(MESSAGES) {
+                        messages.push(har_message(&entry, payload));
+                    }
+                }
+                (What::Connected(_), Some(connection)) => {
+                    connections.insert(connection, har.len());
+                    har.push(har_connection(&entry));
+                }
+                _ => {}
+            }
+        }
+        let creator = json!({ "name": "mock-ivs-chat", "version": env!("CARGO_PKG_VERSION") });
+        let log = json!({ "version": "1.2", "creator": creator, "pages": [], "entries": har });
+        format!("{:#}\n", json!({ "log": log }))
+    }
+}
+
+/// A text that Mermaid takes for nothing but text.
+fn mermaid_text(text: &str) -> String {
+    let plain = |c| match c {
+        '"' => '\'',
+        ';' => ',',
+        '#' | '<' | '>' | '\n' | '\r' => ' ',
+        c => c,
+    };
+    text.chars().map(plain).collect()
+}
+
+/// An entry with nothing replaced by labels.
+pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
+    let mut members = Map::new();
+    let mut set = |name: &str, value: Value| {
+        if !value.is_null() {
+            members.insert(name.into(), value);
+        }
+    };
+    set("number", json!(entry.number()));
+    set("at", json!(entry.at()));
+    set("kind", json!(entry.kind()));
+    set("cause", json!(entry.cause()));
+    set("room", json!(entry.room()));
+    set("user_id", json!(entry.user_id()));
+    set("connection", json!(entry.record.party.as_ref().map(|party| &party.label)));
+    set("operation", json!(entry.operation().map(|operation| operation.name())));
+    set("status", json!(entry.status()));
+    set("summary", json!(summary::of(entry)));
+    match (entry.text(), entry.bytes()) {
+        (Some(text), _) => set("text", json!(text)),
+        (None, Some(bytes)) => set("base64", json!(BASE64.encode(bytes))),
+        (None, None) => {}
+    }
+    if let Some((code, reason)) = entry.close() {
+        set("code", json!(code.map(|code| code.0)));
+        set("reason", json!(reason));
+    }
+    members
+}
+
+const MESSAGES: &str = "_webSocketMessages";
+
+fn har_entry(entry: &Entry, request: Value, response: Value) -> Value {
+    let timings = json!({ "send": 0, "wait": 0, "receive": 0 });
+    json!({
+        "startedDateTime": entry.at(), "time": 0, "request": request, "response": response,
+        "cache": {}, "timings": timings,
+    })
+}
+
+fn har_request(method: &str, url: &str, body: Option<&str>) -> Value {
+    let mut request = json!({
+        "method": method, "url": url, "httpVersion": "HTTP/1.1", "cookies": [], "headers": [],
+        "queryString": [], "headersSize": -1, "bodySize": body.map_or(0, str::len),
+    });
+    if let Some(body) = body.filter(|body| !body.is_empty()) {
+        request["postData"] = json!({ "mimeType": "application/json", "text": body });
+    }
+    request
+}
+
+fn har_response(status: u16, text: &str, body: &str) -> Value {
+    let content = json!({ "size": body.len(), "mimeType": "application/json", "text": body });
+    json!({
+        "status": status, "statusText": text, "httpVersion": "HTTP/1.1", "cookies": [],
+        "headers": [], "content": content, "redirectURL": "", "headersSize": -1,
+        "bodySize": body.len(),
+    })
+}
+
+fn har_call(entry: &Entry, called: &Called, answered: Option<&Answered>) -> Value {
+    let (method, path) = match (&called.origin, called.operation) {
+        (Origin::Http { method, path, .. }, _) => (method.as_str(), path.clone()),
+        (Origin::Test, operation) => {
+            ("POST", format!("/{}", operation.map_or("", |operation| operation.name())))
+        }
+    };
+    let request = har_request(method, &format!("http://localhost{path}"), Some(&called.body));
+    let response = answered.map_or_else(
+        || har_response(0, "", ""),
+        |answered| {
+            let exception = answered.exception.as_deref().unwrap_or_default();
+            har_response(answered.status, exception, &answered.body)
+        },
+    );
+    har_entry(entry, request, response)
+}
+
+fn har_connection(entry: &Entry) -> Value {
+    let user_id = entry.record.party.as_ref().map_or("", |party| &party.label);
+    let request = har_request("GET", "ws://localhost/", None);
+    let mut har = har_entry(entry, request, har_response(101, "Switching Protocols", ""));
+    har["_resourceType"] = json!("websocket");
+    har["comment"] = json!(user_id);
+    har[MESSAGES] = json!([]);
+    har
+}
+
+fn har_message(entry: &Entry, payload: &Payload) -> Value {
+    let (opcode, data) = match payload {
+        Payload::Text(bytes) => (1, String::from_utf8_lossy(bytes).into_owned()),
+        Payload::Binary(bytes) => (2, BASE64.encode(bytes)),
+        Payload::Ping(bytes) => (9, BASE64.encode(bytes)),
+        Payload::Pong(bytes) => (10, BASE64.encode(bytes)),
+    };
+    let way = if entry.direction() == Some(Direction::Inbound) { "send" } else { "receive" };
+    let time: Duration = entry.at().to_unix();
+    json!({ "type": way, "time": time.as_secs_f64(), "opcode": opcode, "data": data })
+}

@@ -1,0 +1,460 @@
+//! The lint: what clients did that the service forbids, or takes only by luck.
+//!
+//! A pure function of the log's entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::log::entry::Entry;
+use crate::log::record::{Answered, Payload, What};
+use crate::proto::action::{Action, Publish};
+use crate::proto::capability::Capability;
+use crate::proto::close::CloseCode;
+use crate::proto::members::Members;
+use crate::proto::operation::Operation;
+use crate::proto::timestamp::Timestamp;
+use crate::service::ConnectionId;
+use crate::service::session::Refusal;
+
+/// What the lint looks for in what clients do. The codes are stable.
+///
+/// | Code | What the client did |
+/// |---|---|
+/// | `attributes-near-limit` | sent attributes of more than 90 % of the limit, 1,024 bytes |
+/// | `attributes-over-limit` | sent attributes of more than the limit |
+/// | `capability-missing` | asked for an action that its chat token does not allow |
+/// | `content-near-limit` | sent a text of more than 90 % of the room's limit |
+/// | `content-over-limit` | sent a text of more than the room's limit |
+/// | `frame-unreadable` | sent a frame that is no action: no JSON, no known `Action`, a wrong type |
+/// | `member-case` | wrote a member's name in another case than the documentation does |
+/// | `member-unknown` | sent a member that the action does not have |
+/// | `protocol-broken` | broke the WebSocket protocol, so that the service closed the connection |
+/// | `rate-exceeded` | sent more requests a second than a quota allows |
+/// | `reconnect-without-backoff` | tried again within 100 ms of its second failure in a row |
+/// | `request-id-in-flight` | used a `RequestId` again before the first request was answered |
+/// | `request-id-missing` | left out the `RequestId`, and so cannot tell which answer is its own |
+/// | `token-expired` | presented a chat token after its expiration time |
+/// | `token-invalid` | presented no chat token, or something else instead of one |
+/// | `token-reused` | presented a chat token for the second time |
+/// | `traffic-after-close` | sent a frame after the connection was closed; it may have crossed |
+///
+/// What cannot be seen on the wire cannot be found: whether a client reads the deprecated
+/// `MessageID` instead of `MessageId`, for one. Whether a client reconnects without a pause can
+/// not be told from a clock that stands still.
+///
+/// ```
+/// use mock_ivs_chat::Lint;
+///
+/// assert_eq!(Lint::RequestIdMissing.to_string(), "request-id-missing");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[non_exhaustive]
+#[serde(rename_all = "kebab-case")]
+pub enum Lint {
+    /// `attributes-near-limit`.
+    AttributesNearLimit,
+    /// `attributes-over-limit`.
+    AttributesOverLimit,
+    /// `capability-missing`.
+    CapabilityMissing,
+    /// `content-near-limit`.
+    ContentNearLimit,
+    /// `content-over-limit`.
+    ContentOverLimit,
+    /// `frame-unreadable`.
+    FrameUnreadable,
+    /// `member-case`.
+    MemberCase,
+    /// `member-unknown`.
+    MemberUnknown,
+    /// `protocol-broken`.
+    ProtocolBroken,
+    /// `rate-exceeded`.
+    RateExceeded,
+    /// `reconnect-without-backoff`.
+    ReconnectWithoutBackoff,
+    /// `request-id-in-flight`.
+    RequestIdInFlight,
+    /// `request-id-missing`.
+    RequestIdMissing,
+    /// `token-expired`.
+    TokenExpired,
+    /// `token-invalid`.
+    TokenInvalid,
+    /// `token-reused`.
+    TokenReused,
+    /// `traffic-after-close`.
+    TrafficAfterClose,
+}
+
+impl Lint {
+    /// All codes, in alphabetical order.
+    pub const ALL: [Self; 17] = [
+        Self::AttributesNearLimit,
+        Self::AttributesOverLimit,
+        Self::CapabilityMissing,
+        Self::ContentNearLimit,
+        Self::ContentOverLimit,
+        Self::FrameUnreadable,
+        Self::MemberCase,
+        Self::MemberUnknown,
+        Self::ProtocolBroken,
+        Self::RateExceeded,
+        Self::ReconnectWithoutBackoff,
+        Self::RequestIdInFlight,
+        Self::RequestIdMissing,
+        Self::TokenExpired,
+        Self::TokenInvalid,
+        Self::TokenReused,
+        Self::TrafficAfterClose,
+    ];
+
+    /// The stable code.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Lint;
+    /// assert_eq!(Lint::TokenReused.code(), "token-reused");
+    /// ```
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AttributesNearLimit => "attributes-near-limit",
+            Self::AttributesOverLimit => "attributes-over-limit",
+            Self::CapabilityMissing => "capability-missing",
+            Self::ContentNearLimit => "content-near-limit",
+            Self::ContentOverLimit => "content-over-limit",
+            Self::FrameUnreadable => "frame-unreadable",
+            Self::MemberCase => "member-case",
+            Self::MemberUnknown => "member-unknown",
+            Self::ProtocolBroken => "protocol-broken",
+            Self::RateExceeded => "rate-exceeded",
+            Self::ReconnectWithoutBackoff => "reconnect-without-backoff",
+            Self::RequestIdInFlight => "request-id-in-flight",
+            Self::RequestIdMissing => "request-id-missing",
+            Self::TokenExpired => "token-expired",
+            Self::TokenInvalid => "token-invalid",
+            Self::TokenReused => "token-reused",
+            Self::TrafficAfterClose => "traffic-after-close",
+        }
+    }
+}
+
+impl fmt::Display for Lint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Something that the lint found.
+///
+/// ```
+/// # use mock_ivs_chat::MockIvsChat;
+/// # let ivs = MockIvsChat::start();
+/// let alice = ivs.create_room("lobby").participant("alice");
+/// alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#);
+/// let finding = ivs.log().lint().remove(0);
+/// assert_eq!(finding.lint.code(), "request-id-missing");
+/// assert_eq!(ivs.log().entries()[finding.entry as usize].user_id(), Some("alice"));
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was looked for.
+    pub lint: Lint,
+    /// The number of the entry that shows it.
+    pub entry: u64,
+    /// What the log calls the connection; `None` if there is none, as in a refused handshake.
+    pub connection: Option<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at #{}", self.lint, self.entry)?;
+        if let Some(connection) = &self.connection {
+            write!(f, ", {connection}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Goes through the log of a mock from its beginning. Whether times are those of the clients'
+/// doings decides on what is about pauses.
+pub(crate) fn check(entries: &[Entry], measures_clients: bool) -> Vec<Finding> {
+    let mut checker = Checker { measures_clients, ..Checker::default() };
+    for entry in entries {
+        checker.check(entry);
+    }
+    checker.findings
+}
+
+#[derive(Default)]
+struct Checker {
+    measures_clients: bool,
+    findings: Vec<Finding>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// For whom the tokens are that calls asked for, by the number of the call.
+    asked_for: BTreeMap<u64, String>,
+    /// For whom each token is, by its label.
+    users: BTreeMap<String, String>,
+    failures: BTreeMap<String, Failures>,
+    maximum_message_lengths: BTreeMap<String, usize>,
+}
+
+#[derive(Default)]
+struct Connection {
+    /// `None` if the log no longer has the connection's beginning.
+    capabilities: Option<Vec<Capability>>,
+    in_flight: BTreeSet<String>,
+    is_closed: bool,
+}
+
+/// How often in a row a user's connections failed, and when the last did.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    last: Timestamp,
+}
+
+impl Checker {
+    fn check(&mut self, entry: &Entry) {
+        match &entry.record.what {
+            What::Called(called) if called.operation == Some(Operation::CreateChatToken) => {
+                if let Some(user_id) = member(&object(&called.body), "userId") {
+                    self.asked_for.insert(entry.number, user_id);
+                }
+            }
+            What::Answered(answered) => self.check_answer(entry, answered),
+            What::Connected(capabilities) => self.check_connection(entry, capabilities),
+            What::Refused(refused) => {
+                self.check_refusal(entry, refused.refusal, refused.token.as_deref());
+            }
+            What::Received(payload) => self.check_received(entry, payload),
+            What::Sent(_) => self.check_sent(entry),
+            What::ClosedByService(close) => self.check_closed(entry, close.code),
+            What::ClosedByClient(_) => {
+                self.connection(entry).is_closed = true;
+                self.recovered(entry);
+            }
+            What::Gone => {
+                self.connection(entry).is_closed = true;
+                self.failed(entry.user_id().map(str::to_owned), entry.at());
+            }
+            What::Exceeded { quota, limit } => {
+                let message = format!("more than {limit} {quota} in a second");
+                self.find(Lint::RateExceeded, entry, message);
+            }
+            _ => {}
+        }
+    }
+
+    fn find(&mut self, lint: Lint, entry: &Entry, message: impl Into<String>) {
+        let connection = entry.record.party.as_ref().map(|party| party.label.clone());
+        self.findings.push(Finding {
+            lint,
+            entry: entry.number,
+            connection,
+            message: message.into(),
+        });
+    }
+
+    fn connection(&mut self, entry: &Entry) -> &mut Connection {
+        let connection = entry.connection().unwrap_or(ConnectionId(0));
+        self.connections.entry(connection).or_default()
+    }
+
+    fn check_answer(&mut self, entry: &Entry, answered: &Answered) {
+        match answered.operation {
+            Some(Operation::CreateChatToken) => {
+                let user_id = self.asked_for.remove(&entry.record.cause);
+                if let (Some(user_id), Some(token)) =
+                    (user_id, member(&object(&answered.body), "token"))
+                {
+                    self.users.insert(token, user_id);
+                }
+            }
+            Some(Operation::CreateRoom | Operation::UpdateRoom) => {
+                let room = object(&answered.body);
+                let length = room.get("maximumMessageLength").and_then(Value::as_u64);
+                for name in [member(&room, "name"), member(&room, "id")].into_iter().flatten() {
+                    let length = length.map_or(LONGEST_CONTENT, |length| length as usize);
+                    self.maximum_message_lengths.insert(name, length);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn check_connection(&mut self, entry: &Entry, capabilities: &[Capability]) {
+        self.connection(entry).capabilities = Some(capabilities.to_vec());
+        self.check_pause(entry, entry.user_id().map(str::to_owned));
+    }
+
+    fn check_refusal(&mut self, entry: &Entry, refusal: Option<Refusal>, token: Option<&str>) {
+        let token_text = token.unwrap_or("no token");
+        match refusal {
+            Some(Refusal::UsedToken) => {
+                self.find(Lint::TokenReused, entry, format!("{token_text} was used before"));
+            }
+            Some(Refusal::ExpiredToken) => {
+                self.find(Lint::TokenExpired, entry, format!("{token_text} has expired"));
+            }
+            Some(Refusal::MissingToken | Refusal::MalformedToken | Refusal::UnknownToken) => {
+                self.find(Lint::TokenInvalid, entry, format!("{token_text} was presented"));
+            }
+            Some(Refusal::RoomNotFound | Refusal::TooManyConnections) | None => {}
+        }
+        let user_id = token.and_then(|token| self.users.get(token).cloned());
+        self.check_pause(entry, user_id.clone());
+        self.failed(user_id, entry.at());
+    }
+
+    /// Checks that a client that fails and fails does not try again at once.
+    fn check_pause(&mut self, entry: &Entry, user_id: Option<String>) {
+        let failures = user_id.and_then(|user_id| self.failures.get(&user_id));
+        let Some(Failures { count, last }) = failures else { return };
+        let (count, pause) = (*count, entry.at().since(*last));
+        if self.measures_clients && count >= 2 && pause < SHORTEST_PAUSE {
+            let message = format!("tried again less than 100 ms after failure {count} in a row");
+            self.find(Lint::ReconnectWithoutBackoff, entry, message);
+        }
+    }
+
+    fn failed(&mut self, user_id: Option<String>, at: Timestamp) {
+        if let Some(user_id) = user_id {
+            let failures = self.failures.entry(user_id).or_default();
+            *failures = Failures { count: failures.count + 1, last: at };
+        }
+    }
+
+    fn recovered(&mut self, entry: &Entry) {
+        if let Some(user_id) = entry.user_id() {
+            self.failures.remove(user_id);
+        }
+    }
+
+    fn check_closed(&mut self, entry: &Entry, code: Option<CloseCode>) {
+        self.connection(entry).is_closed = true;
+        match code {
+            Some(CloseCode::NORMAL) => self.recovered(entry),
+            Some(
+                code @ (CloseCode::PROTOCOL_ERROR
+                | CloseCode::INVALID_PAYLOAD
+                | CloseCode::MESSAGE_TOO_BIG),
+            ) if !entry.is_effect() => {
+                let reason = entry.close().map_or("", |(_, reason)| reason);
+                self.find(Lint::ProtocolBroken, entry, format!("closed with {code}: {reason}"));
+            }
+            _ => self.failed(entry.user_id().map(str::to_owned), entry.at()),
+        }
+    }
+
+    fn check_sent(&mut self, entry: &Entry) {
+        // Only a client that waits for an answer is worth reading its frames.
+        if self.connection(entry).in_flight.is_empty() {
+            return;
+        }
+        if let Some(frame) = entry.frame() {
+            self.connection(entry).in_flight.remove(frame.request_id());
+        }
+    }
+
+    fn check_received(&mut self, entry: &Entry, payload: &Payload) {
+        let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload else { return };
+        self.recovered(entry);
+        if self.connection(entry).is_closed {
+            self.find(Lint::TrafficAfterClose, entry, "came after the connection was closed");
+            return;
+        }
+        let Publish { request_id, action } = Publish::decode(bytes);
+        let action = match action {
+            Ok(action) => action,
+            Err(why) => return self.find(Lint::FrameUnreadable, entry, why),
+        };
+        let name = action.capability();
+        if request_id.is_empty() {
+            let message = format!("the {name} has none, so its answer cannot be told from others");
+            self.find(Lint::RequestIdMissing, entry, message);
+        } else if !self.connection(entry).in_flight.insert(request_id.clone()) {
+            let message = format!("`{request_id}` was used before and is not answered yet");
+            self.find(Lint::RequestIdInFlight, entry, message);
+        }
+        let capabilities = &self.connection(entry).capabilities;
+        if capabilities.as_ref().is_some_and(|capabilities| !capabilities.contains(&name)) {
+            self.find(Lint::CapabilityMissing, entry, format!("the chat token has no {name}"));
+        }
+        self.check_members(entry, &action, bytes);
+        self.check_sizes(entry, &action);
+    }
+
+    fn check_members(&mut self, entry: &Entry, action: &Action, frame: &[u8]) {
+        let text = String::from_utf8_lossy(frame);
+        let known = match action {
+            Action::SendMessage(_) => ["Action", "RequestId", "Content", "Attributes"],
+            Action::DeleteMessage(_) => ["Action", "RequestId", "Id", "Reason"],
+            Action::DisconnectUser(_) => ["Action", "RequestId", "UserId", "Reason"],
+        };
+        for (name, _) in Members::read(&text).iter() {
+            match known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+                Some(known) if *known == name => {}
+                Some(known) => {
+                    let message = format!("`{name}` is taken for `{known}` only by luck");
+                    self.find(Lint::MemberCase, entry, message);
+                }
+                None => {
+                    let message = format!("{} has no `{name}`", action.capability());
+                    self.find(Lint::MemberUnknown, entry, message);
+                }
+            }
+        }
+    }
+
+    fn check_sizes(&mut self, entry: &Entry, action: &Action) {
+        let Action::SendMessage(sent) = action else { return };
+        let limit = entry.room().and_then(|room| self.maximum_message_lengths.get(room));
+        let limit = limit.copied().unwrap_or(LONGEST_CONTENT);
+        let length = sent.content.chars().count();
+        let lints = (Lint::ContentNearLimit, Lint::ContentOverLimit);
+        self.check_size(entry, lints, length, limit, "characters");
+        let size = sent.attributes.as_ref().map_or(0, |attributes| attributes.size_bytes());
+        let lints = (Lint::AttributesNearLimit, Lint::AttributesOverLimit);
+        self.check_size(entry, lints, size, LARGEST_ATTRIBUTES, "bytes");
+    }
+
+    fn check_size(
+        &mut self,
+        entry: &Entry,
+        (near, over): (Lint, Lint),
+        size: usize,
+        limit: usize,
+        unit: &str,
+    ) {
+        let lint = if size > limit { over } else { near };
+        if size > limit * 9 / 10 {
+            self.find(lint, entry, format!("{size} {unit} of at most {limit}"));
+        }
+    }
+}
+
+fn object(body: &str) -> Map<String, Value> {
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+fn member(object: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = object.get(name)?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Documented: the maximum, and the default, of a room's `maximumMessageLength`.
+const LONGEST_CONTENT: usize = 500;
+
+/// Assumed, as in `Quota::MessageAttributeBytes`.
+const LARGEST_ATTRIBUTES: usize = 1_024;
+
+/// A client that backs off waits longer than that; one that does not takes much less.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

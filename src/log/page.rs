@@ -1,0 +1,165 @@
+//! The page: the log as a sequence diagram in one HTML file that needs nothing else.
+
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
+
+use crate::log::entry::{Direction, Entry};
+use crate::log::export::exact;
+use crate::log::lint::Finding;
+use crate::log::summary;
+use crate::log::timeline::{Columns, elapsed, next_row};
+use crate::log::view::Log;
+
+impl Log {
+    /// This view as a web page with a sequence diagram: a lane for each connection, arrows for
+    /// frames, which unfold to their exact text, trouble in colour, and what the lint finds.
+    ///
+    /// The page is one file without scripts, works offline, and comes in light and dark. It shows
+    /// the last 2,000 entries and the 40 busiest lanes.
+    ///
+    /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
+    /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// let page = ivs.log().to_html("a first message");
+    /// assert!(page.starts_with("<!doctype html>") && page.contains("<h1>a first message</h1>"));
+    /// ```
+    #[must_use]
+    pub fn to_html(&self, title: &str) -> String {
+        let mut page = String::new();
+        write_page(&mut page, title, &self.entries(), &self.lint())
+            .expect("a string takes any text");
+        page
+    }
+}
+
+fn write_page(f: &mut String, title: &str, all: &[Entry], findings: &[Finding]) -> fmt::Result {
+    let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
+    let (columns, omitted) = Columns::of(entries, MOST_LANES);
+    let title = Escaped(title);
+    write!(
+        f,
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n<p>",
+        columns.titles().len() + 1
+    )?;
+    write!(f, "{} entries", all.len())?;
+    if entries.len() < all.len() {
+        write!(f, ", of which the last {} are shown", entries.len())?;
+    }
+    if omitted > 0 {
+        write!(f, ", without those of {omitted} more connections")?;
+    }
+    write!(
+        f,
+        ". Times are seconds on the clock of the mock. A row unfolds when it is clicked.</p>\n\
+         <div class=\"head\"><span></span><span></span><div class=\"lanes\"><span>IVS Chat</span>"
+    )?;
+    for lane in columns.titles() {
+        write!(f, "<span>{}</span>", Escaped(lane))?;
+    }
+    f.push_str("</div><span></span></div>\n");
+    let mut rest = entries;
+    while let Some((row, following)) = next_row(rest) {
+        rest = following;
+        write_row(f, row, entries, &columns, findings)?;
+    }
+    if !findings.is_empty() {
+        f.push_str("<h2>Lint</h2>\n<ul>\n");
+        for finding in findings {
+            writeln!(f, "<li>{}</li>", Escaped(&finding.to_string()))?;
+        }
+        f.push_str("</ul>\n");
+    }
+    f.push_str("</body>\n</html>\n");
+    Ok(())
+}
+
+fn write_row(
+    f: &mut String,
+    row: &[Entry],
+    all: &[Entry],
+    columns: &Columns,
+    findings: &[Finding],
+) -> fmt::Result {
+    let first = &row[0];
+    let lanes: Vec<usize> = row.iter().filter_map(|entry| columns.of_entry(entry)).collect();
+    let class = if summary::is_trouble(first) { " class=\"trouble\"" } else { "" };
+    let seconds = elapsed(all, first).as_secs_f64();
+    write!(
+        f,
+        "<details{class}><summary><span class=\"number\">#{}</span>\
+         <span class=\"time\">+{seconds:.3}</span><div class=\"lanes\">",
+        first.number()
+    )?;
+    let words = summary::of(first);
+    let way = match first.direction() {
+        Some(Direction::Inbound) => "in",
+        _ => "out",
+    };
+    for lane in &lanes {
+        // Only the longest of several arrows has room for the words that belong to all.
+        let words = if lanes.iter().max() == Some(lane) { words.as_str() } else { "" };
+        let label =
+            if words.is_empty() { String::new() } else { format!("<b>{}</b>", Escaped(words)) };
+        write!(
+            f,
+            "<div class=\"arrow {way}\" style=\"grid-column: 1 / {}\">{label}</div>",
+            lane + 3
+        )?;
+    }
+    if lanes.is_empty() {
+        write!(f, "<div class=\"note\">{}</div>", Escaped(&words))?;
+    }
+    f.push_str("</div><span>");
+    for finding in findings {
+        if row.iter().any(|entry| entry.number() == finding.entry) {
+            write!(f, "<span class=\"badge\">{}</span>", finding.lint)?;
+        }
+    }
+    writeln!(f, "</span></summary><pre>{}</pre></details>", Escaped(&detail(first)))
+}
+
+/// Everything about an entry, JSON laid out for reading.
+fn detail(entry: &Entry) -> String {
+    let mut members = exact(entry);
+    members.remove("summary");
+    let text = members.remove("text");
+    let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let laid_out = serde_json::from_str::<Value>(text).map(|value| format!("{value:#}"));
+    let frame = laid_out.unwrap_or_else(|_| text.to_owned());
+    let mut detail = String::new();
+    for (name, value) in &members {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        detail.push_str(&format!("{name}: {value}\n"));
+    }
+    detail.push_str(&frame);
+    detail.trim_end().to_owned()
+}
+
+/// A text in which nothing is HTML.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+const STYLE: &str = include_str!("page.css");
+const MOST_ENTRIES: usize = 2_000;
+const MOST_LANES: usize = 40;

@@ -1,0 +1,44 @@
+//! Recording: how much of what happens the log keeps.
+
+use std::collections::BTreeSet;
+use std::thread::ThreadId;
+
+use crate::log::lint::Lint;
+
+/// How much of what happens the log keeps.
+///
+/// Entries share their frames with each other and with the connections, so that keeping a delivery
+/// costs 64 bytes. Only tests under load, with millions of deliveries, need anything but
+/// [`Recording::All`].
+///
+/// ```
+/// use mock_ivs_chat::{MockIvsChat, Recording};
+///
+/// let ivs = MockIvsChat::builder().recording(Recording::Last(2)).start();
+/// ivs.create_room("lobby");
+/// ivs.create_room("backstage");
+/// let numbers: Vec<u64> = ivs.log().into_iter().map(|entry| entry.number()).collect();
+/// assert_eq!(numbers, [2, 3]);
+/// assert_eq!(ivs.log().dropped(), 2);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Recording {
+    /// All entries.
+    #[default]
+    All,
+    /// This many of the latest entries. The numbers of entries stay those of the whole log.
+    Last(usize),
+    /// None. Entries are only counted; waits, and the `expect_…` of participants, fail at once.
+    Off,
+}
+
+/// What a test sets about the log.
+#[derive(Debug, Default)]
+pub(crate) struct LogSettings {
+    pub(crate) recording: Recording,
+    /// The findings that fail the test.
+    pub(crate) denied: BTreeSet<Lint>,
+    /// The thread that the mock shares with the test; nothing happens while a wait blocks it.
+    pub(crate) shared_thread: Option<ThreadId>,
+}

@@ -1,0 +1,90 @@
+//! Summary: an entry in a few words, for timelines and pictures.
+
+use crate::log::entry::Entry;
+use crate::log::facts::Facts;
+use crate::log::record::{Origin, Payload, What};
+use crate::proto::action::Publish;
+use crate::proto::close::{Close, truncate};
+
+/// An entry in a few words, without the name of its connection.
+pub(crate) fn of(entry: &Entry) -> String {
+    match &entry.record.what {
+        What::Advanced(duration) => format!("clock + {}", humantime::format_duration(*duration)),
+        What::Answered(answered) => match &answered.exception {
+            Some(exception) => format!("{} {exception}", answered.status),
+            None => answered.status.to_string(),
+        },
+        What::Called(called) => match (&called.origin, called.operation) {
+            (_, Some(operation)) => operation.to_string(),
+            (Origin::Http { method, path, .. }, None) => format!("{method} {path}"),
+            (Origin::Test, None) => "call".into(),
+        },
+        What::ClosedByService(close) => format!("closed {}", of_close(close)),
+        What::ClosedByClient(close) => format!("closes {}", of_close(close)),
+        What::Connected(_) => format!("connects to {}", entry.room().unwrap_or_default()),
+        What::Exceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
+        What::Gone => "is gone".into(),
+        What::Hooked(hooked) => format!("{} by {:?}", hooked.effect, hooked.hook),
+        What::Received(payload) => of_action(entry, payload),
+        What::Refused(refused) => format!("refused {}: {}", refused.status, refused.message),
+        What::Reviewed(reviewed) => {
+            format!("review of {}: {}", reviewed.message_id, reviewed.result)
+        }
+        What::Sent(payload) => of_frame(entry, payload),
+    }
+}
+
+fn of_close(close: &Close) -> String {
+    let code = close.code.map_or("without a code".into(), |code| code.to_string());
+    if close.reason.is_empty() { code } else { format!("{code} {:?}", close.reason) }
+}
+
+fn of_action(entry: &Entry, payload: &Payload) -> String {
+    let facts = Facts::read(entry);
+    let get = |name| facts.get(name).unwrap_or_default();
+    match get("type") {
+        "SEND_MESSAGE" => format!("SEND_MESSAGE {:?}", get("content")),
+        "DELETE_MESSAGE" => format!("DELETE_MESSAGE {}", get("id")),
+        "DISCONNECT_USER" => format!("DISCONNECT_USER {}", get("user")),
+        _ => of_payload(payload),
+    }
+}
+
+fn of_frame(entry: &Entry, payload: &Payload) -> String {
+    let facts = Facts::read(entry);
+    let get = |name| facts.get(name).unwrap_or_default();
+    match get("type") {
+        "MESSAGE" => format!("MESSAGE {:?}", get("content")),
+        "EVENT" => format!("EVENT {}", get("name")),
+        "ERROR" => format!("ERROR {} {:?}", get("code"), get("reason")),
+        _ => of_payload(payload),
+    }
+}
+
+fn of_payload(payload: &Payload) -> String {
+    let (kind, bytes) = match payload {
+        Payload::Text(bytes) => ("text", bytes),
+        Payload::Binary(bytes) => ("binary", bytes),
+        Payload::Ping(bytes) => return format!("ping, {} bytes", bytes.len()),
+        Payload::Pong(bytes) => return format!("pong, {} bytes", bytes.len()),
+    };
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]).into_owned();
+    let ellipsis = if bytes.len() > LONGEST { "…" } else { "" };
+    format!("{kind} {:?}{ellipsis}", truncate(&start, LONGEST))
+}
+
+/// How many bytes of a frame that cannot be read are shown.
+const LONGEST: usize = 40;
+
+/// Whether an entry tells of something that went wrong, so that pictures can show it in colour.
+pub(crate) fn is_trouble(entry: &Entry) -> bool {
+    match &entry.record.what {
+        What::Answered(answered) => answered.status >= 400,
+        What::Exceeded { .. } | What::Gone | What::Hooked(_) | What::Refused(_) => true,
+        What::Received(Payload::Text(bytes) | Payload::Binary(bytes)) => {
+            Publish::decode(bytes).action.is_err()
+        }
+        What::Sent(_) => entry.error().is_some(),
+        _ => false,
+    }
+}

@@ -1,0 +1,202 @@
+//! Failed waits and assertions: what a person reads at two in the morning.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use mock_ivs_chat::{
+    Clock, CloseCode, EntryKind, ErrorCode, MockIvsChat, Operation, Pattern, Recording, Room,
+};
+
+fn mock() -> MockIvsChat {
+    with_recording(Recording::All)
+}
+
+fn with_recording(recording: Recording) -> MockIvsChat {
+    MockIvsChat::builder()
+        .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
+        .wait_limit(Duration::from_millis(1))
+        .recording(recording)
+        .start()
+}
+
+fn chat() -> (MockIvsChat, Room) {
+    let ivs = mock();
+    let room = ivs.create_room("lobby");
+    (ivs, room)
+}
+
+/// The text of the panic, with the place in this file left out.
+fn failure<T>(fails: impl FnOnce() -> T) -> String {
+    let text = panic_text(fails);
+    let (before, after) = text.split_once("log_failures.rs:").expect("the failure names its place");
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+    format!("{before}log_failures.rs{after}")
+}
+
+fn panic_text<T>(fails: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(fails)).err().expect("it should have failed");
+    *panic.downcast::<String>().expect("a failure is a text")
+}
+
+macro_rules! assert_failure {
+    ($fails:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
+        settings.set_omit_expression(true);
+        let text = failure(|| $fails);
+        settings.bind(|| insta::assert_snapshot!(text));
+    }};
+}
+
+#[test]
+fn the_field_that_differs_is_named() {
+    let (ivs, room) = chat();
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.advance(Duration::from_millis(1_500));
+    alice.say("hi!");
+    assert_failure!(bob.expect_message_blocking("hi"));
+}
+
+#[test]
+fn several_fields_that_differ_are_named() {
+    let (ivs, room) = chat();
+    let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
+    alice.say_with("hello", [("color", "red")]);
+    let wanted = Pattern::message()
+        .from("carol")
+        .to("bob")
+        .containing("hallo")
+        .attribute("color", "blue")
+        .attribute("font", "large")
+        .request_id("")
+        .that("is small", |entry| entry.bytes().is_some_and(|bytes| bytes.len() < 10));
+    assert_failure!(ivs.log().expect_blocking(wanted));
+}
+
+#[test]
+fn an_empty_log_is_said_to_be_empty() {
+    let ivs = mock();
+    assert_failure!(ivs.log().expect_blocking(Pattern::connect().from("alice")));
+}
+
+#[test]
+fn what_came_before_the_mark_is_said_to_lie_there() {
+    let (ivs, room) = chat();
+    let alice = room.participant("alice");
+    alice.say("hi");
+    let mark = ivs.log().mark();
+    assert_failure!(ivs.log().since(mark).expect_blocking(Pattern::message().content("hi")));
+}
+
+#[test]
+fn what_is_not_in_the_view_is_said_to_be_elsewhere() {
+    let (ivs, room) = chat();
+    let _alice = room.participant("alice");
+    room.send_event("app:poll", [("question", "tea?")]);
+    let view = ivs.log().user("bob");
+    assert_failure!(view.expect_blocking(Pattern::event("app:poll")));
+}
+
+#[test]
+fn what_was_taken_out_before_is_said_to_have_been() {
+    let (_ivs, room) = chat();
+    let alice = room.participant("alice");
+    alice.say("hi");
+    alice.expect_message_blocking("hi");
+    assert_failure!(alice.expect_message_blocking("hi"));
+}
+
+#[test]
+fn a_wait_for_several_says_how_many_came() {
+    let (ivs, room) = chat();
+    let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
+    alice.say("hi");
+    assert_failure!(ivs.log().expect_n_blocking(3, Pattern::message().content("hi")));
+}
+
+#[test]
+fn a_closure_has_a_timeline_too() {
+    let (ivs, room) = chat();
+    let alice = room.participant("alice");
+    alice.leave();
+    assert_failure!(ivs.log().wait_for_blocking(|entry| entry.kind() == EntryKind::Gone));
+}
+
+#[test]
+fn what_the_lint_finds_may_be_the_reason() {
+    let (_ivs, room) = chat();
+    let alice = room.chat_token("alice").join();
+    alice.send(r#"{"action":"SEND_MESSAGE","content":"hi"}"#);
+    assert_failure!(alice.expect_error_blocking(ErrorCode::TooManyRequests));
+}
+
+#[test]
+fn a_close_of_another_code_is_the_nearest() {
+    let (_ivs, room) = chat();
+    let alice = room.participant("alice");
+    room.disconnect_user("alice", "rude");
+    assert_failure!(alice.expect_close_blocking(CloseCode::GOING_AWAY));
+}
+
+#[test]
+fn a_call_that_was_answered_otherwise_is_the_nearest() {
+    let ivs = mock();
+    ivs.call(Operation::GetRoom, serde_json::json!({})).expect_err("there is no such room");
+    let wanted = Pattern::answer(Operation::GetRoom).status(200);
+    assert_failure!(ivs.log().expect_blocking(wanted));
+}
+
+#[test]
+fn a_refutation_shows_what_should_not_be() {
+    let (_ivs, room) = chat();
+    let alice = room.participant("alice");
+    alice.say("spam");
+    assert_failure!(alice.refute_message("spam"));
+}
+
+#[test]
+fn a_log_that_is_off_says_so_at_once() {
+    let ivs = with_recording(Recording::Off);
+    let bob = ivs.create_room("lobby").participant("bob");
+    bob.say("hi");
+    assert_failure!(bob.expect_message_blocking("hi"));
+    assert_failure!(ivs.log().refute(Pattern::message()));
+}
+
+#[test]
+fn a_bounded_log_says_what_it_dropped() {
+    let ivs = with_recording(Recording::Last(2));
+    let bob = ivs.create_room("lobby").participant("bob");
+    bob.say("hi");
+    assert_failure!(ivs.log().expect_blocking(Pattern::connect().from("bob")));
+}
+
+#[test]
+fn a_long_log_is_cut_to_its_end_and_to_its_busiest_lanes() {
+    let (ivs, room) = chat();
+    let people: Vec<_> =
+        ["a", "b", "c", "d", "e", "f", "g", "h"].map(|n| room.participant(n)).into();
+    people[7].say("a text that is much too long to be shown as a whole in the lane of a timeline");
+    people[6].say("with\na line break");
+    assert_failure!(ivs.log().expect_blocking(Pattern::message().content("a text")));
+}
+
+#[tokio::test]
+async fn a_blocking_wait_on_the_thread_of_the_mock_fails_at_once() {
+    let ivs = MockIvsChat::builder().on_current_runtime().start();
+    let bob = ivs.create_room("lobby").participant("bob");
+    bob.say("hi");
+    bob.expect_message_blocking("hi");
+    // The limit is five seconds: what is said here is said before.
+    let text = panic_text(|| bob.expect_message_blocking("hello"));
+    assert!(text.contains("await the wait instead"), "{text}");
+}
+
+#[tokio::test]
+async fn a_failure_names_the_line_that_waits() {
+    let ivs = mock();
+    let (wait, line) = (ivs.log().expect_message("hi"), line!());
+    let text = tokio::spawn(wait).await.expect_err("nothing comes").into_panic();
+    let text = text.downcast::<String>().expect("a failure is a text");
+    assert!(text.contains(&format!("log_failures.rs:{line}:")), "{text}");
+}

@@ -1,0 +1,193 @@
+//! The lint: each of its codes, and that well-behaved clients have no findings.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use mock_ivs_chat::{
+    Capability, ChatToken, Clock, Finding, Lint, MockIvsChat, Participant, Pattern, Quota, Quotas,
+};
+use rstest::rstest;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+async fn connect(ivs: &MockIvsChat, token: &str) -> Result<Client, Error> {
+    let uri = ivs.ws_url().parse().expect("a URL");
+    let request = ClientRequestBuilder::new(uri).with_sub_protocol(token);
+    Ok(connect_async(request.into_client_request()?).await?.0)
+}
+
+fn codes(findings: &[Finding]) -> Vec<&'static str> {
+    findings.iter().map(|finding| finding.lint.code()).collect()
+}
+
+/// What the lint says of a frame of somebody with one capability in a room of short messages.
+fn findings_about(frame: &str) -> Vec<Finding> {
+    let ivs = MockIvsChat::start();
+    let room = ivs.new_room("lobby").maximum_message_length(10).create();
+    let alice = room.chat_token("alice").capability(Capability::SendMessage).join();
+    alice.send(frame);
+    ivs.lint()
+}
+
+#[rstest]
+#[case::blameless(r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"123456789"}"#, &[])]
+#[case::near(
+    r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"ééééééééé1"}"#,
+    &["content-near-limit"]
+)]
+#[case::over(
+    r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"12345678901"}"#,
+    &["content-over-limit"]
+)]
+#[case::no_request_id(r#"{"Action":"SEND_MESSAGE","Content":"hi"}"#, &["request-id-missing"])]
+#[case::case(
+    r#"{"Action":"SEND_MESSAGE","requestId":"r","CONTENT":"hi"}"#,
+    &["member-case", "member-case"]
+)]
+#[case::unknown(
+    r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"hi","Reason":"x"}"#,
+    &["member-unknown"]
+)]
+#[case::capability(
+    r#"{"Action":"DELETE_MESSAGE","RequestId":"r","Id":"Message00001"}"#,
+    &["capability-missing"]
+)]
+#[case::no_json("hello", &["frame-unreadable"])]
+#[case::unknown_action(r#"{"Action":"SHOUT","RequestId":"r"}"#, &["frame-unreadable"])]
+fn a_frame_is_checked(#[case] frame: &str, #[case] expected: &[&str]) {
+    assert_eq!(codes(&findings_about(frame)), expected);
+}
+
+#[rstest]
+#[case(921, &[])]
+#[case(922, &["attributes-near-limit"])]
+#[case(1024, &["attributes-near-limit"])]
+#[case(1025, &["attributes-over-limit"])]
+fn attributes_are_measured(#[case] bytes: usize, #[case] expected: &[&str]) {
+    let ivs = MockIvsChat::start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.say_with("hi", [("key", "x".repeat(bytes - 3))]);
+    assert_eq!(codes(&ivs.lint()), expected);
+}
+
+#[test]
+fn requests_beyond_a_quota_are_found() {
+    let quotas = Quotas::aws().with(Quota::MessagingRequestsPerConnection, 1);
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).quotas(quotas).start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.say("one");
+    alice.say("two");
+    assert_eq!(codes(&ivs.lint()), ["rate-exceeded"]);
+}
+
+#[tokio::test]
+async fn tokens_are_checked_and_the_same_finding_is_in_its_view_only() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let ChatToken { token, .. } = room.chat_token("alice").create();
+    let late = room.chat_token("late").session_duration_in_minutes(1).create();
+    let _alice = connect(&ivs, &token).await.expect("a fresh token");
+    assert_eq!(ivs.lint(), []);
+    connect(&ivs, &token).await.expect_err("a used token");
+    connect(&ivs, "AQICAHjunk!#0").await.expect_err("an unknown token");
+    connect(&ivs, "junk").await.expect_err("no token at all");
+    ivs.advance(Duration::from_secs(61));
+    let mark = ivs.log().mark();
+    connect(&ivs, &late.token).await.expect_err("an expired token");
+    let all = ["token-reused", "token-invalid", "token-invalid", "token-expired"];
+    assert_eq!(codes(&ivs.lint()), all);
+    assert_eq!(codes(&ivs.log().since(mark).lint()), ["token-expired"]);
+    let text = ivs.lint().iter().map(ToString::to_string).collect::<String>();
+    assert!(!text.contains(&token) && !text.contains(&late.token), "{text}");
+}
+
+#[tokio::test]
+async fn a_client_that_tries_again_and_again_at_once_is_found() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let ChatToken { token, .. } = room.chat_token("alice").create();
+    let mut client = connect(&ivs, &token).await.expect("a fresh token");
+    client.close(None).await.expect("it is open");
+    let refusals = Pattern::refused_handshake();
+    for attempt in 1..=3 {
+        connect(&ivs, &token).await.expect_err("a used token");
+        ivs.log().expect_n(attempt, refusals.clone()).await;
+    }
+    let hasty: Vec<Finding> = ivs
+        .lint()
+        .into_iter()
+        .filter(|finding| finding.lint == Lint::ReconnectWithoutBackoff)
+        .collect();
+    // A machine under load may make a pause of its own; a client that waits never has a finding.
+    assert!(hasty.len() <= 1, "{hasty:?}");
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).start();
+    let room = ivs.create_room("lobby");
+    let ChatToken { token, .. } = room.chat_token("alice").create();
+    let _client = connect(&ivs, &token).await.expect("a fresh token");
+    for _ in 0..4 {
+        connect(&ivs, &token).await.expect_err("a used token");
+    }
+    assert!(!codes(&ivs.lint()).contains(&"reconnect-without-backoff"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_are_measured_on_a_clock_that_clients_follow() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let ChatToken { token, .. } = room.chat_token("alice").create();
+    let mut client = connect(&ivs, &token).await.expect("a fresh token");
+    client.close(None).await.expect("it is open");
+    for _ in 0..3 {
+        connect(&ivs, &token).await.expect_err("a used token");
+    }
+    let hasty = Lint::ReconnectWithoutBackoff;
+    assert_eq!(ivs.lint().iter().filter(|finding| finding.lint == hasty).count(), 1);
+    let mark = ivs.log().mark();
+    tokio::time::advance(Duration::from_millis(100)).await;
+    connect(&ivs, &token).await.expect_err("a used token");
+    assert_eq!(codes(&ivs.log().since(mark).lint()), ["token-reused"]);
+}
+
+#[tokio::test]
+async fn a_broken_protocol_is_found() {
+    let ivs = MockIvsChat::start();
+    let ChatToken { token, .. } = ivs.create_room("lobby").chat_token("alice").create();
+    let mut client = connect(&ivs, &token).await.expect("a fresh token");
+    let junk = Frame::message(vec![0xff], OpCode::Data(Data::Text), true);
+    client.send(Message::Frame(junk)).await.expect("it is open");
+    ivs.log().expect(Pattern::close().to("alice")).await;
+    assert_eq!(codes(&ivs.lint()), ["protocol-broken"]);
+}
+
+#[test]
+#[should_panic(expected = "request-id-missing at #5, alice")]
+fn what_is_denied_fails_the_test_at_its_end() {
+    let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing]).start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hi"}"#);
+}
+
+#[test]
+#[should_panic(expected = "the test's own failure")]
+fn what_is_denied_does_not_hide_another_failure() {
+    let ivs = MockIvsChat::builder().deny(Lint::ALL).start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.send("no JSON");
+    panic!("the test's own failure");
+}
+
+#[test]
+fn what_is_not_denied_is_only_recorded() {
+    let ivs = MockIvsChat::builder().deny([Lint::TokenReused]).start();
+    let alice: Participant = ivs.create_room("lobby").participant("alice");
+    alice.send("no JSON");
+    assert_eq!(codes(&ivs.lint()), ["frame-unreadable"]);
+}
