@@ -50,7 +50,10 @@ pub(crate) fn malformed(malformation: &Malformation, original: &str) -> Vec<Fram
             bytes.push(0xff);
             vec![frame(&header, &bytes, Payload::Text)]
         }
-        Malformation::Oversize(bytes) => vec![text(&format!("{original:bytes$}"))],
+        Malformation::Oversize(bytes) => {
+            let missing = bytes.saturating_sub(original.len());
+            vec![text(&format!("{original}{}", " ".repeat(missing)))]
+        }
         Malformation::Fragmented(bytes) => fragments(original.as_bytes(), *bytes),
         Malformation::ReservedBit => {
             vec![frame(&FrameHeader { rsv2: true, ..header }, original.as_bytes(), Payload::Text)]

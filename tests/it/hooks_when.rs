@@ -1,0 +1,286 @@
+//! When hooks fire: whose, which and how often; and what becomes of them.
+
+use std::time::Duration;
+
+use mock_ivs_chat::{
+    ActionVerdict, DeliveryVerdict, ErrorCode, HookValue, MockIvsChat, Participant, Quotas, hook,
+};
+use rstest::rstest;
+
+use crate::support::{frozen, unlimited};
+
+/// What bob sees of what alice says in a room.
+fn heard(bob: &Participant) -> Vec<String> {
+    let frames = bob.received().into_iter();
+    frames
+        .map(|frame| match frame {
+            mock_ivs_chat::Frame::Message(message) => message.content,
+            mock_ivs_chat::Frame::Event(event) => event.event_name,
+            frame => panic!("unexpected: {frame:?}"),
+        })
+        .collect()
+}
+
+#[rstest]
+#[case::always(hook::on_delivery().to("bob").drop_frame(), &[])]
+#[case::once(hook::on_delivery().to("bob").once().drop_frame(), &["2", "3", "4", "5", "6"])]
+#[case::times(hook::on_delivery().to("bob").times(2).drop_frame(), &["3", "4", "5", "6"])]
+#[case::nth(hook::on_delivery().to("bob").nth(3).drop_frame(), &["1", "2", "4", "5", "6"])]
+#[case::every(hook::on_delivery().to("bob").every(2).drop_frame(), &["1", "3", "5"])]
+#[case::after(hook::on_delivery().to("bob").after(4).drop_frame(), &["1", "2", "3", "4"])]
+#[case::content(hook::on_delivery().to("bob").containing("5").drop_frame(), &["1", "2", "3", "4", "6"])]
+#[case::sender(hook::on_delivery().from("bob").drop_frame(), &["1", "2", "3", "4", "5", "6"])]
+#[case::message(hook::on_delivery().to("bob").message().once().drop_frame(), &["2", "3", "4", "5", "6"])]
+#[case::event(hook::on_delivery().to("bob").event("x").drop_frame(), &["1", "2", "3", "4", "5", "6"])]
+#[case::error(hook::on_delivery().to("bob").error().drop_frame(), &["1", "2", "3", "4", "5", "6"])]
+#[case::request(hook::on_delivery().to("bob").request_id("alice-2").drop_frame(), &["1", "3", "4", "5", "6"])]
+#[case::room(hook::on_delivery().to("bob").room("elsewhere").drop_frame(), &["1", "2", "3", "4", "5", "6"])]
+#[case::action_user(hook::on_action().from("alice").nth(2).ignore(), &["1", "3", "4", "5", "6"])]
+#[case::action_kind(hook::on_action().delete_message().ignore(), &["1", "2", "3", "4", "5", "6"])]
+#[case::action_request(hook::on_action().request_id("alice-3").ignore(), &["1", "2", "4", "5", "6"])]
+#[case::action_send(hook::on_action().send_message().after(1).ignore(), &["1"])]
+fn a_hook_fires_when_it_is_said_to(#[case] value: HookValue, #[case] expected: &[&str]) {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.install(value);
+    for content in ["1", "2", "3", "4", "5", "6"] {
+        alice.say(content);
+    }
+    assert_eq!(heard(&bob), expected);
+}
+
+#[test]
+fn a_hook_on_a_connection_leaves_the_users_other_connections_alone() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (phone, laptop) = (room.participant("alice"), room.participant("alice"));
+    ivs.on_delivery().connection(phone.connection()).drop_frame();
+    ivs.on_action().connection(laptop.connection()).containing("lost").ignore();
+    phone.say("from the phone");
+    laptop.say("lost");
+    assert!(phone.received().is_empty());
+    assert_eq!(heard(&laptop), ["from the phone"]);
+}
+
+#[test]
+fn a_hook_fires_between_two_moments() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    let second = Duration::from_secs(1);
+    ivs.on_delivery().to("bob").between(ivs.now() + second, ivs.now() + 2 * second).drop_frame();
+    for content in ["before", "within", "behind"] {
+        alice.say(content);
+        ivs.advance(second);
+    }
+    assert_eq!(heard(&bob), ["before", "behind"]);
+}
+
+#[test]
+fn a_probability_hits_the_same_frames_in_each_run() {
+    let run = |seed| {
+        let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+        let room = ivs.create_room("lobby");
+        let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+        ivs.on_delivery().to("bob").with_probability(0.5, seed).drop_frame();
+        (0..100).for_each(|n| drop(alice.say(&n.to_string())));
+        heard(&bob)
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1), run(2));
+    assert!((30..70).contains(&run(1).len()));
+}
+
+#[test]
+fn the_first_hook_that_fires_wins_and_the_others_are_not_counted() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let passing = ivs.on_action_with("passing", |_| ActionVerdict::Pass);
+    let first = ivs.on_action().times(1).reject(ErrorCode::Forbidden, "first");
+    let second = ivs.on_action().reject(ErrorCode::NotFound, "second");
+    alice.say("one");
+    alice.say("two");
+    alice.expect_error_blocking(ErrorCode::Forbidden);
+    alice.expect_error_blocking(ErrorCode::NotFound);
+    assert_eq!((passing.hits(), first.hits(), second.hits()), (0, 1, 1));
+}
+
+#[test]
+fn a_hook_is_removed_by_hand_or_by_its_guard() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    let hook = ivs.on_delivery().to("bob").drop_frame();
+    alice.say("1");
+    hook.remove();
+    alice.say("2");
+    {
+        let guard = ivs.on_delivery().to("bob").drop_frame().scoped();
+        alice.say("3");
+        assert_eq!(guard.hits(), 1);
+    }
+    alice.say("4");
+    assert_eq!(heard(&bob), ["2", "4"]);
+    assert_eq!(hook.hits(), 1, "a hook that was removed is remembered");
+}
+
+#[test]
+fn a_thousand_hooks_are_asked_in_order() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let hooks: Vec<_> =
+        (0..1000).map(|n| ivs.on_action().containing(n.to_string()).once().ignore()).collect();
+    alice.say("999");
+    alice.say("999");
+    // "9" and "99" are contained in it, too, and were installed before.
+    assert_eq!([9, 99, 999].map(|n| hooks[n as usize].hits()), [1, 1, 0]);
+    alice.say("999");
+    alice.say("heard 1000 times over: 999");
+    assert_eq!(hooks.iter().map(mock_ivs_chat::Hook::hits).sum::<usize>(), 4);
+}
+
+#[test]
+fn a_hook_is_added_or_removed_while_it_fires() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    let handle = ivs.handle();
+    let mut installed: Option<mock_ivs_chat::Hook> = None;
+    ivs.on_action_with("toggle", move |_| {
+        match installed.take() {
+            Some(hook) => hook.remove(),
+            None => installed = Some(handle.on_delivery().to("bob").drop_frame()),
+        }
+        ActionVerdict::Pass
+    });
+    for content in ["1", "2", "3", "4"] {
+        alice.say(content);
+    }
+    assert_eq!(heard(&bob), ["2", "4"]);
+}
+
+#[test]
+fn a_hook_that_removes_itself_still_has_its_say() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let handle = ivs.handle();
+    let (sender, receiver) = std::sync::mpsc::channel::<mock_ivs_chat::Hook>();
+    let hook = ivs.on_action_with("once", move |_| {
+        receiver.recv().expect("the test sends it").remove();
+        assert!(handle.log().entries().len() > 2, "a closure sees the log");
+        ActionVerdict::reject(ErrorCode::Forbidden, "once")
+    });
+    sender.send(hook).unwrap();
+    alice.say("1");
+    alice.expect_error_blocking(ErrorCode::Forbidden);
+    alice.say("2");
+    alice.expect_message_blocking("2");
+}
+
+#[test]
+fn a_closure_calls_back_into_the_mock() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (alice, bot) = (room.participant("alice"), room.participant("bot"));
+    let lobby = room.clone();
+    ivs.on_action_with("answer polls", move |inbound| {
+        if inbound.text.contains("!poll") {
+            lobby.send_event("app:poll", [("asked-by", inbound.user_id.as_str())]);
+        }
+        ActionVerdict::Pass
+    });
+    alice.say("!poll");
+    assert_eq!(heard(&bot), ["app:poll", "!poll"], "what the closure does comes first");
+}
+
+#[test]
+fn a_closure_whose_own_doing_reaches_it_again_is_not_asked_again() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let alice = room.participant("alice");
+    let lobby = room.clone();
+    ivs.on_delivery_with("echo", move |outbound| {
+        if matches!(&outbound.frame, mock_ivs_chat::Frame::Message(_)) {
+            lobby.send_event("app:echo", [("of", "a message")]);
+        }
+        DeliveryVerdict::Pass
+    });
+    alice.say("hello");
+    assert_eq!(heard(&alice), ["app:echo", "hello"]);
+}
+
+#[test]
+fn a_closure_advances_the_clock() {
+    let ivs = frozen();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let handle = ivs.handle();
+    let start = ivs.now();
+    ivs.on_action_with("time flies", move |_| {
+        handle.advance(Duration::from_secs(60));
+        ActionVerdict::Pass
+    });
+    alice.say("hello");
+    let message = alice.expect_message_blocking("hello");
+    assert_eq!(message.send_time.since(start), Duration::from_secs(60));
+}
+
+#[test]
+fn a_closure_that_panics_is_a_general_error_and_is_reported() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.on_action_with("clumsy", |inbound| {
+        assert!(!inbound.text.contains("boom"), "I am clumsy");
+        ActionVerdict::Pass
+    });
+    alice.say("boom");
+    assert_eq!(ivs.log().to_string().matches("\"ErrorCode\":500").count(), 1);
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        bob.expect_message_blocking("boom");
+    }));
+    let text = *failed.unwrap_err().downcast::<String>().unwrap();
+    assert!(text.contains("the closure of \"clumsy\" panicked: I am clumsy"), "{text}");
+    alice.say("all is well");
+    bob.expect_message_blocking("all is well");
+    let report = ivs.finish().unwrap_err();
+    assert_eq!(report.panics(), ["the closure of \"clumsy\" panicked: I am clumsy"]);
+}
+
+#[test]
+fn two_threads_advance_the_clock_at_once() {
+    let ivs = frozen();
+    let start = ivs.now();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let handle = ivs.handle();
+            scope.spawn(move || (0..100).for_each(|_| handle.advance(Duration::from_secs(1))));
+        }
+    });
+    assert_eq!(ivs.now().since(start), Duration::from_secs(400));
+}
+
+#[test]
+fn advancing_visits_each_deadline_at_its_own_time() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let alice = room.participant("alice");
+    for (content, seconds) in [("third", 30), ("first", 10), ("second", 20)] {
+        ivs.on_action().containing(content).delay(Duration::from_secs(seconds));
+        alice.say(content);
+    }
+    let start = ivs.now();
+    ivs.advance(Duration::from_secs(3600));
+    let frames = alice.received().into_iter();
+    let seen: Vec<_> = frames
+        .map(|frame| match frame {
+            mock_ivs_chat::Frame::Message(message) => {
+                (message.content, message.send_time.since(start).as_secs())
+            }
+            mock_ivs_chat::Frame::Error(error) => (error.error_message, 3600),
+            frame => panic!("unexpected: {frame:?}"),
+        })
+        .collect();
+    let expected = [("first", 10), ("second", 20), ("third", 30), ("session has expired", 3600)];
+    assert_eq!(seen, expected.map(|(content, at)| (content.to_owned(), at)));
+}

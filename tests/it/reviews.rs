@@ -1,0 +1,226 @@
+//! Message review: handlers of the test, the answers that count, and the fallback.
+
+use std::time::Duration;
+
+use mock_ivs_chat::{ErrorCode, MockIvsChat, Participant, Review, Room};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{connect, frozen, full_token, sdk, unlimited};
+
+const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
+
+fn room_with_fallback(ivs: &MockIvsChat, fallback: &str) -> Room {
+    let handler = json!({ "uri": ARN, "fallbackResult": fallback });
+    ivs.new_room("lobby").maximum_message_length(20).with("messageReviewHandler", handler).create()
+}
+
+/// What becomes of a message: its content and attributes, or the code and text of the error.
+fn outcome(alice: &Participant) -> (String, Value) {
+    alice.say_with("hello", [("color", "red")]);
+    match alice.receive_blocking() {
+        mock_ivs_chat::Frame::Message(message) => (message.content, json!(message.attributes)),
+        mock_ivs_chat::Frame::Error(error) => (error.error_message, json!(error.error_code.code())),
+        frame => panic!("unexpected: {frame:?}"),
+    }
+}
+
+const GENERIC: &str = "message was rejected during review";
+
+#[rstest]
+#[case::allow(json!({ "ReviewResult": "ALLOW", "Content": "hello" }), "hello", json!({ "color": "red" }))]
+#[case::content(json!({ "ReviewResult": "ALLOW", "Content": "HELLO" }), "HELLO", json!({ "color": "red" }))]
+#[case::attributes(json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": { "a": "b" } }), "hello", json!({ "a": "b" }))]
+#[case::null_attributes(json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": null }), "hello", json!({ "color": "red" }))]
+#[case::no_attributes_left(json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": {} }), "hello", json!({}))]
+#[case::deny(json!({ "ReviewResult": "DENY", "Attributes": { "Reason": "denied for moderation" } }), "denied for moderation", json!(406))]
+#[case::deny_with_content(json!({ "ReviewResult": "DENY", "Content": "", "Attributes": { "Reason": "no" } }), "no", json!(406))]
+#[case::deny_bare(json!({ "ReviewResult": "DENY" }), GENERIC, json!(406))]
+fn a_legal_answer_decides(#[case] answer: Value, #[case] text: &str, #[case] rest: Value) {
+    let ivs = frozen();
+    let room = room_with_fallback(&ivs, "DENY");
+    ivs.review_function(ARN, move |_| Review::from_json(&answer));
+    assert_eq!(outcome(&room.participant("alice")), (text.to_owned(), rest));
+}
+
+#[rstest]
+fn an_answer_that_is_not_legal_leaves_it_to_the_fallback(
+    #[values(
+        json!({}),
+        json!("ALLOW"),
+        json!({ "ReviewResult": "MAYBE", "Content": "hello" }),
+        json!({ "ReviewResult": "ALLOW" }),
+        json!({ "ReviewResult": "ALLOW", "Content": "" }),
+        json!({ "ReviewResult": "ALLOW", "Content": 5 }),
+        json!({ "ReviewResult": "ALLOW", "Content": "more than twenty characters" }),
+        json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": { "a": 1 } }),
+        json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": { "a": "x".repeat(1024) } }),
+        json!({ "ReviewResult": "DENY", "Attributes": { "Reason": "x".repeat(1024) } }),
+        json!({ "errorMessage": "the function crashed" })
+    )]
+    answer: Value,
+    #[values("ALLOW", "DENY")] fallback: &str,
+) {
+    let ivs = frozen();
+    let room = room_with_fallback(&ivs, fallback);
+    ivs.review_function(ARN, move |_| Review::from_json(&answer));
+    let expected = match fallback {
+        "ALLOW" => ("hello".to_owned(), json!({ "color": "red" })),
+        _ => (GENERIC.to_owned(), json!(406)),
+    };
+    assert_eq!(outcome(&room.participant("alice")), expected);
+}
+
+#[rstest]
+#[case::unknown_function(None)]
+#[case::failure(Some(Review::fail()))]
+fn a_function_that_is_unknown_or_fails_leaves_it_to_the_fallback(#[case] answer: Option<Review>) {
+    for (fallback, delivered) in [("ALLOW", true), ("DENY", false)] {
+        let ivs = frozen();
+        let room = room_with_fallback(&ivs, fallback);
+        if let Some(answer) = answer.clone() {
+            ivs.review_function(ARN, move |_| answer.clone());
+        }
+        assert_eq!(outcome(&room.participant("alice")).0 == "hello", delivered);
+    }
+}
+
+#[rstest]
+#[case("ALLOW")]
+#[case("DENY")]
+fn a_handler_has_200_ms_of_the_clock_of_the_mock(#[case] fallback: &str) {
+    let ivs = frozen();
+    let room = room_with_fallback(&ivs, fallback);
+    ivs.review_function(ARN, |_| Review::time_out());
+    let alice = room.participant("alice");
+    alice.say("hello");
+    ivs.advance(Duration::from_millis(199));
+    assert!(alice.received().is_empty());
+    ivs.advance(Duration::from_millis(1));
+    match fallback {
+        "ALLOW" => {
+            let message = alice.expect_message_blocking("hello");
+            assert_eq!(message.send_time.to_string(), "2026-01-01T00:00:00Z", "when it was sent");
+        }
+        _ => drop(alice.expect_error_blocking(ErrorCode::NotAcceptable)),
+    }
+    let log = ivs.log().to_string();
+    assert!(log.contains("review of Message00001: timed out"), "{log}");
+}
+
+#[tokio::test]
+async fn an_asynchronous_handler_answers_when_it_is_ready() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (sender, receiver) = tokio::sync::watch::channel(false);
+    room.review_with_async(move |request| {
+        let mut receiver = receiver.clone();
+        async move {
+            receiver.wait_for(|is_ready| *is_ready).await.expect("the test is still there");
+            Review::allow().content(request.content.to_uppercase())
+        }
+    });
+    let alice = room.participant("alice");
+    alice.say("hello");
+    sender.send(true).unwrap();
+    alice.expect_message("HELLO").await;
+}
+
+#[test]
+fn an_asynchronous_handler_that_comes_too_late_changes_nothing() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    room.review_with_async(|_| std::future::pending());
+    let alice = room.participant("alice");
+    alice.say("hello");
+    ivs.advance(Duration::from_millis(200));
+    alice.expect_message_blocking("hello");
+}
+
+#[test]
+fn a_handler_that_panics_fails_and_is_reported() {
+    for is_async in [false, true] {
+        let ivs = frozen();
+        let room = room_with_fallback(&ivs, "DENY");
+        if is_async {
+            ivs.review_function_async(ARN, |_| async { panic!("no idea") });
+        } else {
+            ivs.review_function(ARN, |_| panic!("no idea"));
+        }
+        let alice = room.participant("alice");
+        alice.say("hello");
+        let is_over = |entry: &mock_ivs_chat::Entry| entry.error().is_some();
+        let waiting = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            ivs.log().wait_for_blocking(is_over)
+        }));
+        let text = *waiting.unwrap_err().downcast::<String>().unwrap();
+        assert!(text.contains(&format!("the review handler {ARN} panicked: no idea")), "{text}");
+        alice.expect_error_blocking(ErrorCode::NotAcceptable);
+        assert_eq!(ivs.finish().unwrap_err().panics().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_room_of_the_sdk_is_reviewed_by_the_closure_of_its_function() {
+    use aws_sdk_ivschat::types::{FallbackResult, MessageReviewHandler};
+
+    let ivs = unlimited();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    ivs.review_function(ARN, move |request| {
+        sender.send(request.to_json()).expect("the test is still there");
+        Review::deny("no")
+    });
+    let handler =
+        MessageReviewHandler::builder().uri(ARN).fallback_result(FallbackResult::Allow).build();
+    let room = sdk(&ivs).create_room().message_review_handler(handler).send().await.unwrap();
+    let room = ivs.room(room.arn().unwrap());
+    let token = room
+        .chat_token("alice")
+        .capability(mock_ivs_chat::Capability::SendMessage)
+        .attributes([("displayName", "Alice")])
+        .create();
+    let mut alice = connect(&ivs, &token).await;
+    let frame = json!({ "Action": "SEND_MESSAGE", "RequestId": "r1", "Content": "hello", "Attributes": { "a": "b" } });
+    alice.send(frame).await;
+    let error = alice.next_frame().await;
+    assert_eq!((&error["ErrorCode"], &error["ErrorMessage"]), (&json!(406), &json!("no")));
+    assert_eq!((&error["Id"], &error["RequestId"]), (&json!("Message00001"), &json!("r1")));
+    let expected = json!({
+        "Content": "hello",
+        "MessageId": "Message00001",
+        "RoomArn": room.arn(),
+        "Attributes": { "a": "b" },
+        "Sender": { "Attributes": { "displayName": "Alice" }, "UserId": "alice", "Ip": "127.0.0.1" },
+    });
+    assert_eq!(receiver.recv().unwrap(), expected);
+    assert!(receiver.try_recv().is_err(), "once for each message");
+}
+
+#[test]
+fn only_messages_are_reviewed_and_a_handler_can_be_taken_away() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    room.review_with(|_| Review::deny("no"));
+    let alice = room.participant("alice");
+    room.send_event("app:hello", [("a", "b")]);
+    alice.delete("Message00009", "");
+    alice.expect_event_blocking("app:hello");
+    alice.expect_event_blocking("aws:DELETE_MESSAGE");
+    alice.say("hello");
+    alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    let handler = json!({ "identifier": room.arn(), "messageReviewHandler": { "uri": "" } });
+    ivs.call(mock_ivs_chat::Operation::UpdateRoom, handler).unwrap();
+    alice.say("hello");
+    alice.expect_message_blocking("hello");
+}
+
+#[test]
+fn others_see_nothing_of_a_denied_message() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    room.review_with(|_| Review::deny("no"));
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    alice.say("hello");
+    alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    assert!(bob.received().is_empty());
+}

@@ -1,0 +1,77 @@
+//! Expectations, the report, and what the end of a mock does with them.
+
+use mock_ivs_chat::{ErrorCode, MockIvsChat};
+use rstest::rstest;
+
+use crate::support::unlimited;
+
+fn panic_text(act: impl FnOnce()) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act)).unwrap_err();
+    *panic.downcast::<String>().unwrap()
+}
+
+fn fired(times: usize, expect: fn(&MockIvsChat)) -> MockIvsChat {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    expect(&ivs);
+    (0..times).for_each(|_| drop(alice.say("hello")));
+    ivs
+}
+
+#[rstest]
+#[case::exactly(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..=2).ignore()), 1, "\"h\" was to fire 2 times, but fired once")]
+#[case::at_least(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..).ignore()), 0, "\"h\" was to fire at least 2 times, but fired never")]
+#[case::at_most(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(..2).ignore()), 3, "\"h\" was to fire at most once, but fired 3 times")]
+#[case::between(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(1..=3).ignore()), 4, "\"h\" was to fire 1 to 3 times, but fired 4 times")]
+fn an_expectation_that_is_not_met_is_said_in_a_sentence(
+    #[case] expect: fn(&MockIvsChat),
+    #[case] times: usize,
+    #[case] sentence: &str,
+) {
+    let ivs = fired(times, expect);
+    let text = panic_text(|| ivs.verify());
+    assert!(text.starts_with(sentence) && text.contains("transcript:\n"), "{text}");
+    assert_eq!(ivs.finish().unwrap_err().unmet(), [sentence]);
+
+    let ivs = fired(times, expect);
+    let text = panic_text(|| drop(ivs));
+    assert!(text.starts_with(sentence), "{text}");
+}
+
+#[test]
+fn an_expectation_that_is_met_is_silent() {
+    let ivs = fired(2, |ivs| drop(ivs.on_action().expect(1..=3).ignore()));
+    ivs.verify();
+    let report = ivs.finish().unwrap();
+    assert!(report.unmet().is_empty() && report.never_fired().is_empty());
+}
+
+#[test]
+fn a_hook_that_was_removed_is_held_to_its_expectation() {
+    let ivs = fired(0, |ivs| ivs.on_action().named("h").expect(1..).ignore().remove());
+    assert_eq!(ivs.finish().unwrap_err().unmet().len(), 1);
+}
+
+#[test]
+fn a_test_that_panics_keeps_its_own_panic() {
+    let text = panic_text(|| {
+        let ivs = unlimited();
+        ivs.on_action().expect(1..).ignore();
+        panic!("{}", "the test's own");
+    });
+    assert_eq!(text, "the test's own");
+}
+
+#[test]
+fn a_report_names_what_may_be_of_interest() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_handshake().named("never").refuse(503, "no");
+    ivs.on_action().named("often").reject(ErrorCode::Forbidden, "no");
+    alice.say("hello");
+    drop(alice);
+    let report = ivs.finish().unwrap();
+    assert_eq!(report.never_fired(), ["never"]);
+    assert!(report.transcript().contains("rejected with 403 by \"often\""));
+    assert!(report.to_string().starts_with("\"never\" never fired\n"), "{report}");
+}
