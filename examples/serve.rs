@@ -1,0 +1,86 @@
+//! The mock as a program of its own, for a client that is not written in Rust: it runs until
+//! Ctrl-C, and prints the transcript as it grows. Look at the two URLs that it prints first.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use mock_ivs_chat::{Log, MockIvsChat, Quotas};
+
+const USAGE: &str = "usage: serve [--port N] [--no-quotas]";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(mistake) => return fail(2, format_args!("{mistake}\n{USAGE}")),
+    };
+    let quotas = if options.has_quotas { Quotas::aws() } else { Quotas::off() };
+    let builder = MockIvsChat::builder().port(options.port).quotas(quotas).wait_limit(FOR_EVER);
+    let ivs = match builder.try_start() {
+        Ok(ivs) => ivs,
+        Err(error) => return fail(1, error),
+    };
+    let urls = format!("http_url={}\nws_url={}\n", ivs.endpoint_url(), ivs.ws_url());
+    let served = tokio::select! {
+        served = print_all(&urls, ivs.log()) => served,
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the transcript has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(1, error),
+    }
+}
+
+/// Prints the URLs, and then what is added to the transcript whenever something is.
+async fn print_all(urls: &str, log: Log) -> io::Result<()> {
+    print(urls)?;
+    let mut printed = 0;
+    loop {
+        let mark = log.mark();
+        let transcript = log.to_string();
+        print(&transcript[printed..])?;
+        printed = transcript.len();
+        log.clone().since(mark).wait_for(|_| true).await;
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn fail(code: u8, mistake: impl fmt::Display) -> ExitCode {
+    // There is nobody left to tell if this cannot be written either.
+    let _ = writeln!(io::stderr(), "{mistake}");
+    ExitCode::from(code)
+}
+
+/// Longer than anybody watches.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+struct Options {
+    port: u16,
+    has_quotas: bool,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self { port: 0, has_quotas: true };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--no-quotas" => options.has_quotas = false,
+                "--port" => {
+                    let port = arguments.next().ok_or("--port needs a number")?;
+                    options.port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+                }
+                _ => return Err(format!("unknown argument `{argument}`")),
+            }
+        }
+        Ok(options)
+    }
+}
