@@ -20,8 +20,8 @@
 //! ```
 //!
 //! [`MockIvsChat`] starts and ends a mock. Its methods are those of [`Handle`], by which a test
-//! arranges and asserts; [`Room`], [`NewChatToken`] and [`Participant`] come from it, and so does
-//! the [`Log`]. A [`Builder`] sets the [`Clock`], the [`Quotas`] and what else can be set. The
+//! arranges and asserts; [`Room`], [`NewChatToken`] and [`Participant`] come from it, and so do
+//! hooks and the [`Log`]. A [`Builder`] sets the [`Clock`], the [`Quotas`] and what else can be set. The
 //! README has a first test to copy, and what is supported, assumed and left out.
 //!
 //! # Map
@@ -35,10 +35,12 @@
 //! | `clock` | where time comes from, the only door to the system's |
 //! | `log` | what happened: records, views of them, the transcript and its labels |
 //! | `framing` | values to WebSocket bytes, once for a whole room |
-//! | `driver` | the one lock, under which service, clock, log and connections meet |
+//! | [`hook`] | what a test makes happen: where, when and what |
+//! | `driver` | where service, clock, hooks, log and connections meet, one step after the other |
 //! | `net` | the shell: bytes to the driver and from it |
 //! | `wait` | waits for an entry of the log, with a limit in real time |
-//! | `handle`, `room`, `token`, `participant` | what a test does with a mock, in the service's own operations |
+//! | `handle`, `room`, `token`, `participant`, `review` | what a test does with a mock, in the service's own words |
+//! | `report` | what is to be said at the end of a test |
 //! | `server` | the start and the end |
 //!
 //! # How an input becomes frames
@@ -50,20 +52,22 @@
 //!        │ frame                │ operation               │ either             │ tick
 //!        └──────────────────────┴────────────┬────────────┴────────────────────┘
 //!                                            ▼
-//!             ┌────────── driver: one lock, one step, one order ───────────┐
-//!             │  clock ─ now ─► service ─ outputs ─►  log: one record each │
-//!             └─────────────────────────────┬───────────────────┬──────────┘
-//!                             framing, once │                   │ wake
-//!                                           ▼                   ▼
-//!                           outboxes, one per connection   waits, transcripts
-//!                                           │
-//!                                  net::socket ─► client
+//!             ┌────────────────── driver: one step, one order ──────────────────┐
+//!             │  hooks ─► service, told the time ─► hooks ─► log: a record each │
+//!             └──────────────────────────────┬──────────────────────┬───────────┘
+//!                              framing, once │                      │ wake
+//!                                            ▼                      ▼
+//!                            outboxes, one per connection   waits, transcripts
+//!                                            │
+//!                                   net::socket ─► client
 //! ```
 //!
 //! # What always holds
 //!
-//! - One lock makes one order. A decision, its entries in the log and the queueing of its frames
+//! - One turn makes one order. A decision, its entries in the log and the queueing of its frames
 //!   are one step, so the log and what clients see cannot disagree.
+//! - A closure of the test runs within the step that asks it, but outside the lock, so it can use
+//!   the mock as it likes.
 //! - `proto` and `service` read no clock, take no lock, await nothing and touch no socket. A test
 //!   of the crate holds them to that.
 //! - A method of the fixture is an operation of the service. There is no back door, or the mock
@@ -145,7 +149,7 @@ pub use crate::service::quota::{Quota, Quotas};
 pub use crate::token::{ChatToken, NewChatToken};
 pub use crate::wait::Wait;
 
-/// The README's Rust is compiled and run as well.
-#[cfg(doctest)]
+/// The README's Rust is compiled and run as well, with the feature that its fixtures need.
+#[cfg(all(doctest, feature = "rstest"))]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

@@ -80,3 +80,24 @@ mod snapshots {
         "#);
     }
 }
+
+#[cfg(feature = "rstest")]
+mod fixtures {
+    use mock_ivs_chat::MockIvsChat;
+    use mock_ivs_chat::fixtures::{frozen_ivs, ivs};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("hello")]
+    #[case("🍵")]
+    fn an_echo_comes_back(ivs: MockIvsChat, #[case] content: &str) {
+        let alice = ivs.create_room("lobby").participant("alice");
+        alice.say(content);
+        alice.expect_message_blocking(content);
+    }
+
+    #[rstest]
+    fn a_frozen_mock_has_the_time_of_every_other(frozen_ivs: MockIvsChat) {
+        assert_eq!(frozen_ivs.now().to_string(), "2026-01-01T00:00:00Z");
+    }
+}
