@@ -1,4 +1,4 @@
-//! The mock over real sockets, as its users see it.
+//! The mock over real sockets, as its users see it; and the repository's own rules.
 
 mod bad_input;
 #[cfg(feature = "rstest")]
@@ -17,9 +17,12 @@ mod messaging;
 mod moderation;
 mod participants;
 mod raw;
+mod readme;
 mod reviews;
 mod rooms;
 mod session_life;
+mod source;
 mod support;
+mod tidy;
 mod tokens;
 mod verification;

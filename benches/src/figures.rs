@@ -1,0 +1,41 @@
+//! Runs the benchmarks that are named on the command line, or all, and prints one table.
+//!
+//! `--quick` runs each for a moment, to see that it works; its figures mean nothing.
+
+use mock_ivs_chat_benches::measure::{Effort, Figure};
+use mock_ivs_chat_benches::{clock, drop, echo, fan_out, http, measure, memory, start};
+
+type Benchmark = fn(Effort) -> Vec<Figure>;
+
+const BENCHMARKS: [(&str, Benchmark); 7] = [
+    ("start", start::measure),
+    ("drop", drop::measure),
+    ("echo", echo::measure),
+    ("fan-out", fan_out::measure),
+    ("clock", clock::measure),
+    ("http", http::measure),
+    ("memory", memory::measure),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [child, rest @ ..] = &arguments[..] {
+        // Some figures need a process that has done nothing else yet.
+        match child.as_str() {
+            "child-start" => return start::child(rest),
+            "child-memory" => return memory::child(rest),
+            _ => {}
+        }
+    }
+    let effort =
+        if arguments.iter().any(|a| a == "--quick") { Effort::Quick } else { Effort::Full };
+    let wanted: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
+    let mut figures = Vec::new();
+    for (name, benchmark) in BENCHMARKS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted.as_str() == name) {
+            eprintln!("{name} …");
+            figures.extend(benchmark(effort));
+        }
+    }
+    measure::print(&figures);
+}

@@ -1,0 +1,359 @@
+//! The rules of the repository's layout that a machine can check. A failure says what to do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::source::{Function, code_of, functions_of, item_at};
+
+/// A file of the repository: its path from the root, and its text.
+struct File {
+    path: String,
+    text: String,
+}
+
+impl File {
+    fn is_in(&self, folder: &str) -> bool {
+        self.path.starts_with(folder)
+    }
+
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// What Rust makes of it: no comments, no texts. The lines stay where they are.
+    fn code(&self) -> String {
+        code_of(&self.text)
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files that people wrote, sorted by path.
+fn files() -> Vec<File> {
+    let mut paths = Vec::new();
+    collect(root(), &mut paths);
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).ok()?;
+        let path = path.strip_prefix(root()).expect("the walk began at the root");
+        Some(File { path: path.to_string_lossy().replace('\\', "/"), text })
+    };
+    paths.into_iter().filter_map(read).collect()
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).expect("the folders of the repository can be read");
+    for entry in entries {
+        let path = entry.expect("the folders of the repository can be read").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            if name != "target" && name != ".git" {
+                collect(&path, paths);
+            }
+        } else if name != "Cargo.lock" && name != ".git" && !name.starts_with("LICENSE-") {
+            paths.push(path);
+        }
+    }
+}
+
+fn rust_files() -> Vec<File> {
+    files().into_iter().filter(File::is_rust).collect()
+}
+
+fn file(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Fails with all complaints at once.
+#[track_caller]
+fn assert_none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n  {}\n", complaints.join("\n  "));
+}
+
+#[test]
+fn every_file_says_at_its_top_what_it_is() {
+    let silent = |file: &File| !file.text.starts_with("//! ");
+    let complaints: Vec<_> = rust_files()
+        .iter()
+        .filter(|file| silent(file))
+        .map(|file| format!("{}: begin it with a line of `//!` that says what it is", file.path))
+        .collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn the_service_and_its_words_know_no_clock_no_lock_and_no_socket() {
+    let banned = [
+        "async",
+        "hyper",
+        "parking_lot",
+        "std::net",
+        "tokio",
+        "tungstenite",
+        "Instant::now",
+        "SystemTime::now",
+    ];
+    let mut complaints = Vec::new();
+    for file in rust_files() {
+        if !file.is_in("src/proto/") && !file.is_in("src/service/") {
+            continue;
+        }
+        for (number, line) in file.code().lines().enumerate() {
+            for word in banned.iter().filter(|word| has_word(line, word)) {
+                complaints.push(format!(
+                    "{}:{}: `{word}` belongs into src/net or src/driver.rs; what is here gets \
+                     values and gives values",
+                    file.path,
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
+fn only_the_clock_reads_the_time_of_day() {
+    let complaints: Vec<_> = rust_files()
+        .iter()
+        .filter(|file| file.is_in("src/") && file.path != "src/clock.rs")
+        .filter(|file| file.code().contains("SystemTime::now"))
+        .map(|file| format!("{}: take the time from the mock's clock, src/clock.rs", file.path))
+        .collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut complaints = Vec::new();
+    for file in rust_files() {
+        let lines = file.text.lines().count();
+        if file.is_in("src/") && lines > MAXIMUM_FILE_LINES {
+            complaints.push(format!(
+                "{}: it has {lines} lines, and {MAXIMUM_FILE_LINES} are the limit; split it by \
+                 what it is about",
+                file.path
+            ));
+        }
+        for Function { name, line, lines } in functions_of(&file.code()) {
+            if lines > MAXIMUM_FUNCTION_LINES {
+                complaints.push(format!(
+                    "{}:{line}: `{name}` has {lines} lines, and {MAXIMUM_FUNCTION_LINES} are the \
+                     limit; name its parts",
+                    file.path
+                ));
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
+const MAXIMUM_FILE_LINES: usize = 500;
+const MAXIMUM_FUNCTION_LINES: usize = 70;
+
+#[test]
+fn nothing_is_left_for_later() {
+    // In two parts each, so that this list is not found itself.
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("todo", "!"),
+        concat!("unimplemented", "!"),
+        concat!("dbg", "!"),
+    ];
+    let mut complaints = Vec::new();
+    for file in files() {
+        for (number, line) in file.text.lines().enumerate() {
+            for word in words.iter().filter(|word| has_word(line, word)) {
+                let place = format!("{}:{}", file.path, number + 1);
+                complaints.push(format!("{place}: `{word}`: do it now, or leave it out"));
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
+fn no_test_sleeps() {
+    let complaints: Vec<_> = rust_files()
+        .iter()
+        .filter(|file| file.is_in("tests/") || file.is_in("examples/"))
+        .filter(|file| has_word(&file.code(), "sleep"))
+        .map(|file| format!("{}: wait for a condition (`ivs.log().wait_for(…)`)", file.path))
+        .collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn every_example_is_named_in_the_readme() {
+    let readme = file("README.md");
+    let is_named = |path: &str| {
+        let name = path.trim_start_matches("examples/").trim_end_matches(".rs");
+        readme.contains(path) || readme.contains(&format!("--example {name}"))
+    };
+    let complaints: Vec<_> = rust_files()
+        .iter()
+        // What is in a folder there is shared by several.
+        .filter(|file| file.is_in("examples/") && file.path.matches('/').count() == 1)
+        .filter(|file| !is_named(&file.path))
+        .map(|file| format!("{}: say in README.md what it shows, with a link", file.path))
+        .collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn every_test_of_the_readme_runs_in_this_binary() {
+    let runs = trimmed(&file("tests/it/readme.rs"));
+    let complaints: Vec<_> = blocks(&file("README.md"), "rust")
+        .filter(|block| ["#[test]", "#[tokio::test", "#[rstest]"].iter().any(|t| block.contains(t)))
+        .filter(|block| !runs.contains(&trimmed(block)))
+        .map(|block| {
+            let name = block.lines().find(|line| line.contains("fn ")).unwrap_or_default();
+            format!("README.md: copy the block of `{name}` to tests/it/readme.rs, word for word")
+        })
+        .collect();
+    assert_none(&complaints);
+}
+
+/// The code blocks of a language in a Markdown text.
+fn blocks<'a>(markdown: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
+    let fence = format!("```{language}\n");
+    let mut rest = markdown;
+    std::iter::from_fn(move || {
+        let start = rest.find(&fence)? + fence.len();
+        let (block, after) = rest[start..].split_once("\n```")?;
+        rest = after;
+        Some(block)
+    })
+}
+
+/// The lines of a text without their indentation; the order of imports is rustfmt's business.
+fn trimmed(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("use "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_snapshot_belongs_to_a_test() {
+    let mut complaints = Vec::new();
+    for snapshot in files().iter().filter(|file| file.path.ends_with(".snap")) {
+        let source = snapshot.text.lines().find_map(|line| line.strip_prefix("source: "));
+        let source = source.unwrap_or_default();
+        let test = fs::read_to_string(root().join(source)).unwrap_or_default();
+        let stem = snapshot.path.rsplit('/').next().unwrap_or_default();
+        let mut names = stem.trim_end_matches(".snap").split("__").skip(1);
+        if !names.any(|name| is_snapshot_of(&test, name)) {
+            let path = &snapshot.path;
+            complaints.push(format!("{path}: no test in `{source}` makes it; delete it"));
+        }
+    }
+    assert_none(&complaints);
+}
+
+/// Whether a test file has a test, or gives a snapshot a name, that a snapshot is named after.
+fn is_snapshot_of(test: &str, name: &str) -> bool {
+    // The second snapshot of a test without a name of its own ends in `-2`.
+    let unnumbered = name.rsplit_once('-').map_or(name, |(name, _)| name);
+    [name, unnumbered]
+        .iter()
+        .any(|name| test.contains(&format!("fn {name}(")) || test.contains(&format!("\"{name}\"")))
+}
+
+#[test]
+fn the_readme_lists_what_is_assumed_and_nothing_else() {
+    let assumptions = assumptions();
+    let readme = file("README.md");
+    let listed: Vec<_> = readme.lines().filter_map(row_of_an_assumption).collect();
+    let missing = assumptions.iter().filter(|found| !listed.contains(found)).map(|(path, item)| {
+        format!("README.md, \"What is assumed\": add a row that ends in `[`{item}`]({path})`")
+    });
+    let stale = listed.iter().filter(|row| !assumptions.contains(row)).map(|(path, item)| {
+        format!(
+            "README.md, \"What is assumed\": `{item}` of {path} has no comment with the word \
+             `Assumed:`; remove the row or name the right item"
+        )
+    });
+    assert_none(&missing.chain(stale).collect::<Vec<_>>());
+}
+
+/// Where the source says that it assumes something: the file, and the item that says so.
+fn assumptions() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for file in rust_files().iter().filter(|file| file.is_in("src/")) {
+        let lines: Vec<_> = file.text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            // Prose about the word has it in backquotes.
+            let is_said = line.trim_start().starts_with("//")
+                && line.contains("Assumed:")
+                && !line.contains("`Assumed:");
+            if is_said {
+                found.push((file.path.clone(), item_at(&lines, number)));
+            }
+        }
+    }
+    found
+}
+
+/// The file and the item that a row of the README's table names; the type before `::` is for the
+/// reader.
+fn row_of_an_assumption(line: &str) -> Option<(String, String)> {
+    let (_, link) = line.strip_prefix('|')?.trim_end().strip_suffix(") |")?.rsplit_once("[`")?;
+    let (item, path) = link.split_once("`](")?;
+    let item = item.rsplit("::").next().unwrap_or(item);
+    path.starts_with("src/").then(|| (path.to_owned(), item.to_owned()))
+}
+
+#[test]
+fn the_changelog_knows_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(
+        file("CHANGELOG.md").contains(version),
+        "CHANGELOG.md: say what is new in version {version}"
+    );
+}
+
+#[test]
+fn no_file_mentions_a_place_outside_the_repository() {
+    let folders = ["Users", "home", "mnt", "root", "tmp", "work"];
+    let mut complaints = Vec::new();
+    for file in files() {
+        for (number, line) in file.text.lines().enumerate() {
+            let outside = folders.iter().map(|folder| format!("/{folder}/"));
+            for place in outside.filter(|place| line.contains(place)) {
+                let at = format!("{}:{}", file.path, number + 1);
+                complaints.push(format!("{at}: `{place}` is there on one machine only"));
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
+fn every_link_within_the_repository_leads_to_a_file() {
+    let mut complaints = Vec::new();
+    for file in files().iter().filter(|file| file.path.ends_with(".md")) {
+        let folder = root().join(&file.path);
+        let folder = folder.parent().expect("a file is in a folder");
+        for link in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
+                complaints.push(format!("{}: there is no `{target}`", file.path));
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
+/// Whether a line has a word, or several, not as a part of a longer one.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        let is_open = |c: Option<char>| !c.is_some_and(is_part);
+        is_open(before) && (word.ends_with('!') || is_open(after))
+    })
+}
