@@ -172,6 +172,7 @@ impl Handle {
     /// let installed = ivs.install(loss);
     /// assert_eq!(installed.hits(), 0);
     /// ```
+    #[expect(clippy::must_use_candidate, reason = "most tests have no use for the hook later")]
     pub fn install(&self, hook: HookValue) -> Hook {
         let id = self.driver().install_hook(hook.0);
         Hook { handle: self.clone(), id }

@@ -222,16 +222,6 @@ impl Step<'_> {
         self.stop(cause, Some(connection), hook, &until, later);
     }
 
-    fn note(
-        &mut self,
-        cause: u64,
-        connection: ConnectionId,
-        hook: &Arc<str>,
-        effect: impl Into<String>,
-    ) {
-        self.record_hook(cause, Some(connection), hook, effect, None, None);
-    }
-
     /// Records that a frame did not go out as it was.
     fn withhold(
         &mut self,

@@ -40,13 +40,19 @@ pub(crate) enum HandshakeReply {
     Silence,
 }
 
+/// A call over HTTP.
+#[derive(Debug)]
+struct Call {
+    origin: Origin,
+    operation: Operation,
+    sender: oneshot::Sender<HttpReply>,
+}
+
 /// A call that was carried out, but not answered yet.
 #[derive(Debug)]
 pub(crate) struct PendingReply {
-    origin: Origin,
-    operation: Operation,
+    call: Call,
     response: Response,
-    sender: oneshot::Sender<HttpReply>,
 }
 
 /// What an HTTP call is answered with.
@@ -118,13 +124,13 @@ impl Driver {
         self: &Arc<Self>,
         origin: Origin,
         operation: Operation,
-        request: Map<String, Value>,
-        body: String,
+        request: &Map<String, Value>,
+        body: &str,
     ) -> oneshot::Receiver<HttpReply> {
         let (sender, receiver) = oneshot::channel();
         self.step(|step| {
-            let cause = step.record_call(origin.clone(), Some(operation), body.clone());
-            step.call(cause, origin, operation, request, &body, sender);
+            let cause = step.record_call(origin.clone(), Some(operation), body.to_owned());
+            step.call(cause, Call { origin, operation, sender }, request, body);
         });
         receiver
     }
@@ -167,19 +173,23 @@ impl Step<'_> {
             },
         );
         let Some((hook, verdict)) = verdict else { return self.admit(cause, handshake) };
-        let mut note = |effect: String| self.record_hook(cause, None, &hook, effect, None, None);
         let until = match verdict {
             HandshakeVerdict::Delay(duration) => Until::Clock(duration),
             HandshakeVerdict::DelayRealTime(duration) => Until::RealTime(duration),
             HandshakeVerdict::Hold(gate) => Until::Released(gate),
             HandshakeVerdict::Pass => return self.admit(cause, handshake),
             HandshakeVerdict::Refuse { status, message } => {
-                note(format!("handshake refused with {status}"));
+                self.note(cause, None, &hook, format!("handshake refused with {status}"));
                 self.record_refusal(cause, status, &message, handshake.token.as_deref(), None);
                 return answer(handshake.sender, HandshakeReply::Refuse { status, message });
             }
             HandshakeVerdict::Disconnect { code, reason } => {
-                note(format!("handshake accepted, then closed with {code}"));
+                self.note(
+                    cause,
+                    None,
+                    &hook,
+                    format!("handshake accepted, then closed with {code}"),
+                );
                 let close = Close::new(code, &reason);
                 handshake.wire.outbox.finish(crate::framing::close(&close));
                 let connection = self.next_connection();
@@ -187,16 +197,21 @@ impl Step<'_> {
                 return answer(handshake.sender, HandshakeReply::Accept(connection));
             }
             HandshakeVerdict::Reset => {
-                note("handshake reset".into());
+                self.note(cause, None, &hook, "handshake reset");
                 handshake.wire.link.reset();
                 return answer(handshake.sender, HandshakeReply::Silence);
             }
             HandshakeVerdict::NeverAnswer => {
-                note("handshake never answered".into());
+                self.note(cause, None, &hook, "handshake never answered");
                 return answer(handshake.sender, HandshakeReply::Silence);
             }
             HandshakeVerdict::SlowLink(bytes_per_second) => {
-                note(format!("link slowed to {bytes_per_second} bytes a second"));
+                self.note(
+                    cause,
+                    None,
+                    &hook,
+                    format!("link slowed to {bytes_per_second} bytes a second"),
+                );
                 handshake.wire.link.slow(bytes_per_second);
                 return self.admit(cause, handshake);
             }
@@ -271,16 +286,9 @@ impl Step<'_> {
     }
 
     /// Asks the hooks on operations what becomes of a call.
-    fn call(
-        &mut self,
-        cause: u64,
-        origin: Origin,
-        operation: Operation,
-        request: Map<String, Value>,
-        body: &str,
-        sender: oneshot::Sender<HttpReply>,
-    ) {
-        let access_key_id = match &origin {
+    fn call(&mut self, cause: u64, call: Call, request: &Map<String, Value>, body: &str) {
+        let operation = call.operation;
+        let access_key_id = match &call.origin {
             Origin::Http { access_key_id, .. } => access_key_id.clone(),
             Origin::Test => None,
         };
@@ -295,76 +303,83 @@ impl Step<'_> {
                 access_key_id: access_key_id.clone(),
             },
         );
-        let Some((hook, verdict)) = verdict else {
-            let response = self.operate(cause, operation, &request);
-            let reply = PendingReply { origin, operation, response, sender };
-            return self.reply(cause, reply);
-        };
-        let note = |step: &mut Self, effect: &str| {
-            step.record_hook(cause, None, &hook, effect, None, None);
-        };
-        let cut = match verdict {
-            OperationVerdict::Fail(exception) => {
-                note(self, "failed");
-                let response = Err(exception);
-                return self.reply(cause, PendingReply { origin, operation, response, sender });
+        let (hook, verdict) = match verdict {
+            None => {
+                let response = self.operate(cause, operation, request);
+                return self.reply(cause, PendingReply { call, response });
             }
-            OperationVerdict::Respond { status, body } => {
-                note(self, "answered");
-                self.record_raw_answer(cause, origin, operation, status, &body);
-                return answer(sender, HttpReply::Raw { status, body });
+            Some((hook, OperationVerdict::Fail(exception))) => {
+                self.note(cause, None, &hook, "failed");
+                return self.reply(cause, PendingReply { call, response: Err(exception) });
             }
-            OperationVerdict::Reset => {
-                note(self, "reset");
-                return answer(sender, HttpReply::Reset);
+            Some((hook, OperationVerdict::Respond { status, body })) => {
+                self.note(cause, None, &hook, "answered");
+                self.record_raw_answer(cause, &call, status, &body);
+                return answer(call.sender, HttpReply::Raw { status, body });
             }
-            other => other,
+            Some((hook, OperationVerdict::Reset)) => {
+                self.note(cause, None, &hook, "reset");
+                return answer(call.sender, HttpReply::Reset);
+            }
+            Some(other) => other,
         };
-        let response = self.operate(cause, operation, &request);
-        let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
-        let success = operation.success_status();
+        let response = self.operate(cause, operation, request);
+        self.spoil(cause, &hook, verdict, PendingReply { call, response });
+    }
+
+    /// Does to the answer of a call that was carried out what a hook says.
+    fn spoil(
+        &mut self,
+        cause: u64,
+        hook: &Arc<str>,
+        verdict: OperationVerdict,
+        reply: PendingReply,
+    ) {
+        let PendingReply { call, response } = reply;
+        let success = call.operation.success_status();
         let status = response.as_ref().map_or_else(Exception::status, |_| success);
-        let until = match cut {
+        let until = match verdict {
             OperationVerdict::Delay(duration) => Until::Clock(duration),
             OperationVerdict::DelayRealTime(duration) => Until::RealTime(duration),
             OperationVerdict::Hold(gate) => Until::Released(gate),
             OperationVerdict::EmptyBody => {
-                note(self, "answered with an empty body");
-                return answer(sender, HttpReply::Raw { status, body: String::new() });
+                self.note(cause, None, hook, "answered with an empty body");
+                return answer(call.sender, HttpReply::Raw { status, body: String::new() });
             }
             OperationVerdict::BrokenBody => {
-                note(self, "answered with half a body");
+                self.note(cause, None, hook, "answered with half a body");
+                let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
                 let body = truncate(&text, text.len() / 2).to_owned();
-                return answer(sender, HttpReply::Raw { status, body });
+                return answer(call.sender, HttpReply::Raw { status, body });
             }
             OperationVerdict::CutHead => {
-                note(self, "cut within the head");
-                return answer(sender, HttpReply::CutHead(response));
+                self.note(cause, None, hook, "cut within the head");
+                return answer(call.sender, HttpReply::CutHead(response));
             }
             OperationVerdict::CutBody => {
-                note(self, "cut within the body");
-                return answer(sender, HttpReply::CutBody(response));
+                self.note(cause, None, hook, "cut within the body");
+                return answer(call.sender, HttpReply::CutBody(response));
             }
             OperationVerdict::NeverAnswer => {
-                note(self, "never answered");
-                return answer(sender, HttpReply::Silence);
+                self.note(cause, None, hook, "never answered");
+                return answer(call.sender, HttpReply::Silence);
             }
             OperationVerdict::Pass
             | OperationVerdict::Fail(_)
             | OperationVerdict::Respond { .. }
             | OperationVerdict::Reset => {
-                return self.reply(cause, PendingReply { origin, operation, response, sender });
+                return self.reply(cause, PendingReply { call, response });
             }
         };
-        let reply = PendingReply { origin, operation, response, sender };
-        self.stop(cause, None, &hook, &until, Later::Reply(Box::new(reply)));
+        let later = Later::Reply(Box::new(PendingReply { call, response }));
+        self.stop(cause, None, hook, &until, later);
     }
 
     /// Answers a call that was carried out.
     pub(super) fn reply(&mut self, cause: u64, reply: PendingReply) {
-        let PendingReply { origin, operation, response, sender } = reply;
-        self.record_answer(cause, origin, Some(operation), &response);
-        answer(sender, HttpReply::Answer(response));
+        let PendingReply { call, response } = reply;
+        self.record_answer(cause, call.origin, Some(call.operation), &response);
+        answer(call.sender, HttpReply::Answer(response));
     }
 
     fn operate(
@@ -412,15 +427,9 @@ impl Step<'_> {
         self.state.record(now, cause, What::Answered(Box::new(answered)));
     }
 
-    fn record_raw_answer(
-        &mut self,
-        cause: u64,
-        origin: Origin,
-        operation: Operation,
-        status: u16,
-        body: &str,
-    ) {
-        let (operation, body) = (Some(operation), body.to_owned());
+    fn record_raw_answer(&mut self, cause: u64, call: &Call, status: u16, body: &str) {
+        let (origin, operation) = (call.origin.clone(), Some(call.operation));
+        let body = body.to_owned();
         let answered = Answered { origin, operation, status, exception: None, body };
         let now = self.now;
         self.state.record(now, cause, What::Answered(Box::new(answered)));

@@ -26,9 +26,12 @@ pub(super) struct Reviewers(BTreeMap<String, Reviewer>);
 /// A review handler of the test.
 #[derive(Clone)]
 pub(crate) enum Reviewer {
-    Sync(Arc<Mutex<dyn FnMut(&ReviewRequest) -> Review + Send>>),
-    Async(Arc<dyn Fn(ReviewRequest) -> ReviewFuture + Send + Sync>),
+    Sync(Arc<Mutex<SyncReviewer>>),
+    Async(Arc<AsyncReviewer>),
 }
+
+type SyncReviewer = dyn FnMut(&ReviewRequest) -> Review + Send;
+type AsyncReviewer = dyn Fn(ReviewRequest) -> ReviewFuture + Send + Sync;
 
 /// The answer of an asynchronous review handler.
 pub(crate) type ReviewFuture = Pin<Box<dyn Future<Output = Review> + Send>>;
@@ -64,7 +67,7 @@ impl Step<'_> {
         let (hook, until) = match verdict {
             None | Some((_, ReviewVerdict::Pass)) => return self.ask_reviewer(cause, call),
             Some((hook, ReviewVerdict::Answer(review))) => {
-                self.record_hook(cause, connection, &hook, "reviewed", None, None);
+                self.note(cause, connection, &hook, "reviewed");
                 return self.conclude_review(cause, &call, review);
             }
             Some((hook, ReviewVerdict::Delay(duration))) => (hook, Until::Clock(duration)),
@@ -132,7 +135,7 @@ impl Step<'_> {
 
 /// Calls an asynchronous handler; a panic of it, at the call or later, is a value.
 async fn caught(
-    reviewer: Arc<dyn Fn(ReviewRequest) -> ReviewFuture + Send + Sync>,
+    reviewer: Arc<AsyncReviewer>,
     request: ReviewRequest,
 ) -> std::thread::Result<Review> {
     let mut answer = catch_unwind(AssertUnwindSafe(|| reviewer(request)))?;

@@ -232,7 +232,18 @@ impl Step<'_> {
         self.state.record_about(now, cause, connection, what);
     }
 
-    /// Records that a hook did something.
+    /// Records that a hook did something, to a connection if it is about one.
+    pub(super) fn note(
+        &mut self,
+        cause: u64,
+        connection: impl Into<Option<ConnectionId>>,
+        hook: &Arc<str>,
+        effect: impl Into<String>,
+    ) {
+        self.record_hook(cause, connection.into(), hook, effect, None, None);
+    }
+
+    /// Records that a hook did something: with a frame, or at a gate, if it is about one.
     pub(super) fn record_hook(
         &mut self,
         cause: u64,
@@ -266,7 +277,8 @@ impl Step<'_> {
                     let whose = format!("the closure of {:?}", candidate.name);
                     // A closure whose own doing brings it here again is not asked: it is busy.
                     let ask = || closure.try_lock().map(|mut closure| closure(&subject));
-                    self.unlocked(&whose, ask).map_or_else(V::failure, |v| v.unwrap_or(V::pass()))
+                    self.unlocked(&whose, ask)
+                        .map_or_else(V::failure, |v| v.unwrap_or_else(V::pass))
                 }
             };
             last = candidate.id;

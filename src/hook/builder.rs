@@ -1,4 +1,4 @@
-//! NewHook: a hook that is still to be installed, and the words to say when and what.
+//! `NewHook`: a hook that is still to be installed, and the words to say when and what.
 
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds, RangeInclusive};

@@ -59,6 +59,6 @@ impl Filter {
     }
 }
 
-fn is_or_any<T: PartialEq>(wanted: Option<T>, known: Option<T>) -> bool {
+fn is_or_any<T: Copy + PartialEq>(wanted: Option<T>, known: Option<T>) -> bool {
     wanted.is_none() || wanted == known
 }

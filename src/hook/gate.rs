@@ -114,6 +114,7 @@ impl Gate {
     /// assert!(gate.release_one());
     /// assert_eq!(gate.waiting(), 1);
     /// ```
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn release_one(&self) -> bool {
         self.driver.upgrade().is_some_and(|driver| driver.release_one(self.id))
     }

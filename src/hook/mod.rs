@@ -8,12 +8,13 @@ pub(crate) mod builder;
 pub(crate) mod chain;
 pub(crate) mod filter;
 pub(crate) mod gate;
+mod inbound_words;
 pub(crate) mod installed;
+mod outbound_words;
 pub(crate) mod pace;
 pub(crate) mod subject;
 pub(crate) mod table;
 pub(crate) mod verdict;
-mod words;
 
 use builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
 

@@ -92,7 +92,7 @@ async fn operate(
                 request.extend(tag_keys(head.uri.query()));
             }
             driver
-                .call_by_http(origin, operation, request, text)
+                .call_by_http(origin, operation, &request, &text)
                 .await
                 .unwrap_or(HttpReply::Silence)
         }
