@@ -70,9 +70,9 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
-impl From<io::Error> for ConnectError {
-    fn from(error: io::Error) -> Self {
-        Self { status: None, message: error.to_string() }
+impl ConnectError {
+    fn unanswered() -> Self {
+        Self { status: None, message: "the mock does not answer".into() }
     }
 }
 
@@ -158,7 +158,7 @@ async fn shake_hands(mut stream: DuplexStream, token: &str) -> Result<ClientStre
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Protocol: {token}\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(request.as_bytes()).await.map_err(|_| ConnectError::unanswered())?;
     let mut read = Vec::new();
     let end = loop {
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -181,11 +181,11 @@ async fn shake_hands(mut stream: DuplexStream, token: &str) -> Result<ClientStre
     Err(ConnectError { status, message })
 }
 
-async fn read_more(stream: &mut DuplexStream, read: &mut Vec<u8>) -> io::Result<()> {
+async fn read_more(stream: &mut DuplexStream, read: &mut Vec<u8>) -> Result<(), ConnectError> {
     let mut buffer = [0; 1024];
-    match stream.read(&mut buffer).await? {
-        0 => Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the mock does not answer")),
-        count => {
+    match stream.read(&mut buffer).await {
+        Ok(0) | Err(_) => Err(ConnectError::unanswered()),
+        Ok(count) => {
             read.extend_from_slice(&buffer[..count]);
             Ok(())
         }

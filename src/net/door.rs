@@ -72,6 +72,7 @@ impl Door {
             Entrance::Shut(socket) => socket,
             Entrance::Gone => bind(self.addr)?,
         };
+        share(&socket, true)?;
         self.entrance = Entrance::Open(socket.listen(BACKLOG)?);
         Ok(())
     }
@@ -104,14 +105,20 @@ impl Lock {
     }
 }
 
+/// Takes a port, for this socket alone.
 fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Old connections of the port linger in the system for a while, and are no obstacle. Windows
-    // needs no leave for that, and would let others steal the port.
-    #[cfg(not(windows))]
-    socket.set_reuseaddr(true)?;
+    share(&socket, true)?;
     socket.bind(addr)?;
+    share(&socket, false)?;
     Ok(socket)
+}
+
+/// Whether a socket's port may be shared: with old connections, which linger in the system for a
+/// while, it has to be; but not with another program. Windows needs no leave for the one, and
+/// would give it for the other.
+fn share(socket: &TcpSocket, is_shared: bool) -> io::Result<()> {
+    if cfg!(windows) { Ok(()) } else { socket.set_reuseaddr(is_shared) }
 }
 
 /// How many clients may wait to be accepted.

@@ -35,6 +35,8 @@ pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
         .timer(TokioTimer::new())
         .header_read_timeout(head_limit)
         .max_buf_size(MAXIMUM_HEAD_BYTES)
+        // A client may close its side as soon as it has asked.
+        .half_close(true)
         .serve_connection(io, service)
         .with_upgrades();
     // What goes wrong here is the peer's doing, and has been answered as far as it could be.

@@ -128,10 +128,13 @@ fn while_a_thousand_connections_send() {
     let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
     let room = ivs.create_room("lobby");
     let mut clients = Vec::new();
-    for number in 0..1000 {
+    let all_connected = Arc::new(tokio::sync::Barrier::new(1_000));
+    for number in 0..1_000 {
         let (handle, token) = (ivs.handle(), token(&room, &format!("user-{number}")));
+        let all_connected = Arc::clone(&all_connected);
         clients.push(runtime.spawn(async move {
             let mut client = in_memory(&handle, &token).await;
+            all_connected.wait().await;
             while client.send(message("noise", "")).await.is_ok() {
                 tokio::task::yield_now().await;
             }
