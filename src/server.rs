@@ -513,7 +513,8 @@ impl Builder {
             .enable_all()
             .build()
             .map_err(|error| StartError::new("cannot build a runtime", Some(error)))?;
-        let handle = self.assemble(&clock, runtime.handle())?;
+        let runtime = OwnRuntime(Some(runtime));
+        let handle = self.assemble(&clock, runtime.get().handle())?;
         let thread = spawn_thread(runtime)
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
         Ok(MockIvsChat::new(handle, Some(thread)))
@@ -575,12 +576,29 @@ fn paused_clock() -> Clock {
     Clock::tokio_from("2026-01-01T00:00:00Z")
 }
 
-fn spawn_thread(runtime: runtime::Runtime) -> io::Result<Thread> {
+/// A runtime that can be dropped anywhere, also where another one runs.
+struct OwnRuntime(Option<runtime::Runtime>);
+
+impl OwnRuntime {
+    const fn get(&self) -> &runtime::Runtime {
+        self.0.as_ref().expect("only its drop takes the runtime away")
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn spawn_thread(runtime: OwnRuntime) -> io::Result<Thread> {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let (end, ended) = mpsc::channel();
     let join = thread::Builder::new().name("mock-ivs-chat".into()).spawn(move || {
-        runtime.block_on(stopped.notified());
+        runtime.get().block_on(stopped.notified());
         drop(runtime);
         // Nobody hears it if the mock gave up waiting.
         let _ = end.send(());

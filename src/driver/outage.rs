@@ -16,7 +16,8 @@ impl Driver {
     }
 
     /// Ends all connections of a mock that ends itself, unless a closure of the test is at work
-    /// for longer than `limit`.
+    /// for longer than `limit`. If that is no outage the log does not tell of it, and participants
+    /// stay: they can still talk to each other.
     pub(crate) fn end_all_within(self: &Arc<Self>, limit: Duration, outage: Option<Outage>) {
         if let Some(_turn) = self.turn.try_lock_for(limit) {
             self.step(|step| step.end_all(outage));
@@ -44,8 +45,9 @@ impl Step<'_> {
         if let Some(outage) = outage {
             self.state.record(now, cause, What::Outage(Box::new(outage)));
         }
-        let open = self.state.connections.iter().flatten().map(|open| open.party.connection);
-        for connection in open.collect::<Vec<_>>() {
+        let open = self.state.connections.iter().flatten();
+        let open = open.filter(|open| is_logged || open.wire.is_some());
+        for connection in open.map(|open| open.party.connection).collect::<Vec<_>>() {
             if !self.state.service.disconnected(connection) {
                 continue;
             }

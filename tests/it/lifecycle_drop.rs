@@ -109,16 +109,15 @@ fn after_the_runtime_that_it_ran_on() {
     }
 }
 
-#[test]
-fn before_its_handles_which_can_still_read() {
+#[tokio::test]
+async fn before_its_handles_which_can_still_read_what_it_did() {
     let ivs = MockIvsChat::start();
     let handle = ivs.handle();
-    let room = handle.create_room("lobby");
-    let alice = room.participant("alice");
+    let mut alice = over_tcp(&handle, &token(&handle.create_room("lobby"), "alice")).await;
+    let before = handle.log().to_string();
     drop_within_bound(ivs);
-    assert!(!alice.is_connected());
-    alice.say("unheard");
-    assert!(handle.log().to_string().ends_with("outage: stop\n  alice is gone\n"));
+    assert!(end(&mut alice).await.is_none());
+    assert_eq!(handle.log().to_string(), before);
 }
 
 #[test]
@@ -147,6 +146,36 @@ fn while_a_thousand_connections_send() {
             client.await.unwrap();
         }
     });
+}
+
+#[test]
+fn although_a_closure_of_the_test_waits_for_what_the_dropping_thread_holds() {
+    let ivs = MockIvsChat::start();
+    let held = Arc::new(parking_lot::Mutex::new(()));
+    let (enters, has_entered) = mpsc::channel();
+    let wanted = Arc::clone(&held);
+    ivs.on_action_with("stuck", move |_| {
+        enters.send(()).unwrap();
+        drop(wanted.lock());
+        mock_ivs_chat::ActionVerdict::Pass
+    });
+    let handle = ivs.handle();
+    let guard = held.lock();
+    let room = handle.create_room("lobby");
+    let (sender, client) = (handle.clone(), token(&room, "alice"));
+    let alice = thread::spawn(move || {
+        smol::block_on(async {
+            let mut alice = in_memory(&sender, &client).await;
+            say(&mut alice, "hello").await;
+            end(&mut alice).await
+        })
+    });
+    has_entered.recv().unwrap();
+    let start = Instant::now();
+    drop(ivs);
+    assert!(start.elapsed() < Duration::from_secs(30), "the drop took {:?}", start.elapsed());
+    drop(guard);
+    assert!(alice.join().unwrap().is_none());
 }
 
 #[test]
