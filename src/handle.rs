@@ -10,6 +10,7 @@ use crate::driver::{Driver, to_text};
 use crate::log::lint::Finding;
 use crate::log::record::Origin;
 use crate::log::view::{Filter, Log};
+use crate::net::Sockets;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
@@ -32,16 +33,20 @@ use crate::wait::fail;
 #[derive(Clone, Debug)]
 pub struct Handle {
     driver: Arc<Driver>,
-    addr: SocketAddr,
+    sockets: Arc<Sockets>,
 }
 
 impl Handle {
-    pub(crate) const fn new(driver: Arc<Driver>, addr: SocketAddr) -> Self {
-        Self { driver, addr }
+    pub(crate) const fn new(driver: Arc<Driver>, sockets: Arc<Sockets>) -> Self {
+        Self { driver, sockets }
     }
 
     pub(crate) const fn driver(&self) -> &Arc<Driver> {
         &self.driver
+    }
+
+    pub(crate) const fn sockets(&self) -> &Arc<Sockets> {
+        &self.sockets
     }
 
     /// The address that the mock listens on.
@@ -51,9 +56,17 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// assert!(ivs.addr().ip().is_loopback());
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it listens nowhere: see [`Builder::in_memory`](crate::Builder::in_memory).
     #[must_use]
-    pub const fn addr(&self) -> SocketAddr {
-        self.addr
+    #[track_caller]
+    pub fn addr(&self) -> SocketAddr {
+        self.sockets.endpoints().plain.unwrap_or_else(|| {
+            let message = "the mock listens nowhere, for it was started with in_memory()";
+            fail(&self.driver, message)
+        })
     }
 
     /// The URL for chat clients, such as `ws://127.0.0.1:40123`: what
@@ -64,9 +77,14 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// assert_eq!(ivs.ws_url(), format!("ws://{}", ivs.addr()));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the mock listens nowhere: see [`Builder::in_memory`](crate::Builder::in_memory).
     #[must_use]
+    #[track_caller]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}", self.addr)
+        format!("ws://{}", self.addr())
     }
 
     /// The URL of the control plane, such as `http://127.0.0.1:40123`: the `endpoint_url` for an
@@ -77,9 +95,14 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// assert_eq!(ivs.endpoint_url(), format!("http://{}", ivs.addr()));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the mock listens nowhere: see [`Builder::in_memory`](crate::Builder::in_memory).
     #[must_use]
+    #[track_caller]
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("http://{}", self.addr())
     }
 
     /// The time by the mock's clock.

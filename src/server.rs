@@ -4,10 +4,12 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::{self, RuntimeFlavor};
 use tokio::sync::Notify;
 
@@ -16,8 +18,12 @@ use crate::driver::Driver;
 use crate::handle::Handle;
 use crate::log::ending::Ending;
 use crate::log::lint::Lint;
+use crate::log::record::Outage;
 use crate::log::recording::{LogSettings, Recording};
-use crate::net::{self, Sockets};
+use crate::net::door::{Door, Lock};
+#[cfg(feature = "tls")]
+use crate::net::tls::{Authority, Endpoint};
+use crate::net::{Endpoints, Sockets};
 use crate::report::Report;
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
@@ -40,9 +46,8 @@ use crate::service::{Service, Settings};
 #[must_use = "the mock ends when it is dropped"]
 pub struct MockIvsChat {
     handle: Handle,
-    sockets: Arc<Sockets>,
-    /// The thread of its own, unless it runs on the test's runtime.
-    thread: Option<Thread>,
+    /// The thread of its own, unless it runs on the test's runtime or has stopped.
+    thread: Mutex<Option<Thread>>,
     /// Whether the test has its report already.
     is_finished: bool,
     /// Dropped last, so that it sees the whole log.
@@ -57,9 +62,9 @@ struct Thread {
 }
 
 impl MockIvsChat {
-    fn new(handle: Handle, sockets: Arc<Sockets>, thread: Option<Thread>) -> Self {
+    fn new(handle: Handle, thread: Option<Thread>) -> Self {
         let ending = Ending::new(Arc::clone(handle.driver()));
-        Self { handle, sockets, thread, is_finished: false, ending }
+        Self { handle, thread: Mutex::new(thread), is_finished: false, ending }
     }
 
     /// Starts a mock on an ephemeral loopback port; it is ready when this returns.
@@ -124,6 +129,26 @@ impl MockIvsChat {
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
+
+    /// Ends the mock, as its drop does: all connections are cut, the port refuses, and the thread
+    /// is gone when this returns. The log can still be read.
+    ///
+    /// A client that waits for its connections to end, as many do when they are shut down, has
+    /// nothing to wait for after this.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.stop();
+    /// assert!(!alice.is_connected());
+    /// assert!(std::net::TcpStream::connect(ivs.addr()).is_err());
+    /// assert!(ivs.log().to_string().ends_with("outage: stop\n  alice is gone\n"));
+    /// ```
+    pub fn stop(&self) {
+        self.end(Some(Outage::Stop));
+    }
 }
 
 impl MockIvsChat {
@@ -144,17 +169,23 @@ impl MockIvsChat {
     ///
     /// The report, if the test has failed by it.
     pub fn finish(mut self) -> Result<Report, Report> {
-        self.stop();
+        self.end(None);
         self.is_finished = true;
         let report = self.handle.report();
         self.ending.has_failed = report.is_failure();
         if report.is_failure() { Err(report) } else { Ok(report) }
     }
 
-    /// Ends all that the mock does, in a bounded time.
-    fn stop(&mut self) {
-        self.sockets.close();
-        let Some(Thread { join, stop, ended }) = self.thread.take() else { return };
+    /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
+    fn end(&self, outage: Option<Outage>) {
+        let sockets = self.handle.sockets();
+        if sockets.is_closed() {
+            return;
+        }
+        let evicted = sockets.close();
+        self.handle.driver().end_all_within(TURN_TIMEOUT, outage);
+        evicted.cut();
+        let Some(Thread { join, stop, ended }) = self.thread.lock().take() else { return };
         stop.notify_one();
         // A mock that is dropped on its own thread, by a closure that it runs, cannot wait for it.
         let is_own_thread = join.thread().id() == thread::current().id();
@@ -178,7 +209,7 @@ impl Deref for MockIvsChat {
 
 impl Drop for MockIvsChat {
     fn drop(&mut self) {
-        self.stop();
+        self.end(None);
         // A test that fails already is not to fail with something else, let alone to abort.
         if self.is_finished || thread::panicking() {
             return;
@@ -188,6 +219,8 @@ impl Drop for MockIvsChat {
     }
 }
 
+/// How long the end of a mock waits for a closure of the test that is at work.
+const TURN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the end of a mock waits for its thread.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -206,6 +239,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Builder {
     port: u16,
     listener: Option<TcpListener>,
+    is_in_memory: bool,
+    #[cfg(feature = "tls")]
+    tls_port: Option<u16>,
     clock: Option<Clock>,
     runs_on_current_runtime: bool,
     wait_limit: Option<Duration>,
@@ -218,6 +254,9 @@ impl Builder {
         Self {
             port: 0,
             listener: None,
+            is_in_memory: false,
+            #[cfg(feature = "tls")]
+            tls_port: None,
             clock: None,
             runs_on_current_runtime: false,
             wait_limit: None,
@@ -250,6 +289,48 @@ impl Builder {
     /// ```
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listener = Some(listener);
+        self
+    }
+
+    /// Listens nowhere: clients come by [`Handle::connect`] and [`Handle::accept`] alone. Such a
+    /// mock has no port and no descriptor, and on the current runtime it needs no I/O driver.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().in_memory().start();
+    /// let room = ivs.create_room("lobby");
+    /// ```
+    pub const fn in_memory(mut self) -> Self {
+        self.is_in_memory = true;
+        self
+    }
+
+    /// Serves `wss://` and `https://` as well, on an ephemeral loopback port of their own, with
+    /// certificates of an authority that is made at the start: see [`Handle::ca_pem`].
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().tls().start();
+    /// assert!(ivs.wss_url().starts_with("wss://127.0.0.1:"));
+    /// ```
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub const fn tls(self) -> Self {
+        self.tls_port(0)
+    }
+
+    /// Serves `wss://` and `https://` as [`Builder::tls`] does, on this loopback port.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let port = portpicker::pick_unused_port().unwrap();
+    /// let ivs = MockIvsChat::builder().tls_port(port).start();
+    /// assert_eq!(ivs.wss_url(), format!("wss://127.0.0.1:{port}"));
+    /// ```
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub const fn tls_port(mut self, port: u16) -> Self {
+        self.tls_port = Some(port);
         self
     }
 
@@ -410,23 +491,21 @@ impl Builder {
     pub fn try_start(mut self) -> Result<MockIvsChat, StartError> {
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
-        let follows_tokio = self.clock.as_ref().is_some_and(Clock::follows_tokio);
-        let listener = self.listen()?;
+        let clock = self.clock.clone();
         if is_paused || self.runs_on_current_runtime {
             let Some(runtime) = current else {
                 return Err(StartError::new("there is no tokio runtime to run on", None));
             };
-            let clock = self.clock.take();
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
             if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
                 self.log_settings.shared_thread = Some(thread::current().id());
             }
-            let (handle, sockets) = self.assemble(listener, &clock, &runtime)?;
-            net::spawn(&sockets, handle.driver());
-            return Ok(MockIvsChat::new(handle, sockets, None));
+            let handle = self.assemble(&clock, &runtime)?;
+            return Ok(MockIvsChat::new(handle, None));
         }
-        if follows_tokio {
+        let clock = clock.unwrap_or_default();
+        if clock.follows_tokio() {
             let message = "a clock that follows tokio's needs on_current_runtime()";
             return Err(StartError::new(message, None));
         }
@@ -434,39 +513,62 @@ impl Builder {
             .enable_all()
             .build()
             .map_err(|error| StartError::new("cannot build a runtime", Some(error)))?;
-        let clock = self.clock.take().unwrap_or_default();
-        let (handle, sockets) = self.assemble(listener, &clock, runtime.handle())?;
-        let thread = spawn_thread(runtime, &sockets, handle.driver())
+        let runtime = OwnRuntime(Some(runtime));
+        let handle = self.assemble(&clock, runtime.get().handle())?;
+        let thread = spawn_thread(runtime)
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
-        Ok(MockIvsChat::new(handle, sockets, Some(thread)))
+        Ok(MockIvsChat::new(handle, Some(thread)))
     }
 
-    fn listen(&mut self) -> Result<TcpListener, StartError> {
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let listener = self.listener.take().map_or_else(|| TcpListener::bind(addr), Ok);
-        listener
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
-    }
-
-    fn assemble(
-        self,
-        listener: TcpListener,
-        clock: &Clock,
-        runtime: &runtime::Handle,
-    ) -> Result<(Handle, Arc<Sockets>), StartError> {
-        let failed = |error| StartError::new("cannot use the listener", Some(error));
-        let addr = listener.local_addr().map_err(failed)?;
+    fn assemble(mut self, clock: &Clock, runtime: &runtime::Handle) -> Result<Handle, StartError> {
         let _entered = runtime.enter();
-        let sockets = Sockets::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?);
+        let (endpoints, doors) = self.listen()?;
         // Mocks that live at once have different ports, so a token is of one of them only.
-        let service = Service::new(self.settings, u64::from(addr.port()));
+        let fixture = doors.first().map_or_else(unlistening, |door| door.addr().port().into());
+        let service = Service::new(self.settings, fixture);
         let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
         let driver =
             Driver::new(service, clock, runtime.clone(), wait_limit).with_log(self.log_settings);
-        Ok((Handle::new(Arc::new(driver), addr), sockets))
+        let (driver, sockets) =
+            (Arc::new(driver), Arc::new(Sockets::new(endpoints, doors, runtime.clone())));
+        sockets
+            .start(&driver)
+            .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;
+        Ok(Handle::new(driver, sockets))
     }
+
+    fn listen(&mut self) -> Result<(Endpoints, Vec<Door>), StartError> {
+        let (mut endpoints, mut doors) = (Endpoints::default(), Vec::new());
+        if !self.is_in_memory {
+            let door = open_door(self.listener.take(), self.port, Lock::None)?;
+            endpoints.plain = Some(door.addr());
+            doors.push(door);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(port) = self.tls_port {
+            let authority = Authority::new(&self.settings.region)
+                .map_err(|error| StartError::new(error, None))?;
+            let door = open_door(None, port, Lock::Tls(authority.acceptor))?;
+            endpoints.tls = Some(Endpoint { addr: door.addr(), ca_pem: authority.ca_pem });
+            doors.push(door);
+        }
+        Ok((endpoints, doors))
+    }
+}
+
+fn open_door(listener: Option<TcpListener>, port: u16, lock: Lock) -> Result<Door, StartError> {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
+    listener
+        .and_then(|listener| Door::new(listener, lock))
+        .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
+}
+
+/// A number for a mock that has no port to be known by.
+fn unlistening() -> u64 {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    u64::from(u16::MAX) + 1 + STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Assumed: any time would do; it only has to be the same in each run.
@@ -474,20 +576,29 @@ fn paused_clock() -> Clock {
     Clock::tokio_from("2026-01-01T00:00:00Z")
 }
 
-fn spawn_thread(
-    runtime: runtime::Runtime,
-    sockets: &Arc<Sockets>,
-    driver: &Arc<Driver>,
-) -> io::Result<Thread> {
-    let (sockets, driver) = (Arc::clone(sockets), Arc::clone(driver));
+/// A runtime that can be dropped anywhere, also where another one runs.
+struct OwnRuntime(Option<runtime::Runtime>);
+
+impl OwnRuntime {
+    const fn get(&self) -> &runtime::Runtime {
+        self.0.as_ref().expect("only its drop takes the runtime away")
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn spawn_thread(runtime: OwnRuntime) -> io::Result<Thread> {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let (end, ended) = mpsc::channel();
     let join = thread::Builder::new().name("mock-ivs-chat".into()).spawn(move || {
-        runtime.block_on(async {
-            net::spawn(&sockets, &driver);
-            stopped.notified().await;
-        });
+        runtime.get().block_on(stopped.notified());
         drop(runtime);
         // Nobody hears it if the mock gave up waiting.
         let _ = end.send(());

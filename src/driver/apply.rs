@@ -262,7 +262,7 @@ impl Step<'_> {
             self.record(cause, connection, What::Gone);
         }
         match self.state.connection(connection).map(|connection| connection.wire.clone()) {
-            Some(Some(wire)) => wire.outbox.finish(bytes::Bytes::new()),
+            Some(Some(wire)) => wire.outbox.finish_bare(),
             _ => self.state.forget(connection),
         }
     }

@@ -7,6 +7,7 @@
 mod apply;
 mod calls;
 mod later;
+mod outage;
 mod reviews;
 mod step;
 mod time;

@@ -67,6 +67,8 @@ pub enum EntryKind {
     Gone,
     /// A hook fired.
     Hooked,
+    /// The test ended all connections, or the mock, or let it be reached again.
+    Outage,
     /// A frame of a client arrived.
     Received,
     /// A handshake was refused.
@@ -158,6 +160,7 @@ impl Entry {
             What::Exceeded { .. } => EntryKind::Exceeded,
             What::Gone => EntryKind::Gone,
             What::Hooked(_) => EntryKind::Hooked,
+            What::Outage(_) => EntryKind::Outage,
             What::Received(_) => EntryKind::Received,
             What::Refused(_) => EntryKind::Refused,
             What::Reviewed(_) => EntryKind::Reviewed,
@@ -184,7 +187,11 @@ impl Entry {
             What::Answered(_) | What::ClosedByService(_) | What::Refused(_) | What::Sent(_) => {
                 Some(Direction::Outbound)
             }
-            What::Advanced(_) | What::Exceeded { .. } | What::Hooked(_) | What::Reviewed(_) => None,
+            What::Advanced(_)
+            | What::Exceeded { .. }
+            | What::Hooked(_)
+            | What::Outage(_)
+            | What::Reviewed(_) => None,
         }
     }
 
@@ -500,6 +507,7 @@ impl Entry {
                     map.serialize_entry("text", &labels.apply(text))?;
                 }
             }
+            What::Outage(outage) => map.serialize_entry("outage", outage.name())?,
             What::Received(payload) | What::Sent(payload) => match (payload, payload.text()) {
                 (_, Some(text)) => map.serialize_entry("text", &labels.apply(text))?,
                 (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes))?,

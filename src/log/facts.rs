@@ -124,6 +124,7 @@ fn type_of(entry: &Entry) -> &'static str {
         What::Exceeded { .. } => "exceeded quota",
         What::Gone => "end without a close",
         What::Hooked(_) => "hook",
+        What::Outage(_) => "outage",
         What::Received(payload) => match payload {
             Payload::Text(_) | Payload::Binary(_) => {
                 entry.action().map_or("unreadable frame", |action| action.capability().as_str())

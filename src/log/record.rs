@@ -120,6 +120,8 @@ pub(crate) enum What {
     Gone,
     /// A hook fired.
     Hooked(Box<Hooked>),
+    /// The mock was taken from its clients.
+    Outage(Box<Outage>),
     /// A client's frame arrived.
     Received(Payload),
     /// A handshake was refused.
@@ -153,6 +155,36 @@ impl Payload {
         match self {
             Self::Text(bytes) => std::str::from_utf8(bytes).ok(),
             Self::Binary(_) | Self::Ping(_) | Self::Pong(_) => None,
+        }
+    }
+}
+
+/// How the mock was taken from its clients.
+#[derive(Clone, Debug)]
+pub(crate) enum Outage {
+    /// All connections were closed, with a close frame.
+    Close(Close),
+    /// All connections were ended, without a close frame.
+    Disconnect,
+    /// Everything was cut, and the port refuses from now on.
+    Begin,
+    /// The port does not refuse any more.
+    End,
+    /// Everything was cut, and began anew on the same port.
+    Restart,
+    /// The mock has ended.
+    Stop,
+}
+
+impl Outage {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Close(_) => "close",
+            Self::Disconnect => "disconnect",
+            Self::Begin => "begin",
+            Self::End => "end",
+            Self::Restart => "restart",
+            Self::Stop => "stop",
         }
     }
 }

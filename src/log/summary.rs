@@ -25,6 +25,7 @@ pub(crate) fn of(entry: &Entry) -> String {
         What::Exceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
         What::Gone => "is gone".into(),
         What::Hooked(hooked) => format!("{} by {:?}", hooked.effect, hooked.hook),
+        What::Outage(outage) => format!("outage: {}", outage.name()),
         What::Received(payload) => of_action(entry, payload),
         What::Refused(refused) => format!("refused {}: {}", refused.status, refused.message),
         What::Reviewed(reviewed) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Answered, Called, Hooked, Origin, Party, Payload, Refused, What};
+use crate::log::record::{Answered, Called, Hooked, Origin, Outage, Party, Payload, Refused, What};
 use crate::proto::close::Close;
 
 /// Writes entries, one a line; what follows from an entry is indented below it.
@@ -80,6 +80,7 @@ fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) ->
         What::Exceeded { quota, limit } => write!(f, "quota exceeded: {quota}, {limit}"),
         What::Gone => write!(f, "{who} is gone"),
         What::Hooked(hooked) => write_hooked(f, record.party.as_ref(), hooked, labels),
+        What::Outage(outage) => write_outage(f, outage),
         What::Received(payload) => {
             write!(f, "{who} > ")?;
             write_payload(f, payload, labels)
@@ -141,6 +142,17 @@ fn write_hooked(
             write_payload(f, payload, labels)
         }
         None => Ok(()),
+    }
+}
+
+fn write_outage(f: &mut dyn fmt::Write, outage: &Outage) -> fmt::Result {
+    match outage {
+        Outage::Close(close) => write!(f, "outage: all are closed {}", Reason(close)),
+        Outage::Disconnect => f.write_str("outage: all are disconnected"),
+        Outage::Begin => f.write_str("outage: begins"),
+        Outage::End => f.write_str("outage: ends"),
+        Outage::Restart => f.write_str("outage: restart"),
+        Outage::Stop => f.write_str("outage: stop"),
     }
 }
 

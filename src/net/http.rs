@@ -26,14 +26,17 @@ use crate::proto::operation::Operation;
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
 pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
     let io = TokioIo::new(LinkStream(Arc::clone(&link)));
+    let head_limit = link.has_time_limits().then_some(READ_TIMEOUT);
     let service = service_fn(|request| {
         let (driver, link) = (Arc::clone(&driver), Arc::clone(&link));
         async move { Ok::<_, Infallible>(respond(request, driver, link).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(READ_TIMEOUT)
+        .header_read_timeout(head_limit)
         .max_buf_size(MAXIMUM_HEAD_BYTES)
+        // A client may close its side as soon as it has asked.
+        .half_close(true)
         .serve_connection(io, service)
         .with_upgrades();
     // What goes wrong here is the peer's doing, and has been answered as far as it could be.
@@ -73,7 +76,7 @@ async fn operate(
     link: &Link,
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let body = read_body(body).await;
+    let body = read_body(body, link.has_time_limits().then_some(READ_TIMEOUT)).await;
     let text =
         body.as_deref().map_or("", |bytes| std::str::from_utf8(bytes).unwrap_or("")).to_owned();
     let Some((operation, in_path)) = route(&head.method, head.uri.path()) else {
@@ -183,8 +186,13 @@ fn percent_decode(text: &str) -> String {
 }
 
 /// Assumed: the exceptions for bodies that are no requests at all.
-async fn read_body(body: Incoming) -> Result<Bytes, Exception> {
-    match timeout(READ_TIMEOUT, Limited::new(body, MAXIMUM_BODY_BYTES).collect()).await {
+async fn read_body(body: Incoming, limit: Option<Duration>) -> Result<Bytes, Exception> {
+    let reading = Limited::new(body, MAXIMUM_BODY_BYTES).collect();
+    let read = match limit {
+        Some(limit) => timeout(limit, reading).await,
+        None => Ok(reading.await),
+    };
+    match read {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             let message = format!("request body is larger than {MAXIMUM_BODY_BYTES} bytes");
@@ -364,7 +372,10 @@ fn origin_of(request: &Request<Incoming>) -> Origin {
     }
 }
 
-/// How long a head, and how long a body, may take to arrive.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a head, and how long a body, may take to arrive; also how long a client may keep a
+/// connection that it makes no use of.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Assumed: how long a head may be.
 const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;
+/// Assumed: how long a body may be.
 const MAXIMUM_BODY_BYTES: usize = 1024 * 1024;

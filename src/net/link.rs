@@ -3,16 +3,21 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
+
+use crate::net::Registration;
 
 /// A byte stream to a peer, and its only owner: dropping the stream inside ends it for all users.
 pub(crate) struct Link {
     inner: Mutex<Inner>,
+    registration: OnceLock<Registration>,
 }
 
 struct Inner {
@@ -26,6 +31,9 @@ struct Inner {
 
 enum Stream {
     Tcp(TcpStream),
+    /// TLS on another link.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<LinkStream>>),
     Other(Pin<Box<dyn ByteStream>>),
 }
 
@@ -45,6 +53,11 @@ impl Link {
         Self::new(Stream::Other(Box::pin(stream)))
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(stream: TlsStream<LinkStream>) -> Arc<Self> {
+        Self::new(Stream::Tls(Box::new(stream)))
+    }
+
     fn new(stream: Stream) -> Arc<Self> {
         let inner = Inner {
             stream: Some(stream),
@@ -54,22 +67,41 @@ impl Link {
             reader: None,
             writer: None,
         };
-        Arc::new(Self { inner: Mutex::new(inner) })
+        Arc::new(Self { inner: Mutex::new(inner), registration: OnceLock::new() })
+    }
+
+    /// Has it listed among the streams of the mock for as long as it is in use.
+    pub(crate) fn set_registration(&self, registration: Registration) {
+        assert!(self.registration.set(registration).is_ok(), "a link is registered once");
+    }
+
+    /// Whether its peer has to keep to the time limits of this mock. The peer of a stream that the
+    /// test brought is the test, which may take as long as it likes by whatever clock it goes.
+    pub(crate) fn has_time_limits(&self) -> bool {
+        !matches!(self.inner.lock().stream, Some(Stream::Other(_)))
     }
 
     /// Closes the stream without ceremony.
     pub(crate) fn cut(&self) {
-        self.inner.lock().end();
+        let ended = self.inner.lock().end();
+        ended.conclude();
     }
 
     /// Closes the stream so that the peer sees a reset, where the transport knows one.
     pub(crate) fn reset(&self) {
         let mut inner = self.inner.lock();
-        if let Some(Stream::Tcp(stream)) = &inner.stream {
-            // If this fails the connection is gone already, which is what is wanted.
-            let _ = stream.set_zero_linger();
+        match &inner.stream {
+            Some(Stream::Tcp(stream)) => {
+                // If this fails the connection is gone already, which is what is wanted.
+                let _ = stream.set_zero_linger();
+            }
+            #[cfg(feature = "tls")]
+            Some(Stream::Tls(stream)) => stream.get_ref().0.0.reset(),
+            Some(Stream::Other(_)) | None => {}
         }
-        inner.end();
+        let ended = inner.end();
+        drop(inner);
+        ended.conclude();
     }
 
     /// Cuts the stream within the next answer over HTTP.
@@ -86,7 +118,9 @@ impl Link {
     pub(crate) fn peer_ip(&self) -> Option<String> {
         match &self.inner.lock().stream {
             Some(Stream::Tcp(stream)) => stream.peer_addr().ok().map(|addr| addr.ip().to_string()),
-            _ => None,
+            #[cfg(feature = "tls")]
+            Some(Stream::Tls(stream)) => stream.get_ref().0.0.peer_ip(),
+            Some(Stream::Other(_)) | None => None,
         }
     }
 
@@ -102,6 +136,8 @@ impl Link {
     ) -> Poll<io::Result<()>> {
         self.inner.lock().poll(cx, Side::Reader, |stream, cx| match stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Other(stream) => stream.as_mut().poll_read(cx, buf),
         })
     }
@@ -115,12 +151,19 @@ impl Link {
         if inner.cut.is_none() && inner.pace.is_none() {
             return inner.poll(cx, Side::Writer, |stream, cx| stream.poll_write(cx, slices));
         }
-        inner.poll_faulty_write(cx, slices)
+        let (written, ended) = inner.poll_faulty_write(cx, slices);
+        drop(inner);
+        if let Some(ended) = ended {
+            ended.conclude();
+        }
+        written
     }
 
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner.lock().poll(cx, Side::Writer, |stream, cx| match stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Other(stream) => stream.as_mut().poll_flush(cx),
         })
     }
@@ -128,6 +171,8 @@ impl Link {
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner.lock().poll(cx, Side::Writer, |stream, cx| match stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Other(stream) => stream.as_mut().poll_shutdown(cx),
         })
     }
@@ -153,6 +198,8 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Other(stream) => stream.as_mut().poll_write_vectored(cx, slices),
         }
     }
@@ -194,18 +241,19 @@ struct Pace {
 }
 
 impl Inner {
-    /// Writes to a stream that a hook has done something to.
+    /// Writes to a stream that a hook has done something to; gives the stream away if this was the
+    /// end of it.
     fn poll_faulty_write(
         &mut self,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    ) -> (Poll<io::Result<usize>>, Option<Ended>) {
         let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
         let mut longest = bytes.len();
         if let Some(Pace { bytes_per_second, pause }) = &mut self.pace {
             if let Some(sleep) = pause {
                 if sleep.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
+                    return (Poll::Pending, None);
                 }
                 *pause = None;
             }
@@ -215,22 +263,18 @@ impl Inner {
         let bytes = &bytes[..cut.unwrap_or(longest)];
         let slices = [io::IoSlice::new(bytes)];
         let written = self.poll(cx, Side::Writer, |stream, cx| stream.poll_write(cx, &slices));
-        if let (Some(_), Poll::Ready(_)) = (cut, &written) {
-            self.end();
-        }
+        let is_over = cut.is_some() && written.is_ready();
+        let ended = is_over.then(|| self.end());
         if let (Some(pace), Poll::Ready(Ok(written))) = (&mut self.pace, &written) {
             let seconds = *written as f64 / f64::from(pace.bytes_per_second.max(1));
             let pause = std::time::Duration::from_secs_f64(seconds);
             pace.pause = Some(Box::pin(tokio::time::sleep(pause)));
         }
-        written
+        (written, ended)
     }
 
-    fn end(&mut self) {
-        self.stream = None;
-        for waker in [self.reader.take(), self.writer.take()].into_iter().flatten() {
-            waker.wake();
-        }
+    fn end(&mut self) -> Ended {
+        Ended { stream: self.stream.take(), wakers: [self.reader.take(), self.writer.take()] }
     }
 
     fn poll<T>(
@@ -255,6 +299,27 @@ impl Inner {
             }
         }
         polled
+    }
+}
+
+/// What is left of a link that has ended. The stream may be of any type and its end may run any
+/// code, and so may a waker: neither may find the link locked.
+#[must_use]
+struct Ended {
+    stream: Option<Stream>,
+    wakers: [Option<Waker>; 2],
+}
+
+impl Ended {
+    fn conclude(self) {
+        #[cfg(feature = "tls")]
+        if let Some(Stream::Tls(stream)) = &self.stream {
+            stream.get_ref().0.0.cut();
+        }
+        drop(self.stream);
+        for waker in self.wakers.into_iter().flatten() {
+            waker.wake();
+        }
     }
 }
 

@@ -51,9 +51,18 @@ impl Outbox {
 
     /// Appends the last bytes.
     pub(crate) fn finish(&self, bytes: Bytes) {
+        self.end(Some(bytes));
+    }
+
+    /// Ends it behind what waits, with no close frame.
+    pub(crate) fn finish_bare(&self) {
+        self.end(None);
+    }
+
+    fn end(&self, last: Option<Bytes>) {
         let mut inner = self.inner.lock();
         if !inner.is_finished {
-            inner.queue.push_back(bytes);
+            inner.queue.extend(last);
             inner.is_finished = true;
             inner.wake();
         }

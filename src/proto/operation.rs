@@ -138,13 +138,13 @@ impl Operation {
     /// assert_eq!(Operation::SendEvent.name(), "SendEvent");
     /// ```
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::ListTagsForResource => "ListTagsForResource",
             Self::TagResource => "TagResource",
             Self::UntagResource => "UntagResource",
             // The paths of all others are a slash and the name.
-            _ => self.path().split_at(1).1,
+            _ => &self.path()[1..],
         }
     }
 }

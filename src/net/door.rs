@@ -1,0 +1,125 @@
+//! Door: a port that the mock listens on, and can stop to listen on without giving it away.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::net::link::Link;
+
+/// A port of the mock.
+#[derive(Debug)]
+pub(crate) struct Door {
+    addr: SocketAddr,
+    entrance: Entrance,
+    lock: Lock,
+}
+
+#[derive(Debug)]
+enum Entrance {
+    Open(TcpListener),
+    /// Bound, so that nobody else gets the port, but not listening: who connects is refused.
+    Shut(TcpSocket),
+    /// Neither; only while the one becomes the other.
+    Gone,
+}
+
+/// What a client has to get through before it can speak HTTP.
+#[derive(Clone, Debug)]
+pub(crate) enum Lock {
+    /// Nothing.
+    None,
+    /// A TLS handshake.
+    #[cfg(feature = "tls")]
+    Tls(crate::net::tls::Acceptor),
+}
+
+impl Door {
+    /// A door that is open; only to be asked for inside a runtime that drives I/O.
+    pub(crate) fn new(listener: std::net::TcpListener, lock: Lock) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        Ok(Self { addr, entrance: Entrance::Open(TcpListener::from_std(listener)?), lock })
+    }
+
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(crate) fn lock(&self) -> Lock {
+        self.lock.clone()
+    }
+
+    /// Refuses whoever connects from now on.
+    pub(crate) fn shut(&mut self) -> io::Result<()> {
+        if !matches!(self.entrance, Entrance::Shut(_)) {
+            // A port that is listened on cannot be bound.
+            self.entrance = Entrance::Gone;
+            self.entrance = Entrance::Shut(bind(self.addr)?);
+        }
+        Ok(())
+    }
+
+    /// Listens again; only to be asked for inside a runtime that drives I/O.
+    pub(crate) fn open(&mut self) -> io::Result<()> {
+        let socket = match std::mem::replace(&mut self.entrance, Entrance::Gone) {
+            Entrance::Open(listener) => {
+                self.entrance = Entrance::Open(listener);
+                return Ok(());
+            }
+            Entrance::Shut(socket) => socket,
+            Entrance::Gone => bind(self.addr)?,
+        };
+        share(&socket, true)?;
+        self.entrance = Entrance::Open(socket.listen(BACKLOG)?);
+        Ok(())
+    }
+
+    /// The next stream that a client opens; an error while the door is shut.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<Link>>> {
+        match &self.entrance {
+            Entrance::Open(listener) => {
+                listener.poll_accept(cx).map_ok(|(stream, _)| Link::tcp(stream))
+            }
+            Entrance::Shut(_) | Entrance::Gone => {
+                Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+            }
+        }
+    }
+}
+
+impl Lock {
+    /// Lets a client through, or not.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_async, reason = "a TLS handshake takes its time")
+    )]
+    pub(crate) async fn pass(&self, link: Arc<Link>) -> Option<Arc<Link>> {
+        match self {
+            Self::None => Some(link),
+            #[cfg(feature = "tls")]
+            Self::Tls(acceptor) => acceptor.accept(link).await,
+        }
+    }
+}
+
+/// Takes a port, for this socket alone.
+fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    share(&socket, true)?;
+    socket.bind(addr)?;
+    share(&socket, false)?;
+    Ok(socket)
+}
+
+/// Whether a socket's port may be shared: with old connections, which linger in the system for a
+/// while, it has to be; but not with another program. Windows needs no leave for the one, and
+/// would give it for the other.
+fn share(socket: &TcpSocket, is_shared: bool) -> io::Result<()> {
+    if cfg!(windows) { Ok(()) } else { socket.set_reuseaddr(is_shared) }
+}
+
+/// How many clients may wait to be accepted.
+const BACKLOG: u32 = 1024;

@@ -1,0 +1,249 @@
+//! In-memory connections: the same bytes as over TCP, with no socket and no descriptor.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+
+use crate::handle::Handle;
+use crate::token::ChatToken;
+
+/// The client's end of a connection in memory on which the WebSocket handshake is through.
+///
+/// What is written to it and read from it are WebSocket frames, as on a socket: it is ready for
+/// `tokio_tungstenite::WebSocketStream::from_raw_socket` or any other client that takes a stream.
+/// See [`Handle::connect`].
+pub struct ClientStream {
+    stream: DuplexStream,
+    /// What the mock sent behind its part of the handshake.
+    read_ahead: Vec<u8>,
+}
+
+/// Why a connection in memory was not opened.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # use mock_ivs_chat::MockIvsChat;
+/// let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
+/// let token = ivs.create_room("lobby").chat_token("alice").create();
+/// let _alice = ivs.connect(&token).await.unwrap();
+/// let error = ivs.connect(&token).await.unwrap_err();
+/// assert_eq!(error.status(), Some(401));
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct ConnectError {
+    status: Option<u16>,
+    message: String,
+}
+
+impl ConnectError {
+    /// The HTTP status that the handshake was refused with; `None` if nobody answered, as in an
+    /// outage.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
+    /// # let token = ivs.create_room("lobby").chat_token("alice").create();
+    /// let _outage = ivs.outage();
+    /// assert_eq!(ivs.connect(&token).await.unwrap_err().status(), None);
+    /// # });
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "the handshake was refused with {status}: {}", self.message),
+            None => write!(f, "there was no handshake: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl ConnectError {
+    fn unanswered() -> Self {
+        Self { status: None, message: "the mock does not answer".into() }
+    }
+}
+
+impl Handle {
+    /// Connects in memory, with the same handshake, frames and log as over TCP.
+    ///
+    /// The mock's end is served on the tokio runtime that this is awaited in, and on the mock's
+    /// own if there is none. Under a paused clock that makes it exact: no real time passes, and
+    /// tokio moves the clock on only when neither the client nor the mock has anything to do. The
+    /// mock sets no timers for such a stream but those of the service, such as the end of a
+    /// session. A test that blocks its runtime's only thread blocks the mock's end, too.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use futures_util::{SinkExt, StreamExt};
+    /// use mock_ivs_chat::{Capability, MockIvsChat};
+    /// use tokio_tungstenite::tungstenite::{Message, protocol::Role};
+    ///
+    /// let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
+    /// let room = ivs.create_room("lobby");
+    /// let token = room.chat_token("alice").capability(Capability::SendMessage).create();
+    /// let stream = ivs.connect(&token).await?;
+    /// let mut alice =
+    ///     tokio_tungstenite::WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    /// alice.send(Message::text(r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#)).await?;
+    /// let echo = alice.next().await.unwrap()?;
+    /// assert!(echo.to_text()?.contains(r#""Content":"hello""#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the mock refuses the handshake, has stopped, or is in an outage.
+    pub fn connect(
+        &self,
+        token: &ChatToken,
+    ) -> impl Future<Output = Result<ClientStream, ConnectError>> + Send + use<> {
+        let (handle, token) = (self.clone(), token.token.clone());
+        async move {
+            let (client, server) = tokio::io::duplex(BUFFER_BYTES);
+            handle.accept(server);
+            shake_hands(client, &token).await
+        }
+    }
+
+    /// Serves a stream that the test brings, as one that was accepted from TCP: HTTP/1.1, and a
+    /// WebSocket once the client asks for it.
+    ///
+    /// It is served on the tokio runtime that this is called in, and on the mock's own if there is
+    /// none. Nothing on it is limited in time. After the end of the mock, and in an outage, the
+    /// stream is dropped at once.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use mock_ivs_chat::MockIvsChat;
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
+    /// let (mut client, server) = tokio::io::duplex(4096);
+    /// ivs.accept(server);
+    /// client.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\r\n").await?;
+    /// let mut answer = String::new();
+    /// client.read_to_string(&mut answer).await?;
+    /// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(r#"{"rooms":[]}"#));
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn accept(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
+        self.sockets().admit(stream, self.driver());
+    }
+}
+
+/// The client's part of a handshake.
+async fn shake_hands(mut stream: DuplexStream, token: &str) -> Result<ClientStream, ConnectError> {
+    // The key is the sample of RFC 6455; it only has to keep caches from answering.
+    let request = format!(
+        "GET / HTTP/1.1\r\n\
+         Host: edge.ivschat\r\n\
+         Connection: Upgrade\r\n\
+         Upgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.map_err(|_| ConnectError::unanswered())?;
+    let mut read = Vec::new();
+    let end = loop {
+        if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            break end + 4;
+        }
+        read_more(&mut stream, &mut read).await?;
+    };
+    let head = String::from_utf8_lossy(&read[..end]).to_ascii_lowercase();
+    let status = head.get(9..12).and_then(|status| status.parse().ok());
+    if status == Some(101) {
+        return Ok(ClientStream { stream, read_ahead: read.split_off(end) });
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+    while read.len() < end + length {
+        read_more(&mut stream, &mut read).await?;
+    }
+    let body: Value = serde_json::from_slice(&read[end..]).unwrap_or_default();
+    let message = body["message"].as_str().unwrap_or("without a message").into();
+    Err(ConnectError { status, message })
+}
+
+async fn read_more(stream: &mut DuplexStream, read: &mut Vec<u8>) -> Result<(), ConnectError> {
+    let mut buffer = [0; 1024];
+    match stream.read(&mut buffer).await {
+        Ok(0) | Err(_) => Err(ConnectError::unanswered()),
+        Ok(count) => {
+            read.extend_from_slice(&buffer[..count]);
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Debug for ClientStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientStream").finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read_ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let count = self.read_ahead.len().min(buf.remaining());
+        buf.put_slice(&self.read_ahead[..count]);
+        self.read_ahead.drain(..count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// How much may be under way in either direction before the writer has to wait; as much as the
+/// system gives a loopback socket to begin with. Memory is used as bytes come, not ahead.
+const BUFFER_BYTES: usize = 64 * 1024;

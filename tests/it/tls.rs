@@ -1,0 +1,107 @@
+//! TLS: chat and control plane on a second port, by the names of the machine and of the service.
+
+use std::sync::Arc;
+
+use mock_ivs_chat::{Handle, MockIvsChat};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::wire::{end, over_tcp, receive, say, shake_hands, token};
+
+fn connector(ca_pem: &str) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn connect(ivs: &Handle, ca_pem: &str, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(ivs.tls_addr()).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    connector(ca_pem).connect(name, stream).await
+}
+
+#[tokio::test]
+async fn clients_chat_by_all_names_that_the_service_has() {
+    let ivs = MockIvsChat::builder().region("eu-west-1").tls().start();
+    let room = ivs.create_room("lobby");
+    let mut plain = over_tcp(&ivs, &token(&room, "plain")).await;
+    let names = [
+        "localhost",
+        "127.0.0.1",
+        "edge.ivschat.eu-west-1.amazonaws.com",
+        "ivschat.eu-west-1.amazonaws.com",
+    ];
+    for name in names {
+        let stream = connect(&ivs, ivs.ca_pem(), name).await.unwrap();
+        let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
+        say(&mut alice, name).await;
+        assert_eq!(receive(&mut alice).await["Content"], name);
+        assert_eq!(receive(&mut plain).await["Content"], name);
+    }
+    assert!(connect(&ivs, ivs.ca_pem(), "edge.ivschat.us-west-2.amazonaws.com").await.is_err());
+}
+
+#[tokio::test]
+async fn the_control_plane_is_served_over_https() {
+    let ivs = MockIvsChat::builder().tls().start();
+    let mut stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    let request = b"POST /ListRooms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.ends_with(br#"{"rooms":[]}"#), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn the_authority_of_one_mock_is_none_of_another() {
+    let (one, other) = (MockIvsChat::builder().tls().start(), MockIvsChat::builder().tls().start());
+    assert!(connect(&one, other.ca_pem(), "localhost").await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_no_tls_is_turned_away_and_others_go_on() {
+    let ivs = MockIvsChat::builder().tls().on_current_runtime().start();
+    let mut stream = TcpStream::connect(ivs.tls_addr()).await.unwrap();
+    stream.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"));
+    let room = ivs.create_room("lobby");
+    let stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
+    say(&mut alice, "hello").await;
+    assert_eq!(receive(&mut alice).await["Content"], "hello");
+}
+
+#[tokio::test]
+async fn a_restart_and_a_drop_end_tls_connections_too() {
+    let ivs = MockIvsChat::builder().tls().start();
+    let room = ivs.create_room("lobby");
+    let stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
+    ivs.restart();
+    assert!(end(&mut alice).await.is_none());
+    let stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
+    let addr = ivs.tls_addr();
+    drop(ivs);
+    assert!(end(&mut alice).await.is_none());
+    assert!(std::net::TcpStream::connect(addr).is_err());
+}
+
+#[test]
+#[should_panic(expected = "the mock has no TLS, for it was not started with tls()")]
+fn a_mock_without_tls_says_so() {
+    let _ = MockIvsChat::start().ca_pem();
+}
