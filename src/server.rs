@@ -409,6 +409,23 @@ impl Builder {
         self
     }
 
+    /// Lets a client whose token is no good, or whose room was deleted, finish its handshake, and
+    /// closes the connection at once: with code 1000 and a reason in JSON that has `ErrorCode` and
+    /// `ErrorMessage`. Otherwise the handshake is refused with the HTTP status 401 or 404.
+    ///
+    /// Observed: an early client of AWS's expects such a close when its token has expired. The
+    /// JavaScript SDK tells the two apart: it tries again after a refusal, and does not after a
+    /// close.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().close_refused_handshakes().start();
+    /// ```
+    pub const fn close_refused_handshakes(mut self) -> Self {
+        self.settings.closes_refused_handshakes = true;
+        self
+    }
+
     /// Sets how long waits wait, in real time, before they fail: 5 s unless set here or, in
     /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_LIMIT_MS`.
     ///

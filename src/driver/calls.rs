@@ -13,7 +13,7 @@ use crate::hook::filter::Facts;
 use crate::hook::subject::{HandshakeRequest, OperationCall};
 use crate::hook::verdict::{HandshakeVerdict, OperationVerdict};
 use crate::log::record::{Answered, Called, Origin, Party, Refused, What};
-use crate::proto::close::{Close, truncate};
+use crate::proto::close::{Close, CloseCode, truncate};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
@@ -184,17 +184,10 @@ impl Step<'_> {
                 return answer(handshake.sender, HandshakeReply::Refuse { status, message });
             }
             HandshakeVerdict::Disconnect { code, reason } => {
-                self.note(
-                    cause,
-                    None,
-                    &hook,
-                    format!("handshake accepted, then closed with {code}"),
-                );
-                let close = Close::new(code, &reason);
-                handshake.wire.outbox.finish(crate::framing::close(&close));
-                let connection = self.next_connection();
-                self.state.connections.push(None);
-                return answer(handshake.sender, HandshakeReply::Accept(connection));
+                let effect = format!("handshake accepted, then closed with {code}");
+                self.note(cause, None, &hook, effect);
+                let reply = self.accept_to_close(&handshake.wire, code, &reason);
+                return answer(handshake.sender, reply);
             }
             HandshakeVerdict::Reset => {
                 self.note(cause, None, &hook, "handshake reset");
@@ -219,11 +212,26 @@ impl Step<'_> {
         self.stop(cause, None, &hook, &until, Later::Handshake(Box::new(handshake)));
     }
 
+    /// Lets a handshake succeed of which nothing comes but a close frame.
+    fn accept_to_close(&mut self, wire: &Wire, code: CloseCode, reason: &str) -> HandshakeReply {
+        wire.outbox.finish(crate::framing::close(&Close::new(code, reason)));
+        let connection = self.next_connection();
+        self.state.connections.push(None);
+        HandshakeReply::Accept(connection)
+    }
+
     /// Hands a handshake to the service.
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
         let PendingHandshake { token, wire, sender } = handshake;
-        let reply = match self.connect(cause, token.as_deref(), Some(wire)) {
+        let reply = match self.connect(cause, token.as_deref(), Some(wire.clone())) {
             Ok(party) => HandshakeReply::Accept(party.connection),
+            Err(Refused { status, message, .. })
+                if matches!(status, 401 | 404)
+                    && self.state.service.closes_refused_handshakes() =>
+            {
+                let reason = format!(r#"{{"ErrorCode":{status},"ErrorMessage":"{message}"}}"#);
+                self.accept_to_close(&wire, CloseCode::NORMAL, &reason)
+            }
             Err(Refused { status, message, .. }) => HandshakeReply::Refuse { status, message },
         };
         answer(sender, reply);

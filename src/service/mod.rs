@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) review_timeout: Duration,
     /// Whether events without a reason leave `Reason` out, instead of writing it empty.
     pub(crate) omits_empty_reason: bool,
+    /// Whether a client with a bad token is let in and closed at once, instead of refused.
+    pub(crate) closes_refused_handshakes: bool,
 }
 
 impl Default for Settings {
@@ -69,6 +71,7 @@ impl Default for Settings {
             // Documented: 200 ms, not adjustable.
             review_timeout: Duration::from_millis(200),
             omits_empty_reason: false,
+            closes_refused_handshakes: false,
         }
     }
 }
@@ -133,6 +136,11 @@ impl Service {
             reviews_made: 0,
             revisions: 0,
         }
+    }
+
+    /// Whether a client with a bad token is let in and closed at once, instead of refused.
+    pub(crate) const fn closes_refused_handshakes(&self) -> bool {
+        self.settings.closes_refused_handshakes
     }
 
     /// When the service next has to be told the time.

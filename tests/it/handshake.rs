@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use crate::raw::{
     CLOSE, FINAL, HELLO, PING, PONG, RawClient, TEXT, close_payload, frame, handshake,
 };
-use crate::support::{frozen, full_token, try_connect};
+use crate::support::{connect, frozen, full_token, try_connect};
 
 /// The answer that RFC 6455 itself gives to its sample key, which `handshake` sends.
 const SAMPLE_ANSWER: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -270,4 +270,35 @@ async fn refusals_stand_in_the_log_without_tokens() {
     handshake refused 401: chat token is unknown ("AQICAHse…", 27 bytes)
     handshake refused 401: chat token is malformed ("secretse…", 18 bytes)
     "#);
+}
+
+#[tokio::test]
+async fn a_bad_token_may_be_answered_with_a_close_instead() {
+    let ivs = MockIvsChat::builder().close_refused_handshakes().start();
+    let room = ivs.create_room("lobby");
+    let token = full_token(&room, "alice");
+    let mut alice = connect(&ivs, &token).await;
+    let late = room.chat_token("bob").create();
+    room.delete();
+    let cases = [
+        ("AQICAHabc!#0", r#"{"ErrorCode":401,"ErrorMessage":"chat token is unknown"}"#),
+        (&*token.token, r#"{"ErrorCode":401,"ErrorMessage":"chat token was already used"}"#),
+        (
+            &*late.token,
+            r#"{"ErrorCode":404,"ErrorMessage":"room of the chat token does not exist"}"#,
+        ),
+    ];
+    for (token, reason) in cases {
+        let closed = connect(&ivs, token).await.next_close().await;
+        assert_eq!(closed, (1000, reason.to_owned()));
+    }
+    // The longest reason there is fits into a close frame whole.
+    let request = handshake("x").replace("Sec-WebSocket-Protocol: x\r\n", "");
+    let mut client = RawClient::open(&ivs).await;
+    assert_eq!(client.request(&request).await.status, 101);
+    let (_, reason) = client.next_close().await;
+    assert!(reason.ends_with("the value of Sec-WebSocket-Protocol\"}"), "{reason}");
+    assert_eq!(ivs.log().kind(EntryKind::Refused).entries().len(), 4);
+    alice.send(serde_json::json!({})).await;
+    assert_eq!(alice.next_frame().await["ErrorCode"], 400);
 }
