@@ -252,16 +252,15 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
                 fail(failures, name, format!("must satisfy enum value set: [{words}]"));
             }
         }
-        (Shape::Integer { min, max }, Value::Number(number)) => match number.as_i64() {
-            None => fail(failures, name, "must be an integer"),
-            Some(number) if number < *min => {
+        (Shape::Integer { min, max }, Value::Number(number)) => {
+            if number.is_f64() {
+                fail(failures, name, "must be an integer");
+            } else if number.as_i64().is_some_and(|number| number < *min) {
                 fail(failures, name, format!("must have value greater than or equal to {min}"));
-            }
-            Some(number) if number > *max => {
+            } else if number.as_i64().is_none_or(|number| number > *max) {
                 fail(failures, name, format!("must have value less than or equal to {max}"));
             }
-            Some(_) => {}
-        },
+        }
         (Shape::List { of, max }, Value::Array(items)) => {
             if items.len() > *max {
                 fail(failures, name, format!("must have at most {max} items"));
