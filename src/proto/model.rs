@@ -277,7 +277,11 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
                 fail(failures, name, format!("must have at most {max} tags"));
             }
             for (tag, text) in tags {
-                check(key, &Value::String(tag.clone()), &format!("{name} key"), failures);
+                let mut of_key = Vec::new();
+                check(key, &Value::String(tag.clone()), name, &mut of_key);
+                failures.extend(of_key.into_iter().map(|FieldFailure { name, why }| {
+                    FieldFailure { name, why: format!("map keys {why}") }
+                }));
                 check(value, text, &format!("{name}.{tag}"), failures);
             }
         }
