@@ -150,11 +150,11 @@ pub(crate) enum Shape {
     /// A whole number.
     Integer { min: i64, max: i64 },
     /// A list of at most so many.
-    List { of: &'static Shape, max: usize },
+    List { of: &'static Self, max: usize },
     /// Attributes: text to text, of so many bytes in all.
     Attributes { max_bytes: usize },
     /// Tags: text to text, of so many pairs.
-    Tags { key: &'static Shape, value: &'static Shape, max: usize },
+    Tags { key: &'static Self, value: &'static Self, max: usize },
     /// An object of these members.
     Structure(&'static [Member]),
     /// An object of exactly one of these members.

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_ivschat::types::ChatTokenCapability;
+use futures_util::SinkExt;
 use mock_ivs_chat::{Attributes, Clock, ErrorCode, MockIvsChat, Operation};
 use serde_json::json;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::control_plane_support::{http, sdk};
 
@@ -50,16 +53,16 @@ async fn what_the_sdk_puts_into_a_token_comes_out_of_its_messages() {
     assert!(token.bytes().all(legal), "a browser could not offer it: {token}");
 
     let bob = room.participant("bob");
-    let alice = room
-        .chat_token("alice")
-        .capability(mock_ivs_chat::Capability::SendMessage)
-        .attributes([("displayName", "Alice")])
-        .join();
-    alice.say("hello");
-    let message = bob.expect_message("hello").await;
-    assert_eq!(message.sender.attributes, Attributes::from([("displayName", "Alice")]));
-    alice.kick("bob", "no capability for it");
-    alice.expect_error(ErrorCode::Forbidden).await;
+    let mut request = ivs.ws_url().into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", token.parse().unwrap());
+    let (mut alice, _) = connect_async(request).await.unwrap();
+    alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#.into()).await.unwrap();
+    let sender = bob.expect_message("hello").await.sender;
+    assert_eq!(sender.user_id, "alice");
+    assert_eq!(sender.attributes, Attributes::from([("displayName", "Alice")]));
+    alice.send(r#"{"Action":"DISCONNECT_USER","UserId":"bob"}"#.into()).await.unwrap();
+    let refused = ivs.log().wait_for(|entry| entry.error().is_some()).await.error().unwrap();
+    assert_eq!(refused.error_code, ErrorCode::Forbidden);
 }
 
 #[test]

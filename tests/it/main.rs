@@ -3,7 +3,10 @@
 mod bad_input;
 mod control_plane_constraints;
 mod control_plane_logging;
+mod control_plane_properties;
 mod control_plane_rooms;
+#[cfg(feature = "sigv4")]
+mod control_plane_signatures;
 mod control_plane_support;
 mod control_plane_tags;
 mod control_plane_tokens;
