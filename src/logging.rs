@@ -1,4 +1,4 @@
-//! LoggingConfiguration: where rooms are logged, as a test sets it up.
+//! `LoggingConfiguration`: where rooms are logged, as a test sets it up.
 
 use serde_json::{Map, Value, json};
 
@@ -105,7 +105,7 @@ pub struct NewLoggingConfiguration {
 
 impl NewLoggingConfiguration {
     pub(crate) fn new(handle: Handle, name: String) -> Self {
-        Self { handle, request: members([("name", json!(name))]) }
+        Self { handle, request: members([("name", Value::String(name))]) }
     }
 
     /// Logs to a log group of CloudWatch Logs.
@@ -156,7 +156,7 @@ impl NewLoggingConfiguration {
         self.with("tags", json!(tags.into()))
     }
 
-    /// Sets any member of the request to CreateLoggingConfiguration.
+    /// Sets any member of the request to `CreateLoggingConfiguration`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -184,6 +184,7 @@ impl NewLoggingConfiguration {
     /// # Panics
     ///
     /// If the service refuses it: it needs a destination, and there can be 10 of them.
+    #[must_use]
     #[track_caller]
     pub fn create(self) -> LoggingConfiguration {
         let created = self.handle.expect(Operation::CreateLoggingConfiguration, self.request);

@@ -1,4 +1,4 @@
-//! RoomUpdate: a change of a room's settings.
+//! `RoomUpdate`: a change of a room's settings.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::proto::operation::Operation;
 
 /// A change of a room that is still to be made.
 ///
-/// Documented: UpdateRoom leaves what it does not mention as it is.
+/// Documented: `UpdateRoom` leaves what it does not mention as it is.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -79,7 +79,7 @@ impl RoomUpdate {
         self.with("loggingConfigurationIdentifiers", json!(arns))
     }
 
-    /// Sets any member of the request to UpdateRoom.
+    /// Sets any member of the request to `UpdateRoom`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
