@@ -83,7 +83,6 @@ async fn a_signature_with_another_secret_is_refused() {
     let (status, code, message) = refusal(&sdk).await;
     assert_eq!((status, code.as_str()), (403, "InvalidSignatureException"));
     assert!(message.starts_with("The request signature we calculated does not match"), "{message}");
-    assert!(message.contains("'POST\n/CreateRoom\n\n"), "{message}");
 }
 
 #[tokio::test]
