@@ -143,17 +143,7 @@ fn refused_anywhere(member: &'static str) -> Vec<Case> {
             (member, json!("x".repeat(1025)), member, "less than or equal to 1024"),
             (member, json!("forged"), member, "nextToken of an earlier page"),
         ],
-        "messageReviewHandler" => vec![
-            (member, json!({ "uri": "x" }), "messageReviewHandler.uri", "regular expression"),
-            (member, json!({ "uri": lambda(171) }), "messageReviewHandler.uri", "equal to 170"),
-            (
-                member,
-                json!({ "fallbackResult": "MAYBE" }),
-                "messageReviewHandler.fallbackResult",
-                "enum value set: [ALLOW, DENY]",
-            ),
-            (member, json!("x"), member, "must be an object"),
-        ],
+        "messageReviewHandler" => handlers(),
         "loggingConfigurationIdentifiers" => vec![
             (member, json!([LOGGING, LOGGING, LOGGING, LOGGING]), member, "at most 3 items"),
             (member, json!([""]), "loggingConfigurationIdentifiers[0]", "equal to 1"),
@@ -236,6 +226,21 @@ fn destinations() -> Vec<Case> {
         (MEMBER, firehose(""), stream, "greater than or equal to 1"),
         (MEMBER, firehose(&"x".repeat(65)), stream, "less than or equal to 64"),
         (MEMBER, firehose("a/b"), stream, "regular expression"),
+    ]
+}
+
+fn handlers() -> Vec<Case> {
+    const MEMBER: &str = "messageReviewHandler";
+    vec![
+        (MEMBER, json!({ "uri": "x" }), "messageReviewHandler.uri", "regular expression"),
+        (MEMBER, json!({ "uri": lambda(171) }), "messageReviewHandler.uri", "equal to 170"),
+        (
+            MEMBER,
+            json!({ "fallbackResult": "MAYBE" }),
+            "messageReviewHandler.fallbackResult",
+            "enum value set: [ALLOW, DENY]",
+        ),
+        (MEMBER, json!("x"), MEMBER, "must be an object"),
     ]
 }
 

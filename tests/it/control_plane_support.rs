@@ -233,6 +233,13 @@ impl<E> From<SdkError<E, HttpResponse>> for Failed {
     }
 }
 
+/// Calls an operation by the SDK with some members set.
+macro_rules! send {
+    ($sdk:ident.$call:ident $(, $set:ident($value:expr))*) => {{
+        $sdk.$call()$(.$set($value))*.send().await?;
+    }};
+}
+
 /// Calls an operation by the real SDK with the members of a JSON request.
 pub(crate) async fn call_by_sdk(
     sdk: &Client,
@@ -240,17 +247,10 @@ pub(crate) async fn call_by_sdk(
     request: &Value,
 ) -> Result<(), Failed> {
     let r = Request(request.as_object().unwrap());
-    macro_rules! send {
-        ($call:ident $(, $set:ident($value:expr))*) => {{
-            sdk.$call()$(.$set($value))*.send().await?;
-        }};
-    }
-    let identifier = || r.text("identifier");
-    let room_identifier = || r.text("roomIdentifier");
     match operation {
         Operation::CreateChatToken => send!(
-            create_chat_token,
-            set_room_identifier(room_identifier()?),
+            sdk.create_chat_token,
+            set_room_identifier(r.text("roomIdentifier")?),
             set_user_id(r.text("userId")?),
             set_capabilities(r.texts("capabilities")?.map(|words| {
                 words.iter().map(|word| ChatTokenCapability::from(word.as_str())).collect()
@@ -258,14 +258,37 @@ pub(crate) async fn call_by_sdk(
             set_session_duration_in_minutes(r.integer("sessionDurationInMinutes")?),
             set_attributes(r.map("attributes")?)
         ),
-        Operation::CreateLoggingConfiguration => send!(
-            create_logging_configuration,
-            set_name(r.text("name")?),
-            set_destination_configuration(r.destination()?),
-            set_tags(r.map("tags")?)
+        Operation::DeleteMessage => send!(
+            sdk.delete_message,
+            set_room_identifier(r.text("roomIdentifier")?),
+            set_id(r.text("id")?),
+            set_reason(r.text("reason")?)
         ),
+        Operation::DisconnectUser => send!(
+            sdk.disconnect_user,
+            set_room_identifier(r.text("roomIdentifier")?),
+            set_user_id(r.text("userId")?),
+            set_reason(r.text("reason")?)
+        ),
+        Operation::SendEvent => send!(
+            sdk.send_event,
+            set_room_identifier(r.text("roomIdentifier")?),
+            set_event_name(r.text("eventName")?),
+            set_attributes(r.map("attributes")?)
+        ),
+        _ => call_about_resources(sdk, operation, r).await?,
+    }
+    Ok(())
+}
+
+async fn call_about_resources(
+    sdk: &Client,
+    operation: Operation,
+    r: Request<'_>,
+) -> Result<(), Failed> {
+    match operation {
         Operation::CreateRoom => send!(
-            create_room,
+            sdk.create_room,
             set_name(r.text("name")?),
             set_maximum_message_rate_per_second(r.integer("maximumMessageRatePerSecond")?),
             set_maximum_message_length(r.integer("maximumMessageLength")?),
@@ -273,33 +296,10 @@ pub(crate) async fn call_by_sdk(
             set_tags(r.map("tags")?),
             set_logging_configuration_identifiers(r.texts("loggingConfigurationIdentifiers")?)
         ),
-        Operation::DeleteLoggingConfiguration => {
-            send!(delete_logging_configuration, set_identifier(identifier()?));
-        }
-        Operation::DeleteMessage => send!(
-            delete_message,
-            set_room_identifier(room_identifier()?),
-            set_id(r.text("id")?),
-            set_reason(r.text("reason")?)
-        ),
-        Operation::DeleteRoom => send!(delete_room, set_identifier(identifier()?)),
-        Operation::DisconnectUser => send!(
-            disconnect_user,
-            set_room_identifier(room_identifier()?),
-            set_user_id(r.text("userId")?),
-            set_reason(r.text("reason")?)
-        ),
-        Operation::GetLoggingConfiguration => {
-            send!(get_logging_configuration, set_identifier(identifier()?));
-        }
-        Operation::GetRoom => send!(get_room, set_identifier(identifier()?)),
-        Operation::ListLoggingConfigurations => send!(
-            list_logging_configurations,
-            set_next_token(r.text("nextToken")?),
-            set_max_results(r.integer("maxResults")?)
-        ),
+        Operation::DeleteRoom => send!(sdk.delete_room, set_identifier(r.text("identifier")?)),
+        Operation::GetRoom => send!(sdk.get_room, set_identifier(r.text("identifier")?)),
         Operation::ListRooms => send!(
-            list_rooms,
+            sdk.list_rooms,
             set_name(r.text("name")?),
             set_next_token(r.text("nextToken")?),
             set_max_results(r.integer("maxResults")?),
@@ -307,36 +307,62 @@ pub(crate) async fn call_by_sdk(
             set_logging_configuration_identifier(r.text("loggingConfigurationIdentifier")?)
         ),
         Operation::ListTagsForResource => {
-            send!(list_tags_for_resource, set_resource_arn(r.text("resourceArn")?));
+            send!(sdk.list_tags_for_resource, set_resource_arn(r.text("resourceArn")?));
         }
-        Operation::SendEvent => send!(
-            send_event,
-            set_room_identifier(room_identifier()?),
-            set_event_name(r.text("eventName")?),
-            set_attributes(r.map("attributes")?)
-        ),
         Operation::TagResource => {
-            send!(tag_resource, set_resource_arn(r.text("resourceArn")?), set_tags(r.map("tags")?))
+            send!(
+                sdk.tag_resource,
+                set_resource_arn(r.text("resourceArn")?),
+                set_tags(r.map("tags")?)
+            )
         }
         Operation::UntagResource => send!(
-            untag_resource,
+            sdk.untag_resource,
             set_resource_arn(r.text("resourceArn")?),
             set_tag_keys(r.texts("tagKeys")?)
         ),
-        Operation::UpdateLoggingConfiguration => send!(
-            update_logging_configuration,
-            set_identifier(identifier()?),
-            set_name(r.text("name")?),
-            set_destination_configuration(r.destination()?)
-        ),
         Operation::UpdateRoom => send!(
-            update_room,
-            set_identifier(identifier()?),
+            sdk.update_room,
+            set_identifier(r.text("identifier")?),
             set_name(r.text("name")?),
             set_maximum_message_rate_per_second(r.integer("maximumMessageRatePerSecond")?),
             set_maximum_message_length(r.integer("maximumMessageLength")?),
             set_message_review_handler(r.handler()?),
             set_logging_configuration_identifiers(r.texts("loggingConfigurationIdentifiers")?)
+        ),
+        _ => call_about_logging(sdk, operation, r).await?,
+    }
+    Ok(())
+}
+
+async fn call_about_logging(
+    sdk: &Client,
+    operation: Operation,
+    r: Request<'_>,
+) -> Result<(), Failed> {
+    match operation {
+        Operation::CreateLoggingConfiguration => send!(
+            sdk.create_logging_configuration,
+            set_name(r.text("name")?),
+            set_destination_configuration(r.destination()?),
+            set_tags(r.map("tags")?)
+        ),
+        Operation::DeleteLoggingConfiguration => {
+            send!(sdk.delete_logging_configuration, set_identifier(r.text("identifier")?));
+        }
+        Operation::GetLoggingConfiguration => {
+            send!(sdk.get_logging_configuration, set_identifier(r.text("identifier")?));
+        }
+        Operation::ListLoggingConfigurations => send!(
+            sdk.list_logging_configurations,
+            set_next_token(r.text("nextToken")?),
+            set_max_results(r.integer("maxResults")?)
+        ),
+        Operation::UpdateLoggingConfiguration => send!(
+            sdk.update_logging_configuration,
+            set_identifier(r.text("identifier")?),
+            set_name(r.text("name")?),
+            set_destination_configuration(r.destination()?)
         ),
         other => panic!("{other} is new to this test"),
     }
@@ -345,6 +371,7 @@ pub(crate) async fn call_by_sdk(
 
 /// The members of a JSON request as the SDK's types have them; what they have no place for is
 /// unsendable.
+#[derive(Clone, Copy)]
 struct Request<'a>(&'a Map<String, Value>);
 
 impl<'a> Request<'a> {

@@ -6,6 +6,9 @@ use aws_sdk_ivschat::types::ValidationExceptionReason;
 use mock_ivs_chat::{Clock, EntryKind, Exception, MockIvsChat, Operation};
 use rstest::rstest;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::control_plane_support::{Wire, http, request, sdk};
 
@@ -73,6 +76,29 @@ fn a_body_that_ends_too_early_is_refused() {
     wire.finish();
     wire.read().assert_error(400, "MalformedHttpRequestException");
     assert!(wire.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_refused_after_ten_seconds() {
+    let ivs = MockIvsChat::start();
+    let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
+    let start = Instant::now();
+    let head = b"POST /CreateRoom HTTP/1.1\r\nHost: mock\r\nContent-Length: 10\r\n\r\n{}";
+    stream.write_all(head).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
+    assert!(answer.contains("x-amzn-errortype: RequestTimeoutException"), "{answer}");
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_after_a_minute() {
+    let ivs = MockIvsChat::start();
+    let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
+    let start = Instant::now();
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(start.elapsed().as_secs(), 60);
 }
 
 #[rstest]
