@@ -10,11 +10,13 @@ use crate::driver::{Driver, to_text};
 use crate::log::lint::Finding;
 use crate::log::record::Origin;
 use crate::log::view::{Filter, Log};
+use crate::logging::NewLoggingConfiguration;
 use crate::net::Sockets;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::room::{NewRoom, Room};
+use crate::service::chat_log::ChatLogRecord;
 use crate::wait::fail;
 
 /// What a test can do with a mock; cheap to clone, and at home on any thread.
@@ -184,6 +186,69 @@ impl Handle {
     /// ```
     pub fn new_room(&self, name: impl Into<String>) -> NewRoom {
         NewRoom::new(self.clone(), name.into())
+    }
+
+    /// A logging configuration that is still to be created, for the rooms that name it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
+    /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
+    /// ```
+    pub fn new_logging_configuration(&self, name: impl Into<String>) -> NewLoggingConfiguration {
+        NewLoggingConfiguration::new(self.clone(), name.into())
+    }
+
+    /// The records that the rooms with logging configurations have yielded so far, in the order
+    /// in which they were sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
+    /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
+    /// room.participant("alice").say("hello");
+    /// assert_eq!(ivs.chat_logs()[0].message().unwrap().content, "hello");
+    /// ```
+    #[must_use]
+    pub fn chat_logs(&self) -> Vec<ChatLogRecord> {
+        self.driver.chat_logs()
+    }
+
+    /// The environment in which a program's AWS SDK talks to this mock, whatever its language:
+    /// the endpoint, the region and credentials, as variables.
+    ///
+    /// The credentials are made up; with `require_signature` they are the first that the mock was
+    /// given.
+    ///
+    /// Documented: the variables of the AWS SDKs and Tools Reference Guide.
+    ///
+    /// ```
+    /// use std::process::Command;
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let mut backend = Command::new("my-backend");
+    /// backend.envs(ivs.env());
+    /// let url = backend.get_envs().find(|(name, _)| *name == "AWS_ENDPOINT_URL_IVSCHAT").unwrap().1;
+    /// assert_eq!(url.unwrap().to_str(), Some(&*ivs.endpoint_url()));
+    /// ```
+    #[must_use]
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        let settings = self.driver.settings();
+        let (access_key_id, secret_access_key, session_token) = settings.credentials_for_clients();
+        let mut variables = vec![
+            ("AWS_ACCESS_KEY_ID", access_key_id),
+            ("AWS_DEFAULT_REGION", settings.region.clone()),
+            ("AWS_ENDPOINT_URL_IVSCHAT", self.endpoint_url()),
+            // Set to true in the test's own environment this would lead to the real service.
+            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".into()),
+            ("AWS_REGION", settings.region),
+            ("AWS_SECRET_ACCESS_KEY", secret_access_key),
+        ];
+        variables.extend(session_token.map(|token| ("AWS_SESSION_TOKEN", token)));
+        variables
     }
 
     /// The room of this name, id or ARN, however it was created.

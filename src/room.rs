@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::handle::{Handle, members, unless_empty};
+use crate::logging::LoggingConfiguration;
 use crate::participant::Participant;
 use crate::proto::attributes::Attributes;
 use crate::proto::operation::Operation;
+use crate::room_update::RoomUpdate;
 use crate::service;
 use crate::token::NewChatToken;
 
@@ -183,6 +185,21 @@ impl Room {
         self.handle.expect(Operation::DisconnectUser, request);
     }
 
+    /// A change of the room that is still to be made; what it does not mention stays as it is.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// room.update().maximum_message_length(5).apply();
+    /// let alice = room.participant("alice");
+    /// alice.say("too long");
+    /// alice.expect_error_blocking(ErrorCode::BadRequest);
+    /// ```
+    pub fn update(&self) -> RoomUpdate {
+        RoomUpdate::new(self.handle.clone(), &self.arn)
+    }
+
     /// Deletes the room. Its connections stay open, but what they send is answered with ERROR
     /// 404.
     ///
@@ -265,6 +282,23 @@ impl NewRoom {
     /// ```
     pub fn tags(self, tags: impl Into<Attributes>) -> Self {
         self.with("tags", json!(tags.into()))
+    }
+
+    /// Adds a logging configuration, to which the room is logged: 3 at most.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
+    /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
+    /// ```
+    pub fn logging_configuration(mut self, configuration: &LoggingConfiguration) -> Self {
+        let used =
+            self.request.entry("loggingConfigurationIdentifiers").or_insert_with(|| json!([]));
+        if let Value::Array(used) = used {
+            used.push(json!(configuration.arn()));
+        }
+        self
     }
 
     /// Sets any member of the request to CreateRoom.

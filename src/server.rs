@@ -426,6 +426,26 @@ impl Builder {
         self
     }
 
+    /// Has calls over HTTP refused unless they are signed with these credentials, by Signature
+    /// Version 4 and by the mock's clock. Called several times, it adds credentials. Without it
+    /// any call is accepted, signed or not.
+    ///
+    /// The refusals are those of AWS: `MissingAuthenticationTokenException`,
+    /// `IncompleteSignature`, `UnrecognizedClientException`, `ExpiredTokenException` and
+    /// `InvalidSignatureException`, all with the status 403.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Credentials, MockIvsChat};
+    /// let credentials = Credentials::new("AKIDEXAMPLE", "secret");
+    /// let ivs = MockIvsChat::builder().require_signature(credentials).start();
+    /// ```
+    #[cfg(feature = "sigv4")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]
+    pub fn require_signature(mut self, credentials: crate::Credentials) -> Self {
+        self.settings.credentials.push(credentials);
+        self
+    }
+
     /// Sets how long waits wait, in real time, before they fail: 5 s unless set here or, in
     /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_LIMIT_MS`.
     ///

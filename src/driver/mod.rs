@@ -33,9 +33,14 @@ use crate::log::recording::LogSettings;
 use crate::net::link::Link;
 use crate::net::outbox::Outbox;
 use crate::proto::action::Publish;
+#[cfg(feature = "sigv4")]
+use crate::proto::exception::Exception;
+#[cfg(feature = "sigv4")]
+use crate::proto::signature::{self, SignedRequest};
 use crate::proto::timestamp::Timestamp;
+use crate::service::chat_log::ChatLogRecord;
 use crate::service::room::{Room, RoomKey};
-use crate::service::{ConnectionId, Service};
+use crate::service::{ConnectionId, Service, Settings};
 
 pub(crate) use calls::{HandshakeReply, HttpReply};
 use later::{GateState, Schedule};
@@ -196,6 +201,28 @@ impl Driver {
             .rooms()
             .find_map(|(key, room)| wanted(key, room))
             .ok_or_else(|| state.service.rooms().map(|(_, room)| room.label().to_owned()).collect())
+    }
+
+    /// What has arrived at the destinations of logging configurations.
+    pub(crate) fn chat_logs(&self) -> Vec<ChatLogRecord> {
+        self.state.lock().service.chat_logs().to_vec()
+    }
+
+    /// What was set about the service.
+    pub(crate) fn settings(&self) -> Settings {
+        self.state.lock().service.settings().clone()
+    }
+
+    /// Refuses a call over HTTP that is not signed as it must be.
+    #[cfg(feature = "sigv4")]
+    pub(crate) fn authenticate(&self, request: &SignedRequest<'_>) -> Result<(), Exception> {
+        let mut state = self.state.lock();
+        let now = state.now(&self.clock);
+        let Settings { credentials, region, .. } = state.service.settings();
+        if credentials.is_empty() {
+            return Ok(());
+        }
+        signature::verify(request, credentials, region, now)
     }
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {

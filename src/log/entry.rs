@@ -455,6 +455,22 @@ impl Entry {
         }
     }
 
+    /// Whether a call over HTTP came with a signature, right or wrong.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert!(!ivs.log().entries()[0].is_signed());
+    /// ```
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        match &self.record.what {
+            What::Called(called) => matches!(&called.origin, Origin::Http { is_signed: true, .. }),
+            _ => false,
+        }
+    }
+
     /// Writes its members, with the labels of the log that it is part of.
     pub(crate) fn serialize_with<S: Serializer>(
         &self,

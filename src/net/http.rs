@@ -2,25 +2,23 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
-use tokio::time::timeout;
 
 use crate::driver::{Driver, HandshakeReply, HttpReply, Wire, to_text};
-use crate::log::record::Origin;
 use crate::net::link::{Link, LinkStream, Part};
 use crate::net::outbox::Outbox;
-use crate::net::socket;
+use crate::net::{request, socket};
 use crate::proto::exception::Exception;
-use crate::proto::members::{MAXIMUM_DEPTH, is_deeper_than};
 use crate::proto::operation::Operation;
 
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
@@ -37,6 +35,7 @@ pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
         .max_buf_size(MAXIMUM_HEAD_BYTES)
         // A client may close its side as soon as it has asked.
         .half_close(true)
+        .auto_date_header(false)
         .serve_connection(io, service)
         .with_upgrades();
     // What goes wrong here is the peer's doing, and has been answered as far as it could be.
@@ -53,57 +52,38 @@ async fn respond(
     if asks_for_upgrade(request.headers()) {
         return upgrade(request, driver, link).await;
     }
-    let origin = origin_of(&request);
-    let is_preflight = request.method() == Method::OPTIONS;
-    let asks_for_head = request.method() == Method::HEAD;
-    let mut response = if is_preflight {
+    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let mut response = if request.method() == Method::OPTIONS {
         Response::new(Body::default())
     } else {
-        operate(request, origin, &driver, &link).await
+        operate(request, &driver, &link).await
     };
-    if asks_for_head {
-        *response.body_mut() = Body::default();
+    add_headers(response.headers_mut(), &driver);
+    if let Some(asked) = asked {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
     }
-    add_headers(response.headers_mut(), &driver.request_id());
     response
 }
 
 /// Answers a call of the control plane.
-async fn operate(
-    request: Request<Incoming>,
-    origin: Origin,
-    driver: &Arc<Driver>,
-    link: &Link,
-) -> Response<Body> {
+async fn operate(request: Request<Incoming>, driver: &Arc<Driver>, link: &Link) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let body = read_body(body, link.has_time_limits().then_some(READ_TIMEOUT)).await;
-    let text =
-        body.as_deref().map_or("", |bytes| std::str::from_utf8(bytes).unwrap_or("")).to_owned();
-    let Some((operation, in_path)) = route(&head.method, head.uri.path()) else {
-        let message =
-            format!("{} {} is no operation of this service", head.method, head.uri.path());
-        let exception = Exception::new(404, "UnknownOperationException", message);
-        return refusal(&driver.refuse_call(origin, None, text, exception));
-    };
-    let request = body.and_then(|bytes| read_members(&bytes));
-    let reply = match request {
-        Ok(mut request) => {
-            if let Some(arn) = in_path {
-                request.insert("resourceArn".into(), arn.into());
-            }
-            if operation == Operation::UntagResource {
-                request.extend(tag_keys(head.uri.query()));
-            }
-            driver
-                .call_by_http(origin, operation, &request, &text)
-                .await
-                .unwrap_or(HttpReply::Silence)
+    let origin = request::origin_of(&head);
+    let limit = link.has_time_limits().then_some(READ_TIMEOUT);
+    let body = request::read_body(&head, body, limit).await;
+    let text = body.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let text = text.unwrap_or_default();
+    match body.and_then(|body| read_call(&head, &body, driver)) {
+        Ok((operation, members)) => {
+            let reply = driver.call_by_http(origin, operation, &members, &text).await;
+            reply_with(reply.unwrap_or(HttpReply::Silence), operation, link).await
         }
         Err(exception) => {
-            HttpReply::Answer(Err(driver.refuse_call(origin, Some(operation), text, exception)))
+            let operation = request::route(&head.method, head.uri.path());
+            let operation = operation.map(|(operation, _)| operation);
+            refusal(&driver.refuse_call(origin, operation, text, exception))
         }
-    };
-    reply_with(reply, operation, link).await
+    }
 }
 
 /// Does with the stream what the driver says.
@@ -143,91 +123,25 @@ fn answer(operation: Operation, response: crate::service::control::Response) -> 
     }
 }
 
-/// Which operation a request is for, and the resource's ARN if it stands in the path.
-fn route(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
-    let candidates = Operation::ALL.into_iter().filter(|operation| operation.method() == *method);
-    for operation in candidates {
-        if operation.path() == path {
-            return Some((operation, None));
-        }
-        if let (Some(arn), true) = (path.strip_prefix("/tags/"), operation.path().contains('{')) {
-            return Some((operation, Some(percent_decode(arn))));
-        }
-    }
-    None
-}
-
-/// The keys of the query that name tags: `tagKeys=a&tagKeys=b`.
-fn tag_keys(query: Option<&str>) -> Option<(String, Value)> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let keys = pairs.filter(|(name, _)| *name == "tagKeys").map(|(_, key)| percent_decode(key));
-    let keys: Vec<_> = keys.collect();
-    (!keys.is_empty()).then(|| ("tagKeys".to_owned(), json!(keys)))
-}
-
-/// Text without its percent encoding; what is not one of UTF-8 is left as it is.
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) if *byte == b'%' => {
-                bytes.push(decoded);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-/// Assumed: the exceptions for bodies that are no requests at all.
-async fn read_body(body: Incoming, limit: Option<Duration>) -> Result<Bytes, Exception> {
-    let reading = Limited::new(body, MAXIMUM_BODY_BYTES).collect();
-    let read = match limit {
-        Some(limit) => timeout(limit, reading).await,
-        None => Ok(reading.await),
+/// Reads a request as a call: authentication first, then the operation, then its members.
+fn read_call(
+    head: &Parts,
+    body: &[u8],
+    #[cfg_attr(
+        not(feature = "sigv4"),
+        expect(unused_variables, reason = "it has the credentials")
+    )]
+    driver: &Driver,
+) -> Result<(Operation, Map<String, Value>), Exception> {
+    #[cfg(feature = "sigv4")]
+    driver.authenticate(&request::as_signed(head, body))?;
+    let (method, path) = (&head.method, head.uri.path());
+    let Some((operation, in_path)) = request::route(method, path) else {
+        let message = format!("{method} {path} is no operation of this service");
+        return Err(Exception::new(404, "UnknownOperationException", message));
     };
-    match read {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            let message = format!("request body is larger than {MAXIMUM_BODY_BYTES} bytes");
-            Err(Exception::new(413, "RequestEntityTooLargeException", message))
-        }
-        Ok(Err(error)) => {
-            let message = format!("request body cannot be read: {error}");
-            Err(Exception::new(400, "MalformedHttpRequestException", message))
-        }
-        Err(_) => {
-            let message = format!("request body did not arrive within {READ_TIMEOUT:?}");
-            Err(Exception::new(408, "RequestTimeoutException", message))
-        }
-    }
-}
-
-fn read_members(body: &[u8]) -> Result<Map<String, Value>, Exception> {
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    let Ok(text) = std::str::from_utf8(body) else {
-        return Err(Exception::validation("request body is not UTF-8"));
-    };
-    if is_deeper_than(text, MAXIMUM_DEPTH.min(100)) {
-        return Err(Exception::validation("request body is nested too deeply"));
-    }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(Exception::validation("request body is not a JSON object")),
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
-            let message = format!("request body is not valid JSON (line {line}, column {column})");
-            Err(Exception::validation(message))
-        }
-    }
+    let members = request::members(operation, in_path, head.uri.query(), body)?;
+    Ok((operation, members))
 }
 
 /// Opens a WebSocket, or refuses to.
@@ -321,7 +235,7 @@ fn handshake_refusal(status: StatusCode, message: &str, driver: &Arc<Driver>) ->
     let members = Map::from_iter([("message".to_owned(), json!(message))]);
     let mut response = json_response(status, &members);
     let headers = response.headers_mut();
-    add_headers(headers, &driver.request_id());
+    add_headers(headers, driver);
     if status == StatusCode::UPGRADE_REQUIRED {
         headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
@@ -346,30 +260,23 @@ fn json_response(status: StatusCode, members: &Map<String, Value>) -> Response<B
 }
 
 /// Assumed: that browsers may call the control plane from any origin.
-fn add_headers(headers: &mut HeaderMap, request_id: &str) {
-    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
+    if let Ok(request_id) = HeaderValue::from_str(&driver.request_id()) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
+    }
+    // AWS SDKs set the clock that they sign by after this header.
+    let now = httpdate::fmt_http_date(UNIX_EPOCH + driver.now().to_unix());
+    if let Ok(now) = HeaderValue::from_str(&now) {
+        headers.insert(header::DATE, now);
     }
     let any = HeaderValue::from_static("*");
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, any.clone());
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, any);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, any);
+    // Browsers do not count `Authorization` among the headers that `*` stands for.
+    let requested = HeaderValue::from_static("*, Authorization");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested);
     let methods = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, POST");
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-}
-
-fn origin_of(request: &Request<Incoming>) -> Origin {
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    let part = |name: &str| {
-        let (_, rest) = authorization?.split_once(name)?;
-        Some(rest.split([',', ' ']).next().unwrap_or_default())
-    };
-    Origin::Http {
-        method: request.method().to_string(),
-        path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-        access_key_id: part("Credential=").and_then(|c| c.split('/').next()).map(str::to_owned),
-        is_signed: part("Signature=").is_some_and(|signature| !signature.is_empty()),
-    }
 }
 
 /// How long a head, and how long a body, may take to arrive; also how long a client may keep a
@@ -377,5 +284,3 @@ fn origin_of(request: &Request<Incoming>) -> Origin {
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Assumed: how long a head may be.
 const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;
-/// Assumed: how long a body may be.
-const MAXIMUM_BODY_BYTES: usize = 1024 * 1024;

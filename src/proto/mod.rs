@@ -11,4 +11,7 @@ pub(crate) mod members;
 pub(crate) mod model;
 pub(crate) mod operation;
 pub(crate) mod pattern;
+pub(crate) mod percent;
+#[cfg(feature = "sigv4")]
+pub(crate) mod signature;
 pub(crate) mod timestamp;

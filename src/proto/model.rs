@@ -12,118 +12,103 @@ use crate::proto::pattern::Pattern;
 /// the texts of `CreateChatToken` and `SendEvent`, not in their shapes.
 pub(crate) const fn request(operation: Operation) -> &'static [Member] {
     match operation {
-        Op::CreateChatToken => {
-            const {
-                &[
-                    required("roomIdentifier", ROOM_ARN),
-                    required("userId", text(1, 128)),
-                    optional("capabilities", Shape::List { of: &CAPABILITY, max: usize::MAX }),
-                    optional("sessionDurationInMinutes", Shape::Integer { min: 1, max: 180 }),
-                    optional("attributes", Shape::Attributes { max_bytes: 1024 }),
-                ]
-            }
-        }
-        Op::CreateLoggingConfiguration => {
-            const {
-                &[
-                    optional("name", NAME),
-                    required("destinationConfiguration", DESTINATION),
-                    optional("tags", TAGS),
-                ]
-            }
-        }
-        Op::CreateRoom => {
-            const {
-                &[
-                    optional("name", NAME),
-                    optional("maximumMessageRatePerSecond", Shape::Integer { min: 1, max: 100 }),
-                    optional("maximumMessageLength", Shape::Integer { min: 1, max: 500 }),
-                    optional("messageReviewHandler", REVIEW_HANDLER),
-                    optional("tags", TAGS),
-                    optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
-                ]
-            }
-        }
-        Op::DeleteLoggingConfiguration | Op::GetLoggingConfiguration => {
-            const { &[required("identifier", LOGGING_CONFIGURATION_ARN)] }
-        }
-        Op::DeleteMessage => {
-            const {
-                &[
-                    required("roomIdentifier", ROOM_ARN),
-                    required("id", Shape::String { min: 12, max: 12, pattern: Some(Pattern::Id) }),
-                    optional("reason", text(1, 256)),
-                ]
-            }
-        }
-        Op::DeleteRoom | Op::GetRoom => const { &[required("identifier", ROOM_ARN)] },
-        Op::DisconnectUser => {
-            const {
-                &[
-                    required("roomIdentifier", ROOM_ARN),
-                    required("userId", text(1, 128)),
-                    optional("reason", text(1, 256)),
-                ]
-            }
-        }
-        Op::ListLoggingConfigurations => {
-            const { &[optional("nextToken", text(0, 1024)), optional("maxResults", PAGE)] }
-        }
-        Op::ListRooms => {
-            const {
-                &[
-                    optional("name", NAME),
-                    optional("nextToken", text(0, 1024)),
-                    optional("maxResults", PAGE),
-                    optional("messageReviewHandlerUri", LAMBDA_URI),
-                    optional("loggingConfigurationIdentifier", LOGGING_CONFIGURATION_ARN),
-                ]
-            }
-        }
-        Op::ListTagsForResource => const { &[required("resourceArn", RESOURCE_ARN)] },
-        Op::SendEvent => {
-            const {
-                &[
-                    required("roomIdentifier", ROOM_ARN),
-                    required("eventName", text(1, 100)),
-                    optional("attributes", Shape::Attributes { max_bytes: 4096 }),
-                ]
-            }
-        }
-        Op::TagResource => {
-            const { &[required("resourceArn", RESOURCE_ARN), required("tags", TAGS)] }
-        }
-        Op::UntagResource => {
-            const {
-                &[
-                    required("resourceArn", RESOURCE_ARN),
-                    required("tagKeys", Shape::List { of: &TAG_KEY, max: 50 }),
-                ]
-            }
-        }
-        Op::UpdateLoggingConfiguration => {
-            const {
-                &[
-                    required("identifier", LOGGING_CONFIGURATION_ARN),
-                    optional("name", NAME),
-                    optional("destinationConfiguration", DESTINATION),
-                ]
-            }
-        }
-        Op::UpdateRoom => {
-            const {
-                &[
-                    required("identifier", ROOM_ARN),
-                    optional("name", NAME),
-                    optional("maximumMessageRatePerSecond", Shape::Integer { min: 1, max: 100 }),
-                    optional("maximumMessageLength", Shape::Integer { min: 1, max: 500 }),
-                    optional("messageReviewHandler", REVIEW_HANDLER),
-                    optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
-                ]
-            }
-        }
+        Op::CreateChatToken => CREATE_CHAT_TOKEN,
+        Op::CreateLoggingConfiguration => CREATE_LOGGING_CONFIGURATION,
+        Op::CreateRoom => CREATE_ROOM,
+        Op::DeleteLoggingConfiguration | Op::GetLoggingConfiguration => ONE_LOGGING_CONFIGURATION,
+        Op::DeleteMessage => DELETE_MESSAGE,
+        Op::DeleteRoom | Op::GetRoom => ONE_ROOM,
+        Op::DisconnectUser => DISCONNECT_USER,
+        Op::ListLoggingConfigurations => LIST_LOGGING_CONFIGURATIONS,
+        Op::ListRooms => LIST_ROOMS,
+        Op::ListTagsForResource => LIST_TAGS_FOR_RESOURCE,
+        Op::SendEvent => SEND_EVENT,
+        Op::TagResource => TAG_RESOURCE,
+        Op::UntagResource => UNTAG_RESOURCE,
+        Op::UpdateLoggingConfiguration => UPDATE_LOGGING_CONFIGURATION,
+        Op::UpdateRoom => UPDATE_ROOM,
     }
 }
+
+const CREATE_CHAT_TOKEN: &[Member] = &[
+    required("roomIdentifier", ROOM_ARN),
+    required("userId", USER_ID),
+    optional("capabilities", Shape::List { of: &CAPABILITY, max: usize::MAX }),
+    optional("sessionDurationInMinutes", Shape::Integer { min: 1, max: 180 }),
+    optional("attributes", Shape::Attributes { max_bytes: 1024 }),
+];
+
+const CREATE_LOGGING_CONFIGURATION: &[Member] = &[
+    optional("name", NAME),
+    required("destinationConfiguration", DESTINATION),
+    optional("tags", TAGS),
+];
+
+const CREATE_ROOM: &[Member] = &[
+    optional("name", NAME),
+    optional("maximumMessageRatePerSecond", MESSAGE_RATE),
+    optional("maximumMessageLength", MESSAGE_LENGTH),
+    optional("messageReviewHandler", REVIEW_HANDLER),
+    optional("tags", TAGS),
+    optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
+];
+
+const ONE_LOGGING_CONFIGURATION: &[Member] = &[required("identifier", LOGGING_CONFIGURATION_ARN)];
+
+const DELETE_MESSAGE: &[Member] = &[
+    required("roomIdentifier", ROOM_ARN),
+    required("id", Shape::String { min: 12, max: 12, pattern: Some(Pattern::Id) }),
+    optional("reason", REASON),
+];
+
+const ONE_ROOM: &[Member] = &[required("identifier", ROOM_ARN)];
+
+const DISCONNECT_USER: &[Member] = &[
+    required("roomIdentifier", ROOM_ARN),
+    required("userId", USER_ID),
+    optional("reason", REASON),
+];
+
+const LIST_LOGGING_CONFIGURATIONS: &[Member] =
+    &[optional("nextToken", NEXT_TOKEN), optional("maxResults", PAGE)];
+
+const LIST_ROOMS: &[Member] = &[
+    optional("name", NAME),
+    optional("nextToken", NEXT_TOKEN),
+    optional("maxResults", PAGE),
+    optional("messageReviewHandlerUri", LAMBDA_URI),
+    optional("loggingConfigurationIdentifier", LOGGING_CONFIGURATION_ARN),
+];
+
+const LIST_TAGS_FOR_RESOURCE: &[Member] = &[required("resourceArn", RESOURCE_ARN)];
+
+const SEND_EVENT: &[Member] = &[
+    required("roomIdentifier", ROOM_ARN),
+    required("eventName", text(1, 100)),
+    optional("attributes", Shape::Attributes { max_bytes: 4096 }),
+];
+
+const TAG_RESOURCE: &[Member] = &[required("resourceArn", RESOURCE_ARN), required("tags", TAGS)];
+
+const UNTAG_RESOURCE: &[Member] = &[
+    required("resourceArn", RESOURCE_ARN),
+    required("tagKeys", Shape::List { of: &TAG_KEY, max: 50 }),
+];
+
+const UPDATE_LOGGING_CONFIGURATION: &[Member] = &[
+    required("identifier", LOGGING_CONFIGURATION_ARN),
+    optional("name", NAME),
+    optional("destinationConfiguration", DESTINATION),
+];
+
+const UPDATE_ROOM: &[Member] = &[
+    required("identifier", ROOM_ARN),
+    optional("name", NAME),
+    optional("maximumMessageRatePerSecond", MESSAGE_RATE),
+    optional("maximumMessageLength", MESSAGE_LENGTH),
+    optional("messageReviewHandler", REVIEW_HANDLER),
+    optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
+];
 
 /// Holds a request against the constraints of its operation.
 pub(crate) fn validate(operation: Operation, body: &Map<String, Value>) -> Result<(), Exception> {
@@ -150,11 +135,11 @@ pub(crate) enum Shape {
     /// A whole number.
     Integer { min: i64, max: i64 },
     /// A list of at most so many.
-    List { of: &'static Shape, max: usize },
+    List { of: &'static Self, max: usize },
     /// Attributes: text to text, of so many bytes in all.
     Attributes { max_bytes: usize },
     /// Tags: text to text, of so many pairs.
-    Tags { key: &'static Shape, value: &'static Shape, max: usize },
+    Tags { key: &'static Self, value: &'static Self, max: usize },
     /// An object of these members.
     Structure(&'static [Member]),
     /// An object of exactly one of these members.
@@ -162,6 +147,11 @@ pub(crate) enum Shape {
 }
 
 const CAPABILITY: Shape = Shape::Enum(&["SEND_MESSAGE", "DISCONNECT_USER", "DELETE_MESSAGE"]);
+const MESSAGE_LENGTH: Shape = Shape::Integer { min: 1, max: 500 };
+const MESSAGE_RATE: Shape = Shape::Integer { min: 1, max: 100 };
+const NEXT_TOKEN: Shape = text(0, 1024);
+const REASON: Shape = text(1, 256);
+const USER_ID: Shape = text(1, 128);
 const NAME: Shape = Shape::String { min: 0, max: 128, pattern: Some(Pattern::Name) };
 const ROOM_ARN: Shape = arn(Pattern::RoomArn);
 const LOGGING_CONFIGURATION_ARN: Shape = arn(Pattern::LoggingConfigurationArn);
@@ -171,7 +161,7 @@ const LOGGING_CONFIGURATIONS: Shape = Shape::List { of: &LOGGING_CONFIGURATION_A
 const PAGE: Shape = Shape::Integer { min: 1, max: 50 };
 const TAG_KEY: Shape = text(1, 128);
 const TAG_VALUE: Shape = text(0, 256);
-const TAGS: Shape = Shape::Tags { key: &TAG_KEY, value: &TAG_VALUE, max: 50 };
+const TAGS: Shape = Shape::Tags { key: &TAG_KEY, value: &TAG_VALUE, max: MAXIMUM_TAGS };
 const REVIEW_HANDLER: Shape = Shape::Structure(&[
     optional("uri", LAMBDA_URI),
     optional("fallbackResult", Shape::Enum(&["ALLOW", "DENY"])),
@@ -199,6 +189,9 @@ const DESTINATION: Shape = Shape::Union(&[
         )]),
     ),
 ]);
+
+/// How many tags a resource can have, in a request and in all.
+pub(crate) const MAXIMUM_TAGS: usize = 50;
 
 const fn required(name: &'static str, shape: Shape) -> Member {
     Member { name, required: true, shape }
@@ -252,16 +245,15 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
                 fail(failures, name, format!("must satisfy enum value set: [{words}]"));
             }
         }
-        (Shape::Integer { min, max }, Value::Number(number)) => match number.as_i64() {
-            None => fail(failures, name, "must be an integer"),
-            Some(number) if number < *min => {
+        (Shape::Integer { min, max }, Value::Number(number)) => {
+            if number.is_f64() {
+                fail(failures, name, "must be an integer");
+            } else if number.as_i64().is_some_and(|number| number < *min) {
                 fail(failures, name, format!("must have value greater than or equal to {min}"));
-            }
-            Some(number) if number > *max => {
+            } else if number.as_i64().is_none_or(|number| number > *max) {
                 fail(failures, name, format!("must have value less than or equal to {max}"));
             }
-            Some(_) => {}
-        },
+        }
         (Shape::List { of, max }, Value::Array(items)) => {
             if items.len() > *max {
                 fail(failures, name, format!("must have at most {max} items"));
@@ -278,7 +270,11 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
                 fail(failures, name, format!("must have at most {max} tags"));
             }
             for (tag, text) in tags {
-                check(key, &Value::String(tag.clone()), &format!("{name} key"), failures);
+                let mut of_key = Vec::new();
+                check(key, &Value::String(tag.clone()), name, &mut of_key);
+                failures.extend(of_key.into_iter().map(|FieldFailure { name, why }| {
+                    FieldFailure { name, why: format!("map keys {why}") }
+                }));
                 check(value, text, &format!("{name}.{tag}"), failures);
             }
         }

@@ -73,8 +73,13 @@ fn is_lambda(text: &str) -> bool {
     some(region, |c| lower_or_digit(c) || c == '-')
         && account.len() == 12
         && some(account, |c| c.is_ascii_digit())
-        && function.strip_prefix("function:").is_some_and(|name| some(name, |c| c != '\n'))
+        && function
+            .strip_prefix("function:")
+            .is_some_and(|name| some(name, |c| !LINE_TERMINATORS.contains(&c)))
 }
+
+/// What a `.` does not stand for in a pattern.
+const LINE_TERMINATORS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
 fn some(text: &str, legal: impl Fn(char) -> bool) -> bool {
     !text.is_empty() && text.chars().all(legal)
@@ -113,6 +118,7 @@ mod tests {
     #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:123456789012:function:f:PROD", true)]
     #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:1234:function:f", false)]
     #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:123456789012:function:", false)]
+    #[case(Pattern::LambdaUri, "arn:aws:lambda:us-west-2:123456789012:function:f\r", false)]
     #[case(Pattern::Name, "", true)]
     #[case(Pattern::Name, "a-B_9", true)]
     #[case(Pattern::Name, "a b", false)]

@@ -66,15 +66,14 @@ impl Service {
         operation: Operation,
         out: &mut Vec<Output>,
     ) -> Result<(), Exception> {
-        let shared = match operation {
-            Operation::DeleteMessage => Some(Quota::DeleteMessage),
-            Operation::DisconnectUser => Some(Quota::DisconnectUser),
-            _ => None,
+        let own = Quota::Operation(operation);
+        // Documented: these two rates count the calls and the messaging requests together.
+        let admitted = match operation {
+            Operation::DeleteMessage => self.admit(now, &[own, Quota::DeleteMessage]),
+            Operation::DisconnectUser => self.admit(now, &[own, Quota::DisconnectUser]),
+            _ => self.admit(now, &[own]),
         };
-        let mut quotas = [Some(Quota::Operation(operation)), shared].into_iter().flatten();
-        let Err((quota, limit)) = quotas.try_for_each(|quota| self.admit(now, quota)) else {
-            return Ok(());
-        };
+        let Err((quota, limit)) = admitted else { return Ok(()) };
         out.push(Output::Exceeded { quota, limit });
         let message = format!("{operation} exceeds its rate of {limit} calls a second");
         Err(match operation {
@@ -100,7 +99,7 @@ impl Service {
             id,
             name: text(request, "name").unwrap_or_default().into(),
             created: now.whole_milliseconds(),
-            updated: self.touch(now),
+            updated: Updated::created(now, self.next_revision()),
             // Documented: the two defaults.
             maximum_message_length: number(request, "maximumMessageLength").unwrap_or(500),
             maximum_message_rate_per_second: number(request, "maximumMessageRatePerSecond")
@@ -125,7 +124,7 @@ impl Service {
         let key = self.find_room(request)?;
         let logging_configurations = list(request, "loggingConfigurationIdentifiers");
         self.check_logging_configurations(logging_configurations.as_deref().unwrap_or_default())?;
-        let updated = self.touch(now);
+        let revision = self.next_revision();
         let room = self.rooms.get_mut(&key).expect("the room was just found");
         if let Some(name) = text(request, "name") {
             room.name = name.into();
@@ -142,7 +141,7 @@ impl Service {
         if logging_configurations.is_some() {
             room.logging_configurations = logging_configurations;
         }
-        room.updated = updated;
+        room.updated.touch(now, revision);
         Ok(room.describe())
     }
 
@@ -168,7 +167,8 @@ impl Service {
                 && logging.is_none_or(|arn| configurations.any(|used| used == arn))
         };
         let rooms = self.rooms.values().filter(wanted);
-        self.page("rooms", rooms.map(|room| (room.updated, room.summarize())).collect(), request)
+        let items = rooms.map(|room| (&room.updated, room.summarize())).collect();
+        self.page("rooms", items, request)
     }
 
     fn create_chat_token(&mut self, now: Timestamp, request: &Map<String, Value>) -> Response {
@@ -266,33 +266,39 @@ impl Service {
         format!("arn:aws:ivschat:{}:{}:{resource_type}/{id}", settings.region, settings.account_id)
     }
 
-    pub(super) fn touch(&mut self, now: Timestamp) -> Updated {
+    pub(super) const fn next_revision(&mut self) -> u64 {
         self.revisions += 1;
-        Updated { at: now.whole_milliseconds(), revision: self.revisions }
+        self.revisions
     }
 
-    /// A page of a list, the latest change first. The token names the change that the page ended
-    /// with, so what is changed meanwhile neither repeats nor hides the rest.
+    /// A page of a list, the latest change first.
+    ///
+    /// All pages of a list have the order that there was when its first page was asked for, so
+    /// whatever changes meanwhile, nothing that stays is left out and nothing is listed twice.
     pub(super) fn page(
         &self,
         member: &str,
-        mut items: Vec<(Updated, Map<String, Value>)>,
+        items: Vec<(&Updated, Map<String, Value>)>,
         request: &Map<String, Value>,
     ) -> Response {
-        items.sort_by_key(|(updated, _)| std::cmp::Reverse(updated.revision));
-        let before = match text(request, "nextToken").filter(|token| !token.is_empty()) {
-            Some(token) => read_page_token(token)?,
-            None => u64::MAX,
+        let token = match text(request, "nextToken").filter(|token| !token.is_empty()) {
+            Some(token) => PageToken::decode(member, token)?,
+            None => PageToken { start: self.revisions, before: u64::MAX },
         };
+        let place = |(updated, item): (&Updated, _)| Some((updated.as_of(token.start)?, item));
+        let mut items: Vec<_> = items.into_iter().filter_map(place).collect();
+        items.retain(|(revision, _)| *revision < token.before);
+        items.sort_by_key(|(revision, _)| std::cmp::Reverse(*revision));
+        // Documented: 50 a page, unless fewer are asked for.
         let size = number(request, "maxResults").unwrap_or(50) as usize;
-        let mut rest = items.into_iter().filter(|(updated, _)| updated.revision < before);
-        let page: Vec<_> = rest.by_ref().take(size).collect();
-        let last = page.last().map(|(updated, _)| updated.revision);
-        let list: Vec<_> = page.into_iter().map(|(_, item)| Value::Object(item)).collect();
+        let is_last = items.len() <= size;
+        items.truncate(size);
+        let next = items.last().filter(|_| !is_last).map(|(before, _)| *before);
+        let list = items.into_iter().map(|(_, item)| Value::Object(item)).collect();
         let mut response = object([(member, Value::Array(list))]);
-        if let (Some(last), Some(_)) = (last, rest.next()) {
-            let token = BASE64URL_NOPAD.encode(format!("{PAGE_TOKEN}{last}").as_bytes());
-            response.insert("nextToken".into(), token.into());
+        if let Some(before) = next {
+            let next = PageToken { before, ..token }.encode(member);
+            response.insert("nextToken".into(), next.into());
         }
         Ok(response)
     }
@@ -306,16 +312,33 @@ impl Service {
     }
 }
 
-fn read_page_token(token: &str) -> Result<u64, Exception> {
-    let decoded = BASE64URL_NOPAD.decode(token.as_bytes()).ok();
-    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    let revision = text.and_then(|text| text.strip_prefix(PAGE_TOKEN)?.parse().ok());
-    let failure =
-        || FieldFailure { name: "nextToken".into(), why: "must be a token of this service".into() };
-    revision.ok_or_else(|| Exception::fields(&[failure()]))
+/// Where the next page of a list begins.
+#[derive(Clone, Copy, Debug)]
+struct PageToken {
+    /// The revision at which the first page was asked for.
+    start: u64,
+    /// The revision of the last resource that was listed.
+    before: u64,
 }
 
-const PAGE_TOKEN: &str = "after:";
+impl PageToken {
+    fn encode(self, list: &str) -> String {
+        let Self { start, before } = self;
+        BASE64URL_NOPAD.encode(format!("{list}/{start}/{before}").as_bytes())
+    }
+
+    fn decode(list: &str, token: &str) -> Result<Self, Exception> {
+        let read = || {
+            let text = String::from_utf8(BASE64URL_NOPAD.decode(token.as_bytes()).ok()?).ok()?;
+            let (start, before) = text.strip_prefix(list)?.strip_prefix('/')?.split_once('/')?;
+            Some(Self { start: start.parse().ok()?, before: before.parse().ok()? })
+        };
+        let why = "must be the nextToken of an earlier page";
+        read().ok_or_else(|| {
+            Exception::fields(&[FieldFailure { name: "nextToken".into(), why: why.into() }])
+        })
+    }
+}
 
 /// A member of a request that is there and not `null`.
 fn given<'a>(request: &'a Map<String, Value>, member: &str) -> Option<&'a Value> {

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 use crate::proto::exception::Exception;
 use crate::proto::frame::Frame;
 use crate::proto::timestamp::Timestamp;
-use crate::service::Service;
+use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 use crate::service::control::{Response, strings, text};
 use crate::service::quota::Quota;
 use crate::service::room::{RoomKey, Updated};
+use crate::service::{Service, Settings};
 
 /// A place to which rooms are logged.
 #[derive(Debug)]
@@ -22,16 +23,6 @@ pub(crate) struct LoggingConfiguration {
     pub(crate) updated: Updated,
     pub(crate) destination: Value,
     pub(crate) tags: BTreeMap<String, String>,
-}
-
-/// A record on its way to a destination.
-#[derive(Clone, Debug)]
-pub(crate) struct LogDelivery {
-    pub(crate) configuration: String,
-    pub(crate) destination: Value,
-    pub(crate) room_id: String,
-    pub(crate) at: Timestamp,
-    pub(crate) record: String,
 }
 
 impl LoggingConfiguration {
@@ -70,7 +61,7 @@ impl Service {
             id,
             name: text(request, "name").unwrap_or_default().into(),
             created: now.whole_milliseconds(),
-            updated: self.touch(now),
+            updated: Updated::created(now, self.next_revision()),
             destination: request["destinationConfiguration"].clone(),
             tags: strings(request, "tags"),
         };
@@ -89,7 +80,7 @@ impl Service {
         request: &Map<String, Value>,
     ) -> Response {
         let arn = self.find_logging_configuration(request)?.arn.clone();
-        let updated = self.touch(now);
+        let revision = self.next_revision();
         let configuration =
             self.logging_configurations.get_mut(&arn).expect("the configuration was just found");
         if let Some(name) = text(request, "name") {
@@ -99,7 +90,7 @@ impl Service {
         {
             configuration.destination = destination.clone();
         }
-        configuration.updated = updated;
+        configuration.updated.touch(now, revision);
         Ok(configuration.describe())
     }
 
@@ -122,7 +113,7 @@ impl Service {
 
     pub(super) fn list_logging_configurations(&self, request: &Map<String, Value>) -> Response {
         let all = self.logging_configurations.values();
-        let items = all.map(|configuration| (configuration.updated, configuration.describe()));
+        let items = all.map(|configuration| (&configuration.updated, configuration.describe()));
         self.page("loggingConfigurations", items.collect(), request)
     }
 
@@ -153,23 +144,52 @@ impl Service {
         };
         for arn in room.logging_configurations.iter().flatten() {
             let Some(configuration) = self.logging_configurations.get(arn) else { continue };
-            let record = format!(
+            let text = format!(
                 r#"{{"event_timestamp":"{}","type":"{kind}","payload":{},"version":"1.0"}}"#,
                 milliseconds(at),
                 frame.encode(),
             );
-            self.log_deliveries.push(LogDelivery {
-                configuration: arn.clone(),
-                destination: configuration.destination.clone(),
-                room_id: room.id.clone(),
+            self.chat_logs.push(ChatLogRecord {
+                destination: self.settings.destination(&configuration.destination, &room.id, at),
+                logging_configuration_arn: arn.clone(),
+                room_arn: room.arn.clone(),
                 at,
-                record,
+                text,
+                frame: frame.clone(),
             });
         }
     }
 
-    pub(crate) fn log_deliveries(&self) -> &[LogDelivery] {
-        &self.log_deliveries
+    pub(crate) fn chat_logs(&self) -> &[ChatLogRecord] {
+        &self.chat_logs
+    }
+}
+
+impl Settings {
+    /// Where a record of a room goes.
+    ///
+    /// Documented: the form of the key and of the stream's name. Assumed: that an object has the
+    /// records of one minute, and the hash in its key.
+    fn destination(&self, destination: &Value, room_id: &str, at: Timestamp) -> ChatLogDestination {
+        let text = |kind: &str, member: &str| destination[kind][member].as_str().map(str::to_owned);
+        if let Some(log_group_name) = text("cloudWatchLogs", "logGroupName") {
+            let log_stream_name = format!("aws/IVSChatLogs/1.0/room_{room_id}");
+            return ChatLogDestination::CloudWatchLogs { log_group_name, log_stream_name };
+        }
+        if let Some(delivery_stream_name) = text("firehose", "deliveryStreamName") {
+            return ChatLogDestination::Firehose { delivery_stream_name };
+        }
+        let Self { account_id, region, .. } = self;
+        let time = at.whole_seconds().to_string();
+        let (date, time) = time.split_once('T').expect("a time has a date before its T");
+        let (hour, minute) = (&time[..2], &time[3..5]);
+        let (folders, day) = (date.replace('-', "/"), date.replace('-', ""));
+        let key = format!(
+            "AWSLogs/{account_id}/IVSChatLogs/1.0/{region}/room_{room_id}/{folders}/{hour}/\
+             {account_id}_IVSChatLogs_1.0_{region}_room_{room_id}_{day}T{hour}{minute}Z_00000000.log.gz"
+        );
+        let bucket_name = text("s3", "bucketName").unwrap_or_default();
+        ChatLogDestination::S3 { bucket_name, key }
     }
 }
 

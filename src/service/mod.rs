@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, waits, locks or touches a socket, and every method is total: what
 //! the real service would refuse is a value, not an error.
 
+pub(crate) mod chat_log;
 pub(crate) mod control;
 pub(crate) mod logging;
 pub(crate) mod messaging;
@@ -19,7 +20,8 @@ use std::time::Duration;
 use crate::proto::close::Close;
 use crate::proto::frame::Frame;
 use crate::proto::timestamp::Timestamp;
-use crate::service::logging::{LogDelivery, LoggingConfiguration};
+use crate::service::chat_log::ChatLogRecord;
+use crate::service::logging::LoggingConfiguration;
 use crate::service::mint::Mint;
 use crate::service::quota::{Bucket, Quota, Quotas};
 use crate::service::review::{PendingReview, ReviewCall, ReviewId};
@@ -58,6 +60,20 @@ pub(crate) struct Settings {
     pub(crate) omits_empty_reason: bool,
     /// Whether a client with a bad token is let in and closed at once, instead of refused.
     pub(crate) closes_refused_handshakes: bool,
+    /// What calls over HTTP must be signed with, if there are any.
+    #[cfg(feature = "sigv4")]
+    pub(crate) credentials: Vec<crate::proto::signature::Credentials>,
+}
+
+impl Settings {
+    /// What a client can sign with: an access key id, a secret and perhaps a session token.
+    pub(crate) fn credentials_for_clients(&self) -> (String, String, Option<String>) {
+        #[cfg(feature = "sigv4")]
+        if let Some(credentials) = self.credentials.first() {
+            return credentials.parts();
+        }
+        ("AKIDEXAMPLE".into(), "secret".into(), None)
+    }
 }
 
 impl Default for Settings {
@@ -72,6 +88,8 @@ impl Default for Settings {
             review_timeout: Duration::from_millis(200),
             omits_empty_reason: false,
             closes_refused_handshakes: false,
+            #[cfg(feature = "sigv4")]
+            credentials: Vec::new(),
         }
     }
 }
@@ -84,7 +102,7 @@ pub(crate) struct Service {
     rooms: BTreeMap<RoomKey, Room>,
     rooms_by_arn: BTreeMap<String, RoomKey>,
     logging_configurations: BTreeMap<String, LoggingConfiguration>,
-    log_deliveries: Vec<LogDelivery>,
+    chat_logs: Vec<ChatLogRecord>,
     tokens: BTreeMap<String, IssuedToken>,
     sessions: BTreeMap<ConnectionId, Session>,
     reviews: BTreeMap<ReviewId, PendingReview>,
@@ -126,7 +144,7 @@ impl Service {
             rooms: BTreeMap::new(),
             rooms_by_arn: BTreeMap::new(),
             logging_configurations: BTreeMap::new(),
-            log_deliveries: Vec::new(),
+            chat_logs: Vec::new(),
             tokens: BTreeMap::new(),
             sessions: BTreeMap::new(),
             reviews: BTreeMap::new(),
@@ -162,14 +180,24 @@ impl Service {
         true
     }
 
-    /// Counts a request against an account-wide rate; says which limit refuses it, if one does.
-    fn admit(&mut self, now: Timestamp, quota: Quota) -> Result<(), (Quota, u32)> {
-        let Some(limit) = self.settings.quotas.limit(quota) else { return Ok(()) };
-        let bucket = self.rates.entry(quota).or_default();
-        if !bucket.has_room(now, limit) {
-            return Err((quota, limit));
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Counts a request against all of these account-wide rates, or against none of them if one
+    /// refuses it; says which limit that was.
+    fn admit(&mut self, now: Timestamp, quotas: &[Quota]) -> Result<(), (Quota, u32)> {
+        for quota in quotas {
+            let Some(limit) = self.settings.quotas.limit(*quota) else { continue };
+            if !self.rates.entry(*quota).or_default().has_room(now, limit) {
+                return Err((*quota, limit));
+            }
         }
-        bucket.take();
+        for quota in quotas {
+            if self.settings.quotas.limit(*quota).is_some() {
+                self.rates.entry(*quota).or_default().take();
+            }
+        }
         Ok(())
     }
 }

@@ -30,11 +30,30 @@ pub(crate) struct Room {
     pub(crate) sent: Bucket,
 }
 
-/// When a resource was last changed; and, as a clock may stand still, as the how manieth change.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// When a resource was last changed; and, as a clock may stand still, the how manieth changes of
+/// any resource its own changes were.
+#[derive(Clone, Debug)]
 pub(crate) struct Updated {
     pub(crate) at: Timestamp,
-    pub(crate) revision: u64,
+    /// Ascending, and never empty: the first is the creation.
+    revisions: Vec<u64>,
+}
+
+impl Updated {
+    pub(crate) fn created(at: Timestamp, revision: u64) -> Self {
+        Self { at: at.whole_milliseconds(), revisions: vec![revision] }
+    }
+
+    pub(crate) fn touch(&mut self, at: Timestamp, revision: u64) {
+        self.at = at.whole_milliseconds();
+        self.revisions.push(revision);
+    }
+
+    /// The last change that was made until a revision; `None` if the resource was created later.
+    pub(crate) fn as_of(&self, revision: u64) -> Option<u64> {
+        let count = self.revisions.partition_point(|own| *own <= revision);
+        self.revisions[..count].last().copied()
+    }
 }
 
 /// A room's setting for the review of its messages.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::proto::exception::{Exception, FieldFailure};
+use crate::proto::model::MAXIMUM_TAGS;
 use crate::service::Service;
 use crate::service::control::{Response, list, strings, text};
 
@@ -49,6 +50,3 @@ impl Service {
         })
     }
 }
-
-/// Documented: at most 50 tags a resource.
-const MAXIMUM_TAGS: usize = 50;

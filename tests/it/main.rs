@@ -1,6 +1,16 @@
 //! The mock over real sockets, as its users see it; and the repository's own rules.
 
 mod bad_input;
+mod control_plane_constraints;
+mod control_plane_logging;
+mod control_plane_properties;
+mod control_plane_rooms;
+#[cfg(feature = "sigv4")]
+mod control_plane_signatures;
+mod control_plane_support;
+mod control_plane_tags;
+mod control_plane_tokens;
+mod control_plane_wire;
 #[cfg(feature = "rstest")]
 mod fixtures;
 mod framing;

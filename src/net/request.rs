@@ -1,0 +1,162 @@
+//! Request: how an HTTP request is read as a call of an operation.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::Method;
+use hyper::body::{Body, Incoming};
+use hyper::header;
+#[cfg(feature = "sigv4")]
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use crate::log::record::Origin;
+use crate::proto::exception::Exception;
+use crate::proto::members::is_deeper_than;
+use crate::proto::operation::Operation;
+use crate::proto::percent;
+#[cfg(feature = "sigv4")]
+use crate::proto::signature::SignedRequest;
+
+/// Which operation a request is for, and the resource's ARN if it stands in the path.
+pub(crate) fn route(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
+    let candidates = Operation::ALL.into_iter().filter(|operation| operation.method() == *method);
+    for operation in candidates {
+        if operation.path() == path {
+            return Some((operation, None));
+        }
+        if let (Some(arn), true) = (path.strip_prefix("/tags/"), operation.path().contains('{')) {
+            return Some((operation, Some(percent::decode(arn))));
+        }
+    }
+    None
+}
+
+/// The members of a request for an operation: those of the body, or of the path and the query.
+pub(crate) fn members(
+    operation: Operation,
+    in_path: Option<String>,
+    query: Option<&str>,
+    body: &[u8],
+) -> Result<Map<String, Value>, Exception> {
+    let mut members = match operation {
+        // These two have no body; what a client sends as one is nothing to them.
+        Operation::ListTagsForResource => Map::new(),
+        Operation::UntagResource => tag_keys(query).into_iter().collect(),
+        _ => read_object(body)?,
+    };
+    members.extend(in_path.map(|arn| ("resourceArn".to_owned(), arn.into())));
+    Ok(members)
+}
+
+/// The keys of the query that name tags: `tagKeys=a&tagKeys=b`.
+fn tag_keys(query: Option<&str>) -> Option<(String, Value)> {
+    let pairs = query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let keys = pairs.filter(|(name, _)| percent::decode(name) == "tagKeys");
+    let keys: Vec<_> = keys.map(|(_, key)| percent::decode(key)).collect();
+    (!keys.is_empty()).then(|| ("tagKeys".to_owned(), json!(keys)))
+}
+
+/// Reads a body to its end, in so far as it has one and it arrives within a limit.
+///
+/// Assumed: the exceptions for bodies that are no requests at all.
+pub(crate) async fn read_body(
+    head: &Parts,
+    body: Incoming,
+    limit: Option<Duration>,
+) -> Result<Bytes, Exception> {
+    // A client that asks first is told before it sends.
+    let asks_first = head.headers.contains_key(header::EXPECT);
+    if asks_first && body.size_hint().lower() > MAXIMUM_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
+    let reading = read_to_end(body);
+    let Some(limit) = limit else { return reading.await };
+    timeout(limit, reading).await.unwrap_or_else(|_| {
+        let message = format!("request body did not arrive within {limit:?}");
+        Err(Exception::new(408, "RequestTimeoutException", message))
+    })
+}
+
+/// What is too large is read nevertheless, for a client that is still writing reads no answer.
+async fn read_to_end(mut body: Incoming) -> Result<Bytes, Exception> {
+    let (mut bytes, mut length) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let message = format!("request body cannot be read: {error}");
+            Exception::new(400, "MalformedHttpRequestException", message)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= MAXIMUM_BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if length > MAXIMUM_DISCARDED_BYTES {
+            break;
+        }
+    }
+    if length > MAXIMUM_BODY_BYTES { Err(too_large()) } else { Ok(bytes.freeze()) }
+}
+
+fn too_large() -> Exception {
+    let message = format!("request body is larger than {MAXIMUM_BODY_BYTES} bytes");
+    Exception::new(413, "RequestEntityTooLargeException", message)
+}
+
+fn read_object(body: &[u8]) -> Result<Map<String, Value>, Exception> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err(Exception::validation("request body is not UTF-8"));
+    };
+    if is_deeper_than(text, MAXIMUM_BODY_DEPTH) {
+        return Err(Exception::validation("request body is nested too deeply"));
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Exception::validation("request body is not a JSON object")),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            let message = format!("request body is not valid JSON (line {line}, column {column})");
+            Err(Exception::validation(message))
+        }
+    }
+}
+
+/// A request with what its signature is about.
+#[cfg(feature = "sigv4")]
+pub(crate) fn as_signed<'a>(head: &'a Parts, body: &'a [u8]) -> SignedRequest<'a> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    SignedRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: head.headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect(),
+        body,
+    }
+}
+
+/// Who calls, as far as the head says.
+pub(crate) fn origin_of(head: &Parts) -> Origin {
+    let authorization = head.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let part = |name: &str| {
+        let (_, rest) = authorization?.split_once(name)?;
+        Some(rest.split([',', ' ']).next().unwrap_or_default())
+    };
+    Origin::Http {
+        method: head.method.to_string(),
+        path: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        access_key_id: part("Credential=").and_then(|c| c.split('/').next()).map(str::to_owned),
+        is_signed: part("Signature=").is_some_and(|signature| !signature.is_empty()),
+    }
+}
+
+/// Assumed: how long a body may be.
+const MAXIMUM_BODY_BYTES: usize = 1024 * 1024;
+/// How much of what is too large is read before the connection is given up.
+const MAXIMUM_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+/// No request has more than three levels, and the reader stops at 128.
+const MAXIMUM_BODY_DEPTH: usize = 100;

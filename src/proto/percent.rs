@@ -1,0 +1,53 @@
+//! Percent encoding, of paths and queries.
+
+/// Text without its percent encoding; what is not one of UTF-8 is left as it is.
+pub(crate) fn decode(text: &str) -> String {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        bytes.push(*byte);
+        if let (b'%', [high, low, tail @ ..]) = (byte, tail) {
+            if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
+                rest = tail;
+                bytes.pop();
+                bytes.push((high * 16 + low) as u8);
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Percent encoding, but for letters, digits and `others`.
+#[cfg(feature = "sigv4")]
+pub(crate) fn encode(text: &str, others: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || others.as_bytes().contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("a%2Fb%3ac", "a/b:c")]
+    #[case("%C3%A9", "é")]
+    #[case("%", "%")]
+    #[case("%4", "%4")]
+    #[case("%+1", "%+1")]
+    #[case("%FF", "%FF")]
+    #[case("a+b", "a+b")]
+    fn percent_encoding_is_undone(#[case] text: &str, #[case] decoded: &str) {
+        assert_eq!(decode(text), decoded);
+    }
+}
