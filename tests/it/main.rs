@@ -36,6 +36,7 @@ mod paused_time;
 mod pitfalls;
 mod raw;
 mod readme;
+mod reconnecting;
 mod reviews;
 mod rooms;
 mod session_life;

@@ -6,7 +6,7 @@ use mock_ivs_chat::{ErrorCode, MockIvsChat, Participant, Review, Room};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{connect, frozen, full_token, sdk, unlimited};
+use crate::support::{connect, frozen, sdk, unlimited};
 
 const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:review";
 
