@@ -19,8 +19,7 @@
 //! fn the_transcript_shows_times(frozen_ivs: MockIvsChat) {
 //!     assert_eq!(frozen_ivs.now().to_string(), "2026-01-01T00:00:00Z");
 //! }
-//! # a_message_reaches_bob(ivs());
-//! # the_transcript_shows_times(frozen_ivs());
+//! # assert_ne!(ivs().now(), frozen_ivs().now());
 //! ```
 //!
 //! There is no fixture for a room: it would have a mock of its own, that nobody could reach. A
@@ -46,7 +45,8 @@
 //!     alice.say(content);
 //!     alice.expect_message_blocking(content);
 //! }
-//! # an_echo_comes_back(lobby(frozen_ivs()), "hello");
+//! # let (_ivs, room) = lobby(frozen_ivs());
+//! # room.participant("alice").say("hello");
 //! ```
 
 use rstest::fixture;

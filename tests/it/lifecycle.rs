@@ -152,6 +152,13 @@ fn a_mock_may_be_dropped_on_another_thread() {
 }
 
 #[test]
+fn threads_may_share_a_mock_by_reference() {
+    let ivs = MockIvsChat::start();
+    let room = thread::scope(|scope| scope.spawn(|| ivs.create_room("lobby")).join().unwrap());
+    assert_eq!(ivs.room("lobby").arn(), room.arn());
+}
+
+#[test]
 fn a_mock_that_is_dropped_by_a_panic_ends_as_well() {
     let ivs = MockIvsChat::start();
     let (addr, token) = (ivs.addr(), ivs.create_room("stage").chat_token("eve").create());
