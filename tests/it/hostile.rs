@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::wire::{in_memory, message, over_tcp, receive, say, token};
+use crate::wire::{in_memory, message, over_tcp, pass, receive, say, token};
 
 /// Everything that the mock answers to bytes, until it closes the connection.
 async fn exchange(ivs: &Handle, bytes: &[u8]) -> String {
@@ -75,7 +75,7 @@ async fn a_head_that_comes_byte_by_byte_has_half_a_minute() {
         if slow.write_all(&[*byte]).await.is_err() {
             break;
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     let mut answer = Vec::new();
     let _ = slow.read_to_end(&mut answer).await;
@@ -107,7 +107,7 @@ async fn a_handshake_that_is_never_finished_costs_its_connection_only() {
         stuck.push(stream);
     }
     expect_others_are_served(&ivs, &room).await;
-    tokio::time::sleep(Duration::from_secs(31)).await;
+    pass(Duration::from_secs(31)).await;
     for mut stream in stuck {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -127,7 +127,7 @@ async fn a_client_that_answers_no_close_frame_is_cut_after_five_seconds() {
     let mut rest = Vec::new();
     mute.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(b"out"));
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    pass(Duration::from_secs(6)).await;
     while mute.write_all(b"x").await.is_ok() {
         tokio::task::yield_now().await;
     }

@@ -65,6 +65,11 @@ pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(
     client.send(message(content, content)).await.unwrap();
 }
 
+/// Lets so much of tokio's time go by, which is to be paused.
+pub(crate) async fn pass(duration: Duration) {
+    let _ = tokio::time::timeout(duration, std::future::pending::<()>()).await;
+}
+
 /// The next frame, which must be a text frame.
 pub(crate) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
