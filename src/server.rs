@@ -1,4 +1,4 @@
-//! MockIvsChat: the mock as a test owns it, and its end.
+//! `MockIvsChat`: the mock as a test owns it, and its end.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! OwnThread: a thread with a runtime of its own, which ends within a bound.
+//! `OwnThread`: a thread with a runtime of its own, which ends within a bound.
 
 use std::io;
 use std::sync::{Arc, mpsc};
