@@ -1,5 +1,7 @@
 //! Slow and hostile peers: each has its limit, and nobody else notices.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 use std::time::Duration;
 
 use futures_util::SinkExt;
