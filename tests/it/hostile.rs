@@ -67,12 +67,12 @@ async fn a_client_that_never_reads_is_closed_with_1008_once_16_mib_wait_for_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_comes_byte_by_byte_has_half_a_minute() {
+async fn a_head_that_comes_byte_by_byte_has_a_minute() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let mut slow = TcpStream::connect(ivs.addr()).await.unwrap();
     let start = Instant::now();
-    let request = b"POST /ListRooms HTTP/1.1\r\nHost: a-very-long-name-for-a-host\r\n\r\n";
+    let request = b"POST /ListRooms HTTP/1.1\r\nHost: a-name-that-is-long-enough-for-more-than-a-minute\r\n\r\n";
     for byte in request {
         if slow.write_all(&[*byte]).await.is_err() {
             break;
@@ -82,20 +82,9 @@ async fn a_head_that_comes_byte_by_byte_has_half_a_minute() {
     let mut answer = Vec::new();
     let _ = slow.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
-    assert!(start.elapsed() >= Duration::from_secs(30));
+    assert!(start.elapsed() >= Duration::from_secs(60));
     assert_eq!(ivs.log().kind(EntryKind::Called).entries().len(), 1);
     expect_others_are_served(&ivs, &room).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_has_half_a_minute() {
-    let ivs = MockIvsChat::start();
-    let start = Instant::now();
-    let head =
-        b"POST /CreateRoom HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n\r\n";
-    let answer = exchange(&ivs, head).await;
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(start.elapsed() >= Duration::from_secs(30));
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +98,7 @@ async fn a_handshake_that_is_never_finished_costs_its_connection_only() {
         stuck.push(stream);
     }
     expect_others_are_served(&ivs, &room).await;
-    pass(Duration::from_secs(31)).await;
+    pass(Duration::from_secs(61)).await;
     for mut stream in stuck {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
