@@ -95,6 +95,7 @@
 //! `Assumed:` beside it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod builder;
 mod clock;
 mod driver;
 #[cfg(feature = "rstest")]
@@ -117,9 +118,11 @@ mod room_update;
 mod server;
 mod service;
 mod stream;
+mod thread;
 mod token;
 mod wait;
 
+pub use crate::builder::{Builder, StartError};
 pub use crate::clock::Clock;
 pub use crate::handle::Handle;
 pub use crate::hook::builder::{
@@ -157,7 +160,7 @@ pub use crate::report::Report;
 pub use crate::review::{Review, ReviewRequest};
 pub use crate::room::{NewRoom, Room};
 pub use crate::room_update::RoomUpdate;
-pub use crate::server::{Builder, MockIvsChat, StartError};
+pub use crate::server::MockIvsChat;
 pub use crate::service::ConnectionId;
 pub use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 pub use crate::service::quota::{Quota, Quotas};

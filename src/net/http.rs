@@ -24,7 +24,7 @@ use crate::proto::operation::Operation;
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
 pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
     let io = TokioIo::new(LinkStream(Arc::clone(&link)));
-    let head_limit = link.has_time_limits().then_some(READ_TIMEOUT);
+    let head_limit = link.has_time_limits().then_some(HEAD_TIMEOUT);
     let service = service_fn(|request| {
         let (driver, link) = (Arc::clone(&driver), Arc::clone(&link));
         async move { Ok::<_, Infallible>(respond(request, driver, link).await) }
@@ -69,7 +69,7 @@ async fn respond(
 async fn operate(request: Request<Incoming>, driver: &Arc<Driver>, link: &Link) -> Response<Body> {
     let (head, body) = request.into_parts();
     let origin = request::origin_of(&head);
-    let limit = link.has_time_limits().then_some(READ_TIMEOUT);
+    let limit = link.has_time_limits().then_some(BODY_TIMEOUT);
     let body = request::read_body(&head, body, limit).await;
     let text = body.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let text = text.unwrap_or_default();
@@ -279,8 +279,10 @@ fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
 }
 
-/// How long a head, and how long a body, may take to arrive; also how long a client may keep a
-/// connection that it makes no use of.
-pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a head may take to arrive; also how long a client may keep a connection that it makes
+/// no use of.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Assumed: how long a head may be.
 const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;

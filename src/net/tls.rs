@@ -12,7 +12,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::handle::Handle;
-use crate::net::http::READ_TIMEOUT;
+use crate::net::http::HEAD_TIMEOUT;
 use crate::net::link::{Link, LinkStream};
 use crate::wait::fail;
 
@@ -75,7 +75,7 @@ impl Acceptor {
     /// Shakes hands on a stream; `None` if the client does not, or not in time.
     pub(crate) async fn accept(&self, link: Arc<Link>) -> Option<Arc<Link>> {
         let handshake = self.0.accept(LinkStream(link));
-        let stream = timeout(READ_TIMEOUT, handshake).await.ok()?.ok()?;
+        let stream = timeout(HEAD_TIMEOUT, handshake).await.ok()?.ok()?;
         Some(Link::tls(stream))
     }
 }

@@ -1,5 +1,7 @@
 //! Slow and hostile peers: each has its limit, and nobody else notices.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 use std::time::Duration;
 
 use futures_util::SinkExt;
@@ -8,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::wire::{in_memory, message, over_tcp, receive, say, token};
+use crate::wire::{in_memory, message, over_tcp, pass, receive, say, token};
 
 /// Everything that the mock answers to bytes, until it closes the connection.
 async fn exchange(ivs: &Handle, bytes: &[u8]) -> String {
@@ -65,35 +67,24 @@ async fn a_client_that_never_reads_is_closed_with_1008_once_16_mib_wait_for_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_comes_byte_by_byte_has_half_a_minute() {
+async fn a_head_that_comes_byte_by_byte_has_a_minute() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let mut slow = TcpStream::connect(ivs.addr()).await.unwrap();
     let start = Instant::now();
-    let request = b"POST /ListRooms HTTP/1.1\r\nHost: a-very-long-name-for-a-host\r\n\r\n";
+    let request = b"POST /ListRooms HTTP/1.1\r\nHost: a-name-that-is-long-enough-for-more-than-a-minute\r\n\r\n";
     for byte in request {
         if slow.write_all(&[*byte]).await.is_err() {
             break;
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     let mut answer = Vec::new();
     let _ = slow.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
-    assert!(start.elapsed() >= Duration::from_secs(30));
+    assert!(start.elapsed() >= Duration::from_secs(60));
     assert_eq!(ivs.log().kind(EntryKind::Called).entries().len(), 1);
     expect_others_are_served(&ivs, &room).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_has_half_a_minute() {
-    let ivs = MockIvsChat::start();
-    let start = Instant::now();
-    let head =
-        b"POST /CreateRoom HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n\r\n";
-    let answer = exchange(&ivs, head).await;
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(start.elapsed() >= Duration::from_secs(30));
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +98,7 @@ async fn a_handshake_that_is_never_finished_costs_its_connection_only() {
         stuck.push(stream);
     }
     expect_others_are_served(&ivs, &room).await;
-    tokio::time::sleep(Duration::from_secs(31)).await;
+    pass(Duration::from_secs(61)).await;
     for mut stream in stuck {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -127,7 +118,7 @@ async fn a_client_that_answers_no_close_frame_is_cut_after_five_seconds() {
     let mut rest = Vec::new();
     mute.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(b"out"));
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    pass(Duration::from_secs(6)).await;
     while mute.write_all(b"x").await.is_ok() {
         tokio::task::yield_now().await;
     }

@@ -1,5 +1,7 @@
 //! Connections in memory: the same bytes and the same log as over TCP, on any runtime.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 use futures_util::SinkExt;
 use mock_ivs_chat::{Clock, Handle, MockIvsChat};
 use serde_json::Value;

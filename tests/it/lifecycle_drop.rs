@@ -1,5 +1,7 @@
 //! The end of a mock in every state: bounded, silent, the port closed, and nothing left behind.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 use std::cell::RefCell;
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::SinkExt;
 use mock_ivs_chat::{MockIvsChat, Quotas};
 
-use crate::wire::{end, in_memory, isolated, message, over_tcp, receive, say, token};
+use crate::wire::{alone, end, in_memory, isolated, message, over_tcp, receive, say, token};
 
 /// Far more than any end takes, and less than what it would wait for a thread that hangs.
 const BOUND: Duration = Duration::from_secs(4);
@@ -25,7 +27,7 @@ fn drop_within_bound(ivs: MockIvsChat) {
 #[tokio::test]
 async fn in_a_task_that_has_used_up_its_budget() {
     for reads in 120..=130 {
-        let ivs = MockIvsChat::start();
+        let ivs = alone().start();
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         for _ in 0..reads {
             sender.send(()).unwrap();
@@ -40,7 +42,7 @@ async fn in_a_task_that_has_used_up_its_budget() {
 
 #[tokio::test]
 async fn in_a_panic_of_the_test() {
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let room = ivs.create_room("lobby");
     let alice = over_tcp(&ivs, &token(&room, "alice")).await;
     let addr = ivs.addr();
@@ -55,7 +57,7 @@ async fn in_a_panic_of_the_test() {
 #[test]
 fn on_another_thread_and_in_a_destructor_of_that_thread() {
     thread_local!(static HELD: RefCell<Option<MockIvsChat>> = const { RefCell::new(None) });
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let addr = ivs.addr();
     thread::spawn(move || HELD.set(Some(ivs))).join().unwrap();
     assert!(TcpStream::connect(addr).is_err());
@@ -63,7 +65,7 @@ fn on_another_thread_and_in_a_destructor_of_that_thread() {
 
 #[test]
 fn in_a_closure_that_the_mock_runs() {
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let handle = ivs.handle();
     handle.create_room("lobby");
     let mut owned = Some(ivs);
@@ -77,7 +79,7 @@ fn in_a_closure_that_the_mock_runs() {
 
 #[tokio::test]
 async fn on_the_current_runtime_with_clients_that_are_connected() {
-    let ivs = MockIvsChat::builder().on_current_runtime().start();
+    let ivs = alone().on_current_runtime().start();
     let room = ivs.create_room("lobby");
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;
     let mut bob = in_memory(&ivs, &token(&room, "bob")).await;
@@ -97,7 +99,7 @@ fn after_the_runtime_that_it_ran_on() {
             .build()
             .unwrap();
         let (ivs, alice) = runtime.block_on(async {
-            let ivs = MockIvsChat::builder().on_current_runtime().start();
+            let ivs = alone().on_current_runtime().start();
             let room = ivs.create_room("lobby");
             let alice = over_tcp(&ivs, &token(&room, "alice")).await;
             (ivs, alice)
@@ -111,7 +113,7 @@ fn after_the_runtime_that_it_ran_on() {
 
 #[tokio::test]
 async fn before_its_handles_which_can_still_read_what_it_did() {
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let handle = ivs.handle();
     let mut alice = over_tcp(&handle, &token(&handle.create_room("lobby"), "alice")).await;
     let before = handle.log().to_string();
@@ -124,7 +126,7 @@ async fn before_its_handles_which_can_still_read_what_it_did() {
 fn while_a_thousand_connections_send() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = alone().quotas(Quotas::off()).start();
     let room = ivs.create_room("lobby");
     let mut clients = Vec::new();
     let all_connected = Arc::new(tokio::sync::Barrier::new(1_000));
@@ -150,7 +152,7 @@ fn while_a_thousand_connections_send() {
 
 #[test]
 fn although_a_closure_of_the_test_waits_for_what_the_dropping_thread_holds() {
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let held = Arc::new(parking_lot::Mutex::new(()));
     let (enters, has_entered) = mpsc::channel();
     let wanted = Arc::clone(&held);
@@ -193,7 +195,7 @@ fn several_hundred_live_at_once_on_as_many_threads() {
     let tests = (0..300).map(|_| {
         let all_run = Arc::clone(&all_run);
         thread::spawn(move || {
-            let ivs = MockIvsChat::start();
+            let ivs = alone().start();
             all_run.wait();
             let room = ivs.create_room("lobby");
             let alice = room.participant("alice");
@@ -240,7 +242,7 @@ fn resident_kib() -> u64 {
 
 #[test]
 fn a_stop_on_one_thread_lets_a_wait_on_another_fail_in_time() {
-    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(50)).start();
+    let ivs = alone().wait_limit(Duration::from_millis(50)).start();
     let handle = ivs.handle();
     let (waits, is_waiting) = mpsc::channel();
     let waiter = thread::spawn(move || {

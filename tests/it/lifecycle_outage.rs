@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use mock_ivs_chat::{Clock, CloseCode, Handle, MockIvsChat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::wire::{end, in_memory, message, over_tcp, receive, say, token};
+use crate::wire::{alone, end, in_memory, message, over_tcp, receive, say, token};
 use futures_util::SinkExt;
 
 fn start() -> MockIvsChat {
@@ -132,7 +132,7 @@ async fn in_an_outage_all_are_refused_and_the_port_stays_the_mocks() {
 
 #[tokio::test]
 async fn a_stopped_mock_cannot_be_restarted_but_read() {
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let room = ivs.create_room("lobby");
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;
     let outage = ivs.outage();

@@ -2,6 +2,8 @@
 //! accepted message reaches every member once and in one order, an error goes to its sender alone,
 //! and nothing comes after the end of a connection.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The entries for fuzzing, over their corpus and a fixed number of mutations of it.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 #[expect(unreachable_pub, reason = "it is a crate of its own for the fuzzer")]
 #[path = "../../fuzz/src/lib.rs"]
 mod entries;

@@ -7,7 +7,7 @@ use mock_ivs_chat::{Clock, MockIvsChat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
-use crate::wire::{end, in_memory, over_tcp, receive, say, token};
+use crate::wire::{end, in_memory, over_tcp, pass, receive, say, token};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Tokio's timers count whole milliseconds.
@@ -93,7 +93,7 @@ async fn the_mock_has_no_timers_of_its_own_for_a_stream_in_memory() {
     // This one is closed by the service, and takes its time to notice.
     let mut slow = in_memory(&ivs, &token(&room, "slow")).await;
     room.disconnect_user("slow", "");
-    tokio::time::sleep(24 * 60 * MINUTE).await;
+    pass(24 * 60 * MINUTE).await;
     assert_eq!(end(&mut slow).await.unwrap().code, 1000.into());
     http.write_all(b"}").await.unwrap();
     let mut status = [0; 12];

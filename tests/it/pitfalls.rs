@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use mock_ivs_chat::{Clock, CloseCode, EntryKind, MockIvsChat};
 
-use crate::wire::{end, in_memory, is_child, isolated, over_tcp, receive, run_child, say, token};
+use crate::wire::{
+    alone, end, in_memory, is_child, isolated, over_tcp, receive, run_child, say, token,
+};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 /// What a test of this binary prints when it fails in a process of its own.
@@ -92,7 +94,7 @@ fn a_test_without_a_runtime_is_told_so() {
 #[tokio::test]
 async fn the_port_is_open_when_start_returns_and_closed_when_drop_does() {
     for _ in 0..100 {
-        let ivs = MockIvsChat::start();
+        let ivs = alone().start();
         let addr = ivs.addr();
         drop(std::net::TcpStream::connect(addr).unwrap());
         drop(ivs);

@@ -1,13 +1,17 @@
 //! What the tests of transports share: clients on any stream, and tests in a process of their own.
 
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
 use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::{Capability, ChatToken, ClientStream, Handle, Room};
+use mock_ivs_chat::{Builder, Capability, ChatToken, ClientStream, Handle, MockIvsChat, Room};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -19,6 +23,20 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 pub(crate) type InMemory = WebSocketStream<ClientStream>;
 pub(crate) type OverTcp = WebSocketStream<TcpStream>;
+
+/// A mock with a loopback address of its own, where the system has more than one: after its end
+/// nobody else can answer there, as another test's mock could that gets the same port.
+pub(crate) fn alone() -> Builder {
+    static MOCKS: AtomicU16 = AtomicU16::new(0);
+    if !cfg!(target_os = "linux") {
+        return MockIvsChat::builder();
+    }
+    let [high, low] = MOCKS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    // The processes of the same test run have their own addresses, too.
+    let process = (std::process::id() % 250) as u8 + 2;
+    let listener = TcpListener::bind(SocketAddr::from(([127, process, high, low], 0)));
+    MockIvsChat::builder().listener(listener.unwrap())
+}
 
 /// A token that allows everything.
 pub(crate) fn token(room: &Room, user_id: &str) -> ChatToken {
@@ -63,6 +81,11 @@ pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(
     content: &str,
 ) {
     client.send(message(content, content)).await.unwrap();
+}
+
+/// Lets so much of tokio's time go by, which is to be paused.
+pub(crate) async fn pass(duration: Duration) {
+    let _ = tokio::time::timeout(duration, std::future::pending::<()>()).await;
 }
 
 /// The next frame, which must be a text frame.

@@ -1,6 +1,6 @@
 //! Soak: 500 connections that chat, come and go for as long as asked, while memory stays flat.
 //!
-//!     cargo run --release --example soak -- --seconds 1800
+//!     cargo run --release --manifest-path benches/Cargo.toml --bin soak -- --seconds 1800
 //!
 //! A mock keeps its log for as long as it lives, so one mock after another is soaked, each for ten
 //! seconds; what the process holds after each is printed, and must not grow.

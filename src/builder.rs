@@ -1,0 +1,447 @@
+//! Builder: what can be set about a mock, and its start.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{self, RuntimeFlavor};
+
+use crate::clock::{Clock, RunningClock, is_tokio_paused};
+use crate::driver::Driver;
+use crate::handle::Handle;
+use crate::log::lint::Lint;
+use crate::log::recording::{LogSettings, Recording};
+use crate::net::door::{Door, Lock};
+#[cfg(feature = "tls")]
+use crate::net::tls::{Authority, Endpoint};
+use crate::net::{Endpoints, Sockets};
+use crate::server::MockIvsChat;
+use crate::service::quota::Quotas;
+use crate::service::{Service, Settings};
+use crate::thread::{OwnRuntime, OwnThread};
+
+/// What can be set about a mock before it starts.
+///
+/// ```
+/// use mock_ivs_chat::{Clock, MockIvsChat, Quotas};
+///
+/// let ivs = MockIvsChat::builder()
+///     .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
+///     .quotas(Quotas::off())
+///     .start();
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it starts a mock"]
+pub struct Builder {
+    port: u16,
+    listener: Option<TcpListener>,
+    is_in_memory: bool,
+    #[cfg(feature = "tls")]
+    tls_port: Option<u16>,
+    clock: Option<Clock>,
+    runs_on_current_runtime: bool,
+    wait_limit: Option<Duration>,
+    settings: Settings,
+    log_settings: LogSettings,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            port: 0,
+            listener: None,
+            is_in_memory: false,
+            #[cfg(feature = "tls")]
+            tls_port: None,
+            clock: None,
+            runs_on_current_runtime: false,
+            wait_limit: None,
+            settings: Settings::default(),
+            log_settings: LogSettings::default(),
+        }
+    }
+
+    /// Listens on this loopback port, instead of an ephemeral one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let port = portpicker::pick_unused_port().unwrap();
+    /// let ivs = MockIvsChat::builder().port(port).start();
+    /// assert_eq!(ivs.addr().port(), port);
+    /// ```
+    pub const fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Serves this listener, which may be bound to another address.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let addr = listener.local_addr().unwrap();
+    /// let ivs = MockIvsChat::builder().listener(listener).start();
+    /// assert_eq!(ivs.addr(), addr);
+    /// ```
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// Listens nowhere: clients come by [`Handle::connect`] and [`Handle::accept`] alone. Such a
+    /// mock has no port and no descriptor, and on the current runtime it needs no I/O driver.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().in_memory().start();
+    /// let room = ivs.create_room("lobby");
+    /// ```
+    pub const fn in_memory(mut self) -> Self {
+        self.is_in_memory = true;
+        self
+    }
+
+    /// Serves `wss://` and `https://` as well, on an ephemeral loopback port of their own, with
+    /// certificates of an authority that is made at the start: see [`Handle::ca_pem`].
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().tls().start();
+    /// assert!(ivs.wss_url().starts_with("wss://127.0.0.1:"));
+    /// ```
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub const fn tls(self) -> Self {
+        self.tls_port(0)
+    }
+
+    /// Serves `wss://` and `https://` as [`Builder::tls`] does, on this loopback port.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let port = portpicker::pick_unused_port().unwrap();
+    /// let ivs = MockIvsChat::builder().tls_port(port).start();
+    /// assert_eq!(ivs.wss_url(), format!("wss://127.0.0.1:{port}"));
+    /// ```
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub const fn tls_port(mut self, port: u16) -> Self {
+        self.tls_port = Some(port);
+        self
+    }
+
+    /// Sets the region of all ARNs: `us-west-2` unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().region("ap-south-1").start();
+    /// ```
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = region.into();
+        self
+    }
+
+    /// Sets the account of all ARNs: `123456789012` unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().account_id("999988887777").start();
+    /// ```
+    pub fn account_id(mut self, account_id: impl Into<String>) -> Self {
+        self.settings.account_id = account_id.into();
+        self
+    }
+
+    /// Sets where the mock's time comes from: the system unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    /// let ivs = MockIvsChat::builder().clock(clock).start();
+    /// ```
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets the limits that are in force: [`Quotas::aws`] unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Quotas};
+    /// let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    /// ```
+    pub fn quotas(mut self, quotas: Quotas) -> Self {
+        self.settings.quotas = quotas;
+        self
+    }
+
+    /// Sets how long a chat token can be redeemed, if its session does not end earlier: an hour
+    /// unless set. It was a minute when the service was new.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().token_lifetime(Duration::from_secs(60)).start();
+    /// ```
+    pub const fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.token_lifetime = lifetime;
+        self
+    }
+
+    /// Leaves `Reason` out of the events of deletions and disconnections that have none, instead
+    /// of writing it empty. It is not known which of the two the service does.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().omit_empty_reason().start();
+    /// let room = ivs.create_room("lobby");
+    /// let alice = room.participant("alice");
+    /// room.delete_message("Message00001", "");
+    /// let event = alice.expect_event_blocking("aws:DELETE_MESSAGE");
+    /// assert!(!event.attributes.unwrap().contains_key("Reason"));
+    /// ```
+    pub const fn omit_empty_reason(mut self) -> Self {
+        self.settings.omits_empty_reason = true;
+        self
+    }
+
+    /// Lets a client whose token is no good, or whose room was deleted, finish its handshake, and
+    /// closes the connection at once: with code 1000 and a reason in JSON that has `ErrorCode` and
+    /// `ErrorMessage`. Otherwise the handshake is refused with the HTTP status 401 or 404.
+    ///
+    /// Observed: an early client of AWS's expects such a close when its token has expired. The
+    /// JavaScript SDK tells the two apart: it tries again after a refusal, and does not after a
+    /// close.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().close_refused_handshakes().start();
+    /// ```
+    pub const fn close_refused_handshakes(mut self) -> Self {
+        self.settings.closes_refused_handshakes = true;
+        self
+    }
+
+    /// Has calls over HTTP refused unless they are signed with these credentials, by Signature
+    /// Version 4 and by the mock's clock. Called several times, it adds credentials. Without it
+    /// any call is accepted, signed or not.
+    ///
+    /// The refusals are those of AWS: `MissingAuthenticationTokenException`,
+    /// `IncompleteSignature`, `UnrecognizedClientException`, `ExpiredTokenException` and
+    /// `InvalidSignatureException`, all with the status 403.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Credentials, MockIvsChat};
+    /// let credentials = Credentials::new("AKIDEXAMPLE", "secret");
+    /// let ivs = MockIvsChat::builder().require_signature(credentials).start();
+    /// ```
+    #[cfg(feature = "sigv4")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]
+    pub fn require_signature(mut self, credentials: crate::Credentials) -> Self {
+        self.settings.credentials.push(credentials);
+        self
+    }
+
+    /// Sets how long waits wait, in real time, before they fail: 5 s unless set here or, in
+    /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_LIMIT_MS`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().wait_limit(Duration::from_secs(30)).start();
+    /// ```
+    pub const fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = Some(limit);
+        self
+    }
+
+    /// Runs the mock's tasks on the tokio runtime that [`Builder::start`] is called in, instead of
+    /// on a thread of its own. A clock of tokio needs that; nothing else does.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let ivs = MockIvsChat::builder().on_current_runtime().start();
+    /// # });
+    /// ```
+    pub const fn on_current_runtime(mut self) -> Self {
+        self.runs_on_current_runtime = true;
+        self
+    }
+
+    /// Sets how much of what happens the log keeps: [`Recording::All`] unless set.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Recording};
+    /// let ivs = MockIvsChat::builder().recording(Recording::Last(10_000)).start();
+    /// ```
+    pub const fn recording(mut self, recording: Recording) -> Self {
+        self.log_settings.recording = recording;
+        self
+    }
+
+    /// Fails the test, when the mock is dropped, if a client does what this lint looks for;
+    /// `Lint::ALL` stands for all of them.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Lint, MockIvsChat};
+    /// let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing, Lint::TokenReused]).start();
+    /// ```
+    pub fn deny(mut self, lints: impl IntoIterator<Item = Lint>) -> Self {
+        self.log_settings.denied.extend(lints);
+        self
+    }
+
+    /// Starts the mock; it is ready when this returns.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().start();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where [`Builder::try_start`] fails.
+    #[track_caller]
+    pub fn start(self) -> MockIvsChat {
+        self.try_start().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts the mock, or says why that is impossible.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let port = taken.local_addr().unwrap().port();
+    /// let error = MockIvsChat::builder().port(port).try_start().unwrap_err();
+    /// assert!(error.to_string().contains(&port.to_string()));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the port, a thread or a runtime cannot be had, or if there is no tokio runtime to run
+    /// on.
+    pub fn try_start(mut self) -> Result<MockIvsChat, StartError> {
+        let current = runtime::Handle::try_current().ok();
+        let is_paused = current.is_some() && is_tokio_paused();
+        let clock = self.clock.clone();
+        if is_paused || self.runs_on_current_runtime {
+            let Some(runtime) = current else {
+                return Err(StartError::new("there is no tokio runtime to run on", None));
+            };
+            let clock =
+                clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
+            if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+                self.log_settings.shared_thread = Some(thread::current().id());
+            }
+            let handle = self.assemble(&clock, &runtime)?;
+            return Ok(MockIvsChat::new(handle, None));
+        }
+        let clock = clock.unwrap_or_default();
+        if clock.follows_tokio() {
+            let message = "a clock that follows tokio's needs on_current_runtime()";
+            return Err(StartError::new(message, None));
+        }
+        let runtime = OwnRuntime::build()
+            .map_err(|error| StartError::new("cannot build a runtime", Some(error)))?;
+        let handle = self.assemble(&clock, runtime.handle())?;
+        let thread = OwnThread::spawn(runtime)
+            .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
+        Ok(MockIvsChat::new(handle, Some(thread)))
+    }
+
+    fn assemble(mut self, clock: &Clock, runtime: &runtime::Handle) -> Result<Handle, StartError> {
+        let _entered = runtime.enter();
+        let (endpoints, doors) = self.listen()?;
+        // Mocks that live at once have different ports, so a token is of one of them only.
+        let fixture = doors.first().map_or_else(unlistening, |door| door.addr().port().into());
+        let service = Service::new(self.settings, fixture);
+        let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
+        let clock = RunningClock::start(clock, runtime);
+        let driver =
+            Driver::new(service, clock, runtime.clone(), wait_limit).with_log(self.log_settings);
+        let (driver, sockets) =
+            (Arc::new(driver), Arc::new(Sockets::new(endpoints, doors, runtime.clone())));
+        sockets
+            .start(&driver)
+            .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;
+        Ok(Handle::new(driver, sockets))
+    }
+
+    fn listen(&mut self) -> Result<(Endpoints, Vec<Door>), StartError> {
+        let (mut endpoints, mut doors) = (Endpoints::default(), Vec::new());
+        if !self.is_in_memory {
+            let door = open_door(self.listener.take(), self.port, Lock::None)?;
+            endpoints.plain = Some(door.addr());
+            doors.push(door);
+        }
+        #[cfg(feature = "tls")]
+        if let Some(port) = self.tls_port {
+            let authority = Authority::new(&self.settings.region)
+                .map_err(|error| StartError::new(error, None))?;
+            let door = open_door(None, port, Lock::Tls(authority.acceptor))?;
+            endpoints.tls = Some(Endpoint { addr: door.addr(), ca_pem: authority.ca_pem });
+            doors.push(door);
+        }
+        Ok((endpoints, doors))
+    }
+}
+
+fn open_door(listener: Option<TcpListener>, port: u16, lock: Lock) -> Result<Door, StartError> {
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
+    listener
+        .and_then(|listener| Door::new(listener, lock))
+        .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
+}
+
+/// A number for a mock that has no port to be known by.
+fn unlistening() -> u64 {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    u64::from(u16::MAX) + 1 + STARTED.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Assumed: any time would do; it only has to be the same in each run.
+fn paused_clock() -> Clock {
+    Clock::tokio_from("2026-01-01T00:00:00Z")
+}
+
+/// Why a mock could not start.
+///
+/// ```
+/// use mock_ivs_chat::{Clock, MockIvsChat};
+///
+/// let clock = Clock::tokio_from("2026-01-01T00:00:00Z");
+/// let error = MockIvsChat::builder().clock(clock).try_start().unwrap_err();
+/// assert_eq!(error.to_string(), "a clock that follows tokio's needs on_current_runtime()");
+/// ```
+#[derive(Debug)]
+pub struct StartError {
+    message: String,
+    source: Option<io::Error>,
+}
+
+impl StartError {
+    fn new(message: impl Into<String>, source: Option<io::Error>) -> Self {
+        Self { message: message.into(), source }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => write!(f, "{}: {source}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|error| error as _)
+    }
+}
