@@ -82,9 +82,9 @@
 //!
 //! # What is deliberately absent
 //!
-//! No check of credentials or signatures, no persistence, no process-wide state, no pool of
-//! mocks, no randomness, no simulated latency, and no type of a dependency in the public API but
-//! `serde_json::Value`, where JSON of any shape is meant.
+//! No check of permissions, or of signatures unless asked for, no persistence, no process-wide
+//! state, no pool of mocks, no randomness, no simulated latency, and no type of a dependency in
+//! the public API but `serde_json::Value`, where JSON of any shape is meant.
 //!
 //! # Where to look
 //!

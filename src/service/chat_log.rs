@@ -11,9 +11,8 @@ use crate::proto::timestamp::Timestamp;
 /// get. `Display` writes the JSON text.
 ///
 /// Documented: "Logging" of the Amazon IVS Chat User Guide. Observed: the order of the record's
-/// members, and that its payload is the frame as delivered. Assumed: that denied messages are not
-/// logged. What is not imitated is that AWS delivers with a delay, of seconds or minutes: here a
-/// record is at its destination as soon as the frame is on its way.
+/// members, and that its payload is the frame as delivered. Assumed: no delay. AWS delivers after
+/// seconds or minutes; here a record is at its destination as soon as the frame is on its way.
 ///
 /// ```
 /// use mock_ivs_chat::{ChatLogDestination, Clock, MockIvsChat};
