@@ -302,12 +302,13 @@ impl Log {
     pub fn refute(&self, pattern: Pattern) {
         let caller = Location::caller();
         let is_off = self.driver.log_settings().recording == Recording::Off;
-        let headline = match self.clone().matching(pattern.clone()).entries().first() {
-            None if is_off => format!("cannot refute {pattern}: the log is off"),
+        let what = pattern.to_string();
+        let headline = match self.clone().matching(pattern).entries().first() {
+            None if is_off => format!("cannot refute {what}: the log is off"),
             None => return,
             Some(entry) => {
                 let number = entry.number();
-                format!("there should be no {pattern}{}, but #{number} is: {entry}", self.filter)
+                format!("there should be no {what}{}, but #{number} is: {entry}", self.filter)
             }
         };
         let (entries, _) = self.driver.entries_since(0);
