@@ -97,6 +97,7 @@
 
 mod builder;
 mod clock;
+pub mod docs;
 mod driver;
 #[cfg(feature = "rstest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]

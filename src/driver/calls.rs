@@ -257,7 +257,14 @@ impl Step<'_> {
             _ => format!("{}#{count}", admission.user_id),
         };
         let (user_id, room) = (admission.user_id, admission.room_label);
-        let party = Arc::new(Party { connection, label, user_id, room });
+        let party = Arc::new(Party {
+            connection,
+            label,
+            user_id,
+            room,
+            #[cfg(feature = "tracing")]
+            span: crate::log::trace::ConnectionSpan::default(),
+        });
         state.connections.push(Some(Connection {
             party: Arc::clone(&party),
             wire,

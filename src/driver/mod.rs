@@ -64,6 +64,9 @@ pub(crate) struct Driver {
     /// How long waits wait, in real time.
     wait_limit: Duration,
     log_settings: LogSettings,
+    /// How many entries of the log the crate `tracing` was told of.
+    #[cfg(feature = "tracing")]
+    traced: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -157,6 +160,8 @@ impl Driver {
             requests: AtomicU64::new(0),
             wait_limit,
             log_settings: LogSettings::default(),
+            #[cfg(feature = "tracing")]
+            traced: AtomicU64::new(0),
         }
     }
 
@@ -283,6 +288,18 @@ impl Driver {
         let entries =
             records.map(|(number, record)| Entry { number, record: record.clone(), hides_times });
         (entries.collect(), state.log.len())
+    }
+
+    /// Tells the crate `tracing` of what is new in the log.
+    #[cfg(feature = "tracing")]
+    fn trace(&self) {
+        // In turns, as all else that calls the test's own code, so that the order is kept.
+        let _turn = self.turn.lock();
+        let length = self.log_length();
+        let first = self.traced.swap(length, Ordering::Relaxed);
+        let (mut entries, _) = self.entries_since(first);
+        entries.retain(|entry| entry.number() < length);
+        crate::log::trace::emit(&entries);
     }
 
     /// Has `waker` woken when the log grows beyond `length`; says whether it has not yet.

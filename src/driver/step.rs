@@ -95,6 +95,8 @@ impl Step<'_> {
         let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
         let driver = self.driver;
         drop(self);
+        #[cfg(feature = "tracing")]
+        driver.trace();
         if is_earlier {
             driver.rescheduled.notify_one();
         }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::log::labels::Labels;
 use crate::log::record::{Origin, Payload, Record, What};
@@ -18,7 +17,8 @@ use crate::service::ConnectionId;
 /// One thing that happened: a frame, a call, a connection's begin or end.
 ///
 /// `Display` writes it as a line of the transcript. `Serialize` gives its members for snapshots in
-/// YAML, JSON or RON.
+/// YAML, JSON or RON; what is JSON on the wire is there as data, its members in alphabetical order.
+/// The exact bytes are in [`Entry::bytes`].
 ///
 /// ```
 /// use mock_ivs_chat::{EntryKind, MockIvsChat};
@@ -470,82 +470,6 @@ impl Entry {
             _ => false,
         }
     }
-
-    /// Writes its members, with the labels of the log that it is part of.
-    pub(crate) fn serialize_with<S: Serializer>(
-        &self,
-        labels: &mut Labels,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("kind", &self.kind())?;
-        if !self.hides_times {
-            map.serialize_entry("at", &self.record.at)?;
-        }
-        if let Some(party) = &self.record.party {
-            map.serialize_entry("room", &*party.room)?;
-            map.serialize_entry("connection", &party.label)?;
-        }
-        match &self.record.what {
-            What::Advanced(by) => {
-                map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
-            }
-            What::Answered(answered) => {
-                map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
-                map.serialize_entry("status", &answered.status)?;
-                if let Some(exception) = &answered.exception {
-                    map.serialize_entry("exception", exception)?;
-                }
-                map.serialize_entry("body", &labels.apply(&answered.body))?;
-            }
-            What::Called(called) => {
-                let origin = if called.origin == Origin::Test { "test" } else { "http" };
-                map.serialize_entry("origin", origin)?;
-                map.serialize_entry("operation", &called.operation.map(Operation::name))?;
-                map.serialize_entry("body", &labels.apply(&called.body))?;
-            }
-            What::ClosedByService(close) | What::ClosedByClient(close) => {
-                let by_service = matches!(&self.record.what, What::ClosedByService(_));
-                map.serialize_entry("by", if by_service { "service" } else { "client" })?;
-                map.serialize_entry("code", &close.code.map(|code| code.0))?;
-                map.serialize_entry("reason", &close.reason)?;
-            }
-            What::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
-            What::Exceeded { quota, limit } => {
-                map.serialize_entry("quota", &quota.to_string())?;
-                map.serialize_entry("limit", limit)?;
-            }
-            What::Gone => {}
-            What::Hooked(hooked) => {
-                map.serialize_entry("hook", &*hooked.hook)?;
-                map.serialize_entry("effect", &hooked.effect)?;
-                if let Some(text) = hooked.payload.as_ref().and_then(Payload::text) {
-                    map.serialize_entry("text", &labels.apply(text))?;
-                }
-            }
-            What::Outage(outage) => map.serialize_entry("outage", outage.name())?,
-            What::Received(payload) | What::Sent(payload) => match (payload, payload.text()) {
-                (_, Some(text)) => map.serialize_entry("text", &labels.apply(text))?,
-                (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes))?,
-                (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes))?,
-                _ => map.serialize_entry("binary", &escaped(payload.bytes()))?,
-            },
-            What::Refused(refused) => {
-                map.serialize_entry("status", &refused.status)?;
-                map.serialize_entry("message", &refused.message)?;
-                map.serialize_entry("token", &refused.token)?;
-            }
-            What::Reviewed(reviewed) => {
-                map.serialize_entry("message_id", &reviewed.message_id)?;
-                map.serialize_entry("result", &reviewed.result)?;
-            }
-        }
-        map.end()
-    }
-}
-
-fn escaped(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
 }
 
 impl fmt::Display for Entry {
@@ -557,11 +481,5 @@ impl fmt::Display for Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Entry({}: {self})", self.number)
-    }
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.serialize_with(&mut Labels::new(self.hides_times), serializer)
     }
 }

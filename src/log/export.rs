@@ -1,7 +1,6 @@
 //! Exports: the log in formats that other tools read.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -82,7 +81,8 @@ impl Log {
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();
         for entry in self {
-            writeln!(text, "{}", Value::Object(exact(&entry))).expect("a string takes any text");
+            text.push_str(&Value::Object(exact(&entry)).to_string());
+            text.push('\n');
         }
         text
     }
@@ -185,7 +185,7 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
 
 const MESSAGES: &str = "_webSocketMessages";
 
-fn har_entry(entry: &Entry, request: Value, response: Value) -> Value {
+fn har_entry(entry: &Entry, request: &Value, response: &Value) -> Value {
     let timings = json!({ "send": 0, "wait": 0, "receive": 0 });
     json!({
         "startedDateTime": entry.at(), "time": 0, "request": request, "response": response,
@@ -228,13 +228,13 @@ fn har_call(entry: &Entry, called: &Called, answered: Option<&Answered>) -> Valu
             har_response(answered.status, exception, &answered.body)
         },
     );
-    har_entry(entry, request, response)
+    har_entry(entry, &request, &response)
 }
 
 fn har_connection(entry: &Entry) -> Value {
     let user_id = entry.record.party.as_ref().map_or("", |party| &party.label);
     let request = har_request("GET", "ws://localhost/", None);
-    let mut har = har_entry(entry, request, har_response(101, "Switching Protocols", ""));
+    let mut har = har_entry(entry, &request, &har_response(101, "Switching Protocols", ""));
     har["_resourceType"] = json!("websocket");
     har["comment"] = json!(user_id);
     har[MESSAGES] = json!([]);

@@ -50,7 +50,7 @@ impl Failure {
             if hidden > 0 {
                 text.push_str(&format!("the last {} of {} entries:\n", shown.len(), entries.len()));
             }
-            timeline::write(&mut text, shown).expect("a string takes any text");
+            text.push_str(&timeline::text(shown));
         }
         self.timeline = Some(text);
         self

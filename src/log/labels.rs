@@ -63,8 +63,10 @@ impl Labels {
             return Some(if is_request { "request" } else { "uuid" });
         }
         if self.party.is_some() && IDS.contains(&key) && is_id(value) {
-            let kind = FRAMES.iter().find(|(start, _)| text.starts_with(start));
-            return Some(kind.map_or("id", |(_, kind)| kind));
+            // An id that no frame has come with is the test's own, or that of a room.
+            let frame = FRAMES.iter().find(|(start, _)| key == "Id" && text.starts_with(start));
+            let is_known = || self.labels.contains_key(value);
+            return frame.map(|(_, kind)| *kind).or_else(|| is_known().then_some("id"));
         }
         if !self.hides_times || value.parse::<Timestamp>().is_err() {
             return None;

@@ -46,9 +46,10 @@ impl fmt::Display for Lanes {
 }
 
 impl Lanes {
-    pub(crate) fn new(entries: &[Entry], hides_times: bool) -> Self {
+    /// The lanes of some entries; causes may be among others of the log.
+    pub(crate) fn new(entries: &[Entry], log: &[Entry], hides_times: bool) -> Self {
         let mut text = String::new();
-        write(&mut text, entries, hides_times).expect("a string takes any text");
+        write(&mut text, entries, log, hides_times).expect("a string takes any text");
         Self { text }
     }
 }
@@ -60,8 +61,8 @@ struct Block {
     of_others: BTreeMap<String, Vec<String>>,
 }
 
-fn write(f: &mut String, entries: &[Entry], hides_times: bool) -> fmt::Result {
-    let titles: BTreeMap<u64, String> = entries
+fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) -> fmt::Result {
+    let titles: BTreeMap<u64, String> = log
         .iter()
         .map(|entry| (entry.number(), title(entry).unwrap_or_else(|| OTHERS.into())))
         .collect();
@@ -76,7 +77,7 @@ fn write(f: &mut String, entries: &[Entry], hides_times: bool) -> fmt::Result {
         }
     }
     let mut blocks = BTreeMap::<&str, Block>::new();
-    for entry in entries {
+    for entry in entries.iter().filter(|entry| !transcript::is_as_expected(entry)) {
         let lane = &titles[&entry.number()];
         let line = line(entry, &mut labels)?;
         let block = blocks.entry(lane).or_default();

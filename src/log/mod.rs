@@ -2,9 +2,10 @@
 
 pub(crate) mod ending;
 pub(crate) mod entry;
+pub(crate) mod expect;
 pub(crate) mod export;
-pub(crate) mod facts;
 pub(crate) mod failure;
+pub(crate) mod fields;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lint;
@@ -12,7 +13,10 @@ pub(crate) mod page;
 pub(crate) mod pattern;
 pub(crate) mod record;
 pub(crate) mod recording;
+pub(crate) mod serialize;
 pub(crate) mod summary;
 pub(crate) mod timeline;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
 pub(crate) mod transcript;
 pub(crate) mod view;

@@ -30,58 +30,64 @@ impl Log {
     /// ```
     #[must_use]
     pub fn to_html(&self, title: &str) -> String {
-        let mut page = String::new();
-        write_page(&mut page, title, &self.entries(), &self.lint())
-            .expect("a string takes any text");
-        page
+        Page { title, entries: &self.entries(), findings: &self.lint() }.to_string()
     }
 }
 
-fn write_page(f: &mut String, title: &str, all: &[Entry], findings: &[Finding]) -> fmt::Result {
-    let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
-    let (columns, omitted) = Columns::of(entries, MOST_LANES);
-    let title = Escaped(title);
-    write!(
-        f,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n<p>",
-        columns.titles().len() + 1
-    )?;
-    write!(f, "{} entries", all.len())?;
-    if entries.len() < all.len() {
-        write!(f, ", of which the last {} are shown", entries.len())?;
-    }
-    if omitted > 0 {
-        write!(f, ", without those of {omitted} more connections")?;
-    }
-    write!(
-        f,
-        ". Times are seconds on the clock of the mock. A row unfolds when it is clicked.</p>\n\
-         <div class=\"head\"><span></span><span></span><div class=\"lanes\"><span>IVS Chat</span>"
-    )?;
-    for lane in columns.titles() {
-        write!(f, "<span>{}</span>", Escaped(lane))?;
-    }
-    f.push_str("</div><span></span></div>\n");
-    let mut rest = entries;
-    while let Some((row, following)) = next_row(rest) {
-        rest = following;
-        write_row(f, row, entries, &columns, findings)?;
-    }
-    if !findings.is_empty() {
-        f.push_str("<h2>Lint</h2>\n<ul>\n");
-        for finding in findings {
-            writeln!(f, "<li>{}</li>", Escaped(&finding.to_string()))?;
+struct Page<'a> {
+    title: &'a str,
+    entries: &'a [Entry],
+    findings: &'a [Finding],
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { title, entries: all, findings } = *self;
+        let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
+        let (columns, omitted) = Columns::of(entries, MOST_LANES);
+        let title = Escaped(title);
+        write!(
+            f,
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+             <style>\n{STYLE}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n<p>",
+            columns.titles().len() + 1
+        )?;
+        write!(f, "{} entries", all.len())?;
+        if entries.len() < all.len() {
+            write!(f, ", of which the last {} are shown", entries.len())?;
         }
-        f.push_str("</ul>\n");
+        if omitted > 0 {
+            write!(f, ", without those of {omitted} more connections")?;
+        }
+        write!(
+            f,
+            ". Times are seconds on the clock of the mock. A row unfolds when it is clicked.</p>\n\
+             <div class=\"head\"><span></span><span></span><div class=\"lanes\"><span>IVS Chat</span>"
+        )?;
+        for lane in columns.titles() {
+            write!(f, "<span>{}</span>", Escaped(lane))?;
+        }
+        f.write_str("</div><span></span></div>\n")?;
+        let mut rest = entries;
+        while let Some((row, following)) = next_row(rest) {
+            rest = following;
+            write_row(f, row, entries, &columns, findings)?;
+        }
+        if !findings.is_empty() {
+            f.write_str("<h2>Lint</h2>\n<ul>\n")?;
+            for finding in findings {
+                writeln!(f, "<li>{}</li>", Escaped(&finding.to_string()))?;
+            }
+            f.write_str("</ul>\n")?;
+        }
+        f.write_str("</body>\n</html>\n")?;
+        Ok(())
     }
-    f.push_str("</body>\n</html>\n");
-    Ok(())
 }
 
 fn write_row(
-    f: &mut String,
+    f: &mut fmt::Formatter<'_>,
     row: &[Entry],
     all: &[Entry],
     columns: &Columns,
@@ -116,7 +122,7 @@ fn write_row(
     if lanes.is_empty() {
         write!(f, "<div class=\"note\">{}</div>", Escaped(&words))?;
     }
-    f.push_str("</div><span>");
+    f.write_str("</div><span>")?;
     for finding in findings {
         if row.iter().any(|entry| entry.number() == finding.entry) {
             write!(f, "<span class=\"badge\">{}</span>", finding.lint)?;

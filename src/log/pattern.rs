@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::log::entry::Entry;
-use crate::log::facts::{Facts, TYPE, attribute};
+use crate::log::fields::{Fields, TYPE, attribute};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::operation::Operation;
@@ -107,7 +107,7 @@ impl Pattern {
         Self::of_type("ERROR").is("code", error_code.code().to_string())
     }
 
-    /// Matches a SEND_MESSAGE of a client.
+    /// Matches a `SEND_MESSAGE` of a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -119,7 +119,7 @@ impl Pattern {
         Self::of_type("SEND_MESSAGE")
     }
 
-    /// Matches a DELETE_MESSAGE of a client.
+    /// Matches a `DELETE_MESSAGE` of a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -131,7 +131,7 @@ impl Pattern {
         Self::of_type("DELETE_MESSAGE")
     }
 
-    /// Matches a DISCONNECT_USER of a client.
+    /// Matches a `DISCONNECT_USER` of a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -204,6 +204,19 @@ impl Pattern {
     /// ```
     pub fn answer(operation: Operation) -> Self {
         Self::of_type("answer").is("operation", operation.name())
+    }
+
+    /// Matches a hook of that name that fired.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_action().named("silence").ignore();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.log().expect_blocking(Pattern::hook("silence"));
+    /// ```
+    pub fn hook(name: &str) -> Self {
+        Self::of_type("hook").is("name", name)
     }
 
     /// Narrows it to what this user sent: as the sender of a MESSAGE, or by a connection.
@@ -292,7 +305,7 @@ impl Pattern {
         self.is("request id", request_id)
     }
 
-    /// Narrows it to this `Id`: of the frame, or of the message that a DELETE_MESSAGE is about.
+    /// Narrows it to this `Id`: of the frame, or of the message that a `DELETE_MESSAGE` is about.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -304,7 +317,7 @@ impl Pattern {
         self.is("id", id)
     }
 
-    /// Narrows it to a DISCONNECT_USER of this user.
+    /// Narrows it to a `DISCONNECT_USER` of this user.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -355,7 +368,7 @@ impl Pattern {
     }
 
     /// Narrows it by a closure, where the other methods do not reach; `what` says what it looks
-    /// for.
+    /// for. The closure is asked only about entries that match in all else.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -393,21 +406,21 @@ impl Pattern {
 
     /// Compares an entry with the pattern, field by field.
     pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
-        let facts = Facts::read(entry);
+        let fields = Fields::read(entry);
         let mut comparison = Comparison { agreements: 0, closeness: 0, differences: Vec::new() };
         for Field { name, expected } in &self.fields {
-            let got = facts.get(name);
+            let got = fields.get(name);
             if got.is_some_and(|got| expected.admits(got)) {
                 comparison.agreements += 1;
             } else {
-                let got = got.map_or("nothing".into(), |got| shown(name, got));
+                let got = got.map_or_else(|| "nothing".into(), |got| shown(name, got));
                 let expected = expected.shown(name);
                 comparison.differences.push(format!("{name}: expected {expected}, got {got}"));
                 comparison.closeness += in_common(&expected, &got);
             }
         }
         for Condition { what, holds } in &self.conditions {
-            if !holds(entry) {
+            if comparison.differences.is_empty() && !holds(entry) {
                 comparison.differences.push(format!("it is not so that it {what}"));
             }
         }

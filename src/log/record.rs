@@ -97,6 +97,8 @@ pub(crate) struct Party {
     pub(crate) label: String,
     pub(crate) user_id: Arc<str>,
     pub(crate) room: Arc<str>,
+    #[cfg(feature = "tracing")]
+    pub(crate) span: crate::log::trace::ConnectionSpan,
 }
 
 /// What happened. The variants are small, for there is one for each frame and recipient.

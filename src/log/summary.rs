@@ -1,7 +1,7 @@
 //! Summary: an entry in a few words, for timelines and pictures.
 
 use crate::log::entry::Entry;
-use crate::log::facts::Facts;
+use crate::log::fields::Fields;
 use crate::log::record::{Origin, Payload, What};
 use crate::proto::action::Publish;
 use crate::proto::close::{Close, truncate};
@@ -24,7 +24,7 @@ pub(crate) fn of(entry: &Entry) -> String {
         What::Connected(_) => format!("connects to {}", entry.room().unwrap_or_default()),
         What::Exceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
         What::Gone => "is gone".into(),
-        What::Hooked(hooked) => format!("{} by {:?}", hooked.effect, hooked.hook),
+        What::Hooked(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
         What::Outage(outage) => format!("outage: {}", outage.name()),
         What::Received(payload) => of_action(entry, payload),
         What::Refused(refused) => format!("refused {}: {}", refused.status, refused.message),
@@ -36,13 +36,13 @@ pub(crate) fn of(entry: &Entry) -> String {
 }
 
 fn of_close(close: &Close) -> String {
-    let code = close.code.map_or("without a code".into(), |code| code.to_string());
+    let code = close.code.map_or_else(|| "without a code".into(), |code| code.to_string());
     if close.reason.is_empty() { code } else { format!("{code} {:?}", close.reason) }
 }
 
 fn of_action(entry: &Entry, payload: &Payload) -> String {
-    let facts = Facts::read(entry);
-    let get = |name| facts.get(name).unwrap_or_default();
+    let fields = Fields::read(entry);
+    let get = |name| fields.get(name).unwrap_or_default();
     match get("type") {
         "SEND_MESSAGE" => format!("SEND_MESSAGE {:?}", get("content")),
         "DELETE_MESSAGE" => format!("DELETE_MESSAGE {}", get("id")),
@@ -52,8 +52,8 @@ fn of_action(entry: &Entry, payload: &Payload) -> String {
 }
 
 fn of_frame(entry: &Entry, payload: &Payload) -> String {
-    let facts = Facts::read(entry);
-    let get = |name| facts.get(name).unwrap_or_default();
+    let fields = Fields::read(entry);
+    let get = |name| fields.get(name).unwrap_or_default();
     match get("type") {
         "MESSAGE" => format!("MESSAGE {:?}", get("content")),
         "EVENT" => format!("EVENT {}", get("name")),

@@ -43,7 +43,7 @@ pub(crate) fn write_entry(
 
 /// Whether an entry is the answer to a call of the test itself that was not refused: what the test
 /// arranges is seen by its calls, and their answers would only stand in the way.
-fn is_as_expected(entry: &Entry) -> bool {
+pub(crate) fn is_as_expected(entry: &Entry) -> bool {
     match &entry.record.what {
         What::Answered(answered) => answered.origin == Origin::Test && answered.exception.is_none(),
         _ => false,

@@ -308,7 +308,10 @@ impl Log {
     /// ```
     #[must_use]
     pub fn lanes(&self) -> Lanes {
-        Lanes::new(&self.entries(), self.driver.clock().is_volatile())
+        let (log, _) = self.driver.entries_since(0);
+        let entries: Vec<Entry> =
+            log.iter().filter(|entry| self.filter.admits(entry)).cloned().collect();
+        Lanes::new(&entries, &log, self.driver.clock().is_volatile())
     }
 
     /// This view as rows in the mock's one order, with a lane for each connection and the times
@@ -329,14 +332,12 @@ impl Log {
     /// alice.say("hello");
     /// assert_eq!(ivs.log().since(mark).kind(mock_ivs_chat::EntryKind::Sent).timeline(), "
     ///                  alice (lobby)      bob (lobby)
-    ///    #10    +0.000  < MESSAGE \"hello\"  < MESSAGE \"hello\"
+    ///   #10    +0.000  < MESSAGE \"hello\"  < MESSAGE \"hello\"
     /// ".trim_start_matches('\n'));
     /// ```
     #[must_use]
     pub fn timeline(&self) -> String {
-        let mut text = String::new();
-        timeline::write(&mut text, &self.entries()).expect("a string takes any text");
-        text
+        timeline::text(&self.entries())
     }
 
     fn labels(&self) -> Labels {

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::support::snapshot;
 use mock_ivs_chat::{
     Clock, CloseCode, EntryKind, ErrorCode, MockIvsChat, Operation, Pattern, Recording, Room,
 };
@@ -40,11 +41,8 @@ fn panic_text<T>(fails: impl FnOnce() -> T) -> String {
 
 macro_rules! assert_failure {
     ($fails:expr) => {{
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
-        settings.set_omit_expression(true);
         let text = failure(|| $fails);
-        settings.bind(|| insta::assert_snapshot!(text));
+        snapshot!(text);
     }};
 }
 
@@ -69,7 +67,17 @@ fn several_fields_that_differ_are_named() {
         .attribute("color", "blue")
         .attribute("font", "large")
         .request_id("")
-        .that("is small", |entry| entry.bytes().is_some_and(|bytes| bytes.len() < 10));
+        .that("is small", |_| unreachable!("the fields differ"));
+    assert_failure!(ivs.log().expect_blocking(wanted));
+}
+
+#[test]
+fn a_condition_that_does_not_hold_is_named() {
+    let (ivs, room) = chat();
+    let alice = room.participant("alice");
+    alice.say("hello");
+    let wanted = Pattern::message().content("hello");
+    let wanted = wanted.that("is small", |entry| entry.bytes().is_some_and(|b| b.len() < 10));
     assert_failure!(ivs.log().expect_blocking(wanted));
 }
 
@@ -199,4 +207,29 @@ async fn a_failure_names_the_line_that_waits() {
     let text = tokio::spawn(wait).await.expect_err("nothing comes").into_panic();
     let text = text.downcast::<String>().expect("a failure is a text");
     assert!(text.contains(&format!("log_failures.rs:{line}:")), "{text}");
+}
+
+#[test]
+fn hooks_that_have_not_fired_and_gates_that_are_closed_may_be_the_reason() {
+    let (ivs, room) = chat();
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.on_delivery().to("carol").named("lose carol's frames").drop_frame();
+    let _gate = ivs.on_action().from("alice").named("until bob is ready").hold();
+    alice.say("hi");
+    assert_failure!(bob.expect_message_blocking("hi"));
+}
+
+#[test]
+fn a_panic_in_a_closure_fails_the_wait_at_once() {
+    let failure_text = {
+        let (ivs, room) = chat();
+        let alice = room.participant("alice");
+        ivs.on_action_with("picky", |_| panic!("no such action"));
+        alice.say("hi");
+        let text = failure(|| alice.expect_message_blocking("hi"));
+        // The mock fails its test for the panic once more, at its end.
+        ivs.finish().expect_err("a closure has panicked");
+        text
+    };
+    snapshot!(failure_text);
 }

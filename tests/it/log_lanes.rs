@@ -8,6 +8,8 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, client::ClientRequestBuilder};
 
+use crate::support::snapshot;
+
 /// What three people write at once, each from a thread of their own, with ids that differ in
 /// each run.
 fn lanes_of_people_who_act_at_once(clock: Clock, run: u32) -> String {
@@ -53,10 +55,7 @@ fn lanes_are_the_same_text_however_clients_interleave() {
         assert_eq!(lanes_of_people_who_act_at_once(frozen(), run), still);
         assert_eq!(lanes_of_people_who_act_at_once(Clock::system(), run), moving);
     }
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(moving));
+    snapshot!(moving);
 }
 
 #[tokio::test]

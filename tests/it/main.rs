@@ -27,6 +27,10 @@ mod log;
 mod log_failures;
 mod log_lanes;
 mod log_lint;
+mod log_pictures;
+mod log_snapshots;
+#[cfg(feature = "tracing")]
+mod log_tracing;
 mod messaging;
 mod model;
 mod moderation;

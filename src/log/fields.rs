@@ -1,4 +1,4 @@
-//! Facts: what an entry says, field by field, so that patterns can compare and failures explain.
+//! Fields: what an entry says, field by field, so that patterns can compare and failures explain.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +10,48 @@ use crate::proto::frame::Frame;
 
 /// What an entry says, by the name of each field.
 #[derive(Debug)]
-pub(crate) struct Facts(BTreeMap<String, String>);
+pub(crate) struct Fields(BTreeMap<String, String>);
 
-impl Facts {
+impl Fields {
     pub(crate) fn read(entry: &Entry) -> Self {
-        let mut facts = Self(BTreeMap::new());
-        facts.set(TYPE, type_of(entry));
+        let mut fields = Self(BTreeMap::new());
+        fields.set(TYPE, type_of(entry));
         if let Some(party) = &entry.record.party {
             let end = if entry.direction() == Some(Direction::Outbound) { "to" } else { "from" };
-            facts.set(end, &*party.user_id);
-            facts.set("room", &*party.room);
-            facts.set("connection", party.label.as_str());
+            fields.set(end, &*party.user_id);
+            fields.set("room", &*party.room);
+            fields.set("connection", party.label.as_str());
         }
         match &entry.record.what {
-            What::Received(payload) => facts.read_action(payload),
-            What::Sent(_) => facts.read_frame(entry),
+            What::Received(payload) => fields.read_action(payload),
+            What::Sent(_) => fields.read_frame(entry),
             What::ClosedByService(close) | What::ClosedByClient(close) => {
                 if let Some(code) = close.code {
-                    facts.set("code", code.to_string());
+                    fields.set("code", code.to_string());
                 }
-                facts.set("reason", close.reason.as_str());
+                fields.set("reason", close.reason.as_str());
             }
             What::Answered(answered) => {
-                facts.set("status", answered.status.to_string());
+                fields.set("status", answered.status.to_string());
                 if let Some(exception) = &answered.exception {
-                    facts.set("exception", exception.as_str());
+                    fields.set("exception", exception.as_str());
                 }
             }
+            What::Hooked(hooked) => fields.set("name", &*hooked.hook),
+            What::Reviewed(reviewed) => {
+                fields.set("id", reviewed.message_id.as_str());
+                fields.set("result", reviewed.result.as_str());
+            }
             What::Refused(refused) => {
-                facts.set("status", refused.status.to_string());
-                facts.set("reason", refused.message.as_str());
+                fields.set("status", refused.status.to_string());
+                fields.set("reason", refused.message.as_str());
             }
             _ => {}
         }
         if let Some(operation) = entry.operation() {
-            facts.set("operation", operation.name());
+            fields.set("operation", operation.name());
         }
-        facts
+        fields
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -105,10 +110,10 @@ impl Facts {
     }
 }
 
-/// The name of the fact that says what an entry is.
+/// The name of the field that says what an entry is.
 pub(crate) const TYPE: &str = "type";
 
-/// The name of the fact that says the value of an attribute.
+/// The name of the field that says the value of an attribute.
 pub(crate) fn attribute(key: &str) -> String {
     format!("attribute {key:?}")
 }

@@ -1,0 +1,37 @@
+//! A chat in which much goes wrong, as a picture: this prints a web page. Look at the arrows in
+//! red, at what the lint found, and at what unfolds below a row.
+//!
+//! `cargo run --example log_page > log.html`
+
+use std::time::Duration;
+
+use mock_ivs_chat::{Capability, Clock, ErrorCode, MockIvsChat};
+
+fn main() {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).start();
+    let room = ivs.new_room("lobby").maximum_message_length(100).create();
+    let alice = room.chat_token("alice").capability(Capability::SendMessage).join();
+    let bob = room.participant("bob");
+    let carol = room.participant("carol");
+
+    alice.say_with("hello", [("color", "red")]);
+    let message = bob.expect_message_blocking("hello");
+    ivs.advance(Duration::from_millis(1_200));
+
+    // She may only send messages, and not such long ones.
+    alice.delete(&message.id, "second thoughts");
+    alice.expect_error_blocking(ErrorCode::Forbidden);
+    alice.say(&"spam! ".repeat(20));
+    alice.expect_error_blocking(ErrorCode::BadRequest);
+    // A client that forgets the id of its request, and writes a member in lower case.
+    alice.send(r#"{"Action":"SEND_MESSAGE","content":"more spam"}"#);
+    ivs.advance(Duration::from_millis(300));
+
+    bob.delete(&message.id, "too loud");
+    carol.kick("alice", "rude");
+    room.send_event("app:poll", [("question", "tea?")]);
+    bob.leave();
+
+    print!("{}", ivs.log().to_html("chat::alice_is_moderated"));
+}

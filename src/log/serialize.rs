@@ -1,0 +1,122 @@
+//! Entries as data, for snapshots in YAML, JSON and RON.
+
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::log::entry::Entry;
+use crate::log::labels::Labels;
+use crate::log::record::{Origin, Payload, What};
+use crate::proto::operation::Operation;
+
+impl Entry {
+    /// Writes its members, with the labels of the log that it is part of.
+    pub(crate) fn serialize_with<S: Serializer>(
+        &self,
+        labels: &mut Labels,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", &self.kind())?;
+        if !self.hides_times {
+            map.serialize_entry("at", &self.record.at)?;
+        }
+        if let Some(party) = &self.record.party {
+            map.serialize_entry("room", &*party.room)?;
+            map.serialize_entry("connection", &party.label)?;
+        }
+        match &self.record.what {
+            What::Advanced(by) => {
+                map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
+            }
+            What::Answered(answered) => {
+                map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
+                map.serialize_entry("status", &answered.status)?;
+                if let Some(exception) = &answered.exception {
+                    map.serialize_entry("exception", exception)?;
+                }
+                serialize_text(&mut map, "body", &labels.apply(&answered.body))?;
+            }
+            What::Called(called) => {
+                let origin = if called.origin == Origin::Test { "test" } else { "http" };
+                map.serialize_entry("origin", origin)?;
+                map.serialize_entry("operation", &called.operation.map(Operation::name))?;
+                serialize_text(&mut map, "body", &labels.apply(&called.body))?;
+            }
+            What::ClosedByService(close) | What::ClosedByClient(close) => {
+                let by_service = matches!(&self.record.what, What::ClosedByService(_));
+                map.serialize_entry("by", if by_service { "service" } else { "client" })?;
+                map.serialize_entry("code", &close.code.map(|code| code.0))?;
+                map.serialize_entry("reason", &close.reason)?;
+            }
+            What::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
+            What::Exceeded { quota, limit } => {
+                map.serialize_entry("quota", &quota.to_string())?;
+                map.serialize_entry("limit", limit)?;
+            }
+            What::Gone => {}
+            What::Hooked(hooked) => {
+                map.serialize_entry("hook", &*hooked.hook)?;
+                map.serialize_entry("effect", &hooked.effect)?;
+                if let Some(text) = hooked.payload.as_ref().and_then(Payload::text) {
+                    serialize_text(&mut map, "frame", &labels.apply(text))?;
+                }
+            }
+            What::Outage(outage) => map.serialize_entry("outage", outage.name())?,
+            What::Received(payload) | What::Sent(payload) => match (payload, payload.text()) {
+                (_, Some(text)) => serialize_text(&mut map, "frame", &labels.apply(text))?,
+                (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes))?,
+                (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes))?,
+                _ => map.serialize_entry("binary", &escaped(payload.bytes()))?,
+            },
+            What::Refused(refused) => {
+                map.serialize_entry("status", &refused.status)?;
+                map.serialize_entry("message", &refused.message)?;
+                map.serialize_entry("token", &refused.token)?;
+            }
+            What::Reviewed(reviewed) => {
+                map.serialize_entry("message_id", &reviewed.message_id)?;
+                map.serialize_entry("result", &reviewed.result)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// Writes JSON as what it says, so that snapshots are legible and redactions can reach into it;
+/// and any other text as it is.
+fn serialize_text<M: SerializeMap>(map: &mut M, name: &str, text: &str) -> Result<(), M::Error> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => map.serialize_entry(name, &Sorted(&value)),
+        Err(_) => map.serialize_entry(name, text),
+    }
+}
+
+/// A value whose members are in alphabetical order, whatever features other crates have switched
+/// on in `serde_json`.
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            Value::Object(members) => {
+                let sorted: BTreeMap<_, _> = members.iter().map(|(k, v)| (k, Sorted(v))).collect();
+                serializer.collect_map(sorted)
+            }
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(&mut Labels::new(self.hides_times), serializer)
+    }
+}

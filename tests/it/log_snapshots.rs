@@ -1,0 +1,97 @@
+//! Snapshots as users take them: of text and of data, in files and inline, with and without
+//! redactions.
+
+use insta::{assert_json_snapshot, assert_ron_snapshot, assert_snapshot, assert_yaml_snapshot};
+use mock_ivs_chat::{Clock, EntryKind, Log, MockIvsChat};
+
+use crate::support::snapshot_settings;
+
+/// A short chat, on a clock that moves, with ids that a client draws anew in each run.
+fn chat() -> (MockIvsChat, Log) {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let mark = ivs.log().mark();
+    let alice = room.participant("alice");
+    let uuid = format!("{:08x}-0000-4000-8000-000000000000", ivs.addr().port());
+    alice.send(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":"hi"}}"#));
+    alice.send(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":""}}"#));
+    let log = ivs.log().since(mark).user("alice");
+    drop(alice);
+    (ivs, log)
+}
+
+#[test]
+fn the_transcript_needs_no_redactions() {
+    let (_ivs, log) = chat();
+    assert_snapshot!(log, @r#"
+    alice connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
+    alice > {"Action":"SEND_MESSAGE","RequestId":"[request-1]","Content":"hi"}
+      alice < {"Type":"MESSAGE","Id":"Message00001","RequestId":"[request-1]","Attributes":null,"Content":"hi","SendTime":"[time-1]","Sender":{"UserId":"alice","Attributes":{}}}
+    alice > {"Action":"SEND_MESSAGE","RequestId":"[request-1]","Content":""}
+      alice < {"Type":"ERROR","Id":"Message00002","RequestId":"[request-1]","ErrorCode":400,"ErrorMessage":"Content is missing or empty"}
+    alice closes 1000
+    "#);
+}
+
+#[test]
+fn entries_are_data_too() {
+    let (_ivs, log) = chat();
+    let sent = log.kind(EntryKind::Sent);
+    snapshot_settings().bind(|| {
+        assert_yaml_snapshot!(sent);
+        assert_ron_snapshot!(sent);
+        assert_json_snapshot!(sent);
+    });
+}
+
+#[test]
+fn redactions_reach_into_the_frames() {
+    let (_ivs, log) = chat();
+    let received = log.kind(EntryKind::Received);
+    assert_yaml_snapshot!(received, { "[].frame.Content" => "[content]" }, @r#"
+    - kind: received
+      room: lobby
+      connection: alice
+      frame:
+        Action: SEND_MESSAGE
+        Content: "[content]"
+        RequestId: "[request-1]"
+    - kind: received
+      room: lobby
+      connection: alice
+      frame:
+        Action: SEND_MESSAGE
+        Content: "[content]"
+        RequestId: "[request-1]"
+    "#);
+}
+
+#[test]
+fn the_same_script_gives_the_same_text_on_either_clock_and_twice() {
+    let run = |clock: Clock| {
+        let ivs = MockIvsChat::builder().clock(clock).start();
+        let (lobby, kitchen) = (ivs.create_room("lobby"), ivs.create_room("kitchen"));
+        let (alice, _bob) = (lobby.participant("alice"), kitchen.participant("bob"));
+        alice.say("hi");
+        lobby.send_event("app:poll", [("question", "tea?")]);
+        [ivs.log().to_string(), ivs.log().lanes().to_string()]
+    };
+    let (system, frozen) = (run(Clock::system()), run(Clock::frozen_at("2026-01-01T00:00:00Z")));
+    for _ in 0..20 {
+        assert_eq!(run(Clock::system()), system);
+        assert_eq!(run(Clock::frozen_at("2026-01-01T00:00:00Z")), frozen);
+    }
+}
+
+#[test]
+fn filters_narrow_each_other() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
+    alice.say("hi");
+    let sent = |log: Log| log.kind(EntryKind::Sent).entries().len();
+    assert_eq!(sent(ivs.log()), 2);
+    assert_eq!(sent(ivs.log().user("alice")), 1);
+    assert_eq!(sent(ivs.log().user("alice").user("bob")), 0);
+    assert_eq!(sent(ivs.log().since(ivs.log().mark()).user("alice")), 0);
+}
