@@ -129,6 +129,15 @@ impl Link {
         self.inner.lock().is_stalled = true;
     }
 
+    /// Whether there may be something to read, or the end of the stream. Where the transport
+    /// cannot say, there may always be.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.lock().poll(cx, Side::Reader, |stream, cx| match stream {
+            Stream::Tcp(stream) => stream.poll_read_ready(cx),
+            _ => Poll::Ready(Ok(())),
+        })
+    }
+
     pub(crate) fn poll_read(
         &self,
         cx: &mut Context<'_>,
@@ -196,11 +205,13 @@ impl Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        match (self, slices) {
+            // The system does less for a plain write.
+            (Self::Tcp(stream), [slice]) => Pin::new(stream).poll_write(cx, slice),
+            (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Other(stream) => stream.as_mut().poll_write_vectored(cx, slices),
+            (Self::Tls(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+            (Self::Other(stream), _) => stream.as_mut().poll_write_vectored(cx, slices),
         }
     }
 }

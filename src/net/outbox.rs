@@ -68,6 +68,11 @@ impl Outbox {
         }
     }
 
+    /// Wakes nobody for what is appended from now on, until [`Outbox::poll_next`] is asked again.
+    pub(crate) fn forget_writer(&self) {
+        self.inner.lock().writer = None;
+    }
+
     /// Takes all that waits. What it is given counts against the limit until it has been written.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
         let mut inner = self.inner.lock();

@@ -43,6 +43,7 @@ pub(crate) async fn serve(
         outbox: &wire.outbox,
         context,
         reading: Reading::Frames,
+        has_read_ahead: true,
         writing: VecDeque::new(),
         has_written_all: false,
     };
@@ -74,6 +75,8 @@ struct Socket<'a> {
     outbox: &'a Outbox,
     context: WebSocketContext,
     reading: Reading,
+    /// Whether there may be frames that were read from the stream, but not from the buffer.
+    has_read_ahead: bool,
     writing: VecDeque<Bytes>,
     has_written_all: bool,
 }
@@ -91,22 +94,19 @@ impl Socket<'_> {
     /// Reads and writes until the outbox is finished and written, or the stream is gone.
     async fn run(&mut self) -> Outcome {
         std::future::poll_fn(|cx| {
-            for _ in 0..FRAMES_IN_A_ROW {
-                let read = match self.reading {
-                    Reading::Frames => self.poll_frame(cx),
-                    Reading::Nothing => Poll::Pending,
-                };
-                if let Poll::Ready(Outcome::Gone) = read {
-                    return read;
-                }
-                let written = self.poll_write(cx);
-                if written.is_ready() || read.is_pending() {
-                    return written;
-                }
+            let read = match self.reading {
+                Reading::Frames => self.poll_frames(cx),
+                Reading::Nothing => Poll::Pending,
+            };
+            if let Poll::Ready(Outcome::Gone) = read {
+                return read;
             }
-            // A client that floods the mock waits for its turn like all others.
-            cx.waker().wake_by_ref();
-            Poll::Pending
+            let written = self.poll_write(cx);
+            if written.is_pending() && read.is_ready() {
+                // A client that floods the mock waits for its turn like all others.
+                cx.waker().wake_by_ref();
+            }
+            written
         })
         .await
     }
@@ -129,6 +129,26 @@ impl Socket<'_> {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Reads what the client has sent, many frames if there are many, so that what they cause
+    /// leaves in one write.
+    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        // In a busy room a connection is woken to write far more often than to read, and
+        // tungstenite clears a buffer for each look at the stream.
+        if !self.has_read_ahead && self.link.poll_readable(cx).is_pending() {
+            return Poll::Pending;
+        }
+        // What these frames put into the outbox is written right behind them.
+        self.outbox.forget_writer();
+        for _ in 0..FRAMES_IN_A_ROW {
+            let read = self.poll_frame(cx);
+            self.has_read_ahead = read.is_ready();
+            if read != Poll::Ready(Outcome::Open) || self.reading == Reading::Nothing {
+                return read;
+            }
+        }
+        Poll::Ready(Outcome::Open)
     }
 
     /// Reads a frame, and hands it on.
@@ -283,7 +303,8 @@ const FORBIDDEN_CODE: &str = "Protocol violation";
 const MAXIMUM_FRAME_BYTES: usize = 128 * 1024;
 /// Most frames of a chat are far smaller; a small buffer keeps idle connections cheap.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// How many frames of one client are read before all others have had their turn.
+/// How many frames of one client are read before what waits is written, and all others have had
+/// their turn.
 const FRAMES_IN_A_ROW: usize = 64;
 /// How many queued frames leave in one write.
 const SLICES: usize = 64;
