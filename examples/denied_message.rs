@@ -1,6 +1,8 @@
 //! A message is denied in review, and its sender sees ERROR 406. Look at the reason: it is what
 //! the client has to show to its user.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 mod client;
 
 use client::Client;

@@ -1,6 +1,8 @@
 //! The main job: a room and its tokens by the AWS SDK, two clients that chat, one of whom is
 //! moderated and then disconnected. Look at the transcript that this prints at the end.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 use std::error::Error;
 
 use aws_credential_types::Credentials;

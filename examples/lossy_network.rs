@@ -1,6 +1,8 @@
 //! A network that loses, doubles, delays and reorders what it carries, and at last breaks. Look at
 //! the lines with a hook's name: each shows what the network did to a frame.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 mod client;
 
 use std::time::Duration;

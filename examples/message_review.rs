@@ -1,6 +1,8 @@
 //! The review handler of an application, plugged in whole: from the JSON of its event to the JSON
 //! of its response. Look at what becomes of messages that it changes, denies or fails at.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 mod client;
 
 use client::Client;

@@ -1,6 +1,8 @@
 //! A client that sends too fast is throttled with ERROR 429. Look at the clock: the client gets
 //! its second back at once, without anybody waiting for it.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 mod client;
 
 use std::time::Duration;

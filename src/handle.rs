@@ -185,7 +185,7 @@ impl Handle {
     /// let room = ivs.new_room("lobby").maximum_message_length(100).create();
     /// ```
     pub fn new_room(&self, name: impl Into<String>) -> NewRoom {
-        NewRoom::new(self.clone(), name.into())
+        NewRoom::new(self.clone(), &name.into())
     }
 
     /// A logging configuration that is still to be created, for the rooms that name it.

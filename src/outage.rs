@@ -76,7 +76,7 @@ impl Handle {
     /// assert!(ivs.log().to_string().ends_with("alice closed 1001 \"maintenance\"\n"));
     /// ```
     pub fn close_all(&self, code: CloseCode, reason: &str) {
-        self.driver().end_all(record::Outage::Close(Close::new(code, reason)));
+        self.driver().end_all(record::Outage::Close(Box::new(Close::new(code, reason))));
     }
 
     /// Cuts everything, HTTP included, and listens anew on the same port. Rooms, tokens and the

@@ -19,47 +19,48 @@ use crate::log::view::{Filter, Log};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Report {
+    failures: Box<Failures>,
+    never_fired: Vec<String>,
+    waiting_at_gates: usize,
+    /// What takes long to say is said when it is asked for: most reports are never read.
+    log: Log,
+}
+
+/// By what a test has failed, a sentence each.
+#[derive(Clone, Debug, Default)]
+struct Failures {
     unmet: Vec<String>,
     panics: Vec<String>,
     denied: Vec<String>,
-    findings: Vec<String>,
-    never_fired: Vec<String>,
-    waiting_at_gates: usize,
-    transcript: String,
 }
 
 impl Report {
     pub(crate) fn new(driver: &Arc<Driver>) -> Self {
         let log = Log { driver: Arc::clone(driver), filter: Filter::default() };
-        let mut report = Self {
-            unmet: Vec::new(),
-            panics: Vec::new(),
-            denied: Vec::new(),
-            findings: Vec::new(),
-            never_fired: Vec::new(),
-            waiting_at_gates: driver.waiting_at_gates(),
-            transcript: log.to_string(),
-        };
+        let mut failures = Box::<Failures>::default();
+        let mut never_fired = Vec::new();
         for standing in driver.hook_standings() {
             let hits = standing.hits;
             match standing.expected {
                 Some(expected) if !expected.contains(&hits) => {
                     let (name, fired) = (&standing.name, times(hits));
                     let wanted = describe(*expected.start(), *expected.end());
-                    report.unmet.push(format!("{name:?} was to fire {wanted}, but fired {fired}"));
+                    failures
+                        .unmet
+                        .push(format!("{name:?} was to fire {wanted}, but fired {fired}"));
                 }
-                None if hits == 0 => report.never_fired.push(standing.name.as_ref().into()),
+                None if hits == 0 => never_fired.push(standing.name.as_ref().into()),
                 _ => {}
             }
         }
         let panics = driver.panics().into_iter();
-        report.panics = panics.map(|p| format!("{} panicked: {}", p.whose, p.message)).collect();
-        for finding in log.lint() {
-            let is_denied = driver.log_settings().denied.contains(&finding.lint);
-            let list = if is_denied { &mut report.denied } else { &mut report.findings };
-            list.push(finding.to_string());
+        failures.panics = panics.map(|p| format!("{} panicked: {}", p.whose, p.message)).collect();
+        let denied = &driver.log_settings().denied;
+        if !denied.is_empty() {
+            let findings = log.lint().into_iter().filter(|finding| denied.contains(&finding.lint));
+            failures.denied = findings.map(|finding| finding.to_string()).collect();
         }
-        report
+        Self { failures, never_fired, waiting_at_gates: driver.waiting_at_gates(), log }
     }
 
     /// Whether the test has failed by it: an expectation is not met, a closure has panicked, or a
@@ -71,7 +72,8 @@ impl Report {
     /// ```
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        !(self.unmet.is_empty() && self.panics.is_empty() && self.denied.is_empty())
+        let Failures { unmet, panics, denied } = &*self.failures;
+        !(unmet.is_empty() && panics.is_empty() && denied.is_empty())
     }
 
     /// Expectations of hooks that were not met, a sentence each.
@@ -82,7 +84,7 @@ impl Report {
     /// ```
     #[must_use]
     pub fn unmet(&self) -> &[String] {
-        &self.unmet
+        &self.failures.unmet
     }
 
     /// Panics of hooks' closures and of review handlers, a sentence each.
@@ -93,7 +95,7 @@ impl Report {
     /// ```
     #[must_use]
     pub fn panics(&self) -> &[String] {
-        &self.panics
+        &self.failures.panics
     }
 
     /// What clients did that the test denies by [`Builder::deny`](crate::Builder::deny), a line
@@ -105,7 +107,7 @@ impl Report {
     /// ```
     #[must_use]
     pub fn denied(&self) -> &[String] {
-        &self.denied
+        &self.failures.denied
     }
 
     /// What else the lint finds in what clients did, a line each.
@@ -115,8 +117,10 @@ impl Report {
     /// assert!(MockIvsChat::start().report().findings().is_empty());
     /// ```
     #[must_use]
-    pub fn findings(&self) -> &[String] {
-        &self.findings
+    pub fn findings(&self) -> Vec<String> {
+        let denied = &self.log.driver.log_settings().denied;
+        let findings = self.log.lint().into_iter().filter(|found| !denied.contains(&found.lint));
+        findings.map(|finding| finding.to_string()).collect()
     }
 
     /// The names of hooks without an expectation that never fired.
@@ -148,19 +152,20 @@ impl Report {
     /// assert_eq!(MockIvsChat::start().report().transcript(), "");
     /// ```
     #[must_use]
-    pub fn transcript(&self) -> &str {
-        &self.transcript
+    pub fn transcript(&self) -> String {
+        self.log.to_string()
     }
 
     /// All but the transcript, a line each.
     pub(crate) fn summary(&self) -> String {
-        let mut lines: Vec<_> = self.unmet.iter().chain(&self.panics).cloned().collect();
-        lines.extend(self.denied.iter().map(|finding| format!("denied: {finding}")));
+        let Failures { unmet, panics, denied } = &*self.failures;
+        let mut lines: Vec<_> = unmet.iter().chain(panics).cloned().collect();
+        lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
         lines.extend(self.never_fired.iter().map(|name| format!("{name:?} never fired")));
         if self.waiting_at_gates > 0 {
             lines.push(format!("{} still waiting at a gate", self.waiting_at_gates));
         }
-        lines.extend(self.findings.iter().map(|finding| format!("lint: {finding}")));
+        lines.extend(self.findings().iter().map(|finding| format!("lint: {finding}")));
         lines.join("\n")
     }
 }
@@ -171,7 +176,7 @@ impl fmt::Display for Report {
         if !summary.is_empty() {
             writeln!(f, "{summary}\n")?;
         }
-        write!(f, "transcript:\n{}", self.transcript)
+        write!(f, "transcript:\n{}", self.log)
     }
 }
 

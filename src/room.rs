@@ -85,7 +85,7 @@ impl Room {
     /// let token = room.chat_token("alice").capability(Capability::SendMessage).create();
     /// ```
     pub fn chat_token(&self, user_id: impl Into<String>) -> NewChatToken {
-        NewChatToken::new(self.handle.clone(), self.arn.clone(), user_id.into())
+        NewChatToken::new(self.handle.clone(), &self.arn, &user_id.into())
     }
 
     /// A user who lives inside the mock, with all capabilities, connected to this room.
@@ -149,6 +149,7 @@ impl Room {
     ///
     /// If the service refuses: an id has 12 letters and digits, a reason at most 256 characters,
     /// and the room must exist.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     #[track_caller]
     pub fn delete_message(&self, id_of_message: &str, reason: &str) -> String {
         let request = members([
@@ -247,7 +248,7 @@ pub struct NewRoom {
 }
 
 impl NewRoom {
-    pub(crate) fn new(handle: Handle, name: String) -> Self {
+    pub(crate) fn new(handle: Handle, name: &str) -> Self {
         Self { handle, request: members([("name", json!(name))]) }
     }
 
@@ -326,6 +327,7 @@ impl NewRoom {
     /// # Panics
     ///
     /// If the service refuses it.
+    #[expect(clippy::must_use_candidate, reason = "a room that is listed needs no value")]
     #[track_caller]
     pub fn create(self) -> Room {
         let room = self.handle.expect(Operation::CreateRoom, self.request);

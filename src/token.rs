@@ -73,7 +73,7 @@ pub struct NewChatToken {
 }
 
 impl NewChatToken {
-    pub(crate) fn new(handle: Handle, room: String, user_id: String) -> Self {
+    pub(crate) fn new(handle: Handle, room: &str, user_id: &str) -> Self {
         let request = members([("roomIdentifier", json!(room)), ("userId", json!(user_id))]);
         Self { handle, request, capabilities: Vec::new() }
     }

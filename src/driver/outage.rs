@@ -38,7 +38,7 @@ impl Step<'_> {
         let (now, cause) = (self.now, self.state.log.len());
         let is_logged = outage.is_some();
         let close = match &outage {
-            Some(Outage::Close(close)) => Some(close.clone()),
+            Some(Outage::Close(close)) => Some(Close::clone(close)),
             _ => None,
         };
         let is_cut = !matches!(outage, Some(Outage::Close(_) | Outage::Disconnect));

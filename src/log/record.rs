@@ -165,7 +165,7 @@ impl Payload {
 #[derive(Clone, Debug)]
 pub(crate) enum Outage {
     /// All connections were closed, with a close frame.
-    Close(Close),
+    Close(Box<Close>),
     /// All connections were ended, without a close frame.
     Disconnect,
     /// Everything was cut, and the port refuses from now on.

@@ -1,4 +1,4 @@
-//! CloseCode and Close: how a WebSocket connection ends, and why.
+//! `CloseCode` and `Close`: how a WebSocket connection ends, and why.
 
 use std::fmt;
 

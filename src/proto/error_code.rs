@@ -1,4 +1,4 @@
-//! ErrorCode: the codes that an ERROR frame can carry, in one table.
+//! `ErrorCode`: the codes that an ERROR frame can carry, in one table.
 
 use std::fmt;
 

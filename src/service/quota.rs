@@ -173,7 +173,7 @@ impl Quotas {
 
     /// The limit on the rate of messages to a room that allows `own` a second.
     pub(crate) fn room_rate(&self, own: u32) -> Option<u32> {
-        self.limit(Quota::SendMessagePerRoom).or(self.rooms_limit_themselves.then_some(own))
+        self.limit(Quota::SendMessagePerRoom).or_else(|| self.rooms_limit_themselves.then_some(own))
     }
 }
 
