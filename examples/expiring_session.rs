@@ -1,6 +1,8 @@
 //! A session ends, and the client comes back with a fresh token. Look at the clock: an hour goes
 //! by in no time.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 mod client;
 
 use std::time::Duration;

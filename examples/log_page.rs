@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example log_page > log.html`
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 use std::time::Duration;
 
 use mock_ivs_chat::{Capability, Clock, ErrorCode, MockIvsChat};

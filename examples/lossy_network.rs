@@ -18,6 +18,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let token = room.chat_token("alice").capability(Capability::SendMessage).create();
     let mut alice = Client::connect(&ivs.ws_url(), &token.token).await?;
     let bob = room.participant("bob");
+    alice.say("hello").await?;
+    alice.next().await?;
 
     let to_alice = || ivs.on_delivery().to("alice");
     to_alice().containing("lost").named("loss").drop_frame();

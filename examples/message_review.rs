@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The room names the function by its ARN, as it would in production.
     let arn = "arn:aws:lambda:us-west-2:123456789012:function:review";
-    ivs.review_function(arn, |request| Review::from_json(&lambda(request.to_json())));
+    ivs.review_function(arn, |request| Review::from_json(&lambda(&request.to_json())));
     let handler = json!({ "uri": arn, "fallbackResult": "DENY" });
     let room = ivs.new_room("lobby").with("messageReviewHandler", handler).create();
 
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The body of a Lambda function.
-fn lambda(event: Value) -> Value {
+fn lambda(event: &Value) -> Value {
     match event["Content"].as_str().unwrap_or_default() {
         "damn" => json!({ "ReviewResult": "ALLOW", "Content": "****" }),
         "buy now" => json!({ "ReviewResult": "DENY", "Attributes": { "Reason": "no adverts" } }),

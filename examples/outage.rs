@@ -1,6 +1,8 @@
 //! The service is down for a while, on the same port, and a client reconnects. Look at the
 //! transcript: the room and what was said in it outlive the outage.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 mod client;
 
 use std::time::{Duration, Instant};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::driver::step::Step;
 use crate::driver::{Connection, Driver};
 use crate::log::record::{Outage, What};
+use crate::proto::close::Close;
 use crate::service::ConnectionId;
 
 impl Driver {

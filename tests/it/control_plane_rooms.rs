@@ -301,7 +301,9 @@ fn pages_survive_what_changes_meanwhile() {
 #[test]
 fn a_token_of_one_list_is_none_of_another() {
     let ivs = MockIvsChat::start();
-    ["a", "b"].map(|name| ivs.create_room(name));
+    for name in ["a", "b"] {
+        ivs.create_room(name);
+    }
     let page = ivs.call(Operation::ListRooms, json!({ "maxResults": 1 })).unwrap();
     let refusal = ivs
         .call(Operation::ListLoggingConfigurations, json!({ "nextToken": page["nextToken"] }))

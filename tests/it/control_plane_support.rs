@@ -314,7 +314,7 @@ async fn call_about_resources(
                 sdk.tag_resource,
                 set_resource_arn(r.text("resourceArn")?),
                 set_tags(r.map("tags")?)
-            )
+            );
         }
         Operation::UntagResource => send!(
             sdk.untag_resource,

@@ -81,7 +81,7 @@ fn a_body_that_ends_too_early_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_refused_after_half_a_minute() {
+async fn a_body_that_never_comes_is_refused_after_ten_seconds() {
     let ivs = MockIvsChat::start();
     let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
     let start = Instant::now();
@@ -91,16 +91,16 @@ async fn a_body_that_never_comes_is_refused_after_half_a_minute() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
     assert!(answer.contains("x-amzn-errortype: RequestTimeoutException"), "{answer}");
-    assert_eq!(start.elapsed().as_secs(), 30);
+    assert_eq!(start.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_half_a_minute() {
+async fn an_idle_connection_is_closed_after_a_minute() {
     let ivs = MockIvsChat::start();
     let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
     let start = Instant::now();
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-    assert_eq!(start.elapsed().as_secs(), 30);
+    assert_eq!(start.elapsed().as_secs(), 60);
 }
 
 #[rstest]

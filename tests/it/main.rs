@@ -1,5 +1,10 @@
 //! The mock over real sockets, as its users see it; and the repository's own rules.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps what is not there fails, as it should"
+)]
+
 mod bad_input;
 mod control_plane_constraints;
 mod control_plane_logging;
