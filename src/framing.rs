@@ -1,5 +1,7 @@
 //! Framing of what leaves: a frame is put into WebSocket bytes once, for all who get it.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
@@ -88,7 +90,7 @@ fn with_member(object: &str, name: &str, value: Option<&str>) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-fn frame(header: &FrameHeader, content: &[u8], payload: fn(Bytes) -> Payload) -> Framed {
+fn frame(header: &FrameHeader, content: &[u8], payload: fn(Arc<Bytes>) -> Payload) -> Framed {
     let length = content.len() as u64;
     let mut head = Vec::with_capacity(header.len(length));
     header.format(length, &mut head).expect("a vector takes any bytes");
@@ -96,7 +98,7 @@ fn frame(header: &FrameHeader, content: &[u8], payload: fn(Bytes) -> Payload) ->
     bytes.extend_from_slice(&head);
     bytes.extend_from_slice(content);
     let bytes = bytes.freeze();
-    let payload = payload(bytes.slice(head.len()..));
+    let payload = payload(Arc::new(bytes.slice(head.len()..)));
     Framed { bytes, payload }
 }
 

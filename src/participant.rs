@@ -181,7 +181,7 @@ impl Participant {
     /// ```
     pub fn send(&self, frame: impl Into<String>) {
         if self.is_connected() {
-            let payload = Payload::Text(Bytes::from(frame.into()));
+            let payload = Payload::Text(Arc::new(Bytes::from(frame.into())));
             self.handle.driver().receive(self.party.connection, payload);
         }
     }

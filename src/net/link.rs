@@ -134,7 +134,9 @@ impl Link {
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner.lock().poll(cx, Side::Reader, |stream, cx| match stream {
             Stream::Tcp(stream) => stream.poll_read_ready(cx),
-            _ => Poll::Ready(Ok(())),
+            #[cfg(feature = "tls")]
+            Stream::Tls(_) => Poll::Ready(Ok(())),
+            Stream::Other(_) => Poll::Ready(Ok(())),
         })
     }
 

@@ -155,10 +155,10 @@ impl Socket<'_> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let mut stream = Polled { link: self.link, cx };
         let payload = match self.context.read(&mut stream) {
-            Ok(Message::Text(text)) => Payload::Text(text.into()),
-            Ok(Message::Binary(data)) => Payload::Binary(data),
-            Ok(Message::Ping(data)) => Payload::Ping(data),
-            Ok(Message::Pong(data)) => Payload::Pong(data),
+            Ok(Message::Text(text)) => Payload::Text(Arc::new(text.into())),
+            Ok(Message::Binary(data)) => Payload::Binary(Arc::new(data)),
+            Ok(Message::Ping(data)) => Payload::Ping(Arc::new(data)),
+            Ok(Message::Pong(data)) => Payload::Pong(Arc::new(data)),
             Ok(Message::Close(frame)) => {
                 self.close(frame.map(|frame| (frame.code.into(), frame.reason)));
                 return Poll::Ready(Outcome::Open);
