@@ -95,6 +95,7 @@
 //! `Assumed:` beside it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod alarm;
 mod builder;
 mod clock;
 pub mod docs;
@@ -118,6 +119,7 @@ mod room;
 mod room_update;
 mod server;
 mod service;
+mod settle;
 mod stream;
 mod thread;
 mod token;

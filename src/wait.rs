@@ -7,12 +7,13 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
+use crate::alarm::Alarm;
 use crate::driver::{CaughtPanic, Driver};
 use crate::log::entry::Entry;
 use crate::log::failure::{Failure, Section};
@@ -246,65 +247,6 @@ pub(crate) fn limit_from_environment() -> Duration {
     let milliseconds = std::env::var("MOCK_IVS_CHAT_WAIT_LIMIT_MS").ok();
     let milliseconds = milliseconds.and_then(|text| text.parse().ok()).unwrap_or(5_000);
     Duration::from_millis(milliseconds)
-}
-
-/// Wakes a task at a moment of real time.
-struct Alarm {
-    deadline: Instant,
-    shared: Arc<AlarmState>,
-}
-
-#[derive(Default)]
-struct AlarmState {
-    inner: Mutex<AlarmInner>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct AlarmInner {
-    waker: Option<Waker>,
-    is_off: bool,
-}
-
-impl Alarm {
-    fn set(deadline: Instant) -> Self {
-        let shared = Arc::<AlarmState>::default();
-        let state = Arc::clone(&shared);
-        // A thread that cannot be had leaves the wait without a limit, not without an end: it
-        // still completes with what it waits for.
-        let _ = thread::Builder::new().name("mock-ivs-chat-wait".into()).spawn(move || {
-            let mut inner = state.inner.lock();
-            while !inner.is_off {
-                if state.changed.wait_until(&mut inner, deadline).timed_out() {
-                    break;
-                }
-            }
-            let waker = inner.waker.take();
-            drop(inner);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        });
-        Self { deadline, shared }
-    }
-
-    /// Whether the moment has come; if not, `waker` is woken when it does.
-    fn rings(&self, waker: &Waker) -> bool {
-        if Instant::now() >= self.deadline {
-            return true;
-        }
-        self.shared.inner.lock().waker = Some(waker.clone());
-        false
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        let mut inner = self.shared.inner.lock();
-        inner.is_off = true;
-        inner.waker = None;
-        self.shared.changed.notify_one();
-    }
 }
 
 /// Fails a test, with the transcript.

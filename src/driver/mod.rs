@@ -61,6 +61,8 @@ pub(crate) struct Driver {
     /// Told whenever something is due earlier than anything was before.
     rescheduled: Notify,
     requests: AtomicU64,
+    /// How many tasks of clients are at work.
+    busy: AtomicU64,
     /// How long waits wait, in real time.
     wait_limit: Duration,
     log_settings: LogSettings,
@@ -118,6 +120,22 @@ pub(crate) struct Wire {
     pub(crate) link: Arc<Link>,
 }
 
+/// A task that is at work, for as long as this lives.
+struct Busy<'a>(&'a AtomicU64);
+
+impl<'a> Busy<'a> {
+    fn new(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// A panic of a closure of the test.
 #[derive(Clone, Debug)]
 pub(crate) struct CaughtPanic {
@@ -158,6 +176,7 @@ impl Driver {
             grown: Condvar::new(),
             rescheduled: Notify::new(),
             requests: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
             wait_limit,
             log_settings: LogSettings::default(),
             #[cfg(feature = "tracing")]
@@ -228,6 +247,30 @@ impl Driver {
             return Ok(());
         }
         signature::verify(request, credentials, region, now)
+    }
+
+    /// Where the mock's tasks run.
+    pub(crate) const fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
+    }
+
+    /// Whether no task of a client is at work and no frame waits to be taken by one.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.busy.load(Ordering::Acquire) == 0
+            && self.state.lock().connections.iter().flatten().all(|connection| {
+                let wire = connection.wire.as_ref();
+                wire.is_none_or(|wire| !wire.outbox.has_waiting() || wire.link.is_blocked())
+            })
+    }
+
+    /// Runs a task of a client, and counts it as busy whenever it is at work.
+    pub(crate) async fn working<T>(&self, task: impl Future<Output = T>) -> T {
+        let mut task = std::pin::pin!(task);
+        std::future::poll_fn(|cx| {
+            let _busy = Busy::new(&self.busy);
+            task.as_mut().poll(cx)
+        })
+        .await
     }
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {

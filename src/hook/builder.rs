@@ -312,7 +312,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     }
 
     /// Expects the hook to fire so many times by the end: `1..=3`, `2..`, `..5`.
-    /// [`Handle::verify`](crate::Handle::verify) and the end of the mock hold it to that.
+    /// [`Handle::verify`] and the end of the mock hold it to that.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -370,7 +370,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
 
     /// What it is about becomes what a closure says, in which other conditions can be put.
     ///
-    /// The closure runs outside the mock's lock: it can use a [`Handle`](crate::Handle) as it
+    /// The closure runs outside the mock's lock: it can use a [`Handle`] as it
     /// likes. If it panics, what it was asked about fails as a general error of the service does,
     /// and the panic is reported at the next wait and at the end.
     ///

@@ -39,7 +39,7 @@ pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
         .serve_connection(io, service)
         .with_upgrades();
     // What goes wrong here is the peer's doing, and has been answered as far as it could be.
-    let _ = connection.await;
+    let _ = driver.working(connection).await;
 }
 
 type Body = Full<Bytes>;
@@ -175,7 +175,8 @@ async fn upgrade(
         let parts =
             upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<LinkStream>>().ok());
         let Some(parts) = parts else { return driver.ended(connection) };
-        socket::serve(driver, connection, wire, &parts.read_buf).await;
+        let serving = socket::serve(Arc::clone(&driver), connection, wire, &parts.read_buf);
+        driver.working(serving).await;
     });
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -23,6 +23,8 @@ pub(crate) struct Link {
 struct Inner {
     stream: Option<Stream>,
     is_stalled: bool,
+    /// Whether the peer has to read before more can be written.
+    is_full: bool,
     cut: Option<Cut>,
     pace: Option<Pace>,
     reader: Option<Waker>,
@@ -62,6 +64,7 @@ impl Link {
         let inner = Inner {
             stream: Some(stream),
             is_stalled: false,
+            is_full: false,
             cut: None,
             pace: None,
             reader: None,
@@ -127,6 +130,12 @@ impl Link {
     /// Leaves the stream open, unread and unwritten from now on.
     pub(crate) fn stall(&self) {
         self.inner.lock().is_stalled = true;
+    }
+
+    /// Whether nothing can be written for now: it stalls, or its peer does not read.
+    pub(crate) fn is_blocked(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.stream.is_none() || inner.is_stalled || inner.is_full
     }
 
     /// Whether there may be something to read, or the end of the stream. Where the transport
@@ -300,6 +309,9 @@ impl Inner {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         };
         let polled = if self.is_stalled { Poll::Pending } else { poll(stream, cx) };
+        if let Side::Writer = side {
+            self.is_full = polled.is_pending();
+        }
         if polled.is_pending() {
             // Nobody but this link wakes a task whose stream is taken away.
             let waker = match side {

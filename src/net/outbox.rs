@@ -73,6 +73,11 @@ impl Outbox {
         self.inner.lock().writer = None;
     }
 
+    /// Whether anything waits to be taken.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.inner.lock().queue.is_empty()
+    }
+
     /// Takes all that waits. What it is given counts against the limit until it has been written.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
         let mut inner = self.inner.lock();

@@ -49,6 +49,7 @@ mod reconnecting;
 mod reviews;
 mod rooms;
 mod session_life;
+mod settling;
 mod source;
 mod support;
 mod tidy;

@@ -1,0 +1,122 @@
+//! Settling: when nothing that has reached the mock is under way any more.
+
+use std::time::Duration;
+
+use mock_ivs_chat::{ErrorCode, MockIvsChat, Pattern, Quotas, Review};
+use serde_json::json;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame, handshake};
+use crate::support::{connect, full_token, unlimited};
+
+#[tokio::test]
+async fn what_a_client_has_written_is_read_and_answered() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let mut alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
+    let bob = room.participant("bob");
+    for count in 1..=50 {
+        alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
+        ivs.settled().await;
+        assert_eq!(bob.received().len(), count, "{}", ivs.log());
+    }
+}
+
+#[tokio::test]
+async fn a_whole_handshake_and_what_is_sent_behind_it_is_worked_off() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let bob = room.participant("bob");
+    for count in 1..=20 {
+        let mut bytes = handshake(full_token(&room, "alice")).into_bytes();
+        bytes.extend(frame(FINAL | TEXT, HELLO.as_bytes()));
+        let mut client = RawClient::open(&ivs).await;
+        client.write(bytes).await;
+        ivs.settled().await;
+        assert_eq!(bob.received().len(), count, "{}", ivs.log());
+    }
+}
+
+#[test]
+fn it_settles_from_synchronous_code() {
+    use std::io::Write;
+
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let bob = room.participant("bob");
+    for count in 1..=20 {
+        let mut bytes = handshake(full_token(&room, "alice")).into_bytes();
+        bytes.extend(frame(FINAL | TEXT, HELLO.as_bytes()));
+        let mut client = std::net::TcpStream::connect(ivs.addr()).unwrap();
+        client.write_all(&bytes).unwrap();
+        ivs.settled_blocking();
+        assert_eq!(bob.received().len(), count, "{}", ivs.log());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_in_memory_settle_on_the_runtime_of_the_test() {
+    use futures_util::SinkExt;
+
+    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let room = ivs.create_room("lobby");
+    let bob = room.participant("bob");
+    let stream = ivs.connect(&full_token(&room, "alice")).await.unwrap();
+    let mut alice = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    for count in 1..=20 {
+        alice.send(Message::text(HELLO)).await.unwrap();
+        ivs.settled().await;
+        assert_eq!(bob.received().len(), count);
+    }
+}
+
+#[tokio::test]
+async fn that_nothing_more_happens_is_asserted_without_a_sleep() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let mut alice = connect(&ivs, &full_token(&room, "alice")).await;
+    let bob = room.participant("bob");
+    ivs.on_delivery().to("bob").drop_frame();
+    alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "lost" })).await;
+    ivs.settled().await;
+    bob.refute_message("lost");
+    ivs.log().refute(Pattern::error(ErrorCode::BadRequest));
+}
+
+#[tokio::test]
+async fn what_waits_is_not_under_way() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let alice = room.participant("alice");
+    ivs.on_delivery().delay(Duration::from_secs(60));
+    let gate = ivs.on_action().containing("held").hold();
+    alice.say("late");
+    alice.say("held");
+    room.review_with(|_| Review::time_out());
+    ivs.settled().await;
+    assert_eq!((alice.received().len(), gate.waiting()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_keeps_nobody_waiting() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let _alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
+    let bob = room.participant("bob");
+    for _ in 0..20_000 {
+        bob.say(&"x".repeat(500));
+    }
+    ivs.settled().await;
+    assert_eq!(bob.received().len(), 20_000);
+}
+
+#[test]
+fn a_mock_that_has_ended_is_settled() {
+    let ivs = unlimited();
+    let handle = ivs.handle();
+    drop(ivs);
+    handle.settled_blocking();
+    smol::block_on(handle.settled());
+}
