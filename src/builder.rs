@@ -182,6 +182,9 @@ impl Builder {
     /// Sets how long a chat token can be redeemed, if its session does not end earlier: an hour
     /// unless set. It was a minute when the service was new.
     ///
+    /// Observed: the official JavaScript SDK refreshes its token a minute before it expires, or half
+    /// a minute if it is short. Below 31 s and above 24 days it does so without end.
+    ///
     /// ```
     /// # use std::time::Duration;
     /// # use mock_ivs_chat::MockIvsChat;

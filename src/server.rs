@@ -154,6 +154,34 @@ impl MockIvsChat {
         if report.is_failure() { Err(report) } else { Ok(report) }
     }
 
+    /// Lets what is under way come to its end, as [`Handle::settled`] does, and then ends the mock
+    /// as [`MockIvsChat::finish`] does.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// ivs.finish_async().await.unwrap();
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The report, if the test has failed by it.
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock on waits, if something is under way all the time.
+    #[track_caller]
+    pub fn finish_async(self) -> impl Future<Output = Result<Report, Report>> + Send {
+        let settled = self.settled();
+        async move {
+            settled.await;
+            self.finish()
+        }
+    }
+
     /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
     fn end(&self, outage: Option<Outage>) {
         let sockets = self.handle.sockets();

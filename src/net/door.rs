@@ -54,8 +54,14 @@ impl Door {
 
     /// Refuses whoever connects from now on.
     pub(crate) fn shut(&mut self) -> io::Result<()> {
+        if let Entrance::Open(listener) = &self.entrance {
+            if lends_its_port(listener)? {
+                self.entrance = Entrance::Shut(bind(self.addr)?);
+                return Ok(());
+            }
+        }
         if !matches!(self.entrance, Entrance::Shut(_)) {
-            // A port that is listened on cannot be bound.
+            // Here a port that is listened on cannot be bound.
             self.entrance = Entrance::Gone;
             self.entrance = Entrance::Shut(bind(self.addr)?);
         }
@@ -105,10 +111,24 @@ impl Lock {
     }
 }
 
-/// Takes a port, for this socket alone.
+/// Has a listener share its port with a socket that takes its place, where the system knows of
+/// such a thing: so the port is nobody's at no time, and nobody else can get it.
+#[cfg(unix)]
+fn lends_its_port(listener: &TcpListener) -> io::Result<bool> {
+    socket2::SockRef::from(listener).set_reuse_port(true).map(|()| true)
+}
+
+#[cfg(not(unix))]
+fn lends_its_port(_: &TcpListener) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Takes a port, for this socket alone but for the listener whose place it takes.
 fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     share(&socket, true)?;
+    #[cfg(unix)]
+    socket.set_reuseport(true)?;
     socket.bind(addr)?;
     share(&socket, false)?;
     Ok(socket)

@@ -15,15 +15,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 
 use crate::driver::{Driver, HandshakeReply, HttpReply, Wire, to_text};
-use crate::net::link::{Link, LinkStream, Part};
+use crate::net::link::{Link, Part};
 use crate::net::outbox::Outbox;
+use crate::net::own_words::HttpStream;
 use crate::net::{request, socket};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
 pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
-    let io = TokioIo::new(LinkStream(Arc::clone(&link)));
+    let io = TokioIo::new(HttpStream::new(Arc::clone(&link), Arc::clone(&driver)));
     let head_limit = link.has_time_limits().then_some(HEAD_TIMEOUT);
     let service = service_fn(|request| {
         let (driver, link) = (Arc::clone(&driver), Arc::clone(&link));
@@ -173,7 +174,7 @@ async fn upgrade(
         let upgraded = hyper::upgrade::on(request).await;
         // A stream that is gone before the upgrade was through has no more to say.
         let parts =
-            upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<LinkStream>>().ok());
+            upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<HttpStream>>().ok());
         let Some(parts) = parts else { return driver.ended(connection) };
         let serving = socket::serve(Arc::clone(&driver), connection, wire, &parts.read_buf);
         driver.working(serving).await;

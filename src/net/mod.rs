@@ -4,6 +4,7 @@ pub(crate) mod door;
 pub(crate) mod http;
 pub(crate) mod link;
 pub(crate) mod outbox;
+pub(crate) mod own_words;
 pub(crate) mod request;
 pub(crate) mod socket;
 #[cfg(feature = "tls")]

@@ -111,8 +111,10 @@ fn what_is_no_http_is_refused_and_closed(#[case] header: &str) {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
     wire.write(format!("POST /CreateRoom HTTP/1.1\r\nHost: mock\r\n{header}\r\n\r\n{{}}"));
-    assert_eq!(wire.read().status, 400);
+    wire.read().assert_error(400, "MalformedHttpRequestException");
     assert!(wire.is_closed());
+    let log = ivs.log().to_string();
+    assert!(log.starts_with("http > a request that is no HTTP\n  http < 400 "), "{log}");
 }
 
 #[test]

@@ -184,3 +184,27 @@ async fn restarts_one_after_another_leave_the_mock_in_order() {
         assert!(end(&mut alice).await.is_none());
     }
 }
+
+#[test]
+fn a_port_is_never_up_for_grabs_while_a_mock_restarts() {
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let (ivs, is_over) = (MockIvsChat::start(), AtomicBool::new(false));
+    let addr = ivs.addr();
+    std::thread::scope(|scope| {
+        // Somebody who wants this very port, all the time.
+        let grabbing = scope.spawn(|| {
+            let mut grabbed = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                grabbed += u32::from(TcpListener::bind(addr).is_ok());
+            }
+            grabbed
+        });
+        for _ in 0..500 {
+            ivs.restart();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(grabbing.join().unwrap(), 0);
+    });
+}

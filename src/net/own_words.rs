@@ -1,0 +1,133 @@
+//! What hyper answers by itself when a request is no HTTP, in the words of AWS.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::driver::{Driver, to_text};
+use crate::log::record::Origin;
+use crate::net::link::Link;
+use crate::proto::exception::Exception;
+
+/// A link as hyper sees it. What hyper writes passes, but for the bare refusals of its own that
+/// cannot be shaped otherwise.
+pub(crate) struct HttpStream {
+    link: Arc<Link>,
+    driver: Arc<Driver>,
+    /// What is left to write in the place of a bare refusal.
+    refusal: Option<Vec<u8>>,
+}
+
+impl HttpStream {
+    pub(crate) const fn new(link: Arc<Link>, driver: Arc<Driver>) -> Self {
+        Self { link, driver, refusal: None }
+    }
+
+    /// Writes a refusal in the place of hyper's.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, bare: &[u8]) -> Poll<io::Result<usize>> {
+        let refusal = self.refusal.get_or_insert_with(|| refuse(&self.driver, bare));
+        while !refusal.is_empty() {
+            match self.link.poll_write(cx, &[io::IoSlice::new(refusal)]) {
+                Poll::Ready(Ok(written)) if written > 0 => drop(refusal.drain(..written)),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.refusal = None;
+        Poll::Ready(Ok(bare.len()))
+    }
+}
+
+/// Whether this is the head of an answer that is none of ours: ours have a request id.
+fn is_bare_refusal(bytes: &[u8]) -> bool {
+    let names_a_request = |head: &[u8]| head.windows(16).any(|name| name == b"x-amzn-requestid");
+    bytes.starts_with(b"HTTP/1.1 4") && bytes.ends_with(b"\r\n\r\n") && !names_a_request(bytes)
+}
+
+/// Assumed: the name. Documented: that it stands for "problems with the request at the HTTP
+/// level", in the errors that all services of AWS have in common.
+fn refuse(driver: &Arc<Driver>, bare: &[u8]) -> Vec<u8> {
+    let status_line = bare.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let status_line = String::from_utf8_lossy(status_line).into_owned();
+    let status = status_line.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(400);
+    let exception = Exception::new(
+        status,
+        "MalformedHttpRequestException",
+        "the request is not valid HTTP/1.1, or its head is too large",
+    );
+    let origin = Origin::Http {
+        method: "a request".into(),
+        path: "that is no HTTP".into(),
+        access_key_id: None,
+        is_signed: false,
+    };
+    let exception = driver.refuse_call(origin, None, String::new(), exception);
+    let body = to_text(exception.body());
+    format!(
+        "{status_line}\r\n\
+         connection: close\r\n\
+         content-type: application/json\r\n\
+         content-length: {}\r\n\
+         x-amzn-errortype: {}\r\n\
+         x-amzn-requestid: {}\r\n\
+         access-control-allow-origin: *\r\n\r\n{body}",
+        body.len(),
+        exception.name(),
+        driver.request_id(),
+    )
+    .into_bytes()
+}
+
+impl fmt::Debug for HttpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpStream").field(&self.link).finish()
+    }
+}
+
+impl AsyncRead for HttpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.link.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for HttpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match slices.iter().find(|slice| !slice.is_empty()) {
+            Some(first) if is_bare_refusal(first) => self.poll_refuse(cx, first),
+            _ => self.link.poll_write(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.poll_shutdown(cx)
+    }
+}
