@@ -41,9 +41,25 @@ impl<D: Destination> NewHook<Handshakes, D> {
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let reason = r#"{"ErrorCode":401,"ErrorMessage":"token has expired"}"#;
-    /// let hook = ivs.on_handshake().disconnect(CloseCode::NORMAL, reason);
+    /// let hook = ivs.on_handshake().disconnect_with_reason(CloseCode::NORMAL, reason);
     /// ```
-    pub fn disconnect(self, code: CloseCode, reason: impl Into<String>) -> D::Installed {
+    pub fn disconnect(self, code: CloseCode) -> D::Installed {
+        self.disconnect_with_reason(code, "")
+    }
+
+    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
+    /// sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let hook = ivs.on_handshake().disconnect_with_reason(CloseCode::GOING_AWAY, "maintenance");
+    /// ```
+    pub fn disconnect_with_reason(
+        self,
+        code: CloseCode,
+        reason: impl Into<String>,
+    ) -> D::Installed {
         self.always(HandshakeVerdict::Disconnect { code, reason: reason.into() })
     }
 
@@ -227,9 +243,25 @@ impl<D: Destination> NewHook<Actions, D> {
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().after(10).disconnect(CloseCode::GOING_AWAY, "");
+    /// let hook = ivs.on_action().after(10).disconnect(CloseCode::GOING_AWAY);
     /// ```
-    pub fn disconnect(self, code: CloseCode, reason: impl Into<String>) -> D::Installed {
+    pub fn disconnect(self, code: CloseCode) -> D::Installed {
+        self.disconnect_with_reason(code, "")
+    }
+
+    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
+    /// sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let hook = ivs.on_action().disconnect_with_reason(CloseCode::GOING_AWAY, "maintenance");
+    /// ```
+    pub fn disconnect_with_reason(
+        self,
+        code: CloseCode,
+        reason: impl Into<String>,
+    ) -> D::Installed {
         self.always(ActionVerdict::Disconnect { code, reason: reason.into() })
     }
 

@@ -169,9 +169,25 @@ impl<D: Destination> NewHook<Deliveries, D> {
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").disconnect(CloseCode::INTERNAL_ERROR, "");
+    /// let hook = ivs.on_delivery().to("bob").disconnect(CloseCode::INTERNAL_ERROR);
     /// ```
-    pub fn disconnect(self, code: CloseCode, reason: impl Into<String>) -> D::Installed {
+    pub fn disconnect(self, code: CloseCode) -> D::Installed {
+        self.disconnect_with_reason(code, "")
+    }
+
+    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
+    /// sent.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let hook = ivs.on_delivery().disconnect_with_reason(CloseCode::GOING_AWAY, "maintenance");
+    /// ```
+    pub fn disconnect_with_reason(
+        self,
+        code: CloseCode,
+        reason: impl Into<String>,
+    ) -> D::Installed {
         self.always(DeliveryVerdict::Disconnect { code, reason: reason.into() })
     }
 

@@ -123,7 +123,7 @@ async fn a_connection_is_closed_with_any_code(
     #[values(1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999)] code: u16,
 ) {
     let (ivs, mut alice) = chat().await;
-    ivs.on_action().disconnect(CloseCode(code), "bye");
+    ivs.on_action().disconnect_with_reason(CloseCode(code), "bye");
     alice.send(hello()).await;
     assert_eq!(alice.next_close().await, (code, "bye".to_owned()));
 }
@@ -200,7 +200,7 @@ async fn a_delivery_is_replaced_by_any_text() {
 #[tokio::test]
 async fn a_delivery_closes_resets_or_stalls_its_connection() {
     let (ivs, mut alice) = chat().await;
-    ivs.on_delivery().disconnect(CloseCode::INTERNAL_ERROR, "oops");
+    ivs.on_delivery().disconnect_with_reason(CloseCode::INTERNAL_ERROR, "oops");
     alice.send(hello()).await;
     assert_eq!(alice.next_close().await, (1011, "oops".to_owned()));
 
@@ -300,7 +300,7 @@ async fn a_handshake_succeeds_and_the_connection_is_closed_at_once() {
     let ivs = unlimited();
     let token = full_token(&ivs.create_room("lobby"), "alice");
     let reason = r#"{"ErrorCode":401,"ErrorMessage":"token has expired"}"#;
-    ivs.on_handshake().once().disconnect(CloseCode::NORMAL, reason);
+    ivs.on_handshake().once().disconnect_with_reason(CloseCode::NORMAL, reason);
     let mut alice = connect(&ivs, &token).await;
     assert_eq!(alice.next_close().await, (1000, reason.to_owned()));
     connect(&ivs, &token).await.echoes("the token is still good").await;
