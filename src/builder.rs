@@ -257,8 +257,8 @@ impl Builder {
     /// # use mock_ivs_chat::MockIvsChat;
     /// let ivs = MockIvsChat::builder().wait_limit(Duration::from_secs(30)).start();
     /// ```
-    pub const fn wait_limit(mut self, limit: Duration) -> Self {
-        self.wait_limit = Some(limit);
+    pub fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = Some(limit.min(LONGEST_WAIT));
         self
     }
 
@@ -448,3 +448,6 @@ impl std::error::Error for StartError {
         self.source.as_ref().map(|error| error as _)
     }
 }
+
+/// A limit that no test lives to see, but that can still be added to a time.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -41,8 +41,12 @@ impl Drop for Outage {
     fn drop(&mut self) {
         // A bound port can be listened on, unless the system has run out of something; then the
         // next connection fails, and says so.
-        let is_open = self.handle.sockets().open(self.handle.driver()).is_ok();
-        if is_open && !self.handle.sockets().is_closed() {
+        let sockets = self.handle.sockets();
+        if !sockets.end_outage() {
+            return;
+        }
+        let is_open = sockets.open(self.handle.driver()).is_ok();
+        if is_open && !sockets.is_closed() {
             self.handle.driver().outage_ended();
         }
     }
@@ -99,8 +103,11 @@ impl Handle {
         self.expect_running();
         let restarted = self.sockets().shut().and_then(|evicted| {
             self.driver().end_all(record::Outage::Restart);
-            // Who learns that it was cut must find the port open.
-            let opened = self.sockets().open(self.driver());
+            // Who learns that it was cut must find the port open, unless there is an outage.
+            let opened = match self.sockets().is_in_outage() {
+                true => Ok(()),
+                false => self.sockets().open(self.driver()),
+            };
             evicted.cut();
             opened
         });
@@ -128,6 +135,7 @@ impl Handle {
     #[track_caller]
     pub fn outage(&self) -> Outage {
         self.expect_running();
+        self.sockets().begin_outage();
         let begun = self.sockets().shut().map(|evicted| {
             self.driver().end_all(record::Outage::Begin);
             evicted.cut();

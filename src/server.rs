@@ -151,6 +151,7 @@ impl MockIvsChat {
         self.is_finished = true;
         let report = self.handle.report();
         self.ending.has_failed = report.is_failure();
+        self.handle.driver().release_closures();
         if report.is_failure() { Err(report) } else { Ok(report) }
     }
 
@@ -209,11 +210,15 @@ impl Deref for MockIvsChat {
 impl Drop for MockIvsChat {
     fn drop(&mut self) {
         self.end(None);
-        // A test that fails already is not to fail with something else, let alone to abort.
-        if self.is_finished || thread::panicking() {
+        if self.is_finished {
             return;
         }
         let report = self.handle.report();
+        self.handle.driver().release_closures();
+        // A test that fails already is not to fail with something else, let alone to abort.
+        if thread::panicking() {
+            return;
+        }
         assert!(!report.is_failure(), "{report}");
     }
 }

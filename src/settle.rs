@@ -18,7 +18,7 @@ impl Handle {
     /// happens" can be asserted without waiting for a time.
     ///
     /// What a hook delays or holds, and a review that its handler has not answered, are not under
-    /// way: they wait. Nor is what a client does not read.
+    /// way: they wait. Nor is what a client does not read, or a slow link has yet to carry.
     ///
     /// With a mock on a runtime of several threads
     /// ([`Builder::on_current_runtime`](crate::Builder::on_current_runtime)) bytes that another
@@ -73,12 +73,16 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// After the limit of the mock on waits, see [`Wait`](crate::Wait); and at once on the thread
-    /// that the mock itself runs on.
+    /// After the limit of the mock on waits, see [`Wait`](crate::Wait); and at once in a closure
+    /// that the mock calls, and on the test's thread if the mock runs there.
     #[track_caller]
     pub fn settled_blocking(&self) {
         let driver = self.driver();
         let shared = driver.log_settings().shared_thread;
+        assert!(
+            !driver.is_calling(),
+            "a closure of the test that waits keeps the mock from going on"
+        );
         assert!(
             shared != Some(std::thread::current().id()),
             "the mock runs on this thread and stands still while it is blocked; await `settled`",

@@ -155,6 +155,9 @@ impl<T> Wait<T> {
     }
 
     fn is_hopeless_to_block(&self) -> Option<&'static str> {
+        if self.driver.is_calling() {
+            return Some("a closure of the test that waits keeps the mock from going on");
+        }
         let shared = self.driver.log_settings().shared_thread;
         (shared == Some(thread::current().id())).then_some(
             "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \

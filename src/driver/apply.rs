@@ -154,6 +154,15 @@ impl Step<'_> {
         );
         match verdict {
             None => self.send(cause, connection, framed.clone()),
+            // The general error that stands in for a frame whose hook has panicked.
+            Some((hook, DeliveryVerdict::Change(Frame::Error(mut error))))
+                if error.id.is_empty() =>
+            {
+                error.id = self.state.service.error_id();
+                error.request_id = frame.request_id().into();
+                let verdict = DeliveryVerdict::Change(Frame::Error(error));
+                self.tamper(cause, connection, &hook, verdict, framed);
+            }
             Some((hook, verdict)) => self.tamper(cause, connection, &hook, verdict, framed),
         }
     }

@@ -191,7 +191,7 @@ impl Step<'_> {
             }
             HandshakeVerdict::Reset => {
                 self.note(cause, None, &hook, "handshake reset");
-                handshake.wire.link.reset();
+                self.resets.push(Arc::clone(&handshake.wire.link));
                 return answer(handshake.sender, HandshakeReply::Silence);
             }
             HandshakeVerdict::NeverAnswer => {
@@ -223,6 +223,10 @@ impl Step<'_> {
     /// Hands a handshake to the service.
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
         let PendingHandshake { token, wire, sender } = handshake;
+        // Who is gone by now leaves its token unused.
+        if wire.link.has_ended() {
+            return;
+        }
         let reply = match self.connect(cause, token.as_deref(), Some(wire.clone())) {
             Ok(party) => HandshakeReply::Accept(party.connection),
             Err(Refused { status, message, .. })
@@ -308,7 +312,15 @@ impl Step<'_> {
             Origin::Test => None,
         };
         let user_id = request.get("userId").and_then(Value::as_str);
-        let facts = Facts { user_id, operation: Some(operation), text: body, ..Facts::default() };
+        let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
+        let room = arn.and_then(Value::as_str).and_then(|arn| self.state.service.room_label(arn));
+        let facts = Facts {
+            user_id,
+            room: room.as_deref(),
+            operation: Some(operation),
+            text: body,
+            ..Facts::default()
+        };
         let verdict = self.ask(
             |hooks| &mut hooks.operations,
             &facts,

@@ -158,7 +158,9 @@ impl Step<'_> {
                 });
             }
             Until::Released(gate) => match self.state.gates.get_mut(&gate.id) {
-                Some(gate) if !gate.is_open => gate.waiting.push_back(later),
+                Some(state) if !state.is_open && gate.is_of(self.driver) => {
+                    state.waiting.push_back(later);
+                }
                 // A gate of another mock, or one that was released, stops nothing.
                 _ => self.go_on(later),
             },

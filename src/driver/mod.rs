@@ -282,7 +282,21 @@ impl Driver {
     }
 
     pub(crate) fn remove_hook(&self, id: HookId) {
-        self.state.lock().hooks.remove(id);
+        let removed = self.state.lock().hooks.remove(id);
+        drop(removed);
+    }
+
+    /// Lets go of all closures of the test: they may hold on to this very mock.
+    pub(crate) fn release_closures(&self) {
+        let mut state = self.state.lock();
+        let closures = (state.hooks.remove_all(), std::mem::take(&mut state.reviewers));
+        drop(state);
+        drop(closures);
+    }
+
+    /// Whether this thread is within a closure that the mock calls.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.turn.is_owned_by_current_thread()
     }
 
     pub(crate) fn hook_hits(&self, id: HookId) -> usize {

@@ -45,7 +45,9 @@ impl fmt::Debug for Reviewers {
 impl Driver {
     /// Has a handler of the test answer for a Lambda function.
     pub(crate) fn set_reviewer(&self, arn: String, reviewer: Reviewer) {
-        self.state.lock().reviewers.0.insert(arn, reviewer);
+        // What was there before is dropped outside the lock: its end may run any code.
+        let before = self.state.lock().reviewers.0.insert(arn, reviewer);
+        drop(before);
     }
 }
 
@@ -117,7 +119,8 @@ impl Step<'_> {
         let Some(outcome) = review.into_outcome() else { return };
         let result = describe(&outcome, &call.message);
         let (now, mut outputs) = (self.now, Vec::new());
-        if self.state.service.reviewed(call.review, outcome, &mut outputs) {
+        if let Some(counts) = self.state.service.reviewed(call.review, outcome, &mut outputs) {
+            let result = if counts { result } else { "failed".into() };
             let message_id = call.message.id.clone();
             let reviewed = What::Reviewed(Box::new(Reviewed { message_id, result }));
             self.state.record(now, cause, reviewed);

@@ -14,6 +14,8 @@ use crate::hook::gate::GateId;
 use crate::hook::table::Hooks;
 use crate::hook::verdict::Verdict;
 use crate::log::record::{Hooked, Payload, Record, Reviewed, What};
+use crate::net::link::Link;
+use crate::net::outbox::Pushed;
 use crate::proto::action::Publish;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::timestamp::Timestamp;
@@ -25,6 +27,8 @@ pub(super) struct Step<'a> {
     pub(super) driver: &'a Arc<Driver>,
     pub(super) state: MutexGuard<'a, State>,
     pub(super) now: Timestamp,
+    /// What is to be reset once the lock is given back: the end of a stream may run any code.
+    pub(super) resets: Vec<Arc<Link>>,
     /// Released last, behind the lock on the state.
     _turn: ReentrantMutexGuard<'a, ()>,
 }
@@ -79,7 +83,7 @@ impl Driver {
         let turn = self.turn.lock();
         let mut state = self.state.lock();
         let now = state.now(&self.clock);
-        Step { driver: self, state, now, _turn: turn }
+        Step { driver: self, state, now, resets: Vec::new(), _turn: turn }
     }
 }
 
@@ -87,6 +91,7 @@ impl Step<'_> {
     /// Gives the lock back, and tells those who wait for what was done under it.
     pub(super) fn conclude(mut self) {
         let waiters = std::mem::take(&mut self.state.waiters);
+        let resets = std::mem::take(&mut self.resets);
         if self.state.blocked_waiters > 0 {
             self.driver.grown.notify_all();
         }
@@ -95,6 +100,7 @@ impl Step<'_> {
         let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
         let driver = self.driver;
         drop(self);
+        resets.iter().for_each(|link| link.reset());
         #[cfg(feature = "tracing")]
         driver.trace();
         if is_earlier {
@@ -106,6 +112,10 @@ impl Step<'_> {
     }
 
     fn receive(&mut self, connection: ConnectionId, payload: Payload) {
+        // What was read ahead of a reset that a hook has caused has never arrived.
+        if self.state.party(connection).is_none() {
+            return;
+        }
         let cause = self.state.log.len();
         self.record(cause, connection, What::Received(payload.clone()));
         if !self.state.service.is_connected(connection) {
@@ -187,8 +197,12 @@ impl Step<'_> {
             state.log.push(Record { at, cause, party, what: What::Hooked(Box::new(hooked)) });
             return;
         }
-        if wire.as_ref().is_some_and(|wire| !wire.outbox.push(framed.bytes)) {
-            return self.drop_slow_reader(cause, connection);
+        let pushed = wire.as_ref().map_or(Pushed::Taken, |wire| wire.outbox.push(framed.bytes));
+        match pushed {
+            Pushed::Taken => {}
+            // Nothing follows a close frame, and nothing is to be said of what does not.
+            Pushed::Finished => return,
+            Pushed::Full => return self.drop_slow_reader(cause, connection),
         }
         state.log.push(Record { at, cause, party, what: What::Sent(framed.payload) });
         if !overtaken_frames.is_empty() {
@@ -209,9 +223,8 @@ impl Step<'_> {
 
     /// Ends a connection without a closing handshake, so that the client sees a reset.
     pub(super) fn cut(&mut self, connection: ConnectionId) {
-        if let Some(Connection { wire: Some(wire), .. }) = self.state.connection(connection) {
-            wire.link.reset();
-        }
+        let wire = self.state.connection(connection).and_then(|open| open.wire.as_ref());
+        self.resets.extend(wire.map(|wire| Arc::clone(&wire.link)));
         self.state.forget(connection);
     }
 
@@ -220,7 +233,9 @@ impl Step<'_> {
         let Some(Connection { wire, .. }) = self.state.connection(connection) else { return };
         let is_participant = wire.is_none();
         if let Some(wire) = wire {
-            wire.outbox.finish(framing::close(&close));
+            if !wire.outbox.finish(framing::close(&close)) {
+                return;
+            }
         }
         self.record(cause, connection, What::ClosedByService(Box::new(close)));
         if is_participant {
@@ -277,15 +292,22 @@ impl Step<'_> {
                 Act::Ask(closure) => {
                     let subject = subject();
                     let whose = format!("the closure of {:?}", candidate.name);
-                    // A closure whose own doing brings it here again is not asked: it is busy.
-                    let ask = || closure.try_lock().map(|mut closure| closure(&subject));
+                    // A closure whose own doing brings it here again is not asked: it is busy. One
+                    // that is removed meanwhile comes to its end here, outside the lock.
+                    let ask = move || {
+                        let verdict = closure.try_lock().map(|mut closure| closure(&subject));
+                        drop(closure);
+                        verdict
+                    };
                     self.unlocked(&whose, ask)
                         .map_or_else(V::failure, |v| v.unwrap_or_else(V::pass))
                 }
             };
             last = candidate.id;
             if !verdict.is_pass() {
-                chain(&mut self.state.hooks).count(candidate.id);
+                if !chain(&mut self.state.hooks).count(candidate.id) {
+                    self.state.hooks.count_removed(candidate.id);
+                }
                 return Some((candidate.name, verdict));
             }
         }

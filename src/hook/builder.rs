@@ -255,7 +255,13 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().to("bob").nth(3).duplicate();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
     pub fn nth(mut self, n: usize) -> Self {
+        assert!(n > 0, "events are counted from 1");
         self.pace.nth = Some(n);
         self
     }
@@ -267,7 +273,13 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().to("bob").every(5).drop_frame();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
     pub fn every(mut self, n: usize) -> Self {
+        assert!(n > 0, "a number of which every one is meant is at least 1");
         self.pace.every = Some(n);
         self
     }
@@ -306,7 +318,13 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().with_probability(0.1, 42).drop_frame();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is not from 0 to 1.
+    #[track_caller]
     pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
+        assert!((0.0..=1.0).contains(&probability), "a probability is from 0 to 1");
         self.pace.chance = Some(Chance { probability, seed });
         self
     }
@@ -353,7 +371,8 @@ impl<P: Place, D: Destination> NewHook<P, D> {
         self.always(P::delay(duration))
     }
 
-    /// What it is about happens later, by real time. Others may overtake it.
+    /// What it is about happens later, by real time; or by tokio's clock, if a test has paused that
+    /// and the mock follows it. Others may overtake it.
     ///
     /// ```
     /// # use std::time::Duration;

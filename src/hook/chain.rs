@@ -111,10 +111,17 @@ impl<S: ?Sized, V: Clone> Chain<S, V> {
         self.hooks.push(Installed { id, name, seen: 0, hits: 0, rule });
     }
 
-    /// Removes a hook; returns what is to be said of it.
-    pub(crate) fn remove(&mut self, id: HookId) -> Option<Standing> {
+    /// Removes a hook; returns what is to be said of it, and the rule, for its closure is the
+    /// test's own: its end may run any code.
+    pub(crate) fn remove(&mut self, id: HookId) -> Option<(Standing, Rule<S, V>)> {
         let index = self.hooks.iter().position(|hook| hook.id == id)?;
-        Some(self.hooks.remove(index).standing())
+        let hook = self.hooks.remove(index);
+        Some((hook.standing(), hook.rule))
+    }
+
+    /// The numbers of all hooks that there are.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = HookId> {
+        self.hooks.iter().map(|hook| hook.id)
     }
 
     /// The first hook installed after `last` that may fire at an event.
@@ -133,11 +140,10 @@ impl<S: ?Sized, V: Clone> Chain<S, V> {
         Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), act: hook.rule.act.clone() })
     }
 
-    /// Counts that a hook has fired; it may have been removed meanwhile.
-    pub(crate) fn count(&mut self, id: HookId) {
-        if let Some(hook) = self.hooks.iter_mut().find(|hook| hook.id == id) {
-            hook.hits += 1;
-        }
+    /// Counts that a hook has fired; says whether it is still here to be counted.
+    pub(crate) fn count(&mut self, id: HookId) -> bool {
+        let hook = self.hooks.iter_mut().find(|hook| hook.id == id);
+        hook.map(|hook| hook.hits += 1).is_some()
     }
 
     pub(crate) fn standings(&self) -> impl Iterator<Item = Standing> {

@@ -1,7 +1,7 @@
 //! Gate: a point at which things wait until the test lets them go.
 
 use std::fmt;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use crate::driver::Driver;
 use crate::log::record::What;
@@ -37,6 +37,10 @@ pub struct Gate {
 }
 
 impl Gate {
+    pub(crate) fn is_of(&self, driver: &Arc<Driver>) -> bool {
+        std::ptr::eq(self.driver.as_ptr(), Arc::as_ptr(driver))
+    }
+
     /// Completes when something has reached the gate, be it before or after this call.
     ///
     /// ```

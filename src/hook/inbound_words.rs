@@ -29,7 +29,16 @@ impl<D: Destination> NewHook<Handshakes, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_handshake().times(2).refuse(429, "slow down");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is none of these.
+    #[track_caller]
     pub fn refuse(self, status: u16, message: impl Into<String>) -> D::Installed {
+        assert!(
+            (400..=599).contains(&status),
+            "a refusal has a status from 400 to 599, not {status}"
+        );
         self.always(HandshakeVerdict::refuse(status, message))
     }
 

@@ -239,7 +239,16 @@ impl<D: Destination> NewHook<Operations, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_operation(Operation::GetRoom).respond(503, "Service Unavailable");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is none of these.
+    #[track_caller]
     pub fn respond(self, status: u16, body: impl Into<String>) -> D::Installed {
+        assert!(
+            (200..=599).contains(&status),
+            "an answer has a status from 200 to 599, not {status}"
+        );
         self.always(OperationVerdict::Respond { status, body: body.into() })
     }
 

@@ -65,12 +65,31 @@ impl Hooks {
         id
     }
 
-    pub(crate) fn remove(&mut self, id: HookId) {
-        let removed = self.handshakes.remove(id);
-        let removed = removed.or_else(|| self.actions.remove(id));
-        let removed = removed.or_else(|| self.reviews.remove(id));
-        let removed = removed.or_else(|| self.deliveries.remove(id));
-        self.removed.extend(removed.or_else(|| self.operations.remove(id)));
+    /// Removes a hook; what it returns is to be dropped where no lock is held, for it may be the
+    /// end of a closure of the test.
+    pub(crate) fn remove(&mut self, id: HookId) -> Option<AnyRule> {
+        let removed = self.handshakes.remove(id).map(|(s, rule)| (s, AnyRule::Handshake(rule)));
+        let removed = removed
+            .or_else(|| self.actions.remove(id).map(|(s, rule)| (s, AnyRule::Action(rule))))
+            .or_else(|| self.reviews.remove(id).map(|(s, rule)| (s, AnyRule::Review(rule))))
+            .or_else(|| self.deliveries.remove(id).map(|(s, rule)| (s, AnyRule::Delivery(rule))))
+            .or_else(|| self.operations.remove(id).map(|(s, rule)| (s, AnyRule::Operation(rule))));
+        let (standing, rule) = removed?;
+        self.removed.push(standing);
+        Some(rule)
+    }
+
+    /// Removes all hooks, as [`Hooks::remove`] does one.
+    pub(crate) fn remove_all(&mut self) -> Vec<AnyRule> {
+        let ids = self.handshakes.ids().chain(self.actions.ids()).chain(self.reviews.ids());
+        let ids: Vec<_> = ids.chain(self.deliveries.ids()).chain(self.operations.ids()).collect();
+        ids.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Counts that a hook has fired that has been removed meanwhile.
+    pub(crate) fn count_removed(&mut self, id: HookId) {
+        let removed = self.removed.iter_mut().find(|standing| standing.id == id);
+        removed.into_iter().for_each(|standing| standing.hits += 1);
     }
 
     /// What is to be said of all hooks that there are and were, in the order of installation.

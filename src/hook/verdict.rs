@@ -7,7 +7,7 @@ use crate::proto::action::Action;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
-use crate::proto::frame::Frame;
+use crate::proto::frame::{Error, Frame};
 use crate::review::Review;
 
 /// What becomes of a handshake.
@@ -307,6 +307,14 @@ const PANICKED: &str = "a hook panicked";
 
 verdict!(HandshakeVerdict, Self::refuse(500, PANICKED));
 verdict!(ActionVerdict, Self::reject(ErrorCode::InternalServerError, PANICKED));
-verdict!(DeliveryVerdict, Self::Pass);
+verdict!(
+    DeliveryVerdict,
+    Self::Change(Frame::Error(Error {
+        id: String::new(),
+        request_id: String::new(),
+        error_code: ErrorCode::InternalServerError,
+        error_message: PANICKED.into(),
+    }))
+);
 verdict!(OperationVerdict, Self::Fail(Exception::internal_server(PANICKED)));
 verdict!(ReviewVerdict, Self::Answer(Review::fail()));

@@ -305,6 +305,10 @@ impl Log {
         let what = pattern.to_string();
         let headline = match self.clone().matching(pattern).entries().first() {
             None if is_off => format!("cannot refute {what}: the log is off"),
+            None if self.driver.log_dropped() > self.filter.since => {
+                let dropped = self.driver.log_dropped();
+                format!("cannot refute {what}: the log has dropped its first {dropped} entries")
+            }
             None => return,
             Some(entry) => {
                 let number = entry.number();

@@ -41,7 +41,9 @@ impl Door {
     pub(crate) fn new(listener: std::net::TcpListener, lock: Lock) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
-        Ok(Self { addr, entrance: Entrance::Open(TcpListener::from_std(listener)?), lock })
+        let listener = TcpListener::from_std(listener)?;
+        lend_port(&listener)?;
+        Ok(Self { addr, entrance: Entrance::Open(listener), lock })
     }
 
     pub(crate) const fn addr(&self) -> SocketAddr {
@@ -54,15 +56,11 @@ impl Door {
 
     /// Refuses whoever connects from now on.
     pub(crate) fn shut(&mut self) -> io::Result<()> {
-        if let Entrance::Open(listener) = &self.entrance {
-            if lends_its_port(listener)? {
-                self.entrance = Entrance::Shut(bind(self.addr)?);
-                return Ok(());
-            }
-        }
         if !matches!(self.entrance, Entrance::Shut(_)) {
-            // Here a port that is listened on cannot be bound.
-            self.entrance = Entrance::Gone;
+            if cfg!(not(unix)) {
+                // Here a port that is listened on cannot be bound.
+                self.entrance = Entrance::Gone;
+            }
             self.entrance = Entrance::Shut(bind(self.addr)?);
         }
         Ok(())
@@ -78,8 +76,8 @@ impl Door {
             Entrance::Shut(socket) => socket,
             Entrance::Gone => bind(self.addr)?,
         };
-        share(&socket, true)?;
-        self.entrance = Entrance::Open(socket.listen(BACKLOG)?);
+        let listener = socket.listen(BACKLOG)?;
+        self.entrance = Entrance::Open(listener);
         Ok(())
     }
 
@@ -112,33 +110,26 @@ impl Lock {
 }
 
 /// Has a listener share its port with a socket that takes its place, where the system knows of
-/// such a thing: so the port is nobody's at no time, and nobody else can get it.
+/// such a thing: so the port is nobody's at no time, and nobody else can get it. The connections
+/// that the listener accepts share it, too, and do not stand in the way when they linger.
 #[cfg(unix)]
-fn lends_its_port(listener: &TcpListener) -> io::Result<bool> {
-    socket2::SockRef::from(listener).set_reuse_port(true).map(|()| true)
+fn lend_port(listener: &TcpListener) -> io::Result<()> {
+    socket2::SockRef::from(listener).set_reuse_port(true)
 }
 
 #[cfg(not(unix))]
-fn lends_its_port(_: &TcpListener) -> io::Result<bool> {
-    Ok(false)
+#[expect(clippy::unnecessary_wraps, reason = "on other systems there is something to do")]
+fn lend_port(_: &TcpListener) -> io::Result<()> {
+    Ok(())
 }
 
 /// Takes a port, for this socket alone but for the listener whose place it takes.
 fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    share(&socket, true)?;
     #[cfg(unix)]
     socket.set_reuseport(true)?;
     socket.bind(addr)?;
-    share(&socket, false)?;
     Ok(socket)
-}
-
-/// Whether a socket's port may be shared: with old connections, which linger in the system for a
-/// while, it has to be; but not with another program. Windows needs no leave for the one, and
-/// would give it for the other.
-fn share(socket: &TcpSocket, is_shared: bool) -> io::Result<()> {
-    if cfg!(windows) { Ok(()) } else { socket.set_reuseaddr(is_shared) }
 }
 
 /// How many clients may wait to be accepted.

@@ -106,9 +106,9 @@ async fn reply_with(reply: HttpReply, operation: Operation, link: &Link) -> Resp
         }
         HttpReply::Reset => {
             link.reset();
-            std::future::pending().await
+            silence(link).await
         }
-        HttpReply::Silence => std::future::pending().await,
+        HttpReply::Silence => silence(link).await,
     }
 }
 
@@ -168,7 +168,7 @@ async fn upgrade(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
             return handshake_refusal(status, &message, &driver);
         }
-        HandshakeReply::Silence => return std::future::pending().await,
+        HandshakeReply::Silence => return silence(&wire.link).await,
     };
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await;
@@ -191,6 +191,12 @@ async fn upgrade(
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     response
+}
+
+/// Answers nothing, for as long as there is somebody to answer.
+async fn silence(link: &Link) -> Response<Body> {
+    std::future::poll_fn(|cx| link.poll_ended(cx)).await;
+    Response::new(Body::default())
 }
 
 fn asks_for_upgrade(headers: &HeaderMap) -> bool {

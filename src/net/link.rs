@@ -109,7 +109,7 @@ impl Link {
 
     /// Cuts the stream within the next answer over HTTP.
     pub(crate) fn cut_within(&self, part: Part) {
-        self.inner.lock().cut = Some(Cut { part, head: Vec::new() });
+        self.inner.lock().cut = Some(Cut { part });
     }
 
     /// Writes at most so many bytes a second of real time from now on.
@@ -132,7 +132,22 @@ impl Link {
         self.inner.lock().is_stalled = true;
     }
 
-    /// Whether nothing can be written for now: it stalls, or its peer does not read.
+    /// Completes when the stream is gone.
+    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.inner.lock();
+        if inner.stream.is_none() {
+            return Poll::Ready(());
+        }
+        inner.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Whether the stream is gone.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.inner.lock().stream.is_none()
+    }
+
+    /// Whether nothing can be written for now: it stalls, it is slow, or its peer does not read.
     pub(crate) fn is_blocked(&self) -> bool {
         let inner = self.inner.lock();
         inner.stream.is_none() || inner.is_stalled || inner.is_full
@@ -237,8 +252,6 @@ pub(crate) enum Part {
 /// A cut that is to come.
 struct Cut {
     part: Part,
-    /// What of the head has been written.
-    head: Vec<u8>,
 }
 
 impl Cut {
@@ -247,12 +260,9 @@ impl Cut {
         if self.part == Part::Head {
             return Some(bytes.len().min(CUT_HEAD_BYTES));
         }
-        let before = self.head.len();
-        self.head.extend_from_slice(bytes);
-        let end = self.head.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-        // Half of the body, for it is written with the head or after it, but in one piece.
-        let body = self.head.len() - end;
-        (body > 0).then(|| (end + body / 2).saturating_sub(before))
+        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        // Half of the body, which is written in one piece with the head.
+        Some(head + (bytes.len() - head) / 2)
     }
 }
 

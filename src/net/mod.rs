@@ -53,6 +53,7 @@ struct Inner {
     /// Where the mock's tasks run; nowhere any more after its end.
     runtime: Option<runtime::Handle>,
     is_shut: bool,
+    outages: u32,
 }
 
 /// Streams that are not served any more and are about to be cut.
@@ -83,6 +84,7 @@ impl Sockets {
             keeping_time: None,
             runtime: Some(runtime),
             is_shut: true,
+            outages: 0,
         };
         Self { endpoints, inner: Mutex::new(inner) }
     }
@@ -117,6 +119,22 @@ impl Sockets {
         }
         *is_shut = false;
         Ok(())
+    }
+
+    /// Takes note of an outage; there can be several at once.
+    pub(crate) fn begin_outage(&self) {
+        self.inner.lock().outages += 1;
+    }
+
+    /// Takes note of the end of an outage; says whether it was the last.
+    pub(crate) fn end_outage(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.outages -= 1;
+        inner.outages == 0
+    }
+
+    pub(crate) fn is_in_outage(&self) -> bool {
+        self.inner.lock().outages > 0
     }
 
     /// Refuses whoever comes from now on, and gives those away who are there.

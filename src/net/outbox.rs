@@ -23,6 +23,17 @@ struct Inner {
     writer: Option<Waker>,
 }
 
+/// What became of bytes that were to be appended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Pushed {
+    /// They wait to be written.
+    Taken,
+    /// They come behind the last that is ever written.
+    Finished,
+    /// The peer reads too slowly.
+    Full,
+}
+
 /// What a writer is to do.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -33,25 +44,25 @@ pub(crate) enum Next {
 }
 
 impl Outbox {
-    /// Appends bytes. Says whether they were taken: nothing follows a close frame, and a peer
-    /// that does not read cannot make the queue grow without limit.
-    pub(crate) fn push(&self, bytes: Bytes) -> bool {
+    /// Appends bytes, unless they cannot go out any more. A peer that does not read cannot make
+    /// the queue grow without limit, but a single frame may be as large as it likes.
+    pub(crate) fn push(&self, bytes: Bytes) -> Pushed {
         let mut inner = self.inner.lock();
         if inner.is_finished {
-            return true;
+            return Pushed::Finished;
+        }
+        if inner.queued_bytes > 0 && inner.queued_bytes + bytes.len() > MAXIMUM_QUEUED_BYTES {
+            return Pushed::Full;
         }
         inner.queued_bytes += bytes.len();
-        if inner.queued_bytes > MAXIMUM_QUEUED_BYTES {
-            return false;
-        }
         inner.queue.push_back(bytes);
         inner.wake();
-        true
+        Pushed::Taken
     }
 
-    /// Appends the last bytes.
-    pub(crate) fn finish(&self, bytes: Bytes) {
-        self.end(Some(bytes));
+    /// Appends the last bytes; says whether they were taken.
+    pub(crate) fn finish(&self, bytes: Bytes) -> bool {
+        self.end(Some(bytes))
     }
 
     /// Ends it behind what waits, with no close frame.
@@ -59,13 +70,15 @@ impl Outbox {
         self.end(None);
     }
 
-    fn end(&self, last: Option<Bytes>) {
+    fn end(&self, last: Option<Bytes>) -> bool {
         let mut inner = self.inner.lock();
-        if !inner.is_finished {
-            inner.queue.extend(last);
-            inner.is_finished = true;
-            inner.wake();
+        if inner.is_finished {
+            return false;
         }
+        inner.queue.extend(last);
+        inner.is_finished = true;
+        inner.wake();
+        true
     }
 
     /// Wakes nobody for what is appended from now on, until [`Outbox::poll_next`] is asked again.

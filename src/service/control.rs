@@ -303,6 +303,12 @@ impl Service {
         Ok(response)
     }
 
+    /// How the room of an ARN is called in the log.
+    pub(crate) fn room_label(&self, arn: &str) -> Option<String> {
+        let room = self.rooms.get(self.rooms_by_arn.get(arn)?)?;
+        Some(room.label().to_owned())
+    }
+
     pub(crate) fn room(&self, key: RoomKey) -> Option<&Room> {
         self.rooms.get(&key)
     }

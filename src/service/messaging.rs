@@ -70,6 +70,11 @@ impl Service {
         out.push(Output::Deliver { to: vec![connection], frame: Frame::Error(error) });
     }
 
+    /// An id for an error that is about nothing that has one.
+    pub(crate) fn error_id(&mut self) -> String {
+        self.mint.error_id()
+    }
+
     /// Refuses a frame from a client for a reason that is not the service's.
     pub(crate) fn reject(
         &mut self,

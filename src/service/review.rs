@@ -73,18 +73,17 @@ impl Service {
         self.reviews.insert(review, pending);
     }
 
-    /// Takes the outcome of a review; one that comes too late changes nothing. Says whether it was
-    /// in time.
+    /// Takes the outcome of a review, and says whether it was one that counts; one that comes too
+    /// late changes nothing.
     pub(crate) fn reviewed(
         &mut self,
         review: ReviewId,
         outcome: ReviewOutcome,
         out: &mut Vec<Output>,
-    ) -> bool {
-        let Some(pending) = self.reviews.remove(&review) else { return false };
+    ) -> Option<bool> {
+        let pending = self.reviews.remove(&review)?;
         self.deadlines.remove(&(pending.deadline, Deadline::Review(review)));
-        self.conclude(pending, outcome, out);
-        true
+        Some(self.conclude(pending, outcome, out))
     }
 
     /// Ends a review that took too long.
@@ -95,25 +94,37 @@ impl Service {
         }
     }
 
-    fn conclude(&mut self, pending: PendingReview, outcome: ReviewOutcome, out: &mut Vec<Output>) {
+    /// Does with a message what its review says; says whether that was an outcome that counts.
+    fn conclude(
+        &mut self,
+        pending: PendingReview,
+        outcome: ReviewOutcome,
+        out: &mut Vec<Output>,
+    ) -> bool {
         let PendingReview { connection, room, mut message, denies_on_failure, .. } = pending;
         let longest = self.rooms.get(&room).map_or(0, |room| room.maximum_message_length as usize);
+        let counts = match &outcome {
+            ReviewOutcome::Allow { content, attributes } => {
+                is_content(content.as_deref(), longest) && are_attributes(attributes)
+            }
+            ReviewOutcome::Deny { attributes } => are_attributes(attributes),
+            ReviewOutcome::Failed => false,
+        };
         match outcome {
-            ReviewOutcome::Allow { content, attributes }
-                if is_content(content.as_deref(), longest) && are_attributes(&attributes) =>
-            {
+            ReviewOutcome::Allow { content, attributes } if counts => {
                 message.content = content.unwrap_or(message.content);
                 // Assumed: attributes that are given replace those of the message.
                 message.attributes = attributes.or(message.attributes);
                 self.broadcast(room, Frame::Message(message), out);
             }
-            ReviewOutcome::Deny { attributes } if are_attributes(&attributes) => {
+            ReviewOutcome::Deny { attributes } if counts => {
                 let reason = attributes.and_then(|attributes| attributes.get("Reason").cloned());
                 self.deny(connection, message, reason, out);
             }
             _ if denies_on_failure => self.deny(connection, message, None, out),
             _ => self.broadcast(room, Frame::Message(message), out),
         }
+        counts
     }
 
     /// Observed: the text is the handler's reason. Assumed: the text when there is none.
