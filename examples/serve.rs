@@ -23,8 +23,13 @@ async fn main() -> ExitCode {
         Err(error) => return fail(1, error),
     };
     let urls = format!("http_url={}\nws_url={}\n", ivs.endpoint_url(), ivs.ws_url());
+    // Whoever started this may not read all that it prints, and is to be able to stop it still: so
+    // it is printed on a thread that nobody waits for.
+    let (sender, printed) = tokio::sync::oneshot::channel();
+    let log = ivs.log();
+    std::thread::spawn(move || sender.send(print_all(&urls, &log)));
     let served = tokio::select! {
-        served = print_all(&urls, ivs.log()) => served,
+        printed = printed => printed.unwrap_or(Ok(())),
         interrupted = tokio::signal::ctrl_c() => interrupted,
     };
     match served {
@@ -36,7 +41,7 @@ async fn main() -> ExitCode {
 }
 
 /// Prints the URLs, and then what is added to the transcript whenever something is.
-async fn print_all(urls: &str, log: Log) -> io::Result<()> {
+fn print_all(urls: &str, log: &Log) -> io::Result<()> {
     print(urls)?;
     let mut printed = 0;
     loop {
@@ -44,7 +49,7 @@ async fn print_all(urls: &str, log: Log) -> io::Result<()> {
         let transcript = log.to_string();
         print(&transcript[printed..])?;
         printed = transcript.len();
-        log.clone().since(mark).wait_for(|_| true).await;
+        log.clone().since(mark).wait_for_blocking(|_| true);
     }
 }
 
