@@ -94,7 +94,8 @@ impl<D: Destination> NewHook<Handshakes, D> {
         self.always(HandshakeVerdict::NeverAnswer)
     }
 
-    /// Sends the connection at most so many bytes a second, of real time.
+    /// Sends the connection at most so many bytes a second, of real time; or of tokio's, if a test
+    /// has paused that and the mock follows it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
