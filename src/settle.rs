@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::alarm::Alarm;
 use crate::driver::Driver;
 use crate::handle::Handle;
+use crate::wait::is_hopeless_to_block;
 
 impl Handle {
     /// Completes when nothing that has reached the mock is still under way: what clients have
@@ -78,15 +79,9 @@ impl Handle {
     #[track_caller]
     pub fn settled_blocking(&self) {
         let driver = self.driver();
-        let shared = driver.log_settings().shared_thread;
-        assert!(
-            !driver.is_calling(),
-            "a closure of the test that waits keeps the mock from going on"
-        );
-        assert!(
-            shared != Some(std::thread::current().id()),
-            "the mock runs on this thread and stands still while it is blocked; await `settled`",
-        );
+        if let Some(why) = is_hopeless_to_block(driver) {
+            panic!("cannot wait for the mock to settle: {why}");
+        }
         let (sender, receiver) = std::sync::mpsc::channel();
         let settled = settle(driver);
         driver.runtime().spawn(async move {

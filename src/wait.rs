@@ -122,7 +122,7 @@ impl<T> Wait<T> {
             if let Some(found) = self.look() {
                 return found;
             }
-            let hopeless = self.is_hopeless().or_else(|| self.is_hopeless_to_block());
+            let hopeless = self.is_hopeless().or_else(|| is_hopeless_to_block(&self.driver));
             if let Some(why) = hopeless {
                 panic!("{}", self.refusal(why));
             }
@@ -154,17 +154,6 @@ impl<T> Wait<T> {
         is_off.then_some("the log is off, by `Builder::recording`, so there is nothing to look at")
     }
 
-    fn is_hopeless_to_block(&self) -> Option<&'static str> {
-        if self.driver.is_calling() {
-            return Some("a closure of the test that waits keeps the mock from going on");
-        }
-        let shared = self.driver.log_settings().shared_thread;
-        (shared == Some(thread::current().id())).then_some(
-            "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
-             clock, and stands still while the thread is blocked; await the wait instead",
-        )
-    }
-
     fn refusal(&self, why: &str) -> Failure {
         let headline = format!("cannot wait for {}: {why}", self.what);
         self.explain(Failure::new(headline, self.caller))
@@ -191,6 +180,18 @@ impl<T> Wait<T> {
             failure.timeline(&entries).section(Section { title: "dropped", lines: missed });
         with_sections(failure, &self.driver)
     }
+}
+
+/// Why nothing can come of blocking this thread, if nothing can.
+pub(crate) fn is_hopeless_to_block(driver: &Driver) -> Option<&'static str> {
+    if driver.is_calling() {
+        return Some("a closure of the test that waits keeps the mock from going on");
+    }
+    let shared = driver.log_settings().shared_thread;
+    (shared == Some(thread::current().id())).then_some(
+        "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
+         clock, and stands still while the thread is blocked; await the wait instead",
+    )
 }
 
 /// Adds what may explain any failure.

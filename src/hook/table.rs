@@ -94,16 +94,20 @@ impl Hooks {
 
     /// What is to be said of all hooks that there are and were, in the order of installation.
     pub(crate) fn standings(&self) -> Vec<Standing> {
-        let all = self.removed.iter().cloned();
-        let all = all.chain(self.handshakes.standings()).chain(self.actions.standings());
-        let all = all.chain(self.reviews.standings()).chain(self.deliveries.standings());
-        let mut all: Vec<_> = all.chain(self.operations.standings()).collect();
+        let mut all: Vec<_> = self.all_standings().collect();
         all.sort_by_key(|standing| standing.id);
         all
     }
 
     /// How often a hook has fired.
     pub(crate) fn hits(&self, id: HookId) -> usize {
-        self.standings().iter().find(|standing| standing.id == id).map_or(0, |found| found.hits)
+        self.all_standings().find(|standing| standing.id == id).map_or(0, |found| found.hits)
+    }
+
+    fn all_standings(&self) -> impl Iterator<Item = Standing> {
+        let all = self.removed.iter().cloned();
+        let all = all.chain(self.handshakes.standings()).chain(self.actions.standings());
+        let all = all.chain(self.reviews.standings()).chain(self.deliveries.standings());
+        all.chain(self.operations.standings())
     }
 }
