@@ -59,7 +59,7 @@
 //!                                            ▼                      ▼
 //!                            outboxes, one per connection   waits, transcripts
 //!                                            │
-//!                                   net::socket ─► client
+//!                     net::wire, and net::socket for what does not go at once ─► client
 //! ```
 //!
 //! # What always holds

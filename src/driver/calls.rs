@@ -8,11 +8,12 @@ use tokio::sync::oneshot;
 
 use crate::driver::later::{Later, Until};
 use crate::driver::step::Step;
-use crate::driver::{Connection, Driver, Wire, to_text};
+use crate::driver::{Connection, Driver, to_text};
 use crate::hook::filter::Facts;
 use crate::hook::subject::{HandshakeRequest, OperationCall};
 use crate::hook::verdict::{HandshakeVerdict, OperationVerdict};
 use crate::log::record::{Answered, Called, Origin, Party, Refused, What};
+use crate::net::wire::Wire;
 use crate::proto::close::{Close, CloseCode, truncate};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -24,7 +25,7 @@ use crate::service::session::Refusal;
 #[derive(Debug)]
 pub(crate) struct PendingHandshake {
     token: Option<String>,
-    wire: Wire,
+    wire: Arc<Wire>,
     sender: oneshot::Sender<HandshakeReply>,
 }
 
@@ -88,7 +89,7 @@ impl Driver {
         self: &Arc<Self>,
         token: Option<String>,
         path: &str,
-        wire: Wire,
+        wire: Arc<Wire>,
     ) -> oneshot::Receiver<HandshakeReply> {
         let (sender, receiver) = oneshot::channel();
         let handshake = PendingHandshake { token, wire, sender };
@@ -227,7 +228,7 @@ impl Step<'_> {
         if wire.link.has_ended() {
             return;
         }
-        let reply = match self.connect(cause, token.as_deref(), Some(wire.clone())) {
+        let reply = match self.connect(cause, token.as_deref(), Some(Arc::clone(&wire))) {
             Ok(party) => HandshakeReply::Accept(party.connection),
             Err(Refused { status, message, .. })
                 if matches!(status, 401 | 404)
@@ -245,7 +246,7 @@ impl Step<'_> {
         &mut self,
         cause: u64,
         token: Option<&str>,
-        wire: Option<Wire>,
+        wire: Option<Arc<Wire>>,
     ) -> Result<Arc<Party>, Refused> {
         let connection = self.next_connection();
         let now = self.now;

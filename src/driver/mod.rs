@@ -30,8 +30,7 @@ use crate::hook::table::{AnyRule, Hooks};
 use crate::log::entry::Entry;
 use crate::log::record::{Party, Payload, Record, Records, What};
 use crate::log::recording::LogSettings;
-use crate::net::link::Link;
-use crate::net::outbox::Outbox;
+use crate::net::wire::Wire;
 use crate::proto::action::Publish;
 #[cfg(feature = "sigv4")]
 use crate::proto::exception::Exception;
@@ -89,6 +88,8 @@ struct State {
     /// Who wants to be woken when the log grows.
     waiters: Vec<Waker>,
     blocked_waiters: usize,
+    /// The wires with frames that nobody writes before the next flush.
+    unflushed: Vec<Arc<Wire>>,
     /// When the timer is going to wake up.
     armed: Option<Timestamp>,
 }
@@ -97,7 +98,7 @@ struct State {
 struct Connection {
     party: Arc<Party>,
     /// Where its frames go; a participant reads them in the log.
-    wire: Option<Wire>,
+    wire: Option<Arc<Wire>>,
     /// The hook that made it stall, if one did.
     stalled_by: Option<Arc<str>>,
     /// What its next action is to overtake.
@@ -111,13 +112,6 @@ struct Connection {
 pub(crate) struct Framed {
     pub(crate) bytes: bytes::Bytes,
     pub(crate) payload: Payload,
-}
-
-/// The way to a client.
-#[derive(Clone, Debug)]
-pub(crate) struct Wire {
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) link: Arc<Link>,
 }
 
 /// A task that is at work, for as long as this lives.
@@ -166,6 +160,7 @@ impl Driver {
             panics: Vec::new(),
             waiters: Vec::new(),
             blocked_waiters: 0,
+            unflushed: Vec::new(),
             armed: None,
         };
         Self {

@@ -36,7 +36,21 @@ pub(super) struct Step<'a> {
 impl Driver {
     /// Takes a frame from a client.
     pub(crate) fn receive(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
-        self.step(|step| step.receive(connection, payload));
+        self.receive_some(connection, payload);
+        self.flush();
+    }
+
+    /// Takes one of several frames from a client. What they cause is flushed by the caller, behind
+    /// the last of them, so that it leaves in one write for each connection.
+    pub(crate) fn receive_some(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
+        self.turn(|step| step.receive(connection, payload));
+    }
+
+    /// Writes what steps have left for those connections that nobody else writes to, as far as
+    /// their peers take it at once.
+    pub(crate) fn flush(&self) {
+        let unflushed = std::mem::take(&mut self.state.lock().unflushed);
+        unflushed.iter().for_each(|wire| wire.flush());
     }
 
     /// Takes note that a client sent a close frame.
@@ -70,8 +84,15 @@ impl Driver {
         });
     }
 
-    /// Takes a turn: what is due comes first, then `act`, then all are told who wait.
+    /// Takes a turn, and flushes what it has left.
     pub(super) fn step<T>(self: &Arc<Self>, act: impl FnOnce(&mut Step<'_>) -> T) -> T {
+        let result = self.turn(act);
+        self.flush();
+        result
+    }
+
+    /// Takes a turn: what is due comes first, then `act`, then all are told who wait.
+    fn turn<T>(self: &Arc<Self>, act: impl FnOnce(&mut Step<'_>) -> T) -> T {
         let mut step = self.begin();
         step.catch_up();
         let result = act(&mut step);
@@ -200,6 +221,7 @@ impl Step<'_> {
         let pushed = wire.as_ref().map_or(Pushed::Taken, |wire| wire.outbox.push(framed.bytes));
         match pushed {
             Pushed::Taken => {}
+            Pushed::First => state.unflushed.extend(wire.clone()),
             // Nothing follows a close frame, and nothing is to be said of what does not.
             Pushed::Finished => return,
             Pushed::Full => return self.drop_slow_reader(cause, connection),

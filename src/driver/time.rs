@@ -30,6 +30,7 @@ impl Driver {
         // What the timer sleeps until has come nearer without becoming another deadline.
         step.state.armed = None;
         step.conclude();
+        self.flush();
     }
 
     /// Lets happen what is due by now, and says for how long nothing more will be; `None` if

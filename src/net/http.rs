@@ -14,10 +14,10 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 
-use crate::driver::{Driver, HandshakeReply, HttpReply, Wire, to_text};
+use crate::driver::{Driver, HandshakeReply, HttpReply, to_text};
 use crate::net::link::{Link, Part};
-use crate::net::outbox::Outbox;
 use crate::net::own_words::HttpStream;
+use crate::net::wire::Wire;
 use crate::net::{request, socket};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -159,9 +159,9 @@ async fn upgrade(
         }
     };
     let token = offered_token(request.headers());
-    let wire = Wire { outbox: Arc::new(Outbox::default()), link };
+    let wire = Wire::new(link);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let reply = driver.shake_hands(token.clone(), path, wire.clone()).await;
+    let reply = driver.shake_hands(token.clone(), path, Arc::clone(&wire)).await;
     let connection = match reply.unwrap_or(HandshakeReply::Silence) {
         HandshakeReply::Accept(connection) => connection,
         HandshakeReply::Refuse { status, message } => {
@@ -176,7 +176,7 @@ async fn upgrade(
         let parts =
             upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<HttpStream>>().ok());
         let Some(parts) = parts else { return driver.ended(connection) };
-        let serving = socket::serve(Arc::clone(&driver), connection, wire, &parts.read_buf);
+        let serving = socket::serve(Arc::clone(&driver), connection, &wire, &parts.read_buf);
         driver.working(serving).await;
     });
     let mut response = Response::new(Body::default());

@@ -196,6 +196,19 @@ impl Link {
         written
     }
 
+    /// Writes what the system takes at once, without waiting for anything. Only a plain TCP stream
+    /// to which nothing was done can say what that is.
+    pub(crate) fn try_write(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let inner = self.inner.lock();
+        let is_plain = !inner.is_stalled && inner.cut.is_none() && inner.pace.is_none();
+        match (&inner.stream, slices) {
+            // The system does less for a plain write.
+            (Some(Stream::Tcp(stream)), [slice]) if is_plain => stream.try_write(slice),
+            (Some(Stream::Tcp(stream)), _) if is_plain => stream.try_write_vectored(slices),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner.lock().poll(cx, Side::Writer, |stream, cx| match stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),

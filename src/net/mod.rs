@@ -9,6 +9,7 @@ pub(crate) mod request;
 pub(crate) mod socket;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,22 +1,21 @@
 //! One WebSocket: frames from the client to the driver, bytes from the outbox to the client.
 
-use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use tokio::io::ReadBuf;
 use tokio::time::timeout;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
-use crate::driver::{Driver, Wire};
+use crate::driver::Driver;
 use crate::log::record::Payload;
 use crate::net::link::Link;
-use crate::net::outbox::{Next, Outbox};
+use crate::net::outbox::{Batch, Next, Outbox};
+use crate::net::wire::Wire;
 use crate::proto::close::{Close, CloseCode};
 use crate::service::ConnectionId;
 
@@ -26,7 +25,7 @@ use crate::service::ConnectionId;
 pub(crate) async fn serve(
     driver: Arc<Driver>,
     connection: ConnectionId,
-    wire: Wire,
+    wire: &Wire,
     read_ahead: &[u8],
 ) {
     let config = WebSocketConfig::default()
@@ -44,7 +43,7 @@ pub(crate) async fn serve(
         context,
         reading: Reading::Frames,
         has_read_ahead: true,
-        writing: VecDeque::new(),
+        writing: Batch::default(),
         has_written_all: false,
     };
     if socket.run().await == Outcome::Open {
@@ -77,7 +76,7 @@ struct Socket<'a> {
     reading: Reading,
     /// Whether there may be frames that were read from the stream, but not from the buffer.
     has_read_ahead: bool,
-    writing: VecDeque<Bytes>,
+    writing: Batch,
     has_written_all: bool,
 }
 
@@ -119,6 +118,7 @@ impl Socket<'_> {
                     Reading::Frames => self.poll_frame(cx),
                     Reading::Nothing => self.poll_drain(cx),
                 };
+                self.driver.flush();
                 match read {
                     Poll::Ready(Outcome::Open) => {}
                     Poll::Ready(Outcome::Gone) => return Poll::Ready(()),
@@ -139,16 +139,16 @@ impl Socket<'_> {
         if !self.has_read_ahead && self.link.poll_readable(cx).is_pending() {
             return Poll::Pending;
         }
-        // What these frames put into the outbox is written right behind them.
-        self.outbox.forget_writer();
+        let mut read = Poll::Ready(Outcome::Open);
         for _ in 0..FRAMES_IN_A_ROW {
-            let read = self.poll_frame(cx);
+            read = self.poll_frame(cx);
             self.has_read_ahead = read.is_ready();
             if read != Poll::Ready(Outcome::Open) || self.reading == Reading::Nothing {
-                return read;
+                break;
             }
         }
-        Poll::Ready(Outcome::Open)
+        self.driver.flush();
+        read
     }
 
     /// Reads a frame, and hands it on.
@@ -169,7 +169,7 @@ impl Socket<'_> {
             }
             Err(error) => return Poll::Ready(self.fail(&error)),
         };
-        self.driver.receive(self.connection, payload);
+        self.driver.receive_some(self.connection, payload);
         Poll::Ready(Outcome::Open)
     }
 
@@ -220,29 +220,15 @@ impl Socket<'_> {
                 }
                 continue;
             }
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.writing.len().min(SLICES);
-            for (slice, bytes) in slices.iter_mut().zip(&self.writing) {
-                *slice = IoSlice::new(bytes);
-            }
-            match self.link.poll_write(cx, &slices[..count]) {
-                Poll::Ready(Ok(written)) if written > 0 => self.consume(written),
+            match self.writing.write(|slices| self.link.poll_write(cx, slices)) {
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    self.outbox.written(&mut self.writing, written);
+                }
                 Poll::Ready(_) => return Poll::Ready(Outcome::Gone),
                 Poll::Pending => return Poll::Pending,
             }
         }
         Poll::Ready(Outcome::Open)
-    }
-
-    fn consume(&mut self, mut written: usize) {
-        self.outbox.written(written);
-        while let Some(bytes) = self.writing.front_mut() {
-            if written < bytes.len() {
-                return bytes.advance(written);
-            }
-            written -= bytes.len();
-            self.writing.pop_front();
-        }
     }
 
     /// Reads, and throws away.
@@ -306,7 +292,5 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// How many frames of one client are read before what waits is written, and all others have had
 /// their turn.
 const FRAMES_IN_A_ROW: usize = 64;
-/// How many queued frames leave in one write.
-const SLICES: usize = 64;
 /// How long a client may take to close its side after a close frame.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
