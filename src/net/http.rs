@@ -224,9 +224,14 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
     if data_encoding::BASE64.decode(key).map(|key| key.len()) != Ok(16) {
         return bad("Sec-WebSocket-Key must be 16 bytes in base64");
     }
-    let accept = tungstenite::handshake::derive_accept_key(key);
+    let mut digest = sha1_smol::Sha1::from(key);
+    digest.update(ACCEPT_GUID);
+    let accept = data_encoding::BASE64.encode(&digest.digest().bytes());
     HeaderValue::from_str(&accept).or_else(|_| bad("Sec-WebSocket-Key cannot be answered"))
 }
+
+/// What RFC 6455, section 1.3, has appended to the client's key.
+const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Documented: the token is the value of `Sec-WebSocket-Protocol`. Assumed: of several the first.
 fn offered_token(headers: &HeaderMap) -> Option<String> {
