@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
 use crate::handle::Handle;
+use crate::net::link::Link;
 use crate::token::ChatToken;
 
 /// The client's end of a connection in memory on which the WebSocket handshake is through.
@@ -114,7 +115,7 @@ impl Handle {
         let (handle, token) = (self.clone(), token.token.clone());
         async move {
             let (client, server) = tokio::io::duplex(BUFFER_BYTES);
-            handle.accept(server);
+            handle.sockets().admit(Link::memory(server), handle.driver());
             shake_hands(client, &token).await
         }
     }
@@ -142,7 +143,7 @@ impl Handle {
     /// # }).unwrap();
     /// ```
     pub fn accept(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
-        self.sockets().admit(stream, self.driver());
+        self.sockets().admit(Link::other(stream), self.driver());
     }
 }
 

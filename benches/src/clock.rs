@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{Clock, MockIvsChat, Quotas};
-
+use crate::fan_out::steady;
 use crate::measure::{Effort, Figure, Samples, Target, Unit, seconds};
 
 /// Measures sessions that expire: 100,000 of them, at 180 different times.
@@ -16,10 +15,7 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
 }
 
 fn expire(count: u32) -> f64 {
-    let ivs = MockIvsChat::builder()
-        .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
-        .quotas(Quotas::off())
-        .start();
+    let ivs = steady().start();
     let room = ivs.create_room("lobby");
     let join = |number: u32| {
         let token = room.chat_token(format!("user-{number}"));

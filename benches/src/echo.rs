@@ -3,9 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use mock_ivs_chat::{Clock, MockIvsChat, Quotas};
-
-use crate::fan_out::tokens;
+use crate::fan_out::{steady, tokens};
 use crate::measure::{Effort, Figure, Target, Unit, rounds, seconds};
 use crate::servers::{fastwebsockets_echo, tungstenite_echo};
 use crate::wire::{PUBLISH, connect, masked, read_text, unmasked};
@@ -13,10 +11,7 @@ use crate::wire::{PUBLISH, connect, masked, read_text, unmasked};
 /// Measures round trips. The other servers echo the publish itself, which is shorter than the
 /// MESSAGE that the mock makes of it.
 pub fn measure(effort: Effort) -> Vec<Figure> {
-    let ivs = MockIvsChat::builder()
-        .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
-        .quotas(Quotas::off())
-        .start();
+    let ivs = steady().start();
     let token = tokens(&ivs.create_room("lobby"), 1).remove(0);
     let (tungstenite, fastwebsockets) = (tungstenite_echo(), fastwebsockets_echo());
     let trips = effort.times(3_000);

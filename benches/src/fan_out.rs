@@ -1,6 +1,6 @@
 //! One client publishes, everybody in the room gets it: one publish at a time, and 16 at once.
 
-use mock_ivs_chat::{Clock, MockIvsChat, Quotas, Room};
+use mock_ivs_chat::{Builder, Capability, ChatToken, Clock, MockIvsChat, Quotas, Room};
 
 use crate::crowd::Crowd;
 use crate::measure::{Effort, Figure, Target, Unit, rounds, seconds};
@@ -14,12 +14,8 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
 }
 
 fn measure_room(effort: Effort, size: usize) -> Vec<Figure> {
-    // A clock that stands still gives all frames the same length, so that they can be counted.
-    let ivs = MockIvsChat::builder()
-        .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
-        .quotas(Quotas::off())
-        .start();
-    let text = sample(&ivs);
+    let ivs = steady().start();
+    let text = sample();
     let room = ivs.create_room("lobby");
     let tokens = tokens(&room, size);
     let (publish, delivery) = (masked(PUBLISH), unmasked(&text));
@@ -56,8 +52,15 @@ fn measure_room(effort: Effort, size: usize) -> Vec<Figure> {
     figures
 }
 
-/// A MESSAGE as the mock delivers it.
-fn sample(ivs: &MockIvsChat) -> String {
+/// A mock that refuses nothing, and whose frames all have the same length, so that they can be
+/// counted.
+pub fn steady() -> Builder {
+    MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(Quotas::off())
+}
+
+/// A MESSAGE as such a mock delivers it.
+pub fn sample() -> String {
+    let ivs = steady().start();
     let tokens = tokens(&ivs.create_room("sample"), 1);
     let mut stream = connect(ivs.addr(), &tokens[0]);
     std::io::Write::write_all(&mut stream, &masked(PUBLISH)).expect("the mock reads");
@@ -66,10 +69,15 @@ fn sample(ivs: &MockIvsChat) -> String {
 
 /// Tokens for users of a room who may send.
 pub fn tokens(room: &Room, count: usize) -> Vec<String> {
+    chat_tokens(room, count).into_iter().map(|token| token.token).collect()
+}
+
+/// The same, as they are made.
+pub fn chat_tokens(room: &Room, count: usize) -> Vec<ChatToken> {
     let token = |number: usize| {
         // Names of one length, so that all deliveries have one, too.
         let new = room.chat_token(format!("user-{number:06}"));
-        new.capabilities(mock_ivs_chat::Capability::ALL).create().token
+        new.capabilities(Capability::ALL).create()
     };
     (0..count).map(token).collect()
 }

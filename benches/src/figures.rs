@@ -3,15 +3,20 @@
 //! `--quick` runs each for a moment, to see that it works; its figures mean nothing.
 
 use mock_ivs_chat_benches::measure::{Effort, Figure};
-use mock_ivs_chat_benches::{clock, drop, echo, fan_out, http, measure, memory, start};
+use mock_ivs_chat_benches::{
+    clock, drop, echo, fan_out, hooks, http, in_memory, log, measure, memory, start,
+};
 
 type Benchmark = fn(Effort) -> Vec<Figure>;
 
-const BENCHMARKS: [(&str, Benchmark); 7] = [
+const BENCHMARKS: [(&str, Benchmark); 10] = [
     ("start", start::measure),
     ("drop", drop::measure),
     ("echo", echo::measure),
     ("fan-out", fan_out::measure),
+    ("in-memory", in_memory::measure),
+    ("hooks", hooks::measure),
+    ("log", log::measure),
     ("clock", clock::measure),
     ("http", http::measure),
     ("memory", memory::measure),

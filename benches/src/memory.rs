@@ -3,9 +3,9 @@
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use mock_ivs_chat::{Clock, MockIvsChat, Quotas};
+use mock_ivs_chat::{MockIvsChat, Quotas};
 
-use crate::fan_out::tokens;
+use crate::fan_out::{chat_tokens, steady, tokens};
 use crate::measure::{Effort, Figure, Samples, Target, Unit, rounds};
 use crate::servers::tungstenite_echo;
 use crate::wire::connect;
@@ -20,10 +20,15 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
     let mut idle =
         Figure::alone("idle connection", Unit::Bytes, contest[0].clone(), Target::AtMost(16_384.0));
     idle.other = contest.get(1).cloned();
-    let values = (0..effort.times(5)).map(|_| deliveries(effort)).collect();
+    let publishes = effort.times(200);
+    let values = (0..effort.times(5)).map(|_| alone("deliveries", publishes)).collect();
     let samples = Samples { name: "ours".into(), values };
     let logged = Figure::alone("logged delivery", Unit::Bytes, samples, Target::AtMost(100.0));
-    vec![idle, logged]
+    let values = (0..effort.times(5)).map(|_| alone("in-memory", count)).collect();
+    let samples = Samples { name: "ours".into(), values };
+    let target = Target::AtMost(12_288.0);
+    let in_memory = Figure::alone("idle connection in memory", Unit::Bytes, samples, target);
+    vec![idle, in_memory, logged]
 }
 
 /// Bytes for each of `count` connections to a server in a process of its own.
@@ -47,9 +52,9 @@ fn connections(server: &str, count: usize) -> f64 {
     (after - before) / (count - 1) as f64
 }
 
-fn deliveries(effort: Effort) -> f64 {
-    let count = effort.times(200).to_string();
-    let (mut child, mut lines) = spawn(&["deliveries", &count]);
+/// What a process of its own finds out about itself.
+fn alone(what: &str, count: usize) -> f64 {
+    let (mut child, mut lines) = spawn(&[what, &count.to_string()]);
     let line = lines.next().expect("a child prints").expect("a child prints text");
     child.wait().expect("a child ends");
     line.parse().expect("a child prints its figure")
@@ -81,6 +86,7 @@ pub fn child(arguments: &[String]) {
             let server = tungstenite_echo();
             serve(&server.addr().to_string(), &vec!["token".to_owned(); count]);
         }
+        "in-memory" => print_bytes_of_a_connection_in_memory(count),
         _ => print_bytes_of_a_delivery(count),
     }
 }
@@ -93,11 +99,25 @@ fn serve(addr: &str, tokens: &[String]) {
     }
 }
 
+/// Both ends of the stream are in this process.
+fn print_bytes_of_a_connection_in_memory(count: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime can be had").block_on(async {
+        let ivs = steady().in_memory().on_current_runtime().start();
+        let tokens = chat_tokens(&ivs.create_room("lobby"), count);
+        let connect = async |token| ivs.connect(token).await.expect("the mock lets everybody in");
+        // The first connection brings what all share.
+        let mut clients = vec![connect(&tokens[0]).await];
+        let before = resident_bytes();
+        for token in &tokens[1..] {
+            clients.push(connect(token).await);
+        }
+        println!("{}", (resident_bytes() - before) / (count - 1) as f64);
+    });
+}
+
 fn print_bytes_of_a_delivery(publishes: usize) {
-    let ivs = MockIvsChat::builder()
-        .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
-        .quotas(Quotas::off())
-        .start();
+    let ivs = steady().start();
     let room = ivs.create_room("lobby");
     let users: Vec<_> = (0..1_000).map(|user| room.participant(format!("user-{user}"))).collect();
     users[0].say("the first one brings what all share");

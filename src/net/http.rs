@@ -176,7 +176,10 @@ async fn upgrade(
         let parts =
             upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<HttpStream>>().ok());
         let Some(parts) = parts else { return driver.ended(connection) };
-        let serving = socket::serve(Arc::clone(&driver), connection, &wire, &parts.read_buf);
+        // Nothing of HTTP is kept for as long as the connection lives, its buffers least of all.
+        let read_ahead = Vec::from(parts.read_buf);
+        drop(parts.io);
+        let serving = socket::serve(Arc::clone(&driver), connection, &wire, read_ahead);
         driver.working(serving).await;
     });
     let mut response = Response::new(Body::default());

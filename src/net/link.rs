@@ -1,14 +1,16 @@
 //! Link: a byte stream that can be cut, reset or stalled from outside, whoever is using it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 #[cfg(feature = "tls")]
 use tokio_rustls::server::TlsStream;
 
@@ -38,6 +40,9 @@ enum Stream {
     /// TLS on another link.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<LinkStream>>),
+    /// The other end is a client of this very process.
+    Memory(DuplexStream),
+    /// The test brought it.
     Other(Pin<Box<dyn ByteStream>>),
 }
 
@@ -51,6 +56,10 @@ impl Link {
         // cannot be told so is about to fail at its first use, where it is dealt with.
         let _ = stream.set_nodelay(true);
         Self::new(Stream::Tcp(stream))
+    }
+
+    pub(crate) fn memory(stream: DuplexStream) -> Arc<Self> {
+        Self::new(Stream::Memory(stream))
     }
 
     pub(crate) fn other(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Arc<Self> {
@@ -80,10 +89,11 @@ impl Link {
         assert!(self.registration.set(registration).is_ok(), "a link is registered once");
     }
 
-    /// Whether its peer has to keep to the time limits of this mock. The peer of a stream that the
-    /// test brought is the test, which may take as long as it likes by whatever clock it goes.
+    /// Whether its peer has to keep to the time limits of this mock. The peer of a stream that is
+    /// none of the system's is the test, which may take as long as it likes by whatever clock it
+    /// goes.
     pub(crate) fn has_time_limits(&self) -> bool {
-        !matches!(self.inner.lock().stream, Some(Stream::Other(_)))
+        !matches!(self.inner.lock().stream, Some(Stream::Memory(_) | Stream::Other(_)))
     }
 
     /// Closes the stream without ceremony.
@@ -102,7 +112,7 @@ impl Link {
             }
             #[cfg(feature = "tls")]
             Some(Stream::Tls(stream)) => stream.get_ref().0.0.reset(),
-            Some(Stream::Other(_)) | None => {}
+            Some(Stream::Memory(_) | Stream::Other(_)) | None => {}
         }
         let ended = inner.end();
         drop(inner);
@@ -125,7 +135,7 @@ impl Link {
             Some(Stream::Tcp(stream)) => stream.peer_addr().ok().map(|addr| addr.ip().to_string()),
             #[cfg(feature = "tls")]
             Some(Stream::Tls(stream)) => stream.get_ref().0.0.peer_ip(),
-            Some(Stream::Other(_)) | None => None,
+            Some(Stream::Memory(_) | Stream::Other(_)) | None => None,
         }
     }
 
@@ -162,7 +172,7 @@ impl Link {
             Stream::Tcp(stream) => stream.poll_read_ready(cx),
             #[cfg(feature = "tls")]
             Stream::Tls(_) => Poll::Ready(Ok(())),
-            Stream::Other(_) => Poll::Ready(Ok(())),
+            Stream::Memory(_) | Stream::Other(_) => Poll::Ready(Ok(())),
         })
     }
 
@@ -175,6 +185,7 @@ impl Link {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Stream::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Other(stream) => stream.as_mut().poll_read(cx, buf),
         })
     }
@@ -196,15 +207,18 @@ impl Link {
         written
     }
 
-    /// Writes what the system takes at once, without waiting for anything. Only a plain TCP stream
-    /// to which nothing was done can say what that is.
+    /// Writes what is taken at once, without waiting for anything. That is nothing for streams
+    /// that a hook has done something to, and for those that only a task can write to.
     pub(crate) fn try_write(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let inner = self.inner.lock();
-        let is_plain = !inner.is_stalled && inner.cut.is_none() && inner.pace.is_none();
-        match (&inner.stream, slices) {
+        let mut inner = self.inner.lock();
+        if inner.is_stalled || inner.cut.is_some() || inner.pace.is_some() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match (&mut inner.stream, slices) {
             // The system does less for a plain write.
-            (Some(Stream::Tcp(stream)), [slice]) if is_plain => stream.try_write(slice),
-            (Some(Stream::Tcp(stream)), _) if is_plain => stream.try_write_vectored(slices),
+            (Some(Stream::Tcp(stream)), [slice]) => stream.try_write(slice),
+            (Some(Stream::Tcp(stream)), _) => stream.try_write_vectored(slices),
+            (Some(Stream::Memory(stream)), _) => try_write_to_memory(stream, slices),
             _ => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
@@ -214,6 +228,7 @@ impl Link {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             #[cfg(feature = "tls")]
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Memory(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Other(stream) => stream.as_mut().poll_flush(cx),
         })
     }
@@ -223,6 +238,7 @@ impl Link {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Other(stream) => stream.as_mut().poll_shutdown(cx),
         })
     }
@@ -252,8 +268,19 @@ impl Stream {
             (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
             #[cfg(feature = "tls")]
             (Self::Tls(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
+            (Self::Memory(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
             (Self::Other(stream), _) => stream.as_mut().poll_write_vectored(cx, slices),
         }
+    }
+}
+
+/// Writes what a pipe has room for. It does not count against what the task may do that this runs
+/// in, which may be anybody's.
+fn try_write_to_memory(stream: &mut DuplexStream, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    let write = poll_fn(|cx| Pin::new(&mut *stream).poll_write_vectored(cx, slices));
+    match pin!(unconstrained(write)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(written) => written,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

@@ -20,7 +20,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -175,23 +174,17 @@ impl Sockets {
         self.inner.lock().runtime.is_none()
     }
 
-    /// Serves a stream that the test brought, on the runtime that the caller is in; says whether
-    /// it was let in.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        driver: &Arc<Driver>,
-    ) -> bool {
-        let link = Link::other(stream);
+    /// Serves a stream that the test brought, on the runtime that the caller is in, if any is let
+    /// in.
+    pub(crate) fn admit(self: &Arc<Self>, link: Arc<Link>, driver: &Arc<Driver>) {
         if !self.register(&link) {
-            return false;
+            return;
         }
         let serving = http::serve(link, Arc::clone(driver));
         let current = runtime::Handle::try_current().ok();
         if let Some(runtime) = current.or_else(|| self.inner.lock().runtime.clone()) {
             runtime.spawn(serving);
         }
-        true
     }
 
     /// Lists a stream among those that end with the mock.

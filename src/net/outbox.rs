@@ -162,17 +162,19 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Takes all that waits, for a flush; nothing if there is no more, or the rest is the task's.
-    pub(crate) fn next_to_flush(&self) -> Option<Batch> {
+    /// Takes all that waits, for a flush, whose last batch was written and whose room is used
+    /// again. Nothing more is the flush's to write behind an empty one.
+    pub(crate) fn next_to_flush(&self, mut batch: Batch) -> Batch {
+        batch.0.shrink_to(SLICES);
         let mut inner = self.inner.lock();
-        if inner.queue.is_empty() {
+        std::mem::swap(&mut inner.queue, &mut batch.0);
+        if batch.is_empty() {
             inner.writer = Writer::Nobody;
             if inner.is_finished {
                 inner.hand_to_task();
             }
-            return None;
         }
-        Some(Batch(std::mem::take(&mut inner.queue)))
+        batch
     }
 
     /// Leaves what a flush could not write to the task, in front of what came since.
@@ -238,9 +240,9 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(outbox.poll_next(&mut cx).is_pending(), "it is promised to a flush");
         assert!(outbox.has_waiting());
-        assert_eq!(text(&outbox.next_to_flush().expect("two frames wait")), "one two");
+        assert_eq!(text(&outbox.next_to_flush(Batch::default())), "one two");
         assert!(outbox.has_waiting(), "it was not written yet");
-        assert!(outbox.next_to_flush().is_none());
+        assert!(outbox.next_to_flush(Batch::default()).is_empty());
         assert!(!outbox.has_waiting());
         assert_eq!(outbox.push("three".into()), Pushed::First);
     }
@@ -249,7 +251,7 @@ mod tests {
     fn what_a_flush_cannot_write_goes_to_the_task_in_front_of_the_rest() {
         let outbox = idle();
         outbox.push("one".into());
-        let mut batch = outbox.next_to_flush().expect("a frame waits");
+        let mut batch = outbox.next_to_flush(Batch::default());
         outbox.written(&mut batch, 1);
         outbox.push("two".into());
         outbox.hand_to_task(batch);
@@ -266,8 +268,8 @@ mod tests {
         assert_eq!(outbox.push("two".into()), Pushed::Finished);
         let mut cx = Context::from_waker(Waker::noop());
         assert!(outbox.poll_next(&mut cx).is_pending());
-        assert_eq!(text(&outbox.next_to_flush().expect("two frames wait")), "oneclose");
-        assert!(outbox.next_to_flush().is_none());
+        assert_eq!(text(&outbox.next_to_flush(Batch::default())), "oneclose");
+        assert!(outbox.next_to_flush(Batch::default()).is_empty());
         assert!(matches!(outbox.poll_next(&mut cx), Poll::Ready(Next::Finish)));
     }
 }

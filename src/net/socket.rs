@@ -26,14 +26,13 @@ pub(crate) async fn serve(
     driver: Arc<Driver>,
     connection: ConnectionId,
     wire: &Wire,
-    read_ahead: &[u8],
+    read_ahead: Vec<u8>,
 ) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_frame_size(Some(MAXIMUM_FRAME_BYTES))
         .max_message_size(Some(MAXIMUM_FRAME_BYTES));
-    let context =
-        WebSocketContext::from_partially_read(read_ahead.to_vec(), Role::Server, Some(config));
+    let context = WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config));
     let _ending = Ending { driver: &driver, connection, link: &wire.link };
     let mut socket = Socket {
         driver: &driver,
@@ -288,7 +287,7 @@ const FORBIDDEN_CODE: &str = "Protocol violation";
 /// Assumed: the largest frame, and the largest message of several frames, that the service reads.
 const MAXIMUM_FRAME_BYTES: usize = 128 * 1024;
 /// Most frames of a chat are far smaller; a small buffer keeps idle connections cheap.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// How many frames of one client are read before what waits is written, and all others have had
 /// their turn.
 const FRAMES_IN_A_ROW: usize = 64;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::net::link::Link;
-use crate::net::outbox::Outbox;
+use crate::net::outbox::{Batch, Outbox};
 
 /// The way to a client: what waits for it, and the stream that it goes over.
 #[derive(Debug)]
@@ -21,7 +21,12 @@ impl Wire {
     /// connection's task. To wake a task for each of a thousand members of a room costs about half
     /// as much as the writes themselves.
     pub(crate) fn flush(&self) {
-        while let Some(mut batch) = self.outbox.next_to_flush() {
+        let mut batch = Batch::default();
+        loop {
+            batch = self.outbox.next_to_flush(batch);
+            if batch.is_empty() {
+                return;
+            }
             while !batch.is_empty() {
                 match batch.write(|slices| self.link.try_write(slices)) {
                     Ok(written) if written > 0 => self.outbox.written(&mut batch, written),
