@@ -23,6 +23,7 @@ struct AlarmState {
 struct AlarmInner {
     waker: Option<Waker>,
     is_off: bool,
+    has_rung: bool,
 }
 
 impl Alarm {
@@ -38,6 +39,7 @@ impl Alarm {
                     break;
                 }
             }
+            inner.has_rung = true;
             let waker = inner.waker.take();
             drop(inner);
             if let Some(waker) = waker {
@@ -49,10 +51,11 @@ impl Alarm {
 
     /// Whether the moment has come; if not, `waker` is woken when it does.
     pub(crate) fn rings(&self, waker: &Waker) -> bool {
-        if Instant::now() >= self.deadline {
+        let mut inner = self.shared.inner.lock();
+        if inner.has_rung || Instant::now() >= self.deadline {
             return true;
         }
-        self.shared.inner.lock().waker = Some(waker.clone());
+        inner.waker = Some(waker.clone());
         false
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::{self, RuntimeFlavor};
 
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
-use crate::driver::Driver;
+use crate::driver::{Driver, Heartbeat};
 use crate::handle::Handle;
 use crate::log::lint::Lint;
 use crate::log::recording::{LogSettings, Recording};
@@ -47,6 +47,7 @@ pub struct Builder {
     wait_limit: Option<Duration>,
     settings: Settings,
     log_settings: LogSettings,
+    heartbeat: Heartbeat,
 }
 
 impl Builder {
@@ -62,6 +63,7 @@ impl Builder {
             wait_limit: None,
             settings: Settings::default(),
             log_settings: LogSettings::default(),
+            heartbeat: Heartbeat::default(),
         }
     }
 
@@ -229,6 +231,48 @@ impl Builder {
         self
     }
 
+    /// Has the service send a ping over each WebSocket whenever this long has passed, by the mock's
+    /// clock. Unless set it sends none, as far as anybody knows of the real one.
+    ///
+    /// A client that leaves a ping unanswered until the next is found by the lint
+    /// [`Lint::PingUnanswered`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().ping_interval(Duration::from_secs(30)).start();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the interval is zero.
+    #[track_caller]
+    pub const fn ping_interval(mut self, interval: Duration) -> Self {
+        assert!(!interval.is_zero(), "the interval of pings must be longer than nothing");
+        self.heartbeat.ping_interval = Some(interval);
+        self
+    }
+
+    /// Has the service close each WebSocket whose client has sent nothing for this long, by the
+    /// mock's clock: no action, no ping and no pong. Unless set no connection is too idle, as far
+    /// as anybody knows of the real one. The close code is 1001.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().idle_timeout(Duration::from_secs(600)).start();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the timeout is zero.
+    #[track_caller]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        assert!(!timeout.is_zero(), "the timeout of idle connections must be longer than nothing");
+        self.heartbeat.idle_timeout = Some(timeout);
+        self
+    }
+
     /// Has calls over HTTP refused unless they are signed with these credentials, by Signature
     /// Version 4 and by the mock's clock. Called several times, it adds credentials. Without it
     /// any call is accepted, signed or not.
@@ -365,8 +409,9 @@ impl Builder {
         let service = Service::new(self.settings, fixture);
         let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
-        let driver =
-            Driver::new(service, clock, runtime.clone(), wait_limit).with_log(self.log_settings);
+        let driver = Driver::new(service, clock, runtime.clone(), wait_limit)
+            .with_log(self.log_settings)
+            .with_heartbeat(self.heartbeat);
         let (driver, sockets) =
             (Arc::new(driver), Arc::new(Sockets::new(endpoints, doors, runtime.clone())));
         sockets

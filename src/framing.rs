@@ -17,6 +17,12 @@ pub(crate) fn text(text: &str) -> Framed {
     frame(&FrameHeader { opcode: TEXT, ..FrameHeader::default() }, text.as_bytes(), Payload::Text)
 }
 
+/// A ping of the service.
+pub(crate) fn ping(data: &[u8]) -> Framed {
+    let opcode = OpCode::Control(Control::Ping);
+    frame(&FrameHeader { opcode, ..FrameHeader::default() }, data, Payload::Ping)
+}
+
 /// The answer to a ping.
 pub(crate) fn pong(data: &[u8]) -> Framed {
     let opcode = OpCode::Control(Control::Pong);

@@ -1,17 +1,19 @@
 //! Settling: waiting until nothing that has reached the mock is still under way.
 
+use std::fmt::Display;
 use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::alarm::Alarm;
 use crate::driver::Driver;
 use crate::handle::Handle;
-use crate::wait::is_hopeless_to_block;
+use crate::log::failure::Failure;
+use crate::wait::{is_hopeless_to_block, with_sections};
 
 impl Handle {
     /// Completes when nothing that has reached the mock is still under way: what clients have
@@ -53,7 +55,7 @@ impl Handle {
             std::future::poll_fn(|cx| {
                 let polled = settling.as_mut().poll(cx);
                 if polled.is_pending() {
-                    assert!(!alarm.rings(cx.waker()), "{}, at {caller}", unsettled(limit));
+                    assert!(!alarm.rings(cx.waker()), "{}", unsettled(&driver, limit, caller));
                 }
                 polled
             })
@@ -91,12 +93,20 @@ impl Handle {
         });
         let limit = driver.wait_limit();
         let waited = receiver.recv_timeout(limit);
-        assert!(waited != Err(std::sync::mpsc::RecvTimeoutError::Timeout), "{}", unsettled(limit));
+        let is_late = waited == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        assert!(!is_late, "{}", unsettled(driver, limit, Location::caller()));
     }
 }
 
-fn unsettled(limit: std::time::Duration) -> String {
-    format!("waited {limit:?} for the mock to settle, but something is under way all the time")
+fn unsettled(
+    driver: &Arc<Driver>,
+    limit: Duration,
+    caller: &'static Location<'static>,
+) -> impl Display + use<> {
+    let headline =
+        format!("waited {limit:?} for the mock to settle, but something is under way all the time");
+    let (entries, _) = driver.entries_since(0);
+    with_sections(Failure::new(headline, caller).timeline(&entries), driver)
 }
 
 /// Lets the tasks of the caller's runtime run, which may serve connections of this mock, and those

@@ -196,8 +196,9 @@ impl Step<'_> {
                 self.note(cause, connection, hook, effect);
                 let text = framed.payload.text().unwrap_or_default();
                 for framed in framing::malformed(&malformation, text) {
-                    self.send(cause, connection, framed);
+                    self.push(cause, connection, framed);
                 }
+                self.send_overtaken(cause, connection);
                 if malformation.ends_the_connection() {
                     self.end_after_writing(cause, connection);
                 }

@@ -250,6 +250,7 @@ impl Step<'_> {
     ) -> Result<Arc<Party>, Refused> {
         let connection = self.next_connection();
         let now = self.now;
+        let is_client = wire.is_some();
         let admission = match self.state.service.connect(now, connection, token) {
             Ok(admission) => admission,
             Err(refusal) => return Err(self.refuse(cause, refusal, token)),
@@ -273,11 +274,15 @@ impl Step<'_> {
         state.connections.push(Some(Connection {
             party: Arc::clone(&party),
             wire,
+            last_heard: self.now,
             stalled_by: None,
             overtaken_actions: Vec::new(),
             overtaken_frames: Vec::new(),
         }));
         self.record(cause, connection, What::Connected(admission.capabilities.into()));
+        if is_client {
+            self.watch(connection);
+        }
         Ok(party)
     }
 

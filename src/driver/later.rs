@@ -13,11 +13,13 @@ use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::review::ReviewCall;
 
-/// Something that was stopped on its way, and goes on later from where it was.
+/// Something that is to happen later: what was stopped on its way goes on from where it was.
 #[derive(Debug)]
 pub(super) enum Later {
     Deliver { connection: ConnectionId, framed: Framed },
+    EndIfIdle(ConnectionId),
     Handshake(Box<PendingHandshake>),
+    Ping(ConnectionId),
     Publish { connection: ConnectionId, publish: Publish },
     Reply(Box<PendingReply>),
     Review(Box<ReviewCall>),
@@ -57,7 +59,7 @@ impl Schedule {
         self.due.first_key_value().map(|((at, _), _)| *at)
     }
 
-    fn at(&mut self, at: Timestamp, later: Later) {
+    pub(super) fn at(&mut self, at: Timestamp, later: Later) {
         self.made += 1;
         self.due.insert((at, self.made), later);
     }
@@ -172,7 +174,9 @@ impl Step<'_> {
         let cause = self.state.log.len();
         match later {
             Later::Deliver { connection, framed } => self.send(cause, connection, framed),
+            Later::EndIfIdle(connection) => self.end_if_idle(cause, connection),
             Later::Handshake(handshake) => self.admit(cause, *handshake),
+            Later::Ping(connection) => self.ping(cause, connection),
             Later::Publish { connection, publish } => self.publish(cause, connection, publish),
             Later::Reply(reply) => self.reply(cause, *reply),
             Later::Review(call) => self.ask_reviewer(cause, *call),

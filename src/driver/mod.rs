@@ -6,6 +6,7 @@
 
 mod apply;
 mod calls;
+mod heartbeat;
 mod later;
 mod outage;
 mod reviews;
@@ -42,6 +43,7 @@ use crate::service::room::{Room, RoomKey};
 use crate::service::{ConnectionId, Service, Settings};
 
 pub(crate) use calls::{HandshakeReply, HttpReply};
+pub(crate) use heartbeat::Heartbeat;
 use later::{GateState, Schedule};
 pub(crate) use reviews::Reviewer;
 use reviews::Reviewers;
@@ -65,6 +67,7 @@ pub(crate) struct Driver {
     /// How long waits wait, in real time.
     wait_limit: Duration,
     log_settings: LogSettings,
+    heartbeat: Heartbeat,
     /// How many entries of the log the crate `tracing` was told of.
     #[cfg(feature = "tracing")]
     traced: AtomicU64,
@@ -99,6 +102,8 @@ struct Connection {
     party: Arc<Party>,
     /// Where its frames go; a participant reads them in the log.
     wire: Option<Arc<Wire>>,
+    /// When its client last sent anything.
+    last_heard: Timestamp,
     /// The hook that made it stall, if one did.
     stalled_by: Option<Arc<str>>,
     /// What its next action is to overtake.
@@ -174,6 +179,7 @@ impl Driver {
             busy: AtomicU64::new(0),
             wait_limit,
             log_settings: LogSettings::default(),
+            heartbeat: Heartbeat::default(),
             #[cfg(feature = "tracing")]
             traced: AtomicU64::new(0),
         }
@@ -183,6 +189,12 @@ impl Driver {
     pub(crate) fn with_log(mut self, settings: LogSettings) -> Self {
         self.state.get_mut().log = Records::new(settings.recording);
         self.log_settings = settings;
+        self
+    }
+
+    /// Sets how it watches connections.
+    pub(crate) const fn with_heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeat = heartbeat;
         self
     }
 
@@ -364,17 +376,17 @@ impl Driver {
         is_current
     }
 
-    /// Blocks until the log grows beyond `length`; says whether it did before the deadline.
+    /// Blocks until the log grows beyond `length` or a closure panics; says whether that happened
+    /// before the deadline.
     pub(crate) fn block_beyond(&self, length: u64, deadline: std::time::Instant) -> bool {
         let mut state = self.state.lock();
         state.blocked_waiters += 1;
-        while state.log.len() == length {
-            if self.grown.wait_until(&mut state, deadline).timed_out() {
-                break;
-            }
-        }
+        let is_quiet = |state: &mut State| {
+            state.log.len() == length && state.panics.iter().all(|panic| panic.is_reported)
+        };
+        let waited = self.grown.wait_while_until(&mut state, is_quiet, deadline);
         state.blocked_waiters -= 1;
-        state.log.len() > length
+        !waited.timed_out()
     }
 }
 

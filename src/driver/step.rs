@@ -134,8 +134,10 @@ impl Step<'_> {
 
     fn receive(&mut self, connection: ConnectionId, payload: Payload) {
         // What was read ahead of a reset that a hook has caused has never arrived.
-        if self.state.party(connection).is_none() {
-            return;
+        let now = self.now;
+        match self.state.connection_mut(connection) {
+            Some(connection) => connection.last_heard = now,
+            None => return,
         }
         let cause = self.state.log.len();
         self.record(cause, connection, What::Received(payload.clone()));
@@ -151,7 +153,7 @@ impl Step<'_> {
                     self.publish_hooked(cause, connection, &bytes, publish);
                 }
             }
-            Payload::Ping(data) => self.send(cause, connection, framing::pong(&data)),
+            Payload::Ping(data) => self.push(cause, connection, framing::pong(&data)),
             Payload::Pong(_) => {}
         }
     }
@@ -204,10 +206,25 @@ impl Step<'_> {
 
     /// Sends a frame, and then what it was to overtake.
     pub(super) fn send(&mut self, cause: u64, connection: ConnectionId, framed: Framed) {
+        self.push(cause, connection, framed);
+        self.send_overtaken(cause, connection);
+    }
+
+    /// Sends what was kept for after the next frame.
+    pub(super) fn send_overtaken(&mut self, cause: u64, connection: ConnectionId) {
+        let slot = self.state.connections.get_mut(connection.0 as usize - 1);
+        let Some(Some(Connection { overtaken_frames, .. })) = slot else { return };
+        for framed in std::mem::take(overtaken_frames) {
+            self.push(cause, connection, framed);
+        }
+    }
+
+    /// Sends a frame that overtakes nothing: it is a control frame, or only a piece of one.
+    pub(super) fn push(&mut self, cause: u64, connection: ConnectionId, framed: Framed) {
         let at = self.now;
         let state = &mut *self.state;
         let Some(slot) = state.connections.get_mut(connection.0 as usize - 1) else { return };
-        let Some(Connection { party, wire, stalled_by, overtaken_frames, .. }) = slot else {
+        let Some(Connection { party, wire, stalled_by, .. }) = slot else {
             return;
         };
         let party = Some(Arc::clone(party));
@@ -227,11 +244,6 @@ impl Step<'_> {
             Pushed::Full => return self.drop_slow_reader(cause, connection),
         }
         state.log.push(Record { at, cause, party, what: What::Sent(framed.payload) });
-        if !overtaken_frames.is_empty() {
-            for framed in std::mem::take(overtaken_frames) {
-                self.send(cause, connection, framed);
-            }
-        }
     }
 
     /// Ends the connection of a client that does not read.

@@ -32,6 +32,7 @@ use crate::service::session::Refusal;
 /// | `frame-unreadable` | sent a frame that is no action: no JSON, no known `Action`, a wrong type |
 /// | `member-case` | wrote a member's name in another case than the documentation does |
 /// | `member-unknown` | sent a member that the action does not have |
+/// | `ping-unanswered` | left a ping without an answer until the next one was sent |
 /// | `protocol-broken` | broke the WebSocket protocol, so that the service closed the connection |
 /// | `rate-exceeded` | sent more requests a second than a quota allows |
 /// | `reconnect-without-backoff` | tried again within 100 ms of its second failure in a row |
@@ -40,7 +41,7 @@ use crate::service::session::Refusal;
 /// | `token-expired` | presented a chat token after its expiration time |
 /// | `token-invalid` | presented no chat token, or something else instead of one |
 /// | `token-reused` | presented a chat token for the second time |
-/// | `traffic-after-close` | sent a frame after the connection was closed; it may have crossed |
+/// | `traffic-after-close` | sent a frame a second or more after the service closed the connection |
 ///
 /// What cannot be seen on the wire cannot be found: whether a client reads the deprecated
 /// `MessageID` instead of `MessageId`, for one. Whether a client reconnects without a pause can
@@ -71,6 +72,8 @@ pub enum Lint {
     MemberCase,
     /// `member-unknown`.
     MemberUnknown,
+    /// `ping-unanswered`.
+    PingUnanswered,
     /// `protocol-broken`.
     ProtocolBroken,
     /// `rate-exceeded`.
@@ -93,7 +96,7 @@ pub enum Lint {
 
 impl Lint {
     /// All codes, in alphabetical order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AttributesNearLimit,
         Self::AttributesOverLimit,
         Self::CapabilityMissing,
@@ -102,6 +105,7 @@ impl Lint {
         Self::FrameUnreadable,
         Self::MemberCase,
         Self::MemberUnknown,
+        Self::PingUnanswered,
         Self::ProtocolBroken,
         Self::RateExceeded,
         Self::ReconnectWithoutBackoff,
@@ -130,6 +134,7 @@ impl Lint {
             Self::FrameUnreadable => "frame-unreadable",
             Self::MemberCase => "member-case",
             Self::MemberUnknown => "member-unknown",
+            Self::PingUnanswered => "ping-unanswered",
             Self::ProtocolBroken => "protocol-broken",
             Self::RateExceeded => "rate-exceeded",
             Self::ReconnectWithoutBackoff => "reconnect-without-backoff",
@@ -211,7 +216,9 @@ struct Connection {
     /// `None` if the log no longer has the connection's beginning.
     capabilities: Option<Vec<Capability>>,
     in_flight: BTreeSet<String>,
-    is_closed: bool,
+    /// The entry with the ping that was not answered yet.
+    pinged: Option<u64>,
+    closed: Option<Timestamp>,
 }
 
 /// How often in a row a user's connections failed, and when the last did.
@@ -235,14 +242,15 @@ impl Checker {
                 self.check_refusal(entry, refused.refusal, refused.token.as_deref());
             }
             What::Received(payload) => self.check_received(entry, payload),
+            What::Sent(Payload::Ping(_)) => self.check_ping(entry),
             What::Sent(_) => self.check_sent(entry),
             What::ClosedByService(close) => self.check_closed(entry, close.code),
             What::ClosedByClient(_) => {
-                self.connection(entry).is_closed = true;
+                self.connection(entry).closed = Some(entry.at());
                 self.recovered(entry);
             }
             What::Gone => {
-                self.connection(entry).is_closed = true;
+                self.connection(entry).closed = Some(entry.at());
                 self.failed(entry.user_id().map(str::to_owned), entry.at());
             }
             What::Exceeded { quota, limit } => {
@@ -339,7 +347,7 @@ impl Checker {
     }
 
     fn check_closed(&mut self, entry: &Entry, code: Option<CloseCode>) {
-        self.connection(entry).is_closed = true;
+        self.connection(entry).closed = Some(entry.at());
         match code {
             Some(CloseCode::NORMAL) => self.recovered(entry),
             Some(
@@ -354,6 +362,13 @@ impl Checker {
         }
     }
 
+    fn check_ping(&mut self, entry: &Entry) {
+        if let Some(ping) = self.connection(entry).pinged.replace(entry.number) {
+            let message = format!("the ping at #{ping} was not answered");
+            self.find(Lint::PingUnanswered, entry, message);
+        }
+    }
+
     fn check_sent(&mut self, entry: &Entry) {
         // Only a client that waits for an answer is worth reading its frames.
         if self.connection(entry).in_flight.is_empty() {
@@ -365,10 +380,15 @@ impl Checker {
     }
 
     fn check_received(&mut self, entry: &Entry, payload: &Payload) {
+        if let Payload::Pong(_) = payload {
+            self.connection(entry).pinged = None;
+        }
         let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload else { return };
         self.recovered(entry);
-        if self.connection(entry).is_closed {
-            self.find(Lint::TrafficAfterClose, entry, "came after the connection was closed");
+        if let Some(closed) = self.connection(entry).closed {
+            if entry.at().since(closed) >= LONGEST_CROSSING {
+                self.find(Lint::TrafficAfterClose, entry, "came after the connection was closed");
+            }
             return;
         }
         let Publish { request_id, action } = Publish::decode(bytes);
@@ -458,3 +478,6 @@ const LARGEST_ATTRIBUTES: usize = 1_024;
 
 /// A client that backs off waits longer than that; one that does not takes much less.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A frame that comes sooner behind a close may have crossed it on its way.
+const LONGEST_CROSSING: Duration = Duration::from_secs(1);

@@ -89,11 +89,13 @@ impl Link {
         assert!(self.registration.set(registration).is_ok(), "a link is registered once");
     }
 
-    /// Whether its peer has to keep to the time limits of this mock. The peer of a stream that is
+    /// Whether its peer has to keep to the time limits of this mock, which none can that a hook has
+    /// made stall. The peer of a stream that is
     /// none of the system's is the test, which may take as long as it likes by whatever clock it
     /// goes.
     pub(crate) fn has_time_limits(&self) -> bool {
-        !matches!(self.inner.lock().stream, Some(Stream::Memory(_) | Stream::Other(_)))
+        let inner = self.inner.lock();
+        !inner.is_stalled && !matches!(inner.stream, Some(Stream::Memory(_) | Stream::Other(_)))
     }
 
     /// Closes the stream without ceremony.

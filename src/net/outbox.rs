@@ -135,6 +135,11 @@ impl Outbox {
         true
     }
 
+    /// Whether nothing more can be appended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.inner.lock().is_finished
+    }
+
     /// Whether anything waits that is not in the hands of the connection's task.
     pub(crate) fn has_waiting(&self) -> bool {
         let inner = self.inner.lock();

@@ -1,12 +1,13 @@
 //! One WebSocket: frames from the client to the driver, bytes from the outbox to the client.
 
 use std::io::{self, Read, Write};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::ReadBuf;
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
@@ -44,6 +45,7 @@ pub(crate) async fn serve(
         has_read_ahead: true,
         writing: Batch::default(),
         has_written_all: false,
+        patience: None,
     };
     if socket.run().await == Outcome::Open {
         // What the client has yet to say must be read, or the system resets the connection and
@@ -77,6 +79,8 @@ struct Socket<'a> {
     has_read_ahead: bool,
     writing: Batch,
     has_written_all: bool,
+    /// Until when a client must take some of what is left to write, once nothing follows it.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 /// What becomes of the bytes that the client sends.
@@ -99,7 +103,10 @@ impl Socket<'_> {
             if let Poll::Ready(Outcome::Gone) = read {
                 return read;
             }
-            let written = self.poll_write(cx);
+            let written = match self.poll_write(cx) {
+                Poll::Pending => self.poll_patience(cx),
+                written @ Poll::Ready(_) => written,
+            };
             if written.is_pending() && read.is_ready() {
                 // A client that floods the mock waits for its turn like all others.
                 cx.waker().wake_by_ref();
@@ -222,12 +229,23 @@ impl Socket<'_> {
             match self.writing.write(|slices| self.link.poll_write(cx, slices)) {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.outbox.written(&mut self.writing, written);
+                    self.patience = None;
                 }
                 Poll::Ready(_) => return Poll::Ready(Outcome::Gone),
                 Poll::Pending => return Poll::Pending,
             }
         }
         Poll::Ready(Outcome::Open)
+    }
+
+    /// Ready once a client has taken nothing for too long of what is left to write: its
+    /// connection is over, and it would keep the stream for as long as it likes.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if !self.outbox.is_finished() || !self.link.has_time_limits() {
+            return Poll::Pending;
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(CLOSING_TIMEOUT)));
+        patience.as_mut().poll(cx).map(|()| Outcome::Gone)
     }
 
     /// Reads, and throws away.
@@ -291,5 +309,6 @@ const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// How many frames of one client are read before what waits is written, and all others have had
 /// their turn.
 const FRAMES_IN_A_ROW: usize = 64;
-/// How long a client may take to close its side after a close frame.
+/// How long a client may take to close its side after a close frame, and before that to read some
+/// of what was sent ahead of it.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);

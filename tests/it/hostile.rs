@@ -67,6 +67,24 @@ async fn a_client_that_never_reads_is_closed_with_1008_once_16_mib_wait_for_it()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_after_its_end_does_not_keep_its_stream_for_ever() {
+    const EVENTS: usize = 3_000;
+    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let room = ivs.create_room("lobby");
+    let mut deaf = over_tcp(&ivs, &token(&room, "deaf")).await;
+    let dots = "x".repeat(4_000);
+    for _ in 0..EVENTS {
+        room.send_event("app:flood", [("x", dots.clone())]);
+    }
+    room.disconnect_user("deaf", "bye");
+    pass(Duration::from_secs(6)).await;
+    let mut sent = Vec::new();
+    let _ = deaf.get_mut().read_to_end(&mut sent).await;
+    assert!(sent.len() < EVENTS * dots.len(), "all of it was sent after all");
+    expect_others_are_served(&ivs, &room).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_that_comes_byte_by_byte_has_a_minute() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");

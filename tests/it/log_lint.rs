@@ -14,6 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame};
+use crate::support::full_token;
+
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(ivs: &MockIvsChat, token: &str) -> Result<Client, Error> {
@@ -147,6 +150,23 @@ async fn a_broken_protocol_is_found() {
     client.send(Message::Frame(junk)).await.expect("it is open");
     ivs.log().expect(Pattern::close().to("alice")).await;
     assert_eq!(codes(&ivs.lint()), ["protocol-broken"]);
+}
+
+#[rstest]
+#[case::that_may_have_crossed_the_close(Duration::from_millis(999), &[])]
+#[case::that_cannot_have(Duration::from_secs(1), &["traffic-after-close"])]
+#[tokio::test]
+async fn a_frame_behind_the_close(#[case] pause: Duration, #[case] expected: &[&str]) {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).start();
+    let room = ivs.create_room("lobby");
+    let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
+    room.disconnect_user("alice", "rude");
+    ivs.advance(pause);
+    let mark = ivs.log().mark();
+    alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
+    ivs.log().since(mark).wait_for(|entry| entry.user_id() == Some("alice")).await;
+    assert_eq!(codes(&ivs.lint()), expected);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fixtures;
 mod framing;
 mod gates;
 mod handshake;
+mod heartbeat;
 mod hooks_at_the_edge;
 mod hooks_on_the_wire;
 mod hooks_when;

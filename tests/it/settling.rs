@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{ErrorCode, MockIvsChat, Pattern, Quotas, Review};
+use mock_ivs_chat::{ActionVerdict, ErrorCode, MockIvsChat, Pattern, Quotas, Review};
 use serde_json::json;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -119,4 +119,28 @@ fn a_mock_that_has_ended_is_settled() {
     drop(ivs);
     handle.settled_blocking();
     smol::block_on(handle.settled());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_does_not_settle_is_told_with_what_happened_last() {
+    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(200)).start();
+    let room = ivs.create_room("lobby");
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (enter, entered) = std::sync::mpsc::channel::<()>();
+    ivs.on_action_with("at work", move |_| {
+        let _ = enter.send(());
+        let _ = released.recv();
+        ActionVerdict::Pass
+    });
+    let mut alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
+    alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
+    entered.recv().expect("the action arrives");
+    let settling = std::panic::AssertUnwindSafe(|| ivs.settled_blocking());
+    let panic = std::panic::catch_unwind(settling).unwrap_err();
+    drop(release);
+    let text = panic.downcast_ref::<String>().expect("the panic has a text");
+    let headline = "waited 200ms for the mock to settle, but something is under way all the time";
+    assert!(text.contains(headline), "{text}");
+    assert!(text.contains("tests/it/settling.rs:"), "{text}");
+    assert!(text.contains("SEND_MESSAGE"), "{text}");
 }
