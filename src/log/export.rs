@@ -185,11 +185,12 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
 
 const MESSAGES: &str = "_webSocketMessages";
 
-fn har_entry(entry: &Entry, request: &Value, response: &Value) -> Value {
+/// An entry of a type that developer tools know by this name.
+fn har_entry(entry: &Entry, resource_type: &str, request: &Value, response: &Value) -> Value {
     let timings = json!({ "send": 0, "wait": 0, "receive": 0 });
     json!({
         "startedDateTime": entry.at(), "time": 0, "request": request, "response": response,
-        "cache": {}, "timings": timings,
+        "cache": {}, "timings": timings, "_resourceType": resource_type,
     })
 }
 
@@ -228,14 +229,14 @@ fn har_call(entry: &Entry, called: &Called, answered: Option<&Answered>) -> Valu
             har_response(answered.status, exception, &answered.body)
         },
     );
-    har_entry(entry, &request, &response)
+    har_entry(entry, "fetch", &request, &response)
 }
 
 fn har_connection(entry: &Entry) -> Value {
     let user_id = entry.record.party.as_ref().map_or("", |party| &party.label);
     let request = har_request("GET", "ws://localhost/", None);
-    let mut har = har_entry(entry, &request, &har_response(101, "Switching Protocols", ""));
-    har["_resourceType"] = json!("websocket");
+    let response = har_response(101, "Switching Protocols", "");
+    let mut har = har_entry(entry, "websocket", &request, &response);
     har["comment"] = json!(user_id);
     har[MESSAGES] = json!([]);
     har

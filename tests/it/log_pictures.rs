@@ -98,6 +98,7 @@ fn a_har_file_has_calls_and_frames_in_the_form_of_browsers() {
     room.send_event("app:poll", [("question", "tea?")]);
     let har: Value = serde_json::from_str(&ivs.log().to_har()).expect("a HAR file is JSON");
     assert_eq!(har["log"]["version"], "1.2");
+    assert_eq!(har["log"]["entries"][0]["_resourceType"], "fetch");
     let entries = har["log"]["entries"].as_array().expect("a list");
     let urls: Vec<_> = entries.iter().map(|entry| &entry["request"]["url"]).collect();
     assert_eq!(
