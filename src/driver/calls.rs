@@ -225,7 +225,7 @@ impl Step<'_> {
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
         let PendingHandshake { token, wire, sender } = handshake;
         // Who is gone by now leaves its token unused.
-        if wire.link.has_ended() {
+        if sender.is_closed() || wire.link.has_ended() {
             return;
         }
         let reply = match self.connect(cause, token.as_deref(), Some(Arc::clone(&wire))) {
