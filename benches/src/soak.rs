@@ -1,22 +1,26 @@
-//! Soak: 500 connections that chat, come and go for as long as asked, while memory stays flat.
+//! Soak: 500 connections that chat, meet faults, come and go for as long as asked, while memory stays
+//! flat.
 //!
 //!     cargo run --release --manifest-path benches/Cargo.toml --bin soak -- --seconds 1800
 //!
-//! A mock keeps its log for as long as it lives, so one mock after another is soaked, each for ten
-//! seconds; what the process holds after each is printed, and must not grow.
+//! A mock remembers each token and each connection for as long as it lives, so one mock after another
+//! is soaked, each for half a minute; what the process holds after each is printed, and must not
+//! grow.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::{Capability, Handle, MockIvsChat, Quotas, Room};
+use mock_ivs_chat::{
+    Capability, CloseCode, ErrorCode, Handle, Malformation, MockIvsChat, Quotas, Room,
+};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 const CONNECTIONS: usize = 500;
-const GENERATION: Duration = Duration::from_secs(10);
+const GENERATION: Duration = Duration::from_secs(30);
 /// What an allocator may hold back without a leak.
 const SLACK_KIB: u64 = 32 * 1024;
 
@@ -34,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Ok(());
         }
         let (connected, delivered) = generation(rest.min(GENERATION))?;
-        let memory = resident_kib();
+        let memory = resident_kib()?;
         let elapsed = start.elapsed().as_secs();
         println!("{elapsed:>5} s: {connected} connected, {delivered} received, {memory} KiB after");
         let first = *after_first.get_or_insert(memory);
@@ -48,12 +52,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn generation(length: Duration) -> Result<(usize, usize), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    install_faults(&ivs);
     runtime.block_on(async {
         let rooms: Vec<_> = (0..50).map(|room| ivs.create_room(format!("room-{room}"))).collect();
         let end = Instant::now() + length;
         let clients = (0..CONNECTIONS).map(|number| {
             let (handle, room) = (ivs.handle(), rooms[number % rooms.len()].clone());
-            tokio::spawn(async move { client(&handle, &room, number, end).await.unwrap_or((0, 0)) })
+            tokio::spawn(async move { client(&handle, &room, number, end).await })
         });
         let mut totals = (0, 0);
         for client in clients.collect::<Vec<_>>() {
@@ -67,32 +72,59 @@ fn generation(length: Duration) -> Result<(usize, usize), Box<dyn Error>> {
     })
 }
 
-/// Connects, says something, listens for a while and leaves, one way or another; over and over.
-async fn client(
-    ivs: &Handle,
-    room: &Room,
-    number: usize,
-    end: Instant,
-) -> Result<(usize, usize), Box<dyn Error + Send + Sync>> {
+/// What goes wrong every now and then.
+fn install_faults(ivs: &MockIvsChat) {
+    ivs.on_handshake().every(29).refuse(429, "slow down");
+    ivs.on_handshake().every(97).reset();
+    ivs.on_action().every(31).reject(ErrorCode::TooManyRequests, "slow down");
+    ivs.on_action().every(211).disconnect(CloseCode::GOING_AWAY);
+    ivs.on_action().every(307).stall();
+    ivs.on_action().every(401).reset();
+    ivs.on_delivery().every(101).drop_frame();
+    ivs.on_delivery().every(103).duplicate();
+    ivs.on_delivery().every(107).delay_real_time(Duration::from_millis(20));
+    ivs.on_delivery().every(1_009).malform(Malformation::InvalidJson);
+    ivs.on_delivery().every(2_003).reset();
+}
+
+/// Visits a room over and over; returns how often it connected, and what it received.
+async fn client(ivs: &Handle, room: &Room, number: usize, end: Instant) -> (usize, usize) {
     let (mut connected, mut received) = (0, 0);
     while Instant::now() < end {
-        let mut client = connect(ivs, room, number).await?;
+        // A handshake that is refused or reset is tried again, after a pause.
+        let Ok(stream) = connect(ivs, room, number).await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         connected += 1;
-        for turn in 0..5 {
-            let frame = format!(r#"{{"Action":"SEND_MESSAGE","Content":"{number}: {turn}"}}"#);
-            client.send(Message::text(frame)).await?;
-            tokio::time::sleep(Duration::from_millis(500 + (number % 100) as u64)).await;
-            while let Ok(Some(frame)) = tokio::time::timeout(Duration::ZERO, client.next()).await {
-                frame?;
-                received += 1;
-            }
-        }
         // Every other client leaves without a word.
-        if (connected + number) % 2 == 0 {
-            client.close(None).await?;
+        let is_polite = (connected + number).is_multiple_of(2);
+        // A connection that a fault ends is as good as one that its client leaves.
+        let _ = visit(stream, number, is_polite, &mut received).await;
+    }
+    (connected, received)
+}
+
+/// Says something, listens for a while and leaves, one way or another.
+async fn visit(
+    mut client: WebSocketStream<TcpStream>,
+    number: usize,
+    is_polite: bool,
+    received: &mut usize,
+) -> Result<(), tungstenite::Error> {
+    for turn in 0..5 {
+        let frame = format!(r#"{{"Action":"SEND_MESSAGE","Content":"{number}: {turn}"}}"#);
+        client.send(Message::text(frame)).await?;
+        tokio::time::sleep(Duration::from_millis(500 + (number % 100) as u64)).await;
+        while let Ok(Some(frame)) = tokio::time::timeout(Duration::ZERO, client.next()).await {
+            frame?;
+            *received += 1;
         }
     }
-    Ok((connected, received))
+    if is_polite {
+        client.close(None).await?;
+    }
+    Ok(())
 }
 
 async fn connect(
@@ -107,9 +139,9 @@ async fn connect(
     Ok(client_async(request, stream).await?.0)
 }
 
-/// What the process holds; 0 where the system does not say.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// What the process holds, where the system says so.
+fn resident_kib() -> Result<u64, Box<dyn Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(0)
+    Ok(line.trim_end_matches("kB").trim().parse()?)
 }

@@ -13,7 +13,9 @@ mod reviews;
 mod step;
 mod time;
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -275,7 +277,12 @@ impl Driver {
         let mut task = std::pin::pin!(task);
         std::future::poll_fn(|cx| {
             let _busy = Busy::new(&self.busy);
-            task.as_mut().poll(cx)
+            let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
+            // It runs code of the test's: its streams, and whoever listens to `tracing`.
+            catch_unwind(poll).unwrap_or_else(|payload| {
+                self.keep_panic("a task that serves a client", &*payload);
+                resume_unwind(payload)
+            })
         })
         .await
     }
@@ -332,6 +339,16 @@ impl Driver {
         self.state.lock().panics.clone()
     }
 
+    /// Keeps a panic that no step has caught, and lets all look who wait.
+    fn keep_panic(&self, whose: &str, payload: &(dyn Any + Send)) {
+        let mut state = self.state.lock();
+        state.keep_panic(whose, payload);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        self.grown.notify_all();
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
     /// The first panic of a closure that no wait has failed with yet; it counts as reported then.
     pub(crate) fn report_panic(&self) -> Option<CaughtPanic> {
         let mut state = self.state.lock();
@@ -366,10 +383,11 @@ impl Driver {
         crate::log::trace::emit(&entries);
     }
 
-    /// Has `waker` woken when the log grows beyond `length`; says whether it has not yet.
+    /// Has `waker` woken when the log grows beyond `length` or a closure panics; says whether that
+    /// has not happened yet.
     pub(crate) fn wake_beyond(&self, length: u64, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        let is_current = state.log.len() == length;
+        let is_current = !state.has_news(length);
         if is_current && !state.waiters.iter().any(|other| other.will_wake(waker)) {
             state.waiters.push(waker.clone());
         }
@@ -381,16 +399,19 @@ impl Driver {
     pub(crate) fn block_beyond(&self, length: u64, deadline: std::time::Instant) -> bool {
         let mut state = self.state.lock();
         state.blocked_waiters += 1;
-        let is_quiet = |state: &mut State| {
-            state.log.len() == length && state.panics.iter().all(|panic| panic.is_reported)
-        };
-        let waited = self.grown.wait_while_until(&mut state, is_quiet, deadline);
+        let _ = self.grown.wait_while_until(&mut state, |state| !state.has_news(length), deadline);
         state.blocked_waiters -= 1;
-        !waited.timed_out()
+        // Whatever came at the last moment counts.
+        state.has_news(length)
     }
 }
 
 impl State {
+    /// Whether somebody who knows `length` entries of the log has anything new to look at.
+    fn has_news(&self, length: u64) -> bool {
+        self.log.len() > length || self.panics.iter().any(|panic| !panic.is_reported)
+    }
+
     /// The time, which never goes back.
     fn now(&mut self, clock: &RunningClock) -> Timestamp {
         // On a clock that moves by itself no two inputs have the same time, however coarse the

@@ -1,6 +1,7 @@
 //! Step: one input's way through hooks and service to the log and the connections.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::hook::verdict::Verdict;
 use crate::log::record::{Hooked, Payload, Record, Reviewed, What};
 use crate::net::link::Link;
 use crate::net::outbox::Pushed;
+use crate::net::wire::Wire;
 use crate::proto::action::Publish;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::timestamp::Timestamp;
@@ -36,8 +38,8 @@ pub(super) struct Step<'a> {
 impl Driver {
     /// Takes a frame from a client.
     pub(crate) fn receive(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
+        let _flushing = self.flush_later();
         self.receive_some(connection, payload);
-        self.flush();
     }
 
     /// Takes one of several frames from a client. What they cause is flushed by the caller, behind
@@ -49,8 +51,16 @@ impl Driver {
     /// Writes what steps have left for those connections that nobody else writes to, as far as
     /// their peers take it at once.
     pub(crate) fn flush(&self) {
-        let unflushed = std::mem::take(&mut self.state.lock().unflushed);
-        unflushed.iter().for_each(|wire| wire.flush());
+        let wires = std::mem::take(&mut self.state.lock().unflushed).into();
+        let mut taken = Taken { driver: self, wires };
+        while let Some(wire) = taken.wires.pop_front() {
+            wire.flush();
+        }
+    }
+
+    /// Flushes when what this gives is dropped, also where a panic of the test's code ends a step.
+    pub(crate) const fn flush_later(&self) -> FlushLater<'_> {
+        FlushLater(self)
     }
 
     /// Takes note that a client sent a close frame.
@@ -86,9 +96,8 @@ impl Driver {
 
     /// Takes a turn, and flushes what it has left.
     pub(super) fn step<T>(self: &Arc<Self>, act: impl FnOnce(&mut Step<'_>) -> T) -> T {
-        let result = self.turn(act);
-        self.flush();
-        result
+        let _flushing = self.flush_later();
+        self.turn(act)
     }
 
     /// Takes a turn: what is due comes first, then `act`, then all are told who wait.
@@ -105,6 +114,30 @@ impl Driver {
         let mut state = self.state.lock();
         let now = state.now(&self.clock);
         Step { driver: self, state, now, resets: Vec::new(), _turn: turn }
+    }
+}
+
+/// The wires that a flush has taken; those that it did not come to are given back.
+struct Taken<'a> {
+    driver: &'a Driver,
+    wires: VecDeque<Arc<Wire>>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.wires.is_empty() {
+            self.driver.state.lock().unflushed.extend(self.wires.drain(..));
+        }
+    }
+}
+
+/// A flush that is due at the end of a scope.
+#[must_use]
+pub(crate) struct FlushLater<'a>(&'a Driver);
+
+impl Drop for FlushLater<'_> {
+    fn drop(&mut self) {
+        self.0.flush();
     }
 }
 
@@ -349,7 +382,12 @@ impl Step<'_> {
 
     /// Calls a closure of the test outside the lock; a panic of it is kept for the test.
     pub(super) fn unlocked<T>(&mut self, whose: &str, call: impl FnOnce() -> T) -> Option<T> {
-        let called = MutexGuard::unlocked(&mut self.state, || catch_unwind(AssertUnwindSafe(call)));
+        let driver = self.driver;
+        let called = MutexGuard::unlocked(&mut self.state, || {
+            // The closure may wait for what a client makes of the frames so far.
+            driver.flush();
+            catch_unwind(AssertUnwindSafe(call))
+        });
         self.now = self.state.now(&self.driver.clock);
         called.map_err(|payload| self.state.keep_panic(whose, &*payload)).ok()
     }

@@ -15,6 +15,7 @@ impl Driver {
 
     /// Moves the clock on, and lets happen what becomes due, each at its own time.
     pub(crate) fn advance(self: &Arc<Self>, duration: Duration) {
+        let _flushing = self.flush_later();
         let mut step = self.begin();
         step.catch_up();
         let (start, cause) = (step.now, step.state.log.len());
@@ -30,7 +31,6 @@ impl Driver {
         // What the timer sleeps until has come nearer without becoming another deadline.
         step.state.armed = None;
         step.conclude();
-        self.flush();
     }
 
     /// Lets happen what is due by now, and says for how long nothing more will be; `None` if

@@ -207,6 +207,24 @@ impl Log {
         self.expect_as(Pattern::message().content(content), Entry::message)
     }
 
+    /// Waits as [`Log::expect_message`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// assert_eq!(ivs.log().expect_message_blocking("hello").sender.user_id, "alice");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`]. In a closure that the mock calls, and on the
+    /// test's thread if the mock runs there, at once.
+    #[track_caller]
+    pub fn expect_message_blocking(&self, content: impl Into<String>) -> Message {
+        self.expect_message(content).block()
+    }
+
     /// Waits for an EVENT of that name to any client.
     ///
     /// ```
@@ -228,6 +246,27 @@ impl Log {
         self.expect_as(Pattern::event(event_name), Entry::event)
     }
 
+    /// Waits as [`Log::expect_event`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let alice = room.participant("alice");
+    /// # room.send_event("app:poll", [("question", "tea?")]);
+    /// ivs.log().expect_event_blocking("app:poll");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`]. In a closure that the mock calls, and on the
+    /// test's thread if the mock runs there, at once.
+    #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "to have waited may be all that is wanted")]
+    pub fn expect_event_blocking(&self, event_name: &str) -> Event {
+        self.expect_event(event_name).block()
+    }
+
     /// Waits for an ERROR of that code to any client.
     ///
     /// ```
@@ -245,6 +284,25 @@ impl Log {
     #[track_caller]
     pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
         self.expect_as(Pattern::error(error_code), Entry::error)
+    }
+
+    /// Waits as [`Log::expect_error`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").say("");
+    /// ivs.log().expect_error_blocking(ErrorCode::BadRequest);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`]. In a closure that the mock calls, and on the
+    /// test's thread if the mock runs there, at once.
+    #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "to have waited may be all that is wanted")]
+    pub fn expect_error_blocking(&self, error_code: ErrorCode) -> Error {
+        self.expect_error(error_code).block()
     }
 
     /// Waits for a close frame of that code, of a client or of the service.
@@ -265,6 +323,25 @@ impl Log {
     #[track_caller]
     pub fn expect_close(&self, code: CloseCode) -> Wait<Entry> {
         self.expect(Pattern::close().close_code(code))
+    }
+
+    /// Waits as [`Log::expect_close`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.log().expect_close_blocking(CloseCode::NORMAL);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`]. In a closure that the mock calls, and on the
+    /// test's thread if the mock runs there, at once.
+    #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "to have waited may be all that is wanted")]
+    pub fn expect_close_blocking(&self, code: CloseCode) -> Entry {
+        self.expect_close(code).block()
     }
 
     /// Waits for the first entry that matches a pattern, and makes something of it.
@@ -290,7 +367,7 @@ impl Log {
     /// let room = ivs.create_room("lobby");
     /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     /// alice.say("hello");
-    /// ivs.log().expect_message("hello");
+    /// ivs.log().expect_message_blocking("hello");
     /// ivs.log().refute(Pattern::message().from("bob"));
     /// ```
     ///

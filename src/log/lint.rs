@@ -32,7 +32,7 @@ use crate::service::session::Refusal;
 /// | `frame-unreadable` | sent a frame that is no action: no JSON, no known `Action`, a wrong type |
 /// | `member-case` | wrote a member's name in another case than the documentation does |
 /// | `member-unknown` | sent a member that the action does not have |
-/// | `ping-unanswered` | left a ping without an answer until the next one was sent |
+/// | `ping-unanswered` | left a ping without an answer until the next one was sent, and had time to answer |
 /// | `protocol-broken` | broke the WebSocket protocol, so that the service closed the connection |
 /// | `rate-exceeded` | sent more requests a second than a quota allows |
 /// | `reconnect-without-backoff` | tried again within 100 ms of its second failure in a row |
@@ -209,6 +209,8 @@ struct Checker {
     users: BTreeMap<String, String>,
     failures: BTreeMap<String, Failures>,
     maximum_message_lengths: BTreeMap<String, usize>,
+    /// The last time that the clock was moved: the entry, and until when.
+    advanced: (u64, Timestamp),
 }
 
 #[derive(Default)]
@@ -242,6 +244,7 @@ impl Checker {
                 self.check_refusal(entry, refused.refusal, refused.token.as_deref());
             }
             What::Received(payload) => self.check_received(entry, payload),
+            What::Advanced(duration) => self.advanced = (entry.number, entry.at() + *duration),
             What::Sent(Payload::Ping(_)) => self.check_ping(entry),
             What::Sent(_) => self.check_sent(entry),
             What::ClosedByService(close) => self.check_closed(entry, close.code),
@@ -363,7 +366,10 @@ impl Checker {
     }
 
     fn check_ping(&mut self, entry: &Entry) {
-        if let Some(ping) = self.connection(entry).pinged.replace(entry.number) {
+        let (advance, until) = self.advanced;
+        let Some(ping) = self.connection(entry).pinged.replace(entry.number) else { return };
+        // While the clock is moved over both, nobody has time to answer.
+        if ping < advance || entry.at() > until {
             let message = format!("the ping at #{ping} was not answered");
             self.find(Lint::PingUnanswered, entry, message);
         }

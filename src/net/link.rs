@@ -329,6 +329,7 @@ impl Inner {
         if let Some(Pace { bytes_per_second, pause }) = &mut self.pace {
             if let Some(sleep) = pause {
                 if sleep.as_mut().poll(cx).is_pending() {
+                    self.is_full = true;
                     return (Poll::Pending, None);
                 }
                 *pause = None;

@@ -135,9 +135,14 @@ impl Outbox {
         true
     }
 
-    /// Whether nothing more can be appended.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.inner.lock().is_finished
+    /// Ready once nothing more can be appended.
+    pub(crate) fn poll_finished(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut inner = self.inner.lock();
+        if inner.is_finished {
+            return Poll::Ready(());
+        }
+        inner.task = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Whether anything waits that is not in the hands of the connection's task.

@@ -20,6 +20,7 @@ use crate::proto::operation::Operation;
 use crate::proto::percent;
 #[cfg(feature = "sigv4")]
 use crate::proto::signature::SignedRequest;
+use crate::service::session::TOKEN_PREFIX;
 
 /// Which operation a request is for, and the resource's ARN if it stands in the path.
 pub(crate) fn route(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
@@ -148,10 +149,18 @@ pub(crate) fn origin_of(head: &Parts) -> Origin {
     };
     Origin::Http {
         method: head.method.to_string(),
-        path: head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        path: without_token(head.uri.path_and_query().map_or("/", |path| path.as_str())),
         access_key_id: part("Credential=").and_then(|c| c.split('/').next()).map(str::to_owned),
         is_signed: part("Signature=").is_some_and(|signature| !signature.is_empty()),
     }
+}
+
+/// A path in which nobody can find a chat token: some clients put theirs where it does not belong.
+fn without_token(path: &str) -> String {
+    let Some(start) = path.find(TOKEN_PREFIX) else { return path.into() };
+    let (before, token) = path.split_at(start);
+    let rest = token.find(['&', '/', '?']).map_or("", |end| &token[end..]);
+    format!("{before}[token]{}", without_token(rest))
 }
 
 /// Assumed: how long a body may be.

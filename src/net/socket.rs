@@ -45,7 +45,8 @@ pub(crate) async fn serve(
         has_read_ahead: true,
         writing: Batch::default(),
         has_written_all: false,
-        patience: None,
+        has_unflushed: false,
+        patience: (0, None),
     };
     if socket.run().await == Outcome::Open {
         // What the client has yet to say must be read, or the system resets the connection and
@@ -79,8 +80,11 @@ struct Socket<'a> {
     has_read_ahead: bool,
     writing: Batch,
     has_written_all: bool,
-    /// Until when a client must take some of what is left to write, once nothing follows it.
-    patience: Option<Pin<Box<Sleep>>>,
+    /// Whether what was written may still be kept by TLS.
+    has_unflushed: bool,
+    /// How often, once nothing follows what is left to write, a client has taken nothing of it for
+    /// a while, and the while that runs.
+    patience: (u32, Option<Pin<Box<Sleep>>>),
 }
 
 /// What becomes of the bytes that the client sends.
@@ -119,12 +123,12 @@ impl Socket<'_> {
     /// Reads what the client still says, until it closes the stream.
     async fn hear_out(&mut self) {
         std::future::poll_fn(|cx| {
+            let _flushing = self.driver.flush_later();
             for _ in 0..FRAMES_IN_A_ROW {
                 let read = match self.reading {
                     Reading::Frames => self.poll_frame(cx),
                     Reading::Nothing => self.poll_drain(cx),
                 };
-                self.driver.flush();
                 match read {
                     Poll::Ready(Outcome::Open) => {}
                     Poll::Ready(Outcome::Gone) => return Poll::Ready(()),
@@ -145,6 +149,7 @@ impl Socket<'_> {
         if !self.has_read_ahead && self.link.poll_readable(cx).is_pending() {
             return Poll::Pending;
         }
+        let _flushing = self.driver.flush_later();
         let mut read = Poll::Ready(Outcome::Open);
         for _ in 0..FRAMES_IN_A_ROW {
             read = self.poll_frame(cx);
@@ -153,7 +158,6 @@ impl Socket<'_> {
                 break;
             }
         }
-        self.driver.flush();
         read
     }
 
@@ -215,6 +219,13 @@ impl Socket<'_> {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         while !self.has_written_all {
             if self.writing.is_empty() {
+                if self.has_unflushed {
+                    match self.link.poll_flush(cx) {
+                        Poll::Ready(Ok(())) => self.has_unflushed = false,
+                        Poll::Ready(Err(_)) => return Poll::Ready(Outcome::Gone),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
                 match self.outbox.poll_next(cx) {
                     Poll::Ready(Next::Write(bytes)) => self.writing = bytes,
                     Poll::Ready(Next::Finish) => match self.link.poll_shutdown(cx) {
@@ -229,7 +240,8 @@ impl Socket<'_> {
             match self.writing.write(|slices| self.link.poll_write(cx, slices)) {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.outbox.written(&mut self.writing, written);
-                    self.patience = None;
+                    self.has_unflushed = true;
+                    self.patience = (0, None);
                 }
                 Poll::Ready(_) => return Poll::Ready(Outcome::Gone),
                 Poll::Pending => return Poll::Pending,
@@ -241,11 +253,21 @@ impl Socket<'_> {
     /// Ready once a client has taken nothing for too long of what is left to write: its
     /// connection is over, and it would keep the stream for as long as it likes.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if !self.outbox.is_finished() || !self.link.has_time_limits() {
+        if self.outbox.poll_finished(cx).is_pending() || !self.link.has_time_limits() {
             return Poll::Pending;
         }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(CLOSING_TIMEOUT)));
-        patience.as_mut().poll(cx).map(|()| Outcome::Gone)
+        let (pauses, pause) = &mut self.patience;
+        // In several pauses, for on a paused clock one of them may be over before the system has
+        // told that the client reads.
+        while *pauses < PAUSES {
+            let sleeping = pause.get_or_insert_with(|| Box::pin(sleep(CLOSING_TIMEOUT / PAUSES)));
+            if sleeping.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            *pauses += 1;
+            *pause = None;
+        }
+        Poll::Ready(Outcome::Gone)
     }
 
     /// Reads, and throws away.
@@ -312,3 +334,4 @@ const FRAMES_IN_A_ROW: usize = 64;
 /// How long a client may take to close its side after a close frame, and before that to read some
 /// of what was sent ahead of it.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
+const PAUSES: u32 = 5;

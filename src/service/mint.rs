@@ -2,6 +2,8 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
+use crate::service::session::TOKEN_PREFIX;
+
 /// Makes ids that are legal and legible, and tokens that look like real ones.
 ///
 /// Documented: ids are twelve letters and digits.
@@ -61,7 +63,7 @@ impl Mint {
         let header = (0..HEADER_BYTES).map(|_| 0_u8);
         let sealed = header.chain(claims.bytes()).map(|byte| byte ^ next_byte(&mut state));
         let bytes: Vec<u8> = sealed.collect();
-        format!("AQICAH{}!#0", BASE64URL_NOPAD.encode(&bytes))
+        format!("{TOKEN_PREFIX}{}!#0", BASE64URL_NOPAD.encode(&bytes))
     }
 }
 

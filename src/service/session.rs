@@ -192,10 +192,12 @@ impl Service {
 /// Whether a text could be a token at all.
 fn is_well_formed(token: &str) -> bool {
     let Some((body, ending)) = token.split_once("!#") else { return false };
-    body.starts_with("AQICAH")
+    body.starts_with(TOKEN_PREFIX)
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         && ending.len() == 1
         && ending.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Observed: what all chat tokens begin with.
+pub(crate) const TOKEN_PREFIX: &str = "AQICAH";
 const EXPIRED: &str = "session has expired";

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use aws_sdk_ivschat::types::ValidationExceptionReason;
-use mock_ivs_chat::{Clock, EntryKind, Exception, MockIvsChat, Operation};
+use mock_ivs_chat::{ChatToken, Clock, EntryKind, Exception, MockIvsChat, Operation};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::control_plane_support::{
     Failed, Refusal, Resources, Wire, call_by_sdk, http, request, sdk,
 };
+use crate::raw::RawClient;
 
 #[rstest]
 #[case::not_json("not JSON", "not valid JSON")]
@@ -376,4 +377,20 @@ fn a_call_by_the_test_is_the_same_call() {
     let by_test = ivs.call(Operation::GetRoom, json!({ "identifier": "x" })).unwrap_err();
     let by_http = http(&ivs, "POST", "/GetRoom", r#"{"identifier":"x"}"#);
     assert_eq!(by_http.json().as_object(), Some(by_test.body()));
+}
+
+#[tokio::test]
+async fn a_chat_token_where_it_does_not_belong_does_not_reach_the_log() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let ChatToken { token, .. } = room.chat_token("alice").create();
+    let mut client = RawClient::open(&ivs).await;
+    let path = format!("/?token={}&more=yes", token.replace('#', "%23"));
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.request(&head).await.status, 404);
+    let log = ivs.log();
+    for text in [log.to_string(), log.to_har(), log.to_json_lines(), log.to_html("t")] {
+        assert!(!text.contains(token.trim_end_matches("!#0")), "{text}");
+        assert!(text.contains("more=yes"), "{text}");
+    }
 }

@@ -50,11 +50,12 @@ async fn a_ping_without_an_answer_is_found_once_the_next_one_is_sent() {
         .write(frame(FINAL | TEXT, br#"{"Action":"SEND_MESSAGE","RequestId":"1","Content":"hi"}"#))
         .await;
     ivs.log().expect(Pattern::message().to("alice")).await;
-    ivs.advance(2 * HALF_A_MINUTE);
+    // While the clock is moved over several, nobody has time to answer but the first.
+    ivs.advance(3 * HALF_A_MINUTE);
     let findings = ivs.lint();
     assert_eq!(
         findings.iter().map(|finding| finding.lint).collect::<Vec<_>>(),
-        [Lint::PingUnanswered; 2]
+        [Lint::PingUnanswered]
     );
     snapshot!(findings[0].to_string());
 }

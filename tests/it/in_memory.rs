@@ -2,10 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
 use futures_util::SinkExt;
 use mock_ivs_chat::{Clock, Handle, MockIvsChat};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 
 use crate::wire::{end, in_memory, over_tcp, receive, say, shake_hands, token};
@@ -150,4 +155,47 @@ async fn a_frame_that_does_not_fit_into_the_pipe_gets_through_in_pieces() {
     let content = "x".repeat(500);
     say(&mut alice, &content).await;
     assert_eq!(receive(&mut alice).await["Content"], content);
+}
+
+/// A stream that does not keep what it promises.
+struct Broken;
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        panic!("the stream broke")
+    }
+}
+
+impl AsyncWrite for Broken {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        panic!("the stream broke")
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[rstest::rstest]
+#[case::that_blocks(|ivs: &Handle| drop(ivs.log().wait_for_blocking(|_| false)))]
+#[case::that_is_async(|ivs: &Handle| drop(smol::block_on(ivs.log().wait_for(|_| false))))]
+fn a_stream_of_the_test_that_panics_fails_a_wait_at_once(#[case] wait: fn(&Handle)) {
+    // Nobody waits for that long.
+    let ivs = MockIvsChat::builder().wait_limit(Duration::from_secs(3_600)).start();
+    let handle = ivs.handle();
+    let waiting = std::thread::spawn(move || wait(&handle));
+    ivs.accept(Broken);
+    let panic = waiting.join().unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    assert!(text.contains("a task that serves a client panicked: the stream broke"), "{text}");
+    let panics = ivs.finish().unwrap_err().panics().to_vec();
+    assert_eq!(panics.len(), 1, "{panics:?}");
 }

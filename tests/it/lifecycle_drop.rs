@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
-use mock_ivs_chat::{MockIvsChat, Quotas};
+use mock_ivs_chat::{ActionVerdict, MockIvsChat, Quotas};
 
 use crate::wire::{alone, end, in_memory, isolated, message, over_tcp, receive, say, token};
 
@@ -74,6 +74,32 @@ fn in_a_closure_that_the_mock_runs() {
             drop_within_bound(ivs);
         }
         true
+    });
+}
+
+#[test]
+fn in_a_hook_on_the_thread_of_the_mock() {
+    isolated("lifecycle_drop::in_a_hook_on_the_thread_of_the_mock", || {
+        let ivs = alone().start();
+        let (handle, addr) = (ivs.handle(), ivs.addr());
+        let token = token(&ivs.create_room("lobby"), "alice");
+        let (dropped, is_dropped) = mpsc::channel();
+        let mut owned = Some(ivs);
+        handle.on_action_with("dropping", move |_| {
+            if let Some(ivs) = owned.take() {
+                drop_within_bound(ivs);
+                dropped.send(()).unwrap();
+            }
+            ActionVerdict::Pass
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut alice = over_tcp(&handle, &token).await;
+            say(&mut alice, "the end").await;
+            assert!(end(&mut alice).await.is_none());
+        });
+        is_dropped.recv_timeout(BOUND).unwrap();
+        assert!(TcpStream::connect(addr).is_err());
     });
 }
 
@@ -159,7 +185,7 @@ fn although_a_closure_of_the_test_waits_for_what_the_dropping_thread_holds() {
     ivs.on_action_with("stuck", move |_| {
         enters.send(()).unwrap();
         drop(wanted.lock());
-        mock_ivs_chat::ActionVerdict::Pass
+        ActionVerdict::Pass
     });
     let handle = ivs.handle();
     let guard = held.lock();

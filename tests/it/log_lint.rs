@@ -141,6 +141,22 @@ async fn pauses_are_measured_on_a_clock_that_clients_follow() {
     assert_eq!(codes(&ivs.log().since(mark).lint()), ["token-reused"]);
 }
 
+#[test]
+fn a_request_id_that_is_in_flight_must_not_be_used_again() {
+    let ivs = MockIvsChat::start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let hello = r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"hi"}"#;
+    let gate = ivs.on_action().hold();
+    alice.send(hello);
+    assert_eq!(ivs.lint(), []);
+    alice.send(hello);
+    assert_eq!(codes(&ivs.lint()), ["request-id-in-flight"]);
+    gate.release();
+    let mark = ivs.log().mark();
+    alice.send(hello);
+    assert_eq!(ivs.log().since(mark).lint(), [], "it was answered meanwhile");
+}
+
 #[tokio::test]
 async fn a_broken_protocol_is_found() {
     let ivs = MockIvsChat::start();

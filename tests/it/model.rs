@@ -1,15 +1,17 @@
 //! Random interleavings of what clients and applications do, against a small reference model: each
 //! accepted message reaches every member once and in one order, an error goes to its sender alone,
-//! and nothing comes after the end of a connection.
+//! hooks do what they say to those alone whom they are about, and nothing comes after the end of a
+//! connection.
 
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Capability, ChatToken, Clock, Entry, EntryKind, MockIvsChat, Quotas, Room, Timestamp,
+    Capability, ChatToken, Clock, Entry, EntryKind, ErrorCode, Hook, MockIvsChat, Quotas, Room,
+    Timestamp,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -51,11 +53,26 @@ enum Step {
     },
     /// The mock disconnects everybody.
     DisconnectAll,
+    /// The test installs a hook, or removes all that it has.
+    Hook(Hooking),
     Advance {
         minutes: u64,
     },
     /// Everybody else has a turn.
     Yield,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Hooking {
+    /// Whatever this user asks for is rejected.
+    Reject {
+        user: usize,
+    },
+    /// No frame reaches this user.
+    Deafen {
+        user: usize,
+    },
+    RemoveAll,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -71,6 +88,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => client.clone().prop_map(|client| Step::Leave { client }),
         1 => client.prop_map(|client| Step::Drop { client }),
         1 => Just(Step::DisconnectAll),
+        1 => (0..5_usize).prop_map(|user| Step::Hook(Hooking::Reject { user })),
+        1 => (0..5_usize).prop_map(|user| Step::Hook(Hooking::Deafen { user })),
+        1 => Just(Step::Hook(Hooking::RemoveAll)),
         1 => (1..3_u64).prop_map(|minutes| Step::Advance { minutes }),
         6 => Just(Step::Yield),
     ];
@@ -116,12 +136,16 @@ struct World {
     room: Room,
     clients: Vec<Client>,
     requests: u32,
+    hooks: Vec<Hook>,
+    /// What became of the hooks, and how many entries the log had then.
+    hookings: Vec<(usize, Hooking)>,
 }
 
 /// What came of a run: the log, and what was seen by those who stayed to the end.
 struct Run {
     entries: Vec<Entry>,
     transcript: String,
+    hookings: Vec<(usize, Hooking)>,
     /// By number of connection.
     seen: BTreeMap<usize, Vec<Seen>>,
 }
@@ -173,8 +197,23 @@ impl World {
                 }
             }
             Step::DisconnectAll => self.ivs.disconnect_all(),
+            Step::Hook(hooking) => self.hook(hooking),
             Step::Advance { minutes } => self.ivs.advance(Duration::from_secs(60 * minutes)),
             Step::Yield => tokio::task::yield_now().await,
+        }
+    }
+
+    fn hook(&mut self, hooking: Hooking) {
+        self.hookings.push((self.ivs.log().entries().len(), hooking));
+        match hooking {
+            Hooking::Reject { user: number } => {
+                let hook = self.ivs.on_action().from(user(number));
+                self.hooks.push(hook.reject(ErrorCode::NotAcceptable, "rejected"));
+            }
+            Hooking::Deafen { user: number } => {
+                self.hooks.push(self.ivs.on_delivery().to(user(number)).drop_frame());
+            }
+            Hooking::RemoveAll => self.hooks.drain(..).for_each(|hook| hook.remove()),
         }
     }
 
@@ -217,16 +256,24 @@ fn run(steps: &[Step]) -> Run {
         let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
         let ivs = MockIvsChat::builder().clock(clock).quotas(Quotas::off()).in_memory().start();
         let room = ivs.create_room("lobby");
-        let mut world = World { ivs, room, clients: Vec::new(), requests: 0 };
+        let mut world = World {
+            ivs,
+            room,
+            clients: Vec::new(),
+            requests: 0,
+            hooks: Vec::new(),
+            hookings: Vec::new(),
+        };
         for step in steps {
             world.take(step.clone()).await;
         }
         world.settle().await;
         let entries = world.ivs.log().entries();
         let transcript = world.ivs.log().to_string();
+        let hookings = world.hookings;
         let stayed = world.clients.into_iter().enumerate().filter(|(_, c)| c.stream.is_some());
         let seen = stayed.map(|(index, client)| (index + 1, client.seen)).collect();
-        Run { entries, transcript, seen }
+        Run { entries, transcript, hookings, seen }
     })
 }
 
@@ -238,6 +285,10 @@ struct Model {
     connections: usize,
     /// When the sessions of tokens end, in the order in which they were created.
     sessions: Vec<Timestamp>,
+    /// Of whom actions are rejected, and to whom nothing is delivered.
+    rejected: BTreeSet<String>,
+    deaf: BTreeSet<String>,
+    users: BTreeMap<usize, String>,
 }
 
 impl Model {
@@ -252,6 +303,7 @@ impl Model {
             (EntryKind::Called, _) => self.call(entry.text().unwrap_or_default(), entry.at()),
             (EntryKind::Connected, Some(member)) => {
                 let user_id = entry.user_id().unwrap().to_owned();
+                self.users.insert(member, user_id.clone());
                 let expires = self.sessions[self.connections];
                 self.connections += 1;
                 self.members.insert(member, (user_id, expires));
@@ -270,6 +322,17 @@ impl Model {
         }
     }
 
+    fn hook(&mut self, hooking: Hooking) {
+        match hooking {
+            Hooking::Reject { user: number } => drop(self.rejected.insert(user(number))),
+            Hooking::Deafen { user: number } => drop(self.deaf.insert(user(number))),
+            Hooking::RemoveAll => {
+                self.rejected.clear();
+                self.deaf.clear();
+            }
+        }
+    }
+
     fn call(&mut self, body: &str, now: Timestamp) {
         let body: Value = serde_json::from_str(body).unwrap();
         if let Some(minutes) = body["sessionDurationInMinutes"].as_u64() {
@@ -285,6 +348,9 @@ impl Model {
         let request_id = frame["RequestId"].as_str().unwrap().to_owned();
         let error = |code| Seen::Error { request_id: request_id.clone(), code };
         let action = frame["Action"].as_str().unwrap();
+        if self.rejected.contains(user_id) {
+            return self.see(sender, error(406));
+        }
         if action == "?" {
             return self.see(sender, error(400));
         }
@@ -325,20 +391,29 @@ impl Model {
     }
 
     fn broadcast(&mut self, seen: &Seen) {
-        for member in self.members.keys() {
-            self.expected.entry(*member).or_default().push(seen.clone());
+        for member in self.members.keys().copied().collect::<Vec<_>>() {
+            self.see(member, seen.clone());
         }
     }
 
     fn see(&mut self, member: usize, seen: Seen) {
+        // What ends a connection is no delivery.
+        let is_delivery = !matches!(seen, Seen::Closed | Seen::Ended);
+        if is_delivery && self.deaf.contains(&self.users[&member]) {
+            return;
+        }
         self.expected.entry(member).or_default().push(seen);
     }
 }
 
 fn check(steps: &[Step]) {
-    let Run { entries, transcript, seen } = run(steps);
+    let Run { entries, transcript, hookings, seen } = run(steps);
     let mut model = Model::default();
-    for entry in &entries {
+    let mut hookings = hookings.into_iter().peekable();
+    for (number, entry) in entries.iter().enumerate() {
+        while let Some((_, hooking)) = hookings.next_if(|(length, _)| *length <= number) {
+            model.hook(hooking);
+        }
         model.follow(entry);
     }
     for (member, mut seen) in seen {

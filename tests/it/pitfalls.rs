@@ -29,6 +29,8 @@ fn a_drop_while_the_test_panics_does_not_abort_the_process() {
         let ivs = MockIvsChat::start();
         let alice = ivs.create_room("lobby").participant("alice");
         alice.say("hello");
+        // The drop has a reason of its own to panic.
+        ivs.on_action().from("nobody").expect(1..).ignore();
         panic!("the reason of the test");
     }
     assert!(failure(NAME).contains("the reason of the test"));
@@ -68,6 +70,33 @@ fn sixty_four_drops_in_one_task_without_a_pause_do_not_hang() {
             });
             runtime.block_on(task).unwrap();
         }
+    });
+}
+
+#[test]
+fn a_drop_in_a_task_that_has_used_up_its_budget_does_not_hang() {
+    let name = "pitfalls::a_drop_in_a_task_that_has_used_up_its_budget_does_not_hang";
+    isolated(name, || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let task = runtime.spawn(async {
+            for reads in 120..=130 {
+                let ivs = MockIvsChat::start();
+                let _connected = over_tcp(&ivs, &token(&ivs.create_room("a"), "b")).await;
+                let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+                (0..reads).for_each(|_| sender.send(()).unwrap());
+                for _ in 0..reads {
+                    receiver.recv().await;
+                }
+                drop(ivs);
+                tokio::task::yield_now().await;
+            }
+            (0..300).for_each(|_| drop(MockIvsChat::start()));
+        });
+        runtime.block_on(task).unwrap();
     });
 }
 

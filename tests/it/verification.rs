@@ -2,8 +2,9 @@
 
 use mock_ivs_chat::{ErrorCode, MockIvsChat};
 use rstest::rstest;
+use serde_json::json;
 
-use crate::support::unlimited;
+use crate::support::{connect, full_token, unlimited};
 
 fn panic_text(act: impl FnOnce()) -> String {
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act)).unwrap_err();
@@ -44,6 +45,18 @@ fn an_expectation_that_is_met_is_silent() {
     ivs.verify();
     let report = ivs.finish().unwrap();
     assert!(report.unmet().is_empty() && report.never_fired().is_empty());
+}
+
+#[tokio::test]
+async fn open_connections_keep_nobody_from_verifying() {
+    let ivs = unlimited();
+    let mut alice = connect(&ivs, &full_token(&ivs.create_room("lobby"), "alice")).await;
+    ivs.on_action().expect(1..=1).reject(ErrorCode::NotAcceptable, "no");
+    alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;
+    ivs.settled().await;
+    ivs.verify();
+    ivs.finish().expect("the expectation is met");
+    assert_eq!(alice.next_frame().await["ErrorCode"], 406);
 }
 
 #[test]
