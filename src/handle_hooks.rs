@@ -249,6 +249,9 @@ impl Handle {
 
     /// Checks that all expectations of hooks are met by now, and that no closure has panicked.
     ///
+    /// What a client has written and the mock has not read yet does not count: where a hook must
+    /// not fire, wait with [`Handle::settled`] first.
+    ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// let ivs = MockIvsChat::start();

@@ -136,6 +136,9 @@ impl MockIvsChat {
     /// A mock that is dropped without this panics where this returns `Err`; but not while the
     /// test panics already.
     ///
+    /// What a client has written and the mock has not read yet does not count:
+    /// [`MockIvsChat::finish_async`] waits for that, and [`Handle::settled_blocking`] does.
+    ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
     ///

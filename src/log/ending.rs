@@ -49,6 +49,16 @@ fn test_name() -> String {
     name.or_else(|| env::var("NEXTEST_TEST_NAME").ok()).unwrap_or_else(|| "main".into())
 }
 
+/// The name of the program, without what Cargo appends to those of tests: two of them may have
+/// tests of one name.
+fn test_binary() -> String {
+    let program = env::current_exe().ok();
+    let stem = program.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    let stem = stem.unwrap_or("test");
+    let is_hash = |end: &str| end.len() == 16 && end.bytes().all(|b| b.is_ascii_hexdigit());
+    stem.rsplit_once('-').filter(|(_, end)| is_hash(end)).map_or(stem, |(name, _)| name).to_owned()
+}
+
 fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
     thread_local! {
         /// How many pages this thread, and so as a rule this test, has written.
@@ -60,7 +70,11 @@ fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
     });
     let is_plain = |c: char| c.is_alphanumeric() || "-_".contains(c);
     let plain: String = test.chars().map(|c| if is_plain(c) { c } else { '.' }).collect();
-    let name = if number == 1 { format!("{plain}.html") } else { format!("{plain}-{number}.html") };
+    let binary = test_binary();
+    let name = match number {
+        1 => format!("{binary}.{plain}.html"),
+        _ => format!("{binary}.{plain}-{number}.html"),
+    };
     fs::create_dir_all(folder)?;
     let path = folder.join(name);
     fs::write(&path, page)?;
