@@ -1,9 +1,11 @@
 //! Report: what is to be said at the end of a test.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::driver::Driver;
+use crate::hook::chain::Expectation;
 use crate::log::view::{Filter, Log};
 
 /// What is to be said at the end of a test: expectations that were not met, panics of closures,
@@ -30,6 +32,8 @@ pub struct Report {
 #[derive(Clone, Debug, Default)]
 struct Failures {
     unmet: Vec<String>,
+    /// Where the test says what it expects, for each that is unmet.
+    expected_at: Vec<&'static Location<'static>>,
     panics: Vec<String>,
     denied: Vec<String>,
 }
@@ -42,12 +46,12 @@ impl Report {
         for standing in driver.hook_standings() {
             let hits = standing.hits;
             match standing.expected {
-                Some(expected) if !expected.contains(&hits) => {
+                Some(Expectation { hits: expected, caller }) if !expected.contains(&hits) => {
                     let (name, fired) = (&standing.name, times(hits));
                     let wanted = describe(*expected.start(), *expected.end());
-                    failures
-                        .unmet
-                        .push(format!("{name:?} was to fire {wanted}, but fired {fired}"));
+                    let sentence = format!("{name:?} was to fire {wanted}, but fired {fired}");
+                    failures.unmet.push(sentence);
+                    failures.expected_at.push(caller);
                 }
                 None if hits == 0 => never_fired.push(standing.name.as_ref().into()),
                 _ => {}
@@ -72,7 +76,7 @@ impl Report {
     /// ```
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        let Failures { unmet, panics, denied } = &*self.failures;
+        let Failures { unmet, panics, denied, .. } = &*self.failures;
         !(unmet.is_empty() && panics.is_empty() && denied.is_empty())
     }
 
@@ -158,8 +162,10 @@ impl Report {
 
     /// All but the transcript, a line each.
     pub(crate) fn summary(&self) -> String {
-        let Failures { unmet, panics, denied } = &*self.failures;
-        let mut lines: Vec<_> = unmet.iter().chain(panics).cloned().collect();
+        let Failures { unmet, expected_at, panics, denied } = &*self.failures;
+        let unmet = unmet.iter().zip(expected_at);
+        let unmet = unmet.map(|(sentence, at)| format!("{sentence}, expected at {at}"));
+        let mut lines: Vec<_> = unmet.chain(panics.iter().cloned()).collect();
         lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
         lines.extend(self.never_fired.iter().map(|name| format!("{name:?} never fired")));
         if self.waiting_at_gates > 0 {

@@ -1,14 +1,15 @@
 //! `NewHook`: a hook that is still to be installed, and the words to say when and what.
 
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds, RangeInclusive};
+use std::ops::{Bound, RangeBounds};
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::handle::Handle;
-use crate::hook::chain::{Act, Rule};
+use crate::hook::chain::{Act, Expectation, Rule};
 use crate::hook::filter::Filter;
 use crate::hook::gate::Gate;
 use crate::hook::installed::Hook;
@@ -171,7 +172,7 @@ pub struct NewHook<P, D> {
     name: Option<String>,
     pub(super) filter: Filter,
     pace: Pace,
-    expected: Option<RangeInclusive<usize>>,
+    expected: Option<Expectation>,
     place: PhantomData<P>,
 }
 
@@ -340,6 +341,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// alice.say("hello");
     /// ivs.verify();
     /// ```
+    #[track_caller]
     pub fn expect(mut self, hits: impl RangeBounds<usize>) -> Self {
         let from = match hits.start_bound() {
             Bound::Included(from) => *from,
@@ -351,7 +353,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
             Bound::Excluded(above) => above.saturating_sub(1),
             Bound::Unbounded => usize::MAX,
         };
-        self.expected = Some(from..=to);
+        self.expected = Some(Expectation { hits: from..=to, caller: Location::caller() });
         self
     }
 

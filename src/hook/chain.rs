@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::panic::Location;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -14,13 +15,20 @@ use crate::proto::timestamp::Timestamp;
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct HookId(pub(crate) u64);
 
+/// How often a hook is to fire, and where the test says so.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Expectation {
+    pub(crate) hits: RangeInclusive<usize>,
+    pub(crate) caller: &'static Location<'static>,
+}
+
 /// What a hook does, as a value that can be kept, cloned and installed.
 #[derive(Debug)]
 pub(crate) struct Rule<S: ?Sized, V> {
     pub(crate) name: Option<String>,
     pub(crate) filter: Filter,
     pub(crate) pace: Pace,
-    pub(crate) expected: Option<RangeInclusive<usize>>,
+    pub(crate) expected: Option<Expectation>,
     pub(crate) act: Act<S, V>,
 }
 
@@ -92,7 +100,7 @@ pub(crate) struct Standing {
     pub(crate) id: HookId,
     pub(crate) name: Arc<str>,
     pub(crate) hits: usize,
-    pub(crate) expected: Option<RangeInclusive<usize>>,
+    pub(crate) expected: Option<Expectation>,
 }
 
 impl<S: ?Sized, V> Default for Chain<S, V> {

@@ -36,7 +36,8 @@ fn an_expectation_that_is_not_met_is_said_in_a_sentence(
 
     let ivs = fired(times, expect);
     let text = panic_text(|| drop(ivs));
-    assert!(text.starts_with(sentence), "{text}");
+    let place = format!("{sentence}, expected at tests/it/verification.rs:");
+    assert!(text.starts_with(&place), "{text}");
 }
 
 #[test]
