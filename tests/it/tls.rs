@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use mock_ivs_chat::{Handle, MockIvsChat};
+use mock_ivs_chat::{Handle, MockIvsChat, Quotas};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -63,6 +63,24 @@ async fn the_control_plane_is_served_over_https() {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     assert!(answer.ends_with(br#"{"rooms":[]}"#), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[tokio::test]
+async fn a_client_that_reads_late_gets_all_of_it() {
+    const EVENTS: usize = 3_000;
+    let ivs = MockIvsChat::builder().quotas(Quotas::off()).tls().start();
+    let room = ivs.create_room("lobby");
+    let stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
+    let dots = "x".repeat(4_000);
+    for _ in 0..EVENTS {
+        room.send_event("app:flood", [("x", dots.clone())]);
+    }
+    // More than the system takes, so that some of it waits for the client.
+    ivs.settled().await;
+    for _ in 0..EVENTS {
+        assert_eq!(receive(&mut alice).await["EventName"], "app:flood");
+    }
 }
 
 #[tokio::test]
