@@ -1,26 +1,19 @@
 //! How a mock starts and ends: in any kind of test, in any number, and without a trace.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
 
-use mock_ivs_chat::{ChatToken, EntryKind, Handle, MockIvsChat};
+use mock_ivs_chat::{EntryKind, Handle, MockIvsChat};
 use serde_json::json;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame, handshake};
 use crate::support::{Client, connect, full_token};
+use crate::wire::alone;
 
-/// Whether a mock that lived at an address is no longer there. The port may belong to another
-/// test's mock by now, which cannot know the token of this one.
-fn is_gone(addr: SocketAddr, token: &ChatToken) -> bool {
-    let Ok(mut stream) = TcpStream::connect(addr) else { return true };
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a duration is not zero");
-    let mut start = [0; "HTTP/1.1 101".len()];
-    let answer =
-        stream.write_all(handshake(token).as_bytes()).and_then(|()| stream.read_exact(&mut start));
-    answer.is_err() || start != *b"HTTP/1.1 101"
+/// Whether nobody answers where a mock with an address of its own has lived.
+fn is_gone(addr: SocketAddr) -> bool {
+    TcpStream::connect(addr).is_err()
 }
 
 /// A message there and back.
@@ -58,14 +51,14 @@ async fn it_works_in_a_runtime_of_several_threads() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_may_be_dropped_on_the_only_worker() {
-    let ivs = MockIvsChat::start();
-    let (addr, token) = (ivs.addr(), ivs.create_room("stage").chat_token("eve").create());
+    let ivs = alone().start();
+    let addr = ivs.addr();
     let dropping = tokio::spawn(async move {
         let _alice = chat(&ivs).await;
         drop(ivs);
     });
     dropping.await.unwrap();
-    assert!(is_gone(addr, &token));
+    assert!(is_gone(addr));
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,14 +98,13 @@ fn it_works_with_a_runtime_that_is_not_tokios() {
 
 #[tokio::test]
 async fn a_dropped_mock_refuses_connections_and_ends_those_it_has() {
-    let ivs = MockIvsChat::start();
+    let ivs = alone().start();
     let addr = ivs.addr();
     let room = ivs.create_room("lobby");
-    let token = room.chat_token("eve").create();
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
     let mut idle = RawClient::open(&ivs).await;
     drop(ivs);
-    assert!(is_gone(addr, &token));
+    assert!(is_gone(addr));
     assert!(alice.try_next().await.is_err());
     assert!(idle.try_next().await.is_err());
 }
@@ -130,25 +122,25 @@ async fn what_a_test_keeps_of_a_dropped_mock_still_answers() {
 
 #[test]
 fn many_mocks_live_at_once_and_do_not_know_each_other() {
-    let mocks: Vec<_> = (0..100).map(|_| MockIvsChat::start()).collect();
+    let mocks: Vec<_> = (0..100).map(|_| alone().start()).collect();
     let mut lived = Vec::new();
     for (n, ivs) in mocks.iter().enumerate() {
         let room = ivs.create_room("lobby");
         let alice = room.participant("alice");
         alice.say(&format!("in mock {n}"));
         assert_eq!(alice.received().len(), 1);
-        lived.push((ivs.addr(), room.chat_token("eve").create()));
+        lived.push(ivs.addr());
     }
     drop(mocks);
-    assert!(lived.iter().all(|(addr, token)| is_gone(*addr, token)));
+    assert!(lived.into_iter().all(is_gone));
 }
 
 #[test]
 fn a_mock_may_be_dropped_on_another_thread() {
-    let ivs = MockIvsChat::start();
-    let (addr, token) = (ivs.addr(), ivs.create_room("stage").chat_token("eve").create());
+    let ivs = alone().start();
+    let addr = ivs.addr();
     thread::spawn(move || drop(ivs)).join().unwrap();
-    assert!(is_gone(addr, &token));
+    assert!(is_gone(addr));
 }
 
 #[test]
@@ -160,14 +152,14 @@ fn threads_may_share_a_mock_by_reference() {
 
 #[test]
 fn a_mock_that_is_dropped_by_a_panic_ends_as_well() {
-    let ivs = MockIvsChat::start();
-    let (addr, token) = (ivs.addr(), ivs.create_room("stage").chat_token("eve").create());
+    let ivs = alone().start();
+    let addr = ivs.addr();
     let failing = thread::spawn(move || {
         let _alice = ivs.create_room("lobby").participant("alice");
         panic!("the test fails");
     });
     assert!(failing.join().is_err());
-    assert!(is_gone(addr, &token));
+    assert!(is_gone(addr));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Pictures and exports: pages, Mermaid, JSON Lines and HAR.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::DirEntry;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, io};
 
 use mock_ivs_chat::{Clock, MockIvsChat};
 use serde_json::Value;
@@ -123,11 +124,12 @@ fn a_har_file_has_calls_and_frames_in_the_form_of_browsers() {
     assert_eq!(kinds, [(&send, &text), (&receive, &text), (&receive, &text)]);
 }
 
-/// Runs a test of this binary by itself, with a folder for pages; returns what is in the folder.
-fn pages_of(test: &str, variables: &[(&str, &str)]) -> Vec<PathBuf> {
+/// Runs a test of this binary by itself, with a folder for pages; returns their names and texts.
+fn pages_of(test: &str, variables: &[(&str, &str)]) -> BTreeMap<String, String> {
     let case = variables.iter().map(|(_, value)| *value).collect::<String>();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{case}-pages"));
-    let _ = fs::remove_dir_all(&folder);
+    // The suite may run several times at once.
+    let folder = format!("{test}-{case}-pages-{}", std::process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let status = Command::new(env::current_exe().expect("a test runs from a file"))
         .args(["--exact", &format!("log_pictures::{test}")])
         .env_remove("MOCK_IVS_CHAT_LOG")
@@ -136,8 +138,15 @@ fn pages_of(test: &str, variables: &[(&str, &str)]) -> Vec<PathBuf> {
         .output()
         .expect("the test can be run");
     assert!(status.status.success(), "{status:?}");
-    let Ok(files) = fs::read_dir(&folder) else { return Vec::new() };
-    files.map(|file| file.expect("a file").path()).collect()
+    let Ok(files) = fs::read_dir(&folder) else { return BTreeMap::new() };
+    let page = |file: io::Result<DirEntry>| {
+        let file = file.expect("a file");
+        let text = fs::read_to_string(file.path()).expect("a page");
+        (file.file_name().into_string().expect("a plain name"), text)
+    };
+    let pages = files.map(page).collect();
+    fs::remove_dir_all(&folder).expect("the folder is the test's own");
+    pages
 }
 
 /// Panics with a mock, as a failing test does, and with a second one.
@@ -164,11 +173,12 @@ fn a_mock_that_succeeds() {
 #[test]
 fn a_test_that_fails_leaves_a_page_of_each_mock() {
     let pages = pages_of("mocks_that_fail", &[]);
-    let names: BTreeSet<_> = pages.iter().filter_map(|page| page.file_name()?.to_str()).collect();
-    let test = "it.log_pictures..mocks_that_fail";
-    let expected = [format!("{test}-2.html"), format!("{test}.html")];
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), expected);
-    let texts: String = pages.iter().map(|p| fs::read_to_string(p).expect("a page")).collect();
+    let ends = [".log_pictures..mocks_that_fail-2.html", ".log_pictures..mocks_that_fail.html"];
+    let programs: BTreeSet<_> =
+        pages.keys().zip(ends).map(|(name, end)| name.strip_suffix(end)).collect();
+    assert_eq!((pages.len(), programs.len()), (2, 1), "{:?}", pages.keys());
+    assert!(programs.iter().all(|program| program.is_some_and(|p| !p.is_empty())));
+    let texts: String = pages.into_values().collect();
     assert!(texts.contains("CreateRoom"), "{texts}");
 }
 
