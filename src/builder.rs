@@ -108,7 +108,8 @@ impl Builder {
     }
 
     /// Serves `wss://` and `https://` as well, on an ephemeral loopback port of their own, with
-    /// certificates of an authority that is made at the start: see [`Handle::ca_pem`].
+    /// certificates of an authority that is made at the start: see [`Handle::ca_pem`]. Instead of
+    /// the plain port it is with [`Builder::in_memory`].
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

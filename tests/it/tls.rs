@@ -84,6 +84,19 @@ async fn a_client_that_reads_late_gets_all_of_it() {
 }
 
 #[tokio::test]
+async fn tls_can_be_all_there_is() {
+    let ivs = MockIvsChat::builder().in_memory().tls().start();
+    let room = ivs.create_room("lobby");
+    assert!(ivs.wss_url().starts_with("wss://127.0.0.1:"));
+    let stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
+    say(&mut alice, "hello").await;
+    assert_eq!(receive(&mut alice).await["Content"], "hello");
+    let plain = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ivs.ws_url()));
+    assert!(plain.is_err(), "there is no plain port");
+}
+
+#[tokio::test]
 async fn the_authority_of_one_mock_is_none_of_another() {
     let (one, other) = (MockIvsChat::builder().tls().start(), MockIvsChat::builder().tls().start());
     assert!(connect(&one, other.ca_pem(), "localhost").await.is_err());
