@@ -51,8 +51,8 @@
 
 use rstest::fixture;
 
+use crate::api::mock::MockIvsChat;
 use crate::clock::Clock;
-use crate::server::MockIvsChat;
 
 /// A mock that was just started, on the clock of the system.
 ///

@@ -95,58 +95,49 @@
 //! `Assumed:` beside it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod alarm;
-mod builder;
+mod api;
 mod clock;
 pub mod docs;
 mod driver;
 #[cfg(feature = "rstest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
 pub mod fixtures;
-mod framing;
-mod handle;
-mod handle_hooks;
 pub mod hook;
 mod log;
-mod logging;
 mod net;
-mod outage;
-mod participant;
 mod proto;
-mod report;
-mod review;
-mod room;
-mod room_update;
-mod server;
 mod service;
-mod settle;
-mod stream;
-mod thread;
-mod token;
-mod wait;
+mod transport;
 
-pub use crate::builder::{Builder, StartError};
+pub use crate::api::builder::{Builder, StartError};
+pub use crate::api::chat_token::{ChatToken, NewChatToken};
+pub use crate::api::gate::Gate;
+pub use crate::api::handle::Handle;
+pub use crate::api::hook::{Hook, HookGuard};
+pub use crate::api::in_memory::{ClientStream, ConnectError};
+pub use crate::api::log::{Log, Mark};
+pub use crate::api::logging_configuration::{LoggingConfiguration, NewLoggingConfiguration};
+pub use crate::api::mock::MockIvsChat;
+pub use crate::api::outage::Outage;
+pub use crate::api::participant::Participant;
+pub use crate::api::report::Report;
+pub use crate::api::room::{NewRoom, Room};
+pub use crate::api::room_update::RoomUpdate;
+pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
-pub use crate::handle::Handle;
 pub use crate::hook::builder::{
     Actions, Deliveries, Destination, Handshakes, NewHook, Operations, Place, Reviews,
 };
-pub use crate::hook::gate::Gate;
-pub use crate::hook::installed::{Hook, HookGuard};
-pub use crate::hook::subject::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
-pub use crate::hook::table::HookValue;
+pub use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
+pub use crate::hook::registry::HookValue;
 pub use crate::hook::verdict::{
     ActionVerdict, DeliveryVerdict, HandshakeVerdict, Malformation, OperationVerdict, ReviewVerdict,
 };
 pub use crate::log::entry::{Direction, Entry, EntryKind};
 pub use crate::log::lanes::Lanes;
 pub use crate::log::lint::{Finding, Lint};
-pub use crate::log::pattern::Pattern;
-pub use crate::log::recording::Recording;
-pub use crate::log::view::{Log, Mark};
-pub use crate::logging::{LoggingConfiguration, NewLoggingConfiguration};
-pub use crate::outage::Outage;
-pub use crate::participant::Participant;
+pub use crate::log::matcher::Pattern;
+pub use crate::log::retention::Recording;
 pub use crate::proto::action::{Action, DeleteMessage, DisconnectUser, SendMessage};
 pub use crate::proto::attributes::Attributes;
 pub use crate::proto::capability::Capability;
@@ -159,17 +150,10 @@ pub use crate::proto::operation::Operation;
 #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]
 pub use crate::proto::signature::Credentials;
 pub use crate::proto::timestamp::{ParseTimestampError, Timestamp};
-pub use crate::report::Report;
-pub use crate::review::{Review, ReviewRequest};
-pub use crate::room::{NewRoom, Room};
-pub use crate::room_update::RoomUpdate;
-pub use crate::server::MockIvsChat;
 pub use crate::service::ConnectionId;
 pub use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 pub use crate::service::quota::{Quota, Quotas};
-pub use crate::stream::{ClientStream, ConnectError};
-pub use crate::token::{ChatToken, NewChatToken};
-pub use crate::wait::Wait;
+pub use crate::service::review_handler::{Review, ReviewRequest};
 
 /// The README's Rust is compiled and run as well, with the feature that its fixtures need.
 #[cfg(all(doctest, feature = "rstest"))]

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crate::driver::Framed;
 use crate::driver::later::{Later, Until};
 use crate::driver::step::Step;
-use crate::framing;
+use crate::hook::event::{InboundFrame, OutboundFrame};
 use crate::hook::filter::{Facts, FrameKind};
-use crate::hook::subject::{InboundFrame, OutboundFrame};
 use crate::hook::verdict::{ActionVerdict, DeliveryVerdict};
 use crate::log::record::What;
 use crate::proto::action::{Action, Publish};
 use crate::proto::close::Close;
 use crate::proto::frame::Frame;
 use crate::service::ConnectionId;
+use crate::transport::framing;
 
 impl Step<'_> {
     /// Asks the hooks on actions what becomes of a client's frame.

@@ -9,17 +9,17 @@ use tokio::sync::oneshot;
 use crate::driver::later::{Later, Until};
 use crate::driver::step::Step;
 use crate::driver::{Connection, Driver, to_text};
+use crate::hook::event::{HandshakeRequest, OperationCall};
 use crate::hook::filter::Facts;
-use crate::hook::subject::{HandshakeRequest, OperationCall};
 use crate::hook::verdict::{HandshakeVerdict, OperationVerdict};
 use crate::log::record::{Answered, Called, Origin, Party, Refused, What};
-use crate::net::wire::Wire;
 use crate::proto::close::{Close, CloseCode, truncate};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
 use crate::service::control::Response;
 use crate::service::session::Refusal;
+use crate::transport::client_sink::Wire;
 
 /// A handshake that was not answered yet.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ impl Step<'_> {
 
     /// Lets a handshake succeed of which nothing comes but a close frame.
     fn accept_to_close(&mut self, wire: &Wire, code: CloseCode, reason: &str) -> HandshakeReply {
-        wire.outbox.finish(crate::framing::close(&Close::new(code, reason)));
+        wire.outbox.finish(crate::transport::framing::close(&Close::new(code, reason)));
         let connection = self.next_connection();
         self.state.connections.push(None);
         HandshakeReply::Accept(connection)

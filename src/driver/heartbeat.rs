@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::driver::Connection;
 use crate::driver::later::Later;
 use crate::driver::step::Step;
-use crate::framing;
 use crate::proto::close::{Close, CloseCode};
 use crate::service::ConnectionId;
+use crate::transport::framing;
 
 /// What the test wants of a service that watches its connections.
 #[derive(Clone, Copy, Debug, Default)]

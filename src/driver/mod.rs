@@ -26,14 +26,13 @@ use serde_json::{Map, Value};
 use tokio::runtime;
 use tokio::sync::Notify;
 
+use crate::api::gate::{Gate, GateId};
 use crate::clock::RunningClock;
 use crate::hook::chain::{HookId, Standing};
-use crate::hook::gate::{Gate, GateId};
-use crate::hook::table::{AnyRule, Hooks};
+use crate::hook::registry::{AnyRule, Hooks};
 use crate::log::entry::Entry;
 use crate::log::record::{Party, Payload, Record, Records, What};
-use crate::log::recording::LogSettings;
-use crate::net::wire::Wire;
+use crate::log::retention::LogSettings;
 use crate::proto::action::Publish;
 #[cfg(feature = "sigv4")]
 use crate::proto::exception::Exception;
@@ -43,6 +42,7 @@ use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
 use crate::service::room::{Room, RoomKey};
 use crate::service::{ConnectionId, Service, Settings};
+use crate::transport::client_sink::Wire;
 
 pub(crate) use calls::{HandshakeReply, HttpReply};
 pub(crate) use heartbeat::Heartbeat;

@@ -7,21 +7,21 @@ use std::sync::Arc;
 
 use parking_lot::{MutexGuard, ReentrantMutexGuard};
 
+use crate::api::gate::GateId;
 use crate::driver::{CaughtPanic, Connection, Driver, Framed, State};
-use crate::framing;
 use crate::hook::chain::{Act, Chain, HookId};
 use crate::hook::filter::Facts;
-use crate::hook::gate::GateId;
-use crate::hook::table::Hooks;
+use crate::hook::registry::Hooks;
 use crate::hook::verdict::Verdict;
 use crate::log::record::{Hooked, Payload, Record, Reviewed, What};
-use crate::net::link::Link;
-use crate::net::outbox::Pushed;
-use crate::net::wire::Wire;
 use crate::proto::action::Publish;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::timestamp::Timestamp;
 use crate::service::{ConnectionId, Output};
+use crate::transport::client_sink::Wire;
+use crate::transport::framing;
+use crate::transport::send_queue::Pushed;
+use crate::transport::stream::Link;
 
 /// A turn at the state: nobody else changes it before this ends, but for closures of the test
 /// that this calls.

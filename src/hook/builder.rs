@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::handle::Handle;
+use crate::api::gate::Gate;
+use crate::api::handle::Handle;
+use crate::api::hook::Hook;
 use crate::hook::chain::{Act, Expectation, Rule};
+use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
 use crate::hook::filter::Filter;
-use crate::hook::gate::Gate;
-use crate::hook::installed::Hook;
-use crate::hook::pace::{Chance, Pace};
-use crate::hook::subject::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
-use crate::hook::table::{AnyRule, HookValue};
+use crate::hook::frequency::{Chance, Pace};
+use crate::hook::registry::{AnyRule, HookValue};
 use crate::hook::verdict::{
     ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
 };
 use crate::proto::timestamp::Timestamp;
-use crate::review::ReviewRequest;
+use crate::service::review_handler::ReviewRequest;
 
 /// A place where hooks are asked. It is one of [`Handshakes`], [`Actions`], [`Reviews`],
 /// [`Deliveries`] and [`Operations`].

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::hook::filter::{Facts, Filter};
-use crate::hook::pace::Pace;
+use crate::hook::frequency::Pace;
 use crate::proto::timestamp::Timestamp;
 
 /// A hook's number within the fixture, in the order in which they were installed.

@@ -6,14 +6,12 @@
 
 pub(crate) mod builder;
 pub(crate) mod chain;
+pub(crate) mod event;
 pub(crate) mod filter;
-pub(crate) mod gate;
-mod inbound_words;
-pub(crate) mod installed;
-mod outbound_words;
-pub(crate) mod pace;
-pub(crate) mod subject;
-pub(crate) mod table;
+pub(crate) mod frequency;
+mod inbound;
+mod outbound;
+pub(crate) mod registry;
 pub(crate) mod verdict;
 
 use builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::hook::gate::Gate;
+use crate::api::gate::Gate;
 use crate::proto::action::Action;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
 use crate::proto::frame::{Error, Frame};
-use crate::review::Review;
+use crate::service::review_handler::Review;
 
 /// What becomes of a handshake.
 ///

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::panic::Location;
 
+use crate::api::log::Filter;
 use crate::log::entry::Entry;
-use crate::log::pattern::{Comparison, Pattern};
-use crate::log::view::Filter;
+use crate::log::matcher::{Comparison, Pattern};
 use crate::log::{summary, timeline};
 
 /// A report that is put together part by part: what was wanted, what came nearest, what happened

@@ -1,22 +1,19 @@
 //! The log: everything that crossed the wire, in the one order of the mock.
 
-pub(crate) mod ending;
 pub(crate) mod entry;
-pub(crate) mod expect;
 pub(crate) mod export;
 pub(crate) mod failure;
 pub(crate) mod fields;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lint;
+pub(crate) mod matcher;
 pub(crate) mod page;
-pub(crate) mod pattern;
 pub(crate) mod record;
-pub(crate) mod recording;
+pub(crate) mod retention;
 pub(crate) mod serialize;
 pub(crate) mod summary;
 pub(crate) mod timeline;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
 pub(crate) mod transcript;
-pub(crate) mod view;

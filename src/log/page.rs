@@ -4,12 +4,12 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
+use crate::api::log::Log;
 use crate::log::entry::{Direction, Entry};
 use crate::log::export::exact;
 use crate::log::lint::Finding;
 use crate::log::summary;
 use crate::log::timeline::{Columns, elapsed, next_row};
-use crate::log::view::Log;
 
 impl Log {
     /// This view as a web page with a sequence diagram: a lane for each connection, arrows for

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::hook::gate::GateId;
-use crate::log::recording::Recording;
+use crate::api::gate::GateId;
+use crate::log::retention::Recording;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;

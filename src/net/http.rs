@@ -15,12 +15,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 
 use crate::driver::{Driver, HandshakeReply, HttpReply, to_text};
-use crate::net::link::{Link, Part};
-use crate::net::own_words::HttpStream;
-use crate::net::wire::Wire;
-use crate::net::{request, socket};
+use crate::net::hyper_errors::HttpStream;
+use crate::net::{request, websocket};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
+use crate::transport::client_sink::Wire;
+use crate::transport::stream::{Link, Part};
 
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
 pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
@@ -179,7 +179,7 @@ async fn upgrade(
         // Nothing of HTTP is kept for as long as the connection lives, its buffers least of all.
         let read_ahead = Vec::from(parts.read_buf);
         drop(parts.io);
-        let serving = socket::serve(Arc::clone(&driver), connection, &wire, read_ahead);
+        let serving = websocket::serve(Arc::clone(&driver), connection, &wire, read_ahead);
         driver.working(serving).await;
     });
     let mut response = Response::new(Body::default());

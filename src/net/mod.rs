@@ -1,15 +1,13 @@
 //! The shell: it carries bytes to the driver and from it, and decides nothing.
 
-pub(crate) mod door;
 pub(crate) mod http;
-pub(crate) mod link;
-pub(crate) mod outbox;
-pub(crate) mod own_words;
+pub(crate) mod hyper_errors;
+pub(crate) mod listener;
 pub(crate) mod request;
-pub(crate) mod socket;
+pub(crate) mod thread;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-pub(crate) mod wire;
+pub(crate) mod websocket;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,8 +23,8 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use crate::driver::Driver;
-use crate::net::door::{Door, Lock};
-use crate::net::link::Link;
+use crate::net::listener::{Door, Lock};
+use crate::transport::stream::Link;
 
 /// What listens, and every stream that was accepted; whoever holds it can end them all at once.
 #[derive(Debug)]

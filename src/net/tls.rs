@@ -15,10 +15,10 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::handle::Handle;
+use crate::api::handle::Handle;
+use crate::api::wait::fail;
 use crate::net::http::HEAD_TIMEOUT;
-use crate::net::link::Link;
-use crate::wait::fail;
+use crate::transport::stream::Link;
 
 /// Where the mock can be reached by TLS.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ pub(crate) mod frame;
 pub(crate) mod members;
 pub(crate) mod model;
 pub(crate) mod operation;
-pub(crate) mod pattern;
 pub(crate) mod percent;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
+pub(crate) mod string_pattern;
 pub(crate) mod timestamp;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::proto::exception::{Exception, FieldFailure};
 use crate::proto::operation::{Operation, Operation as Op};
-use crate::proto::pattern::Pattern;
+use crate::proto::string_pattern::Pattern;
 
 /// The members of each operation's request.
 ///

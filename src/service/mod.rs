@@ -5,11 +5,12 @@
 
 pub(crate) mod chat_log;
 pub(crate) mod control;
+pub(crate) mod ids;
 pub(crate) mod logging;
 pub(crate) mod messaging;
-pub(crate) mod mint;
 pub(crate) mod quota;
 pub(crate) mod review;
+pub(crate) mod review_handler;
 pub(crate) mod room;
 pub(crate) mod session;
 pub(crate) mod tags;
@@ -21,8 +22,8 @@ use crate::proto::close::Close;
 use crate::proto::frame::Frame;
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
+use crate::service::ids::Mint;
 use crate::service::logging::LoggingConfiguration;
-use crate::service::mint::Mint;
 use crate::service::quota::{Bucket, Quota, Quotas};
 use crate::service::review::{PendingReview, ReviewCall, ReviewId};
 use crate::service::room::{Room, RoomKey};

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::api::gate::Gate;
+use crate::api::handle::{Handle, members};
+use crate::api::hook::Hook;
+use crate::api::report::Report;
+use crate::api::room::Room;
+use crate::api::wait::fail;
 use crate::driver::Reviewer;
-use crate::handle::{Handle, members};
 use crate::hook::builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
-use crate::hook::gate::Gate;
-use crate::hook::installed::Hook;
-use crate::hook::subject::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
-use crate::hook::table::HookValue;
+use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
+use crate::hook::registry::HookValue;
 use crate::hook::verdict::{
     ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
 };
 use crate::proto::operation::Operation;
-use crate::report::Report;
-use crate::review::{Review, ReviewRequest};
-use crate::room::Room;
-use crate::wait::fail;
+use crate::service::review_handler::{Review, ReviewRequest};
 
 impl Handle {
     /// A hook on handshakes.

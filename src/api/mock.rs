@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::builder::{Builder, StartError};
-use crate::handle::Handle;
-use crate::log::ending::Ending;
+use crate::api::builder::{Builder, StartError};
+use crate::api::failure_page::Ending;
+use crate::api::handle::Handle;
+use crate::api::report::Report;
 use crate::log::record::Outage;
-use crate::report::Report;
-use crate::thread::OwnThread;
+use crate::net::thread::OwnThread;
 
 /// An Amazon IVS Chat inside a test.
 ///

@@ -10,19 +10,19 @@ use std::time::Duration;
 
 use tokio::runtime::{self, RuntimeFlavor};
 
+use crate::api::handle::Handle;
+use crate::api::mock::MockIvsChat;
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::{Driver, Heartbeat};
-use crate::handle::Handle;
 use crate::log::lint::Lint;
-use crate::log::recording::{LogSettings, Recording};
-use crate::net::door::{Door, Lock};
+use crate::log::retention::{LogSettings, Recording};
+use crate::net::listener::{Door, Lock};
+use crate::net::thread::{OwnRuntime, OwnThread};
 #[cfg(feature = "tls")]
 use crate::net::tls::{Authority, Endpoint};
 use crate::net::{Endpoints, Sockets};
-use crate::server::MockIvsChat;
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
-use crate::thread::{OwnRuntime, OwnThread};
 
 /// What can be set about a mock before it starts.
 ///
@@ -408,7 +408,7 @@ impl Builder {
         // Mocks that live at once have different ports, so a token is of one of them only.
         let fixture = doors.first().map_or_else(unlistening, |door| door.addr().port().into());
         let service = Service::new(self.settings, fixture);
-        let wait_limit = self.wait_limit.unwrap_or_else(crate::wait::limit_from_environment);
+        let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
         let driver = Driver::new(service, clock, runtime.clone(), wait_limit)
             .with_log(self.log_settings)

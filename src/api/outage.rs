@@ -1,9 +1,9 @@
 //! Outage: how a test takes the mock from its clients, and gives it back.
 
-use crate::handle::Handle;
+use crate::api::handle::Handle;
+use crate::api::wait::fail;
 use crate::log::record;
 use crate::proto::close::{Close, CloseCode};
-use crate::wait::fail;
 
 /// A time in which nobody reaches the mock; it ends when this is dropped.
 ///

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use crate::api::log::{Filter, Log};
+use crate::api::wait::Wait;
 use crate::driver::Driver;
 use crate::log::record::What;
-use crate::log::view::{Filter, Log};
-use crate::wait::Wait;
 
 /// A gate's number within the fixture.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-use crate::handle::Handle;
-use crate::net::link::Link;
-use crate::token::ChatToken;
+use crate::api::chat_token::ChatToken;
+use crate::api::handle::Handle;
+use crate::transport::stream::Link;
 
 /// The client's end of a connection in memory on which the WebSocket handshake is through.
 ///

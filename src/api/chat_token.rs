@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::handle::{Handle, members};
-use crate::participant::Participant;
+use crate::api::handle::{Handle, members};
+use crate::api::participant::Participant;
 use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::operation::Operation;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::handle::{Handle, members};
+use crate::api::handle::{Handle, members};
 use crate::proto::attributes::Attributes;
 use crate::proto::operation::Operation;
 

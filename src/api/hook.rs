@@ -1,6 +1,6 @@
 //! Hook: a hook that is installed.
 
-use crate::handle::Handle;
+use crate::api::handle::Handle;
 use crate::hook::chain::HookId;
 
 /// A hook that is installed. It stays so until it is removed, also when this value is dropped.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::net::link::Link;
+use crate::transport::stream::Link;
 
 /// A port of the mock.
 #[derive(Debug)]

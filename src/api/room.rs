@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::handle::{Handle, members, unless_empty};
-use crate::logging::LoggingConfiguration;
-use crate::participant::Participant;
+use crate::api::chat_token::NewChatToken;
+use crate::api::handle::{Handle, members, unless_empty};
+use crate::api::logging_configuration::LoggingConfiguration;
+use crate::api::participant::Participant;
+use crate::api::room_update::RoomUpdate;
 use crate::proto::attributes::Attributes;
 use crate::proto::operation::Operation;
-use crate::room_update::RoomUpdate;
 use crate::service;
-use crate::token::NewChatToken;
 
 /// A chat room of the mock.
 ///

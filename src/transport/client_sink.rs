@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::net::link::Link;
-use crate::net::outbox::{Batch, Outbox};
+use crate::transport::send_queue::{Batch, Outbox};
+use crate::transport::stream::Link;
 
 /// The way to a client: what waits for it, and the stream that it goes over.
 #[derive(Debug)]

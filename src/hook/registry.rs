@@ -1,11 +1,11 @@
 //! The hooks of all places.
 
 use crate::hook::chain::{Chain, HookId, Rule, Standing};
-use crate::hook::subject::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
+use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
 use crate::hook::verdict::{
     ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
 };
-use crate::review::ReviewRequest;
+use crate::service::review_handler::ReviewRequest;
 
 /// The hooks of all places.
 #[derive(Debug, Default)]

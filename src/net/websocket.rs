@@ -14,11 +14,11 @@ use tungstenite::{Message, Utf8Bytes};
 
 use crate::driver::Driver;
 use crate::log::record::Payload;
-use crate::net::link::Link;
-use crate::net::outbox::{Batch, Next, Outbox};
-use crate::net::wire::Wire;
 use crate::proto::close::{Close, CloseCode};
 use crate::service::ConnectionId;
+use crate::transport::client_sink::Wire;
+use crate::transport::send_queue::{Batch, Next, Outbox};
+use crate::transport::stream::Link;
 
 /// Serves a connection after its handshake, until both sides are done with it.
 ///
@@ -195,7 +195,7 @@ impl Socket<'_> {
             return self.driver.fail(self.connection, CloseCode::PROTOCOL_ERROR, reason);
         }
         // First the driver, so that the log has nothing go to a client that closed before.
-        let answer = crate::framing::close(&close);
+        let answer = crate::transport::framing::close(&close);
         self.driver.closed(self.connection, close);
         self.outbox.finish(answer);
     }

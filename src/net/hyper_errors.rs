@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::driver::{Driver, to_text};
 use crate::log::record::Origin;
-use crate::net::link::Link;
 use crate::proto::exception::Exception;
+use crate::transport::stream::Link;
 
 /// A link as hyper sees it. What hyper writes passes, but for the bare refusals of its own that
 /// cannot be shaped otherwise.

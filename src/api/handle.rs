@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::api::log::{Filter, Log};
+use crate::api::logging_configuration::NewLoggingConfiguration;
+use crate::api::room::{NewRoom, Room};
+use crate::api::wait::fail;
 use crate::driver::{Driver, to_text};
 use crate::log::lint::Finding;
 use crate::log::record::Origin;
-use crate::log::view::{Filter, Log};
-use crate::logging::NewLoggingConfiguration;
 use crate::net::Sockets;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
-use crate::room::{NewRoom, Room};
 use crate::service::chat_log::ChatLogRecord;
-use crate::wait::fail;
 
 /// What a test can do with a mock; cheap to clone, and at home on any thread.
 ///

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::alarm::Alarm;
+use crate::api::handle::Handle;
+use crate::api::wait::{is_hopeless_to_block, with_sections};
+use crate::api::wait_timeout::Alarm;
 use crate::driver::Driver;
-use crate::handle::Handle;
 use crate::log::failure::Failure;
-use crate::wait::{is_hopeless_to_block, with_sections};
 
 impl Handle {
     /// Completes when nothing that has reached the mock is still under way: what clients have

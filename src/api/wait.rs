@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::alarm::Alarm;
+use crate::api::log::{Filter, Log};
+use crate::api::wait_timeout::Alarm;
 use crate::driver::{CaughtPanic, Driver};
 use crate::log::entry::Entry;
 use crate::log::failure::{Failure, Section};
-use crate::log::pattern::Pattern;
-use crate::log::recording::Recording;
-use crate::log::view::{Filter, Log};
+use crate::log::matcher::Pattern;
+use crate::log::retention::Recording;
 
 /// A wait for an entry of the log, which completes with what was found in it.
 ///

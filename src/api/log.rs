@@ -11,7 +11,7 @@ use crate::log::entry::{Direction, Entry, EntryKind};
 use crate::log::labels::Labels;
 use crate::log::lanes::Lanes;
 use crate::log::lint::{self, Finding};
-use crate::log::pattern::Pattern;
+use crate::log::matcher::Pattern;
 use crate::log::{timeline, transcript};
 use crate::service::ConnectionId;
 

@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::handle::Handle;
+use crate::api::chat_token::ChatToken;
+use crate::api::handle::Handle;
+use crate::api::log::Log;
+use crate::api::wait::{Taken, Wait, fail};
 use crate::log::entry::Entry;
-use crate::log::pattern::Pattern;
+use crate::log::matcher::Pattern;
 use crate::log::record::{Party, Payload};
-use crate::log::view::Log;
 use crate::proto::attributes::Attributes;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{Error, Event, Frame, Message};
 use crate::service::ConnectionId;
-use crate::token::ChatToken;
-use crate::wait::{Taken, Wait, fail};
 
 /// A user who lives inside the mock.
 ///

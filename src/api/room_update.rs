@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::handle::{Handle, members};
-use crate::logging::LoggingConfiguration;
+use crate::api::handle::{Handle, members};
+use crate::api::logging_configuration::LoggingConfiguration;
 use crate::proto::operation::Operation;
 
 /// A change of a room that is still to be made.

@@ -2,15 +2,15 @@
 
 use std::panic::Location;
 
+use crate::api::log::Log;
+use crate::api::wait::{Several, Wait, with_sections};
 use crate::log::entry::Entry;
 use crate::log::failure::Failure;
-use crate::log::pattern::Pattern;
-use crate::log::recording::Recording;
-use crate::log::view::Log;
+use crate::log::matcher::Pattern;
+use crate::log::retention::Recording;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{Error, Event, Message};
-use crate::wait::{Several, Wait, with_sections};
 
 /// Looking through a view for what comes, and for what must not have come.
 impl Log {

@@ -6,8 +6,8 @@ use crate::proto::action::Action;
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
-use crate::review::Review;
 use crate::service::ConnectionId;
+use crate::service::review_handler::Review;
 
 impl<D: Destination> NewHook<Handshakes, D> {
     /// Only with a token of this user.

@@ -1,0 +1,23 @@
+//! Everything that a test calls: the mock, its builder, rooms, tokens, participants, hooks, the log
+//! and waits.
+
+pub(crate) mod builder;
+pub(crate) mod chat_token;
+pub(crate) mod failure_page;
+pub(crate) mod gate;
+pub(crate) mod handle;
+pub(crate) mod hook;
+mod hooks;
+pub(crate) mod in_memory;
+pub(crate) mod log;
+mod log_expect;
+pub(crate) mod logging_configuration;
+pub(crate) mod mock;
+pub(crate) mod outage;
+pub(crate) mod participant;
+pub(crate) mod report;
+pub(crate) mod room;
+pub(crate) mod room_update;
+mod settle;
+pub(crate) mod wait;
+mod wait_timeout;

@@ -1,0 +1,7 @@
+//! Bytes below the driver: the stream to a client, the queue of frames that wait for it, and the
+//! framing of WebSocket messages.
+
+pub(crate) mod client_sink;
+pub(crate) mod framing;
+pub(crate) mod send_queue;
+pub(crate) mod stream;
