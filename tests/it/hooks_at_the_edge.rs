@@ -178,7 +178,7 @@ fn a_gate_of_another_mock_stops_nothing() {
     let (ivs, other) = (unlimited(), unlimited());
     let alice = ivs.create_room("lobby").participant("alice");
     let (own, foreign) = (ivs.gate(), other.gate());
-    ivs.on_action_with("confused", move |_| ActionVerdict::Hold(foreign.clone()));
+    ivs.on_action_with("confused", move |_| ActionVerdict::hold(&foreign));
     alice.say("hello");
     alice.expect_message_blocking("hello");
     assert_eq!(own.waiting(), 0);
