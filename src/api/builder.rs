@@ -411,11 +411,8 @@ impl Builder {
         let service = Service::new(self.settings, fixture);
         let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
-        let settings = EngineSettings {
-            mock: fixture,
-            keep_alive: self.keep_alive,
-            recording: self.log_settings.recording,
-        };
+        let recording = self.log_settings.recording;
+        let settings = EngineSettings { mock: fixture, keep_alive: self.keep_alive, recording };
         let engine = Engine::new(service, settings);
         let driver = Driver::new(engine, clock, runtime.clone(), wait_limit, self.log_settings);
         let (driver, sockets) =

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) blocked_waiters: usize,
     /// When the timer is going to wake up.
     pub(super) armed: Option<Timestamp>,
+    /// Where the clock is advanced to.
+    pub(super) advance_target: Timestamp,
     /// The latest time that anything happened at. Time never goes back.
     latest: Timestamp,
     latest_id: u64,
@@ -58,6 +60,7 @@ impl State {
             waiters: Vec::new(),
             blocked_waiters: 0,
             armed: None,
+            advance_target: now,
             latest: now,
             latest_id: 0,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, stack};
 use crate::engine::io::{Input, TimerId};
 use crate::proto::timestamp::Timestamp;
 
@@ -12,9 +12,16 @@ impl Driver {
     /// each thing at its own time, closures included.
     pub(crate) fn advance(self: &Arc<Self>, duration: Duration) {
         let mut transaction = self.begin();
-        let start = transaction.now;
-        transaction.state.engine.handle(start, Input::Advance(duration));
+        let now = transaction.now;
+        transaction.state.engine.handle(now, Input::Advance(duration));
+        // Threads that advance the clock concurrently add up. A closure advances from the moment
+        // at which it runs, whatever the target of the advance that caused it.
+        let start = match stack::is_inside_closure() {
+            true => now,
+            false => now.max(transaction.state.advance_target),
+        };
         let target = start + duration;
+        transaction.state.advance_target = target.max(transaction.state.advance_target);
         self.finish_call(transaction);
         while !self.advance_towards(target) {}
         // The timer sleeps until a moment that has come nearer.
