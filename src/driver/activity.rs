@@ -57,7 +57,7 @@ impl Driver {
     /// is called by, and no frame waits to be written that could be.
     pub(crate) fn is_idle(self: &Arc<Self>) -> bool {
         if self.active_tasks.load(Ordering::Acquire) > 0
-            || self.questions.is_any_running(&stack::questions_of(self))
+            || self.questions.is_any_running(&stack::questions_of(self.mock))
         {
             return false;
         }
@@ -72,14 +72,14 @@ impl Driver {
 
     /// Returns a sentence for each closure that has not answered, but those that this is called by.
     pub(crate) fn unanswered(self: &Arc<Self>) -> Vec<String> {
-        self.questions.describe(&stack::questions_of(self))
+        self.questions.describe(&stack::questions_of(self.mock))
     }
 
     /// Ends everything that runs on behalf of the mock, as far as it can be ended: closures that
     /// are running get a moment to return.
     pub(crate) fn stop(self: &Arc<Self>) {
         self.has_stopped.store(true, Ordering::Release);
-        self.questions.wait_until_idle(&stack::questions_of(self), CLOSURE_TIMEOUT);
+        self.questions.wait_until_idle(&stack::questions_of(self.mock), CLOSURE_TIMEOUT);
         self.questions.abort_all();
         let timers = std::mem::take(&mut *self.timers.lock());
         timers.values().for_each(AbortHandle::abort);

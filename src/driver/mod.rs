@@ -57,6 +57,8 @@ pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
 /// Executes the engine of one mock.
 #[derive(Debug)]
 pub(crate) struct Driver {
+    /// The number of the mock.
+    mock: u64,
     clock: RunningClock,
     /// Where the mock's tasks run.
     runtime: runtime::Handle,
@@ -89,8 +91,10 @@ impl Driver {
         wait_timeout: Duration,
         log_settings: LogSettings,
     ) -> Self {
+        let mock = engine.mock();
         let state = Mutex::new(State::new(engine, clock.now()));
         Self {
+            mock,
             clock,
             runtime,
             state,

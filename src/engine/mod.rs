@@ -32,7 +32,7 @@ use crate::engine::gates::Gates;
 use crate::engine::io::{Arrangement, HandlerId, Input, Output, Reply};
 pub(crate) use crate::engine::keep_alive::KeepAlive;
 use crate::engine::questions::Questions;
-pub(crate) use crate::engine::questions::{Muted, QuestionId};
+pub(crate) use crate::engine::questions::{Ancestor, Ancestry, QuestionId};
 use crate::engine::timers::{Deferred, Delay, Timers};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
@@ -59,8 +59,10 @@ pub(crate) struct Engine {
     outputs: VecDeque<Output>,
     /// The time of the current input. It never goes back.
     now: Timestamp,
-    /// The hooks whose closures have caused what is handled right now.
-    muted: Muted,
+    /// The closures that have caused what is handled right now.
+    ancestry: Ancestry,
+    /// The number of the mock.
+    mock: u64,
 }
 
 /// What can be set about an engine.
@@ -86,7 +88,8 @@ impl Engine {
             log: Records::new(settings.recording),
             outputs: VecDeque::new(),
             now: Timestamp::default(),
-            muted: None,
+            ancestry: Ancestry::default(),
+            mock: settings.mock,
         }
     }
 
@@ -94,7 +97,7 @@ impl Engine {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) {
         self.handle_timeout(now);
         self.dispatch(input);
-        self.muted = None;
+        self.ancestry = Ancestry::default();
     }
 
     /// Returns the next consequence of the inputs so far.
@@ -166,8 +169,8 @@ impl Engine {
             Input::Outage(outage) => self.end_all(outage),
             Input::OutageEnded => self.outage_ended(),
             Input::Shutdown => self.shut_down(),
-            Input::FromClosures { hooks, input } => {
-                self.muted = Some(hooks);
+            Input::FromClosures { ancestry, input } => {
+                self.ancestry = ancestry;
                 self.dispatch(*input);
             }
             Input::Arrange(arrangement) => self.arrange(arrangement),
@@ -325,6 +328,10 @@ impl Engine {
 impl Engine {
     pub(crate) const fn service(&self) -> &Service {
         &self.service
+    }
+
+    pub(crate) const fn mock(&self) -> u64 {
+        self.mock
     }
 
     pub(crate) const fn log(&self) -> &Records {

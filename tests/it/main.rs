@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod closures;
 mod control_plane_constraints;
 mod control_plane_logging;
 mod control_plane_properties;
