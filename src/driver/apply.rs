@@ -12,6 +12,7 @@ use crate::log::record::What;
 use crate::proto::action::{Action, Publish};
 use crate::proto::close::Close;
 use crate::proto::frame::Frame;
+use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 use crate::transport::framing;
 
@@ -185,7 +186,7 @@ impl Step<'_> {
             }
             DeliveryVerdict::Change(frame) => {
                 self.withhold(cause, connection, hook, "changed", framed);
-                return self.send(cause, connection, framing::text(&frame.encode()));
+                return self.send(cause, connection, framing::payload(Payload::from_frame(frame)));
             }
             DeliveryVerdict::Replace(text) => {
                 self.withhold(cause, connection, hook, "replaced", framed);

@@ -263,14 +263,7 @@ impl Step<'_> {
             _ => format!("{}#{count}", admission.user_id),
         };
         let (user_id, room) = (admission.user_id, admission.room_label);
-        let party = Arc::new(Party {
-            connection,
-            label,
-            user_id,
-            room,
-            #[cfg(feature = "tracing")]
-            span: crate::log::trace::ConnectionSpan::default(),
-        });
+        let party = Arc::new(Party { connection, label, user_id, room });
         state.connections.push(Some(Connection {
             party: Arc::clone(&party),
             wire,

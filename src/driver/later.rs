@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::gate::{Gate, GateId};
+use crate::api::gate::Gate;
 use crate::driver::calls::{PendingHandshake, PendingReply};
 use crate::driver::step::Step;
 use crate::driver::{Driver, Framed};
+use crate::hook::ids::GateId;
 use crate::proto::action::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;

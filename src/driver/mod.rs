@@ -12,30 +12,37 @@ mod outage;
 mod reviews;
 mod step;
 mod time;
+mod waits;
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, ReentrantMutex};
+use parking_lot::{Mutex, ReentrantMutex};
 use serde_json::{Map, Value};
 use tokio::runtime;
 use tokio::sync::Notify;
 
-use crate::api::gate::{Gate, GateId};
+use crate::api::gate::Gate;
 use crate::clock::RunningClock;
 use crate::hook::chain::{HookId, Standing};
+use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, Hooks};
 use crate::log::entry::Entry;
-use crate::log::record::{Party, Payload, Record, Records, What};
+#[cfg(feature = "tracing")]
+use crate::log::entry::EntryKind;
+use crate::log::record::{Party, Record, What};
 use crate::log::retention::LogSettings;
+use crate::log::store::LogStore;
+#[cfg(feature = "tracing")]
+use crate::log::trace;
 use crate::proto::action::Publish;
 #[cfg(feature = "sigv4")]
 use crate::proto::exception::Exception;
+use crate::proto::payload::Payload;
 #[cfg(feature = "sigv4")]
 use crate::proto::signature::{self, SignedRequest};
 use crate::proto::timestamp::Timestamp;
@@ -49,6 +56,8 @@ pub(crate) use heartbeat::Heartbeat;
 use later::{GateState, Schedule};
 pub(crate) use reviews::Reviewer;
 use reviews::Reviewers;
+pub(crate) use waits::Registration;
+use waits::Waiters;
 
 /// The mock's one state, its clock, and those who wait for it.
 #[derive(Debug)]
@@ -59,8 +68,8 @@ pub(crate) struct Driver {
     turn: ReentrantMutex<()>,
     /// Never held while a closure of the test runs.
     state: Mutex<State>,
-    /// Told whenever the log grows and somebody waits in a blocking way.
-    grown: Condvar,
+    /// Woken whenever the log has grown or a closure has panicked.
+    waiters: Arc<Waiters>,
     /// Told whenever something is due earlier than anything was before.
     rescheduled: Notify,
     requests: AtomicU64,
@@ -73,6 +82,9 @@ pub(crate) struct Driver {
     /// How many entries of the log the crate `tracing` was told of.
     #[cfg(feature = "tracing")]
     traced: AtomicU64,
+    /// The spans of open connections.
+    #[cfg(feature = "tracing")]
+    spans: Mutex<BTreeMap<ConnectionId, Arc<tracing::Span>>>,
 }
 
 #[derive(Debug)]
@@ -82,7 +94,7 @@ struct State {
     reviewers: Reviewers,
     schedule: Schedule,
     gates: BTreeMap<GateId, GateState>,
-    log: Records,
+    log: LogStore,
     connections: Vec<Option<Connection>>,
     /// How many connections each user has had, for the labels of the next.
     connections_of: BTreeMap<Arc<str>, u32>,
@@ -90,9 +102,6 @@ struct State {
     latest: Timestamp,
     /// Panics of the test's closures.
     panics: Vec<CaughtPanic>,
-    /// Who wants to be woken when the log grows.
-    waiters: Vec<Waker>,
-    blocked_waiters: usize,
     /// The wires with frames that nobody writes before the next flush.
     unflushed: Vec<Arc<Wire>>,
     /// When the timer is going to wake up.
@@ -160,13 +169,11 @@ impl Driver {
             reviewers: Reviewers::default(),
             schedule: Schedule::default(),
             gates: BTreeMap::new(),
-            log: Records::default(),
+            log: LogStore::default(),
             connections: Vec::new(),
             connections_of: BTreeMap::new(),
             latest: clock.now(),
             panics: Vec::new(),
-            waiters: Vec::new(),
-            blocked_waiters: 0,
             unflushed: Vec::new(),
             armed: None,
         };
@@ -175,7 +182,7 @@ impl Driver {
             runtime,
             turn: ReentrantMutex::new(()),
             state: Mutex::new(state),
-            grown: Condvar::new(),
+            waiters: Arc::default(),
             rescheduled: Notify::new(),
             requests: AtomicU64::new(0),
             busy: AtomicU64::new(0),
@@ -184,12 +191,14 @@ impl Driver {
             heartbeat: Heartbeat::default(),
             #[cfg(feature = "tracing")]
             traced: AtomicU64::new(0),
+            #[cfg(feature = "tracing")]
+            spans: Mutex::default(),
         }
     }
 
     /// Sets what the test wants of the log.
     pub(crate) fn with_log(mut self, settings: LogSettings) -> Self {
-        self.state.get_mut().log = Records::new(settings.recording);
+        self.state.get_mut().log = LogStore::new(settings.recording);
         self.log_settings = settings;
         self
     }
@@ -343,10 +352,8 @@ impl Driver {
     fn keep_panic(&self, whose: &str, payload: &(dyn Any + Send)) {
         let mut state = self.state.lock();
         state.keep_panic(whose, payload);
-        let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        self.grown.notify_all();
-        waiters.into_iter().for_each(Waker::wake);
+        self.waiters.notify();
     }
 
     /// The first panic of a closure that no wait has failed with yet; it counts as reported then.
@@ -380,38 +387,25 @@ impl Driver {
         let first = self.traced.swap(length, Ordering::Relaxed);
         let (mut entries, _) = self.entries_since(first);
         entries.retain(|entry| entry.number() < length);
-        crate::log::trace::emit(&entries);
-    }
-
-    /// Has `waker` woken when the log grows beyond `length` or a closure panics; says whether that
-    /// has not happened yet.
-    pub(crate) fn wake_beyond(&self, length: u64, waker: &Waker) -> bool {
-        let mut state = self.state.lock();
-        let is_current = !state.has_news(length);
-        if is_current && !state.waiters.iter().any(|other| other.will_wake(waker)) {
-            state.waiters.push(waker.clone());
+        for entry in &entries {
+            let party = entry.record.party.as_ref();
+            let connection = party.map_or(ConnectionId(0), |party| party.connection);
+            if let (Some(party), EntryKind::Connected) = (party, entry.kind()) {
+                let span = Arc::new(trace::open(party));
+                self.spans.lock().insert(connection, span);
+            }
+            let span = self.spans.lock().get(&connection).cloned();
+            trace::emit(entry, span.as_deref());
+            if let EntryKind::Closed | EntryKind::Gone = entry.kind() {
+                // Subscribers hear of the end of a span here, while its map is not locked.
+                let ended = self.spans.lock().remove(&connection);
+                drop(ended);
+            }
         }
-        is_current
-    }
-
-    /// Blocks until the log grows beyond `length` or a closure panics; says whether that happened
-    /// before the deadline.
-    pub(crate) fn block_beyond(&self, length: u64, deadline: std::time::Instant) -> bool {
-        let mut state = self.state.lock();
-        state.blocked_waiters += 1;
-        let _ = self.grown.wait_while_until(&mut state, |state| !state.has_news(length), deadline);
-        state.blocked_waiters -= 1;
-        // Whatever came at the last moment counts.
-        state.has_news(length)
     }
 }
 
 impl State {
-    /// Whether somebody who knows `length` entries of the log has anything new to look at.
-    fn has_news(&self, length: u64) -> bool {
-        self.log.len() > length || self.panics.iter().any(|panic| !panic.is_reported)
-    }
-
     /// The time, which never goes back.
     fn now(&mut self, clock: &RunningClock) -> Timestamp {
         // On a clock that moves by itself no two inputs have the same time, however coarse the

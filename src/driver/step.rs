@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use parking_lot::{MutexGuard, ReentrantMutexGuard};
 
-use crate::api::gate::GateId;
 use crate::driver::{CaughtPanic, Connection, Driver, Framed, State};
 use crate::hook::chain::{Act, Chain, HookId};
 use crate::hook::filter::Facts;
+use crate::hook::ids::GateId;
 use crate::hook::registry::Hooks;
 use crate::hook::verdict::Verdict;
-use crate::log::record::{Hooked, Payload, Record, Reviewed, What};
+use crate::log::record::{Hooked, Record, Reviewed, What};
 use crate::proto::action::Publish;
 use crate::proto::close::{Close, CloseCode};
+use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::{ConnectionId, Output};
 use crate::transport::client_sink::Wire;
@@ -144,11 +145,7 @@ impl Drop for FlushLater<'_> {
 impl Step<'_> {
     /// Gives the lock back, and tells those who wait for what was done under it.
     pub(super) fn conclude(mut self) {
-        let waiters = std::mem::take(&mut self.state.waiters);
         let resets = std::mem::take(&mut self.resets);
-        if self.state.blocked_waiters > 0 {
-            self.driver.grown.notify_all();
-        }
         let next = self.state.next_deadline();
         let armed = self.state.armed;
         let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
@@ -160,9 +157,7 @@ impl Step<'_> {
         if is_earlier {
             driver.rescheduled.notify_one();
         }
-        for waiter in waiters {
-            waiter.wake();
-        }
+        driver.waiters.notify();
     }
 
     fn receive(&mut self, connection: ConnectionId, payload: Payload) {
@@ -178,12 +173,13 @@ impl Step<'_> {
             return;
         }
         match payload {
-            Payload::Text(bytes) | Payload::Binary(bytes) => {
-                let publish = Publish::decode(&bytes);
+            Payload::Text(data) | Payload::Binary(data) => {
+                let publish = data.publish().cloned();
+                let publish = publish.unwrap_or_else(|| Publish::decode(&data.bytes));
                 if self.state.hooks.actions.is_empty() {
                     self.publish(cause, connection, publish);
                 } else {
-                    self.publish_hooked(cause, connection, &bytes, publish);
+                    self.publish_hooked(cause, connection, &data.bytes, publish);
                 }
             }
             Payload::Ping(data) => self.push(cause, connection, framing::pong(&data)),
@@ -211,12 +207,13 @@ impl Step<'_> {
         for output in outputs {
             match output {
                 Output::Deliver { to, frame } => {
-                    let framed = framing::text(&frame.encode());
                     if self.state.hooks.deliveries.is_empty() {
+                        let framed = framing::payload(Payload::from_frame(frame));
                         for connection in to {
                             self.send(cause, connection, framed.clone());
                         }
                     } else {
+                        let framed = framing::payload(Payload::from_frame(frame.clone()));
                         for connection in to {
                             self.send_hooked(cause, connection, &frame, &framed);
                         }

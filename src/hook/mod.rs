@@ -9,6 +9,7 @@ pub(crate) mod chain;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod frequency;
+pub(crate) mod ids;
 mod inbound;
 mod outbound;
 pub(crate) mod registry;

@@ -2,31 +2,40 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
 use crate::driver::Framed;
 use crate::hook::verdict::Malformation;
-use crate::log::record::Payload;
 use crate::proto::close::Close;
 use crate::proto::members::Members;
+use crate::proto::payload::Payload;
 
 /// A text frame.
 pub(crate) fn text(text: &str) -> Framed {
-    frame(&FrameHeader { opcode: TEXT, ..FrameHeader::default() }, text.as_bytes(), Payload::Text)
+    payload(Payload::from_text(text.to_owned()))
+}
+
+/// A payload in one frame.
+pub(crate) fn payload(payload: Payload) -> Framed {
+    let opcode = match &payload {
+        Payload::Text(_) => TEXT,
+        Payload::Binary(_) => OpCode::Data(Data::Binary),
+        Payload::Ping(_) => OpCode::Control(Control::Ping),
+        Payload::Pong(_) => OpCode::Control(Control::Pong),
+    };
+    frame(&FrameHeader { opcode, ..FrameHeader::default() }, payload)
 }
 
 /// A ping of the service.
 pub(crate) fn ping(data: &[u8]) -> Framed {
-    let opcode = OpCode::Control(Control::Ping);
-    frame(&FrameHeader { opcode, ..FrameHeader::default() }, data, Payload::Ping)
+    payload(Payload::Ping(Arc::new(Bytes::copy_from_slice(data))))
 }
 
 /// The answer to a ping.
 pub(crate) fn pong(data: &[u8]) -> Framed {
-    let opcode = OpCode::Control(Control::Pong);
-    frame(&FrameHeader { opcode, ..FrameHeader::default() }, data, Payload::Pong)
+    payload(Payload::Pong(Arc::new(Bytes::copy_from_slice(data))))
 }
 
 /// A close frame as the bytes of the wire.
@@ -50,13 +59,12 @@ pub(crate) fn malformed(malformation: &Malformation, original: &str) -> Vec<Fram
         Malformation::UnknownType => vec![text(&with_member(original, "Type", Some("\"NOTICE\"")))],
         Malformation::MissingMember(member) => vec![text(&with_member(original, member, None))],
         Malformation::Binary => {
-            let header = FrameHeader { opcode: OpCode::Data(Data::Binary), ..header };
-            vec![frame(&header, original.as_bytes(), Payload::Binary)]
+            vec![payload(Payload::from_binary(original.to_owned()))]
         }
         Malformation::InvalidUtf8 => {
             let mut bytes = original.as_bytes().to_vec();
             bytes.push(0xff);
-            vec![frame(&header, &bytes, Payload::Text)]
+            vec![frame(&header, Payload::from_text(bytes))]
         }
         Malformation::Oversize(bytes) => {
             let missing = bytes.saturating_sub(original.len());
@@ -64,7 +72,10 @@ pub(crate) fn malformed(malformation: &Malformation, original: &str) -> Vec<Fram
         }
         Malformation::Fragmented(bytes) => fragments(original.as_bytes(), *bytes),
         Malformation::ReservedBit => {
-            vec![frame(&FrameHeader { rsv2: true, ..header }, original.as_bytes(), Payload::Text)]
+            vec![frame(
+                &FrameHeader { rsv2: true, ..header },
+                Payload::from_text(original.to_owned()),
+            )]
         }
         Malformation::Truncated => {
             let Framed { bytes, payload } = text(original);
@@ -81,7 +92,7 @@ fn fragments(content: &[u8], longest: usize) -> Vec<Framed> {
     let pieces = pieces.into_iter().enumerate().map(|(index, piece)| {
         let opcode = if index == 0 { TEXT } else { OpCode::Data(Data::Continue) };
         let header = FrameHeader { opcode, is_final: index == last, ..FrameHeader::default() };
-        frame(&header, piece, Payload::Text)
+        frame(&header, Payload::from_text(piece.to_vec()))
     });
     pieces.collect()
 }
@@ -96,16 +107,13 @@ fn with_member(object: &str, name: &str, value: Option<&str>) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-fn frame(header: &FrameHeader, content: &[u8], payload: fn(Arc<Bytes>) -> Payload) -> Framed {
+fn frame(header: &FrameHeader, payload: Payload) -> Framed {
+    let content = payload.bytes();
     let length = content.len() as u64;
-    let mut head = Vec::with_capacity(header.len(length));
-    header.format(length, &mut head).expect("a vector takes any bytes");
-    let mut bytes = BytesMut::with_capacity(head.len() + content.len());
-    bytes.extend_from_slice(&head);
+    let mut bytes = Vec::with_capacity(header.len(length) + content.len());
+    header.format(length, &mut bytes).expect("a vector takes any bytes");
     bytes.extend_from_slice(content);
-    let bytes = bytes.freeze();
-    let payload = payload(Arc::new(bytes.slice(head.len()..)));
-    Framed { bytes, payload }
+    Framed { bytes: bytes.into(), payload }
 }
 
 const TEXT: OpCode = OpCode::Data(Data::Text);

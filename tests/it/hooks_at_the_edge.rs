@@ -86,7 +86,7 @@ fn a_blocking_wait_in_a_closure_is_refused_with_a_sentence() {
     });
     alice.say("hello");
     let report = ivs.finish().unwrap_err();
-    let sentence = "a closure of the test that waits keeps the mock from going on";
+    let sentence = "a blocking wait inside a hook closure would deadlock the mock";
     assert!(report.panics()[0].contains(sentence), "{:?}", report.panics());
 }
 
