@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::Waker;
 
 use parking_lot::MutexGuard;
 
@@ -144,11 +143,7 @@ impl Transaction<'_> {
     /// Carries out the outputs, releases the lock, and notifies those who wait.
     pub(super) fn commit(mut self) -> Outcome {
         self.execute_all();
-        let Self { driver, mut state, outcome, afterwards, .. } = self;
-        let waiters = std::mem::take(&mut state.waiters);
-        if state.blocked_waiters > 0 {
-            driver.grown.notify_all();
-        }
+        let Self { driver, state, outcome, afterwards, .. } = self;
         let next = state.engine.next_deadline();
         let armed = state.armed;
         let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
@@ -161,7 +156,7 @@ impl Transaction<'_> {
         if is_earlier {
             driver.rescheduled.notify_one();
         }
-        waiters.into_iter().for_each(Waker::wake);
+        driver.waiters.notify();
         outcome
     }
 

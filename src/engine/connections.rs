@@ -126,6 +126,10 @@ impl Connections {
         }
     }
 
+    pub(super) fn has_ended(&self, connection: ConnectionId) -> bool {
+        (1..=self.latest).contains(&connection.0) && self.open.get(connection).is_none()
+    }
+
     pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {
         self.open.get(connection).map(|connection| Arc::clone(&connection.party))
     }

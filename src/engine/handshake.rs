@@ -183,8 +183,6 @@ impl Engine {
             label: self.connections.label(&admission.user_id),
             user_id: admission.user_id,
             room: admission.room_label,
-            #[cfg(feature = "tracing")]
-            span: crate::log::trace::ConnectionSpan::default(),
         });
         let open = Connection {
             party: Arc::clone(&party),

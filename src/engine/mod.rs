@@ -37,8 +37,9 @@ use crate::engine::timers::{Deferred, Delay, Timers};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::HookRegistry;
-use crate::log::record::{Hooked, Party, Record, Records, Reviewed, What};
+use crate::log::record::{Hooked, Party, Record, Reviewed, What};
 use crate::log::retention::Recording;
+use crate::log::store::LogStore;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::{ConnectionId, Output as ServiceOutput, Service};
@@ -55,7 +56,7 @@ pub(crate) struct Engine {
     timers: Timers,
     gates: Gates,
     questions: Questions,
-    log: Records,
+    log: LogStore,
     outputs: VecDeque<Output>,
     /// The time of the current input. It never goes back.
     now: Timestamp,
@@ -85,7 +86,7 @@ impl Engine {
             timers: Timers::default(),
             gates: Gates::new(settings.mock),
             questions: Questions::default(),
-            log: Records::new(settings.recording),
+            log: LogStore::new(settings.recording),
             outputs: VecDeque::new(),
             now: Timestamp::default(),
             ancestry: Ancestry::default(),
@@ -334,7 +335,7 @@ impl Engine {
         self.mock
     }
 
-    pub(crate) const fn log(&self) -> &Records {
+    pub(crate) const fn log(&self) -> &LogStore {
         &self.log
     }
 
@@ -344,6 +345,20 @@ impl Engine {
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
         self.service.is_connected(connection)
+    }
+
+    /// Returns `true` if there was such a connection and no entry about it can follow.
+    pub(crate) fn has_ended(&self, connection: ConnectionId) -> bool {
+        self.connections.has_ended(connection)
+    }
+
+    /// Keeps an index of the entries of a participant that waits for its frames.
+    pub(crate) fn follow(&mut self, connection: ConnectionId, since: u64) {
+        self.log.follow(connection, since);
+    }
+
+    pub(crate) fn unfollow(&mut self, connection: ConnectionId) {
+        self.log.unfollow(connection);
     }
 
     pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {

@@ -60,4 +60,6 @@ mod tidy;
 mod tls;
 mod tokens;
 mod verification;
+mod waits;
+mod waits_explained;
 mod wire;
