@@ -3,24 +3,24 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{self, RuntimeFlavor};
 
 use crate::api::handle::Handle;
 use crate::api::mock::MockIvsChat;
-use crate::clock::{Clock, RunningClock, is_tokio_paused};
-use crate::driver::{Driver, Heartbeat};
+use crate::clock::{Clock, RunningClock, is_tokio_paused, start_nanos};
+use crate::driver::{Driver, Heartbeat, RuntimeThread};
 use crate::log::lint::Lint;
 use crate::log::retention::{LogSettings, Recording};
-use crate::net::listener::{Door, Lock};
-use crate::net::thread::{OwnRuntime, OwnThread};
+use crate::net::listener::{Listener, Security};
+use crate::net::server::{Endpoints, Server};
+use crate::net::thread::{DetachedRuntime, ServerThread};
 #[cfg(feature = "tls")]
 use crate::net::tls::{Authority, Endpoint};
-use crate::net::{Endpoints, Sockets};
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
 
@@ -249,7 +249,7 @@ impl Builder {
     /// If the interval is zero.
     #[track_caller]
     pub const fn ping_interval(mut self, interval: Duration) -> Self {
-        assert!(!interval.is_zero(), "the interval of pings must be longer than nothing");
+        assert!(!interval.is_zero(), "`ping_interval` must not be zero");
         self.heartbeat.ping_interval = Some(interval);
         self
     }
@@ -269,7 +269,7 @@ impl Builder {
     /// If the timeout is zero.
     #[track_caller]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        assert!(!timeout.is_zero(), "the timeout of idle connections must be longer than nothing");
+        assert!(!timeout.is_zero(), "`idle_timeout` must not be zero");
         self.heartbeat.idle_timeout = Some(timeout);
         self
     }
@@ -373,7 +373,7 @@ impl Builder {
     ///
     /// If the port, a thread or a runtime cannot be had, or if there is no tokio runtime to run
     /// on.
-    pub fn try_start(mut self) -> Result<MockIvsChat, StartError> {
+    pub fn try_start(self) -> Result<MockIvsChat, StartError> {
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
         let clock = self.clock.clone();
@@ -383,10 +383,9 @@ impl Builder {
             };
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
-            if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
-                self.log_settings.shared_thread = Some(thread::current().id());
-            }
-            let handle = self.assemble(&clock, &runtime)?;
+            check_timers()?;
+            let is_shared = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+            let handle = self.assemble(&clock, &runtime, is_shared)?;
             return Ok(MockIvsChat::new(handle, None));
         }
         let clock = clock.unwrap_or_default();
@@ -394,64 +393,95 @@ impl Builder {
             let message = "a clock that follows tokio's needs on_current_runtime()";
             return Err(StartError::new(message, None));
         }
-        let runtime = OwnRuntime::build()
+        let runtime = DetachedRuntime::build()
             .map_err(|error| StartError::new("cannot build a runtime", Some(error)))?;
-        let handle = self.assemble(&clock, runtime.handle())?;
-        let thread = OwnThread::spawn(runtime)
+        let handle = self.assemble(&clock, runtime.handle(), false)?;
+        let thread = ServerThread::spawn(runtime)
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
         Ok(MockIvsChat::new(handle, Some(thread)))
     }
 
-    fn assemble(mut self, clock: &Clock, runtime: &runtime::Handle) -> Result<Handle, StartError> {
+    fn assemble(
+        mut self,
+        clock: &Clock,
+        runtime: &runtime::Handle,
+        is_shared: bool,
+    ) -> Result<Handle, StartError> {
         let _entered = runtime.enter();
-        let (endpoints, doors) = self.listen()?;
-        // Mocks that live at once have different ports, so a token is of one of them only.
-        let fixture = doors.first().map_or_else(unlistening, |door| door.addr().port().into());
-        let service = Service::new(self.settings, fixture);
+        let (endpoints, listeners) = self.listen()?;
+        let service = Service::new(self.settings, next_mock_id());
         let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
         let driver = Driver::new(service, clock, runtime.clone(), wait_limit)
             .with_log(self.log_settings)
-            .with_heartbeat(self.heartbeat);
-        let (driver, sockets) =
-            (Arc::new(driver), Arc::new(Sockets::new(endpoints, doors, runtime.clone())));
-        sockets
+            .with_heartbeat(self.heartbeat)
+            .with_runtime_thread(is_shared.then(RuntimeThread::new));
+        let (driver, server) =
+            (Arc::new(driver), Arc::new(Server::new(endpoints, listeners, runtime.clone())));
+        server
             .start(&driver)
             .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;
-        Ok(Handle::new(driver, sockets))
+        Ok(Handle::new(driver, server))
     }
 
-    fn listen(&mut self) -> Result<(Endpoints, Vec<Door>), StartError> {
-        let (mut endpoints, mut doors) = (Endpoints::default(), Vec::new());
+    fn listen(&mut self) -> Result<(Endpoints, Vec<Listener>), StartError> {
+        let (mut endpoints, mut listeners) = (Endpoints::default(), Vec::new());
         if !self.is_in_memory {
-            let door = open_door(self.listener.take(), self.port, Lock::None)?;
-            endpoints.plain = Some(door.addr());
-            doors.push(door);
+            let listener = listen(self.listener.take(), self.port, Security::Plain)?;
+            endpoints.plain = Some(listener.addr());
+            listeners.push(listener);
         }
         #[cfg(feature = "tls")]
         if let Some(port) = self.tls_port {
             let authority = Authority::new(&self.settings.region)
                 .map_err(|error| StartError::new(error, None))?;
-            let door = open_door(None, port, Lock::Tls(authority.acceptor))?;
-            endpoints.tls = Some(Endpoint { addr: door.addr(), ca_pem: authority.ca_pem });
-            doors.push(door);
+            let listener = listen(None, port, Security::Tls(authority.acceptor))?;
+            endpoints.tls = Some(Endpoint { addr: listener.addr(), ca_pem: authority.ca_pem });
+            listeners.push(listener);
         }
-        Ok((endpoints, doors))
+        Ok((endpoints, listeners))
     }
 }
 
-fn open_door(listener: Option<TcpListener>, port: u16, lock: Lock) -> Result<Door, StartError> {
+fn listen(
+    listener: Option<TcpListener>,
+    port: u16,
+    security: Security,
+) -> Result<Listener, StartError> {
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
-    listener
-        .and_then(|listener| Door::new(listener, lock))
+    // Tokio has no other way to ask for the driver than to use it.
+    let listening = catch_unwind(AssertUnwindSafe(|| {
+        listener.and_then(|listener| Listener::new(listener, security))
+    }));
+    listening
+        .map_err(|_| {
+            let message = "the tokio runtime has no I/O driver: build it with `enable_io()`, or \
+                           start the mock with `in_memory()`, which needs none";
+            StartError::new(message, None)
+        })?
         .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
 }
 
-/// A number for a mock that has no port to be known by.
-fn unlistening() -> u64 {
+/// Fails if the current runtime cannot sleep: the mock would never notice that time passes.
+fn check_timers() -> Result<(), StartError> {
+    // Tokio has no other way to ask for the driver than to use it.
+    catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| {
+        let message = "the tokio runtime has no time driver: build it with `enable_time()`";
+        StartError::new(message, None)
+    })
+}
+
+/// Returns a number that no other mock has, in this process or in another one. Tokens are derived
+/// from it, so that a client of an earlier mock on the same port cannot connect to a later one.
+fn next_mock_id() -> u64 {
     static STARTED: AtomicU64 = AtomicU64::new(0);
-    u64::from(u16::MAX) + 1 + STARTED.fetch_add(1, Ordering::Relaxed)
+    let counter = STARTED.fetch_add(1, Ordering::Relaxed);
+    let parts = [u64::from(std::process::id()), start_nanos(), counter];
+    // FNV-1a, which is the same in every version of Rust.
+    parts.iter().flat_map(|part| part.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// Assumed: any time would do; it only has to be the same in each run.
@@ -495,5 +525,5 @@ impl std::error::Error for StartError {
     }
 }
 
-/// A limit that no test lives to see, but that can still be added to a time.
+/// Upper bound for timeouts, so that adding one to an `Instant` cannot overflow.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,5 +1,6 @@
 //! `MockIvsChat`: the mock as a test owns it, and its end.
 
+use std::backtrace::Backtrace;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +13,7 @@ use crate::api::failure_page::Ending;
 use crate::api::handle::Handle;
 use crate::api::report::Report;
 use crate::log::record::Outage;
-use crate::net::thread::OwnThread;
+use crate::net::thread::ServerThread;
 
 /// An Amazon IVS Chat inside a test.
 ///
@@ -33,7 +34,7 @@ use crate::net::thread::OwnThread;
 pub struct MockIvsChat {
     handle: Handle,
     /// The thread of its own, unless it runs on the test's runtime or has stopped.
-    thread: Mutex<Option<OwnThread>>,
+    thread: Mutex<Option<ServerThread>>,
     /// Whether the test has its report already.
     is_finished: bool,
     /// Dropped last, so that it sees the whole log.
@@ -41,7 +42,7 @@ pub struct MockIvsChat {
 }
 
 impl MockIvsChat {
-    pub(crate) fn new(handle: Handle, thread: Option<OwnThread>) -> Self {
+    pub(crate) fn new(handle: Handle, thread: Option<ServerThread>) -> Self {
         let ending = Ending::new(Arc::clone(handle.driver()));
         Self { handle, thread: Mutex::new(thread), is_finished: false, ending }
     }
@@ -188,13 +189,11 @@ impl MockIvsChat {
 
     /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
     fn end(&self, outage: Option<Outage>) {
-        let sockets = self.handle.sockets();
-        if sockets.is_closed() {
-            return;
+        if let Some(connections) = self.handle.server().stop() {
+            self.handle.driver().end_all_within(TURN_TIMEOUT, outage);
+            connections.close();
+            self.handle.driver().abort_tasks();
         }
-        let evicted = sockets.close();
-        self.handle.driver().end_all_within(TURN_TIMEOUT, outage);
-        evicted.cut();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             thread.end();
@@ -222,8 +221,30 @@ impl Drop for MockIvsChat {
         if thread::panicking() {
             return;
         }
+        if report.is_failure() && is_in_thread_local_destructor() {
+            // A panic here would abort the process, and hide the report of any other test.
+            return print(&report);
+        }
         assert!(!report.is_failure(), "{report}");
     }
+}
+
+/// Returns `true` if a destructor of a thread-local variable is running. Only a backtrace knows
+/// that, and it takes a while, so call this only for a failure.
+fn is_in_thread_local_destructor() -> bool {
+    let backtrace = Backtrace::force_capture().to_string();
+    let mut internals = backtrace.lines().filter_map(|line| line.split_once("sys::thread_local::"));
+    internals.any(|(_, name)| {
+        name.starts_with("destructors::")
+            || name.starts_with("guard::")
+            || name.contains("::destroy")
+    })
+}
+
+/// Prints a failure that cannot be a panic.
+#[expect(clippy::print_stderr, reason = "stderr is the only place left to report a failure")]
+fn print(report: &Report) {
+    eprintln!("a mock in a thread-local variable has failed its test:\n{report}");
 }
 
 /// How long the end of a mock waits for a closure of the test that is at work.

@@ -19,5 +19,7 @@ pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_update;
 mod settle;
+#[cfg(feature = "tls")]
+mod tls;
 pub(crate) mod wait;
 mod wait_timeout;

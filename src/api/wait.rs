@@ -8,7 +8,6 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -187,8 +186,7 @@ pub(crate) fn is_hopeless_to_block(driver: &Driver) -> Option<&'static str> {
     if driver.is_calling() {
         return Some("a closure of the test that waits keeps the mock from going on");
     }
-    let shared = driver.log_settings().shared_thread;
-    (shared == Some(thread::current().id())).then_some(
+    driver.runs_on_current_thread().then_some(
         "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
          clock, and stands still while the thread is blocked; await the wait instead",
     )

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::driver::Framed;
+use crate::driver::corrupt::corrupted;
 use crate::driver::later::{Later, Until};
 use crate::driver::step::Step;
 use crate::hook::event::{InboundFrame, OutboundFrame};
@@ -13,7 +13,7 @@ use crate::proto::action::{Action, Publish};
 use crate::proto::close::Close;
 use crate::proto::frame::Frame;
 use crate::service::ConnectionId;
-use crate::transport::framing;
+use crate::transport::framing::{self, Framed};
 
 impl Step<'_> {
     /// Asks the hooks on actions what becomes of a client's frame.
@@ -195,7 +195,7 @@ impl Step<'_> {
                 let effect = format!("malformed: {malformation:?}");
                 self.note(cause, connection, hook, effect);
                 let text = framed.payload.text().unwrap_or_default();
-                for framed in framing::malformed(&malformation, text) {
+                for framed in corrupted(&malformation, text) {
                     self.push(cause, connection, framed);
                 }
                 self.send_overtaken(cause, connection);
@@ -262,7 +262,7 @@ impl Step<'_> {
         self.note(cause, connection, hook, "stalled");
         if let Some(connection) = self.state.connection_mut(connection) {
             connection.stalled_by = Some(Arc::clone(hook));
-            connection.wire.iter().for_each(|wire| wire.link.stall());
+            connection.wire.iter().for_each(|wire| wire.stream.stall());
         }
     }
 
@@ -272,7 +272,7 @@ impl Step<'_> {
             self.record(cause, connection, What::Gone);
         }
         match self.state.connection(connection).map(|connection| connection.wire.clone()) {
-            Some(Some(wire)) => wire.outbox.finish_bare(),
+            Some(Some(wire)) => self.wakeups.push(wire.queue.close_without_frame()),
             _ => self.state.forget(connection),
         }
     }

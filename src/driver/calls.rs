@@ -12,20 +12,20 @@ use crate::driver::{Connection, Driver, to_text};
 use crate::hook::event::{HandshakeRequest, OperationCall};
 use crate::hook::filter::Facts;
 use crate::hook::verdict::{HandshakeVerdict, OperationVerdict};
-use crate::log::record::{Answered, Called, Origin, Party, Refused, What};
+use crate::log::record::{Answered, Called, GaveUp, Origin, Party, Refused, What};
 use crate::proto::close::{Close, CloseCode, truncate};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
 use crate::service::control::Response;
 use crate::service::session::Refusal;
-use crate::transport::client_sink::Wire;
+use crate::transport::client_sink::ClientSink;
 
 /// A handshake that was not answered yet.
 #[derive(Debug)]
 pub(crate) struct PendingHandshake {
     token: Option<String>,
-    wire: Arc<Wire>,
+    wire: Arc<ClientSink>,
     sender: oneshot::Sender<HandshakeReply>,
 }
 
@@ -89,7 +89,7 @@ impl Driver {
         self: &Arc<Self>,
         token: Option<String>,
         path: &str,
-        wire: Arc<Wire>,
+        wire: Arc<ClientSink>,
     ) -> oneshot::Receiver<HandshakeReply> {
         let (sender, receiver) = oneshot::channel();
         let handshake = PendingHandshake { token, wire, sender };
@@ -102,6 +102,25 @@ impl Driver {
         self.step(|step| {
             let cause = step.state.log.len();
             step.record_refusal(cause, status, message, None, None);
+        });
+    }
+
+    /// Returns the user of a token that can still be redeemed.
+    pub(crate) fn user_of(&self, token: &str) -> Option<String> {
+        let state = self.state.lock();
+        state.service.peek(token).map(|(user_id, _)| user_id.as_ref().to_owned())
+    }
+
+    /// Records that a client has ended its stream while its request was unanswered.
+    pub(crate) fn client_gave_up(
+        self: &Arc<Self>,
+        operation: Option<Operation>,
+        user_id: Option<&str>,
+    ) {
+        let gave_up = GaveUp { operation, user_id: user_id.map(str::to_owned) };
+        self.step(|step| {
+            let (now, cause) = (step.now, step.state.log.len());
+            step.state.record(now, cause, What::GaveUp(Box::new(gave_up)));
         });
     }
 
@@ -192,7 +211,7 @@ impl Step<'_> {
             }
             HandshakeVerdict::Reset => {
                 self.note(cause, None, &hook, "handshake reset");
-                self.resets.push(Arc::clone(&handshake.wire.link));
+                self.resets.push(Arc::clone(&handshake.wire.stream));
                 return answer(handshake.sender, HandshakeReply::Silence);
             }
             HandshakeVerdict::NeverAnswer => {
@@ -206,7 +225,7 @@ impl Step<'_> {
                     &hook,
                     format!("link slowed to {bytes_per_second} bytes a second"),
                 );
-                handshake.wire.link.slow(bytes_per_second);
+                handshake.wire.stream.limit_bandwidth(bytes_per_second);
                 return self.admit(cause, handshake);
             }
         };
@@ -214,8 +233,14 @@ impl Step<'_> {
     }
 
     /// Lets a handshake succeed of which nothing comes but a close frame.
-    fn accept_to_close(&mut self, wire: &Wire, code: CloseCode, reason: &str) -> HandshakeReply {
-        wire.outbox.finish(crate::transport::framing::close(&Close::new(code, reason)));
+    fn accept_to_close(
+        &mut self,
+        wire: &ClientSink,
+        code: CloseCode,
+        reason: &str,
+    ) -> HandshakeReply {
+        let close = crate::transport::framing::close(&Close::new(code, reason));
+        self.wakeups.extend(wire.queue.close_with(close));
         let connection = self.next_connection();
         self.state.connections.push(None);
         HandshakeReply::Accept(connection)
@@ -225,7 +250,7 @@ impl Step<'_> {
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
         let PendingHandshake { token, wire, sender } = handshake;
         // Who is gone by now leaves its token unused.
-        if sender.is_closed() || wire.link.has_ended() {
+        if sender.is_closed() || wire.stream.is_closed() {
             return;
         }
         let reply = match self.connect(cause, token.as_deref(), Some(Arc::clone(&wire))) {
@@ -246,7 +271,7 @@ impl Step<'_> {
         &mut self,
         cause: u64,
         token: Option<&str>,
-        wire: Option<Arc<Wire>>,
+        wire: Option<Arc<ClientSink>>,
     ) -> Result<Arc<Party>, Refused> {
         let connection = self.next_connection();
         let now = self.now;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::gate::{Gate, GateId};
+use crate::driver::Driver;
 use crate::driver::calls::{PendingHandshake, PendingReply};
 use crate::driver::step::Step;
-use crate::driver::{Driver, Framed};
 use crate::proto::action::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::review::ReviewCall;
+use crate::transport::framing::Framed;
 
 /// Something that is to happen later: what was stopped on its way goes on from where it was.
 #[derive(Debug)]
@@ -151,7 +152,7 @@ impl Step<'_> {
             Until::RealTime(duration) => {
                 let number = self.state.schedule.in_real_time(later);
                 let (driver, duration) = (Arc::clone(self.driver), *duration);
-                self.driver.runtime.spawn(async move {
+                self.driver.tasks.spawn(async move {
                     tokio::time::sleep(duration).await;
                     driver.step(|step| {
                         let later = step.state.schedule.real_time.remove(&number);

@@ -6,11 +6,14 @@
 
 mod apply;
 mod calls;
+mod corrupt;
 mod heartbeat;
 mod later;
 mod outage;
 mod reviews;
+mod runtime_thread;
 mod step;
+mod tasks;
 mod time;
 
 use std::any::Any;
@@ -31,7 +34,7 @@ use crate::clock::RunningClock;
 use crate::hook::chain::{HookId, Standing};
 use crate::hook::registry::{AnyRule, Hooks};
 use crate::log::entry::Entry;
-use crate::log::record::{Party, Payload, Record, Records, What};
+use crate::log::record::{Party, Record, Records, What};
 use crate::log::retention::LogSettings;
 use crate::proto::action::Publish;
 #[cfg(feature = "sigv4")]
@@ -41,20 +44,31 @@ use crate::proto::signature::{self, SignedRequest};
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
 use crate::service::room::{Room, RoomKey};
-use crate::service::{ConnectionId, Service, Settings};
-use crate::transport::client_sink::Wire;
+use crate::service::{Service, Settings};
+use crate::transport::client_sink::ClientSink;
+use crate::transport::framing::Framed;
 
+pub(crate) use crate::log::record::Origin;
+pub(crate) use crate::service::ConnectionId;
+pub(crate) use crate::service::control::Response as ControlResponse;
+pub(crate) use crate::service::session::TOKEN_PREFIX;
 pub(crate) use calls::{HandshakeReply, HttpReply};
 pub(crate) use heartbeat::Heartbeat;
 use later::{GateState, Schedule};
 pub(crate) use reviews::Reviewer;
 use reviews::Reviewers;
+pub(crate) use runtime_thread::RuntimeThread;
+use tasks::Tasks;
 
 /// The mock's one state, its clock, and those who wait for it.
 #[derive(Debug)]
 pub(crate) struct Driver {
     clock: RunningClock,
     runtime: runtime::Handle,
+    /// The thread that the mock shares with the test, if it does.
+    runtime_thread: Option<RuntimeThread>,
+    /// The tasks that end with the mock.
+    tasks: Arc<Tasks>,
     /// Who has it may change the state; closures of the test have it, too, and may go on with it.
     turn: ReentrantMutex<()>,
     /// Never held while a closure of the test runs.
@@ -94,7 +108,7 @@ struct State {
     waiters: Vec<Waker>,
     blocked_waiters: usize,
     /// The wires with frames that nobody writes before the next flush.
-    unflushed: Vec<Arc<Wire>>,
+    unflushed: Vec<Arc<ClientSink>>,
     /// When the timer is going to wake up.
     armed: Option<Timestamp>,
 }
@@ -103,7 +117,7 @@ struct State {
 struct Connection {
     party: Arc<Party>,
     /// Where its frames go; a participant reads them in the log.
-    wire: Option<Arc<Wire>>,
+    wire: Option<Arc<ClientSink>>,
     /// When its client last sent anything.
     last_heard: Timestamp,
     /// The hook that made it stall, if one did.
@@ -112,13 +126,6 @@ struct Connection {
     overtaken_actions: Vec<Publish>,
     /// What the next frame to it is to overtake.
     overtaken_frames: Vec<Framed>,
-}
-
-/// A frame as the bytes of the wire, and its content within those bytes.
-#[derive(Clone, Debug)]
-pub(crate) struct Framed {
-    pub(crate) bytes: bytes::Bytes,
-    pub(crate) payload: Payload,
 }
 
 /// A task that is at work, for as long as this lives.
@@ -172,7 +179,9 @@ impl Driver {
         };
         Self {
             clock,
+            tasks: Tasks::new(runtime.clone()),
             runtime,
+            runtime_thread: None,
             turn: ReentrantMutex::new(()),
             state: Mutex::new(state),
             grown: Condvar::new(),
@@ -191,6 +200,12 @@ impl Driver {
     pub(crate) fn with_log(mut self, settings: LogSettings) -> Self {
         self.state.get_mut().log = Records::new(settings.recording);
         self.log_settings = settings;
+        self
+    }
+
+    /// Sets the thread that the mock shares with the test.
+    pub(crate) fn with_runtime_thread(mut self, thread: Option<RuntimeThread>) -> Self {
+        self.runtime_thread = thread;
         self
     }
 
@@ -268,23 +283,45 @@ impl Driver {
         self.busy.load(Ordering::Acquire) == 0
             && self.state.lock().connections.iter().flatten().all(|connection| {
                 let wire = connection.wire.as_ref();
-                wire.is_none_or(|wire| !wire.outbox.has_waiting() || wire.link.is_blocked())
+                wire.is_none_or(|wire| !wire.queue.has_queued() || wire.stream.is_blocked())
             })
     }
 
     /// Runs a task of a client, and counts it as busy whenever it is at work.
     pub(crate) async fn working<T>(&self, task: impl Future<Output = T>) -> T {
+        self.supervised("a task that serves a client", task).await
+    }
+
+    /// Runs a task of the mock: counts it as busy while it is polled, and records a panic of it as
+    /// one of a closure. A task runs test code too, such as streams and `tracing` subscribers.
+    pub(crate) async fn supervised<T>(&self, source: &str, task: impl Future<Output = T>) -> T {
         let mut task = std::pin::pin!(task);
         std::future::poll_fn(|cx| {
             let _busy = Busy::new(&self.busy);
             let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
-            // It runs code of the test's: its streams, and whoever listens to `tracing`.
             catch_unwind(poll).unwrap_or_else(|payload| {
-                self.keep_panic("a task that serves a client", &*payload);
+                self.keep_panic(source, &*payload);
                 resume_unwind(payload)
             })
         })
         .await
+    }
+
+    /// Records that the current thread runs the mock's tasks.
+    pub(crate) fn record_runtime_thread(&self) {
+        if let Some(thread) = &self.runtime_thread {
+            thread.record();
+        }
+    }
+
+    /// Returns `true` if the mock stands still while the current thread is blocked.
+    pub(crate) fn runs_on_current_thread(&self) -> bool {
+        self.runtime_thread.as_ref().is_some_and(RuntimeThread::is_current)
+    }
+
+    /// Ends all tasks that are not those of a client.
+    pub(crate) fn abort_tasks(&self) {
+        self.tasks.abort_all();
     }
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {

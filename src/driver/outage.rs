@@ -67,7 +67,10 @@ impl Step<'_> {
     fn leave(&mut self, connection: ConnectionId, is_cut: bool) {
         match self.state.connection(connection) {
             Some(Connection { wire: Some(_), .. }) if is_cut => {}
-            Some(Connection { wire: Some(wire), .. }) => wire.outbox.finish_bare(),
+            Some(Connection { wire: Some(wire), .. }) => {
+                let wakeup = wire.queue.close_without_frame();
+                self.wakeups.push(wakeup);
+            }
             _ => self.state.forget(connection),
         }
     }

@@ -99,7 +99,7 @@ impl Step<'_> {
             }
             Some(Reviewer::Async(reviewer)) => {
                 let driver = Arc::clone(self.driver);
-                self.driver.runtime.spawn(async move {
+                self.driver.tasks.spawn(async move {
                     let answered = caught(reviewer, request).await;
                     driver.step(|step| {
                         let review = answered.unwrap_or_else(|payload| {
@@ -131,7 +131,7 @@ impl Step<'_> {
     fn review_request(&self, call: &ReviewCall) -> ReviewRequest {
         let connection = self.state.connection(call.connection);
         let wire = connection.and_then(|connection| connection.wire.as_ref());
-        let ip = wire.and_then(|wire| wire.link.peer_ip());
+        let ip = wire.and_then(|wire| wire.stream.peer_ip());
         ReviewRequest::new(call, ip.unwrap_or_else(|| "127.0.0.1".into()))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::{MutexGuard, ReentrantMutexGuard};
 
 use crate::api::gate::GateId;
-use crate::driver::{CaughtPanic, Connection, Driver, Framed, State};
+use crate::driver::{CaughtPanic, Connection, Driver, State};
 use crate::hook::chain::{Act, Chain, HookId};
 use crate::hook::filter::Facts;
 use crate::hook::registry::Hooks;
@@ -18,10 +18,11 @@ use crate::proto::action::Publish;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::timestamp::Timestamp;
 use crate::service::{ConnectionId, Output};
-use crate::transport::client_sink::Wire;
-use crate::transport::framing;
-use crate::transport::send_queue::Pushed;
-use crate::transport::stream::Link;
+use crate::transport::client_sink::ClientSink;
+use crate::transport::framing::{self, Framed};
+use crate::transport::send_queue::Enqueued;
+use crate::transport::stream::SharedStream;
+use crate::transport::wakeup::Wakeup;
 
 /// A turn at the state: nobody else changes it before this ends, but for closures of the test
 /// that this calls.
@@ -30,7 +31,9 @@ pub(super) struct Step<'a> {
     pub(super) state: MutexGuard<'a, State>,
     pub(super) now: Timestamp,
     /// What is to be reset once the lock is given back: the end of a stream may run any code.
-    pub(super) resets: Vec<Arc<Link>>,
+    pub(super) resets: Vec<Arc<SharedStream>>,
+    /// The tasks that must be woken once the lock is released: a waker may run any code.
+    pub(super) wakeups: Vec<Wakeup>,
     /// Released last, behind the lock on the state.
     _turn: ReentrantMutexGuard<'a, ()>,
 }
@@ -113,14 +116,14 @@ impl Driver {
         let turn = self.turn.lock();
         let mut state = self.state.lock();
         let now = state.now(&self.clock);
-        Step { driver: self, state, now, resets: Vec::new(), _turn: turn }
+        Step { driver: self, state, now, resets: Vec::new(), wakeups: Vec::new(), _turn: turn }
     }
 }
 
 /// The wires that a flush has taken; those that it did not come to are given back.
 struct Taken<'a> {
     driver: &'a Driver,
-    wires: VecDeque<Arc<Wire>>,
+    wires: VecDeque<Arc<ClientSink>>,
 }
 
 impl Drop for Taken<'_> {
@@ -146,6 +149,7 @@ impl Step<'_> {
     pub(super) fn conclude(mut self) {
         let waiters = std::mem::take(&mut self.state.waiters);
         let resets = std::mem::take(&mut self.resets);
+        let wakeups = std::mem::take(&mut self.wakeups);
         if self.state.blocked_waiters > 0 {
             self.driver.grown.notify_all();
         }
@@ -154,7 +158,8 @@ impl Step<'_> {
         let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
         let driver = self.driver;
         drop(self);
-        resets.iter().for_each(|link| link.reset());
+        resets.iter().for_each(|stream| stream.reset());
+        wakeups.into_iter().for_each(Wakeup::wake);
         #[cfg(feature = "tracing")]
         driver.trace();
         if is_earlier {
@@ -268,13 +273,13 @@ impl Step<'_> {
             state.log.push(Record { at, cause, party, what: What::Hooked(Box::new(hooked)) });
             return;
         }
-        let pushed = wire.as_ref().map_or(Pushed::Taken, |wire| wire.outbox.push(framed.bytes));
+        let pushed = wire.as_ref().map_or(Enqueued::Queued, |wire| wire.queue.push(framed.bytes));
         match pushed {
-            Pushed::Taken => {}
-            Pushed::First => state.unflushed.extend(wire.clone()),
+            Enqueued::Queued => {}
+            Enqueued::NeedsFlush => state.unflushed.extend(wire.clone()),
             // Nothing follows a close frame, and nothing is to be said of what does not.
-            Pushed::Finished => return,
-            Pushed::Full => return self.drop_slow_reader(cause, connection),
+            Enqueued::Closed => return,
+            Enqueued::Full => return self.drop_slow_reader(cause, connection),
         }
         state.log.push(Record { at, cause, party, what: What::Sent(framed.payload) });
     }
@@ -291,7 +296,7 @@ impl Step<'_> {
     /// Ends a connection without a closing handshake, so that the client sees a reset.
     pub(super) fn cut(&mut self, connection: ConnectionId) {
         let wire = self.state.connection(connection).and_then(|open| open.wire.as_ref());
-        self.resets.extend(wire.map(|wire| Arc::clone(&wire.link)));
+        self.resets.extend(wire.map(|wire| Arc::clone(&wire.stream)));
         self.state.forget(connection);
     }
 
@@ -300,9 +305,8 @@ impl Step<'_> {
         let Some(Connection { wire, .. }) = self.state.connection(connection) else { return };
         let is_participant = wire.is_none();
         if let Some(wire) = wire {
-            if !wire.outbox.finish(framing::close(&close)) {
-                return;
-            }
+            let Some(wakeup) = wire.queue.close_with(framing::close(&close)) else { return };
+            self.wakeups.push(wakeup);
         }
         self.record(cause, connection, What::ClosedByService(Box::new(close)));
         if is_participant {
@@ -383,7 +387,9 @@ impl Step<'_> {
     /// Calls a closure of the test outside the lock; a panic of it is kept for the test.
     pub(super) fn unlocked<T>(&mut self, whose: &str, call: impl FnOnce() -> T) -> Option<T> {
         let driver = self.driver;
+        let wakeups = std::mem::take(&mut self.wakeups);
         let called = MutexGuard::unlocked(&mut self.state, || {
+            wakeups.into_iter().for_each(Wakeup::wake);
             // The closure may wait for what a client makes of the frames so far.
             driver.flush();
             catch_unwind(AssertUnwindSafe(call))

@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::api::gate::GateId;
 use crate::log::retention::Recording;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;
+pub(crate) use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::quota::Quota;
@@ -118,6 +117,8 @@ pub(crate) enum What {
     Connected(Box<[Capability]>),
     /// A quota refused something.
     Exceeded { quota: Quota, limit: u32 },
+    /// A client ended its stream before its request was answered.
+    GaveUp(Box<GaveUp>),
     /// A connection ended without a closing handshake.
     Gone,
     /// A hook fired.
@@ -132,34 +133,6 @@ pub(crate) enum What {
     Reviewed(Box<Reviewed>),
     /// A frame left for a client.
     Sent(Payload),
-}
-
-/// The content of a frame; it shares its bytes with all that hold the same frame, by a pointer
-/// that is small enough to stand in each of many records.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Payload {
-    Text(Arc<Bytes>),
-    Binary(Arc<Bytes>),
-    Ping(Arc<Bytes>),
-    Pong(Arc<Bytes>),
-}
-
-impl Payload {
-    pub(crate) fn bytes(&self) -> &Bytes {
-        match self {
-            Self::Text(bytes) | Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => {
-                bytes
-            }
-        }
-    }
-
-    /// The text of a text frame.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(bytes) => std::str::from_utf8(bytes).ok(),
-            Self::Binary(_) | Self::Ping(_) | Self::Pong(_) => None,
-        }
-    }
 }
 
 /// How the mock was taken from its clients.
@@ -220,6 +193,26 @@ pub(crate) struct Answered {
     pub(crate) exception: Option<String>,
     /// The body, as text, without any chat token.
     pub(crate) body: String,
+}
+
+/// A request whose client did not wait for the response.
+#[derive(Clone, Debug)]
+pub(crate) struct GaveUp {
+    /// The operation; `None` for a handshake.
+    pub(crate) operation: Option<Operation>,
+    /// The user of the handshake's token, if the token is known.
+    pub(crate) user_id: Option<String>,
+}
+
+impl GaveUp {
+    /// Returns the entry as a line.
+    pub(crate) fn describe(&self) -> String {
+        match (self.operation, &self.user_id) {
+            (Some(operation), _) => format!("a client gives up on {operation}"),
+            (None, Some(user_id)) => format!("{user_id} gives up on the handshake"),
+            (None, None) => "a client gives up on the handshake".into(),
+        }
+    }
 }
 
 /// A refused handshake.

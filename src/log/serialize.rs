@@ -56,6 +56,10 @@ impl Entry {
                 map.serialize_entry("quota", &quota.to_string())?;
                 map.serialize_entry("limit", limit)?;
             }
+            What::GaveUp(gave_up) => {
+                map.serialize_entry("operation", &gave_up.operation.map(Operation::name))?;
+                map.serialize_entry("user_id", &gave_up.user_id)?;
+            }
             What::Gone => {}
             What::Hooked(hooked) => {
                 map.serialize_entry("hook", &*hooked.hook)?;

@@ -10,6 +10,7 @@ pub(crate) mod frame;
 pub(crate) mod members;
 pub(crate) mod model;
 pub(crate) mod operation;
+pub(crate) mod payload;
 pub(crate) mod percent;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
