@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::api::builder::{Builder, StartError};
+use crate::api::builder::Builder;
 use crate::api::failure_page::Ending;
 use crate::api::handle::Handle;
 use crate::api::report::Report;
+use crate::api::start::StartError;
 use crate::log::record::Outage;
 use crate::net::thread::ServerThread;
 

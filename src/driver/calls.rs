@@ -12,7 +12,7 @@ use crate::driver::{Connection, Driver, to_text};
 use crate::hook::event::{HandshakeRequest, OperationCall};
 use crate::hook::filter::Facts;
 use crate::hook::verdict::{HandshakeVerdict, OperationVerdict};
-use crate::log::record::{Answered, Called, GaveUp, Origin, Party, Refused, What};
+use crate::log::record::{Answered, Called, Origin, Party, Refused, What};
 use crate::proto::close::{Close, CloseCode, truncate};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -102,25 +102,6 @@ impl Driver {
         self.step(|step| {
             let cause = step.state.log.len();
             step.record_refusal(cause, status, message, None, None);
-        });
-    }
-
-    /// Returns the user of a token that can still be redeemed.
-    pub(crate) fn user_of(&self, token: &str) -> Option<String> {
-        let state = self.state.lock();
-        state.service.peek(token).map(|(user_id, _)| user_id.as_ref().to_owned())
-    }
-
-    /// Records that a client has ended its stream while its request was unanswered.
-    pub(crate) fn client_gave_up(
-        self: &Arc<Self>,
-        operation: Option<Operation>,
-        user_id: Option<&str>,
-    ) {
-        let gave_up = GaveUp { operation, user_id: user_id.map(str::to_owned) };
-        self.step(|step| {
-            let (now, cause) = (step.now, step.state.log.len());
-            step.state.record(now, cause, What::GaveUp(Box::new(gave_up)));
         });
     }
 

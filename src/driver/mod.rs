@@ -7,6 +7,7 @@
 mod apply;
 mod calls;
 mod corrupt;
+mod gave_up;
 mod heartbeat;
 mod later;
 mod outage;
