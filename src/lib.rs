@@ -110,7 +110,7 @@ mod proto;
 mod service;
 mod transport;
 
-pub use crate::api::builder::{Builder, StartError};
+pub use crate::api::builder::Builder;
 pub use crate::api::chat_token::{ChatToken, NewChatToken};
 pub use crate::api::gate::Gate;
 pub use crate::api::handle::Handle;
@@ -125,6 +125,7 @@ pub use crate::api::participant::Participant;
 pub use crate::api::report::Report;
 pub use crate::api::room::{NewRoom, Room};
 pub use crate::api::room_update::RoomUpdate;
+pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
 pub use crate::hook::action::{ActionVerdict, InboundFrame};

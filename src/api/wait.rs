@@ -315,8 +315,7 @@ impl Wake for Unpark {
 
 /// Says why a wait must not block this thread, if so.
 pub(crate) fn cannot_block(driver: &Driver) -> Option<&'static str> {
-    let shared = driver.log_settings().shared_thread;
-    (shared == Some(thread::current().id())).then_some(
+    driver.runs_on_current_thread().then_some(
         "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
          clock, and stands still while the thread is blocked; await the wait instead",
     )

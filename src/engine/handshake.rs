@@ -146,6 +146,22 @@ impl Engine {
         }
     }
 
+    /// Forgets a handshake whose client has gone away, wherever it waits.
+    pub(super) fn abandon_handshake(&mut self, id: HandshakeId) {
+        let is_abandoned = |handshake: &PendingHandshake| handshake.id == id;
+        let moot = self.questions.withdraw(|parked| match parked {
+            Parked::Handshake { handshake, .. } => is_abandoned(handshake),
+            _ => false,
+        });
+        self.outputs.extend(moot.into_iter().map(Output::Withdraw));
+        let is_deferred = |deferred: &Deferred| match deferred {
+            Deferred::Handshake(handshake) => is_abandoned(handshake),
+            _ => false,
+        };
+        self.timers.discard(is_deferred);
+        self.gates.discard(is_deferred);
+    }
+
     /// Accepts a handshake and immediately closes the connection.
     fn accept_and_close(&mut self, id: HandshakeId, close: Close) {
         let connection = self.connections.next_id();

@@ -48,6 +48,10 @@ pub(crate) enum Input {
     Handshake { id: HandshakeId, token: Option<String>, path: String, peer_ip: Option<String> },
     /// A client asks for a WebSocket in a way that breaks RFC 6455.
     InvalidHandshake { status: u16, message: String },
+    /// A client ended its stream while its handshake was unanswered. The token stays unused.
+    HandshakeAbandoned(HandshakeId),
+    /// A client did not wait for the response to a handshake, or to a call of an operation.
+    GaveUp { operation: Option<Operation>, user_id: Option<String> },
     /// A participant connects. The engine returns [`Reply::Joined`].
     Join { token: String },
     /// A frame arrived from a client or a participant.

@@ -86,6 +86,12 @@ impl Timers {
         self.real_time.remove(&id)
     }
 
+    /// Drops the entries that no longer matter.
+    pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
+        self.due.retain(|_, deferred| !is_moot(deferred));
+        self.real_time.retain(|_, deferred| !is_moot(deferred));
+    }
+
     /// Drops the timers that watch a connection which has ended.
     pub(super) fn cancel(&mut self, connection: &Connection) {
         for key in &connection.timers {

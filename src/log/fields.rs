@@ -158,6 +158,7 @@ fn type_of(entry: &Entry) -> &'static str {
         What::ClosedByService(_) | What::ClosedByClient(_) => "close",
         What::Connected(_) => "connect",
         What::Exceeded { .. } => "exceeded quota",
+        What::GaveUp(_) => "request given up",
         What::Gone => "end without a close",
         What::Hooked(_) => "hook",
         What::Outage(_) => "outage",

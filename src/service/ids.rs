@@ -59,7 +59,7 @@ impl Mint {
     /// subprotocol's name, or browsers could not send them.
     pub(crate) fn token(&mut self, claims: &str) -> String {
         self.tokens += 1;
-        let mut state = (self.fixture << 32) ^ self.tokens;
+        let mut state = self.fixture ^ self.tokens;
         let header = (0..HEADER_BYTES).map(|_| 0_u8);
         let sealed = header.chain(claims.bytes()).map(|byte| byte ^ next_byte(&mut state));
         let bytes: Vec<u8> = sealed.collect();

@@ -51,9 +51,11 @@ mod readme;
 mod reconnecting;
 mod reviews;
 mod rooms;
+mod runtimes;
 mod session_life;
 mod settling;
 mod source;
+mod streams;
 mod support;
 mod tidy;
 #[cfg(feature = "tls")]
