@@ -405,9 +405,7 @@ impl Builder {
     fn assemble(mut self, clock: &Clock, runtime: &runtime::Handle) -> Result<Handle, StartError> {
         let _entered = runtime.enter();
         let (endpoints, doors) = self.listen()?;
-        // Mocks that live at once have different ports, so a token is of one of them only.
-        let fixture = doors.first().map_or_else(unlistening, |door| door.addr().port().into());
-        let service = Service::new(self.settings, fixture);
+        let service = Service::new(self.settings, next_mock_id());
         let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
         let driver = Driver::new(service, clock, runtime.clone(), wait_limit)
@@ -448,10 +446,11 @@ fn open_door(listener: Option<TcpListener>, port: u16, lock: Lock) -> Result<Doo
         .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
 }
 
-/// A number for a mock that has no port to be known by.
-fn unlistening() -> u64 {
+/// Returns a number that no other mock on this machine has, so that none accepts the tokens of
+/// another, even if it takes over the other's port.
+fn next_mock_id() -> u64 {
     static STARTED: AtomicU64 = AtomicU64::new(0);
-    u64::from(u16::MAX) + 1 + STARTED.fetch_add(1, Ordering::Relaxed)
+    (u64::from(std::process::id()) << 32) | STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Assumed: any time would do; it only has to be the same in each run.

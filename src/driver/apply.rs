@@ -31,7 +31,7 @@ impl Step<'_> {
             user_id: Some(&party.user_id),
             room: Some(&party.room),
             connection: Some(connection),
-            action: action.map(Action::capability),
+            action: action.map(Action::kind),
             text: match action {
                 Some(Action::SendMessage(sent)) => &sent.content,
                 _ => &text,
@@ -246,14 +246,14 @@ impl Step<'_> {
     }
 
     fn disconnect(&mut self, cause: u64, connection: ConnectionId, close: &Close) {
-        if self.state.service.disconnected(connection) {
+        if self.state.service.remove_session(connection) {
             self.close(cause, connection, close.clone());
         }
     }
 
     fn reset(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
         self.note(cause, connection, hook, "reset");
-        self.state.service.disconnected(connection);
+        self.state.service.remove_session(connection);
         self.cut(connection);
     }
 
@@ -268,7 +268,7 @@ impl Step<'_> {
 
     /// Ends a connection once all that waits has been written, without a close frame.
     fn end_after_writing(&mut self, cause: u64, connection: ConnectionId) {
-        if self.state.service.disconnected(connection) {
+        if self.state.service.remove_session(connection) {
             self.record(cause, connection, What::Gone);
         }
         match self.state.connection(connection).map(|connection| connection.wire.clone()) {

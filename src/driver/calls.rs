@@ -17,7 +17,7 @@ use crate::proto::close::{Close, CloseCode, truncate};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
-use crate::service::control::Response;
+use crate::service::control::ControlResult;
 use crate::service::session::Refusal;
 use crate::transport::client_sink::Wire;
 
@@ -53,22 +53,22 @@ struct Call {
 #[derive(Debug)]
 pub(crate) struct PendingReply {
     call: Call,
-    response: Response,
+    response: ControlResult,
 }
 
 /// What an HTTP call is answered with.
 #[derive(Debug)]
 pub(crate) enum HttpReply {
-    Answer(Response),
+    Answer(ControlResult),
     /// A status and a body that no operation would answer with.
     Raw {
         status: u16,
         body: String,
     },
     /// An answer that is cut within its head.
-    CutHead(Response),
+    CutHead(ControlResult),
     /// An answer that is cut within its body.
-    CutBody(Response),
+    CutBody(ControlResult),
     /// The stream is to be reset.
     Reset,
     /// The stream is to stay as it is.
@@ -111,7 +111,7 @@ impl Driver {
         operation: Operation,
         request: &Map<String, Value>,
         body: String,
-    ) -> Response {
+    ) -> ControlResult {
         self.step(|step| {
             let cause = step.record_call(Origin::Test, Some(operation), body);
             let response = step.operate(cause, operation, request);
@@ -156,7 +156,8 @@ impl Step<'_> {
     /// Asks the hooks on handshakes what becomes of one.
     fn handshake(&mut self, path: &str, handshake: PendingHandshake) {
         let cause = self.state.log.len();
-        let known = handshake.token.as_deref().and_then(|token| self.state.service.peek(token));
+        let known =
+            handshake.token.as_deref().and_then(|token| self.state.service.token_info(token));
         let (user_id, room) = known.map_or((None, None), |(user_id, room)| (Some(user_id), room));
         let facts = Facts {
             user_id: user_id.as_deref(),
@@ -420,7 +421,7 @@ impl Step<'_> {
         cause: u64,
         operation: Operation,
         request: &Map<String, Value>,
-    ) -> Response {
+    ) -> ControlResult {
         let mut outputs = Vec::new();
         let now = self.now;
         let response = self.state.service.operate(now, operation, request, &mut outputs);
@@ -441,7 +442,7 @@ impl Step<'_> {
         cause: u64,
         origin: Origin,
         operation: Option<Operation>,
-        response: &Response,
+        response: &ControlResult,
     ) {
         let success = operation.map_or(200, Operation::success_status);
         let (status, exception, body) = match response {

@@ -50,7 +50,7 @@ impl Step<'_> {
         let due = *last_heard + timeout;
         if due > self.now {
             self.state.schedule.at(due, Later::EndIfIdle(connection));
-        } else if self.state.service.disconnected(connection) {
+        } else if self.state.service.remove_session(connection) {
             self.close(cause, connection, Close::new(CloseCode::GOING_AWAY, "connection is idle"));
         }
     }

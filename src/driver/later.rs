@@ -11,7 +11,7 @@ use crate::driver::{Driver, Framed};
 use crate::proto::action::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
-use crate::service::review::ReviewCall;
+use crate::service::output::ReviewCall;
 
 /// Something that is to happen later: what was stopped on its way goes on from where it was.
 #[derive(Debug)]

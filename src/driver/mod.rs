@@ -40,7 +40,7 @@ use crate::proto::exception::Exception;
 use crate::proto::signature::{self, SignedRequest};
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
-use crate::service::room::{Room, RoomKey};
+use crate::service::room::{RoomKey, RoomState};
 use crate::service::{ConnectionId, Service, Settings};
 use crate::transport::client_sink::Wire;
 
@@ -226,7 +226,7 @@ impl Driver {
     /// Finds a room that `wanted` picks, or the labels of all rooms there are.
     pub(crate) fn find_room<T>(
         &self,
-        wanted: impl Fn(RoomKey, &Room) -> Option<T>,
+        wanted: impl Fn(RoomKey, &RoomState) -> Option<T>,
     ) -> Result<T, Vec<String>> {
         let state = self.state.lock();
         state

@@ -49,7 +49,7 @@ impl Step<'_> {
         let open = self.state.connections.iter().flatten();
         let open = open.filter(|open| is_logged || open.wire.is_some());
         for connection in open.map(|open| open.party.connection).collect::<Vec<_>>() {
-            if !self.state.service.disconnected(connection) {
+            if !self.state.service.remove_session(connection) {
                 continue;
             }
             if let Some(close) = &close {

@@ -16,7 +16,7 @@ use crate::hook::filter::Facts;
 use crate::hook::verdict::ReviewVerdict;
 use crate::log::record::{Reviewed, What};
 use crate::proto::frame::Message;
-use crate::service::review::{ReviewCall, ReviewOutcome};
+use crate::service::output::{ReviewCall, ReviewOutcome};
 use crate::service::review_handler::{Review, ReviewRequest};
 
 /// The review handlers of the test, by the ARN of the Lambda function that they stand for.

@@ -66,7 +66,7 @@ impl Driver {
     /// Takes note that a client sent a close frame.
     pub(crate) fn closed(self: &Arc<Self>, connection: ConnectionId, close: Close) {
         self.step(|step| {
-            if step.state.service.disconnected(connection) {
+            if step.state.service.remove_session(connection) {
                 let cause = step.state.log.len();
                 step.record(cause, connection, What::ClosedByClient(Box::new(close)));
             }
@@ -76,7 +76,7 @@ impl Driver {
     /// Closes a connection whose client broke the WebSocket protocol.
     pub(crate) fn fail(self: &Arc<Self>, connection: ConnectionId, code: CloseCode, reason: &str) {
         self.step(|step| {
-            if step.state.service.disconnected(connection) {
+            if step.state.service.remove_session(connection) {
                 let cause = step.state.log.len();
                 step.close(cause, connection, Close::new(code, reason));
             }
@@ -86,7 +86,7 @@ impl Driver {
     /// Takes note that a connection is no more; what has not ended by a close frame is gone.
     pub(crate) fn ended(self: &Arc<Self>, connection: ConnectionId) {
         self.step(|step| {
-            if step.state.service.disconnected(connection) {
+            if step.state.service.remove_session(connection) {
                 let cause = step.state.log.len();
                 step.record(cause, connection, What::Gone);
             }
@@ -281,7 +281,7 @@ impl Step<'_> {
 
     /// Ends the connection of a client that does not read.
     fn drop_slow_reader(&mut self, cause: u64, connection: ConnectionId) {
-        if self.state.service.disconnected(connection) {
+        if self.state.service.remove_session(connection) {
             let close = Close::new(CloseCode::POLICY_VIOLATION, "the client does not read");
             self.record(cause, connection, What::ClosedByService(Box::new(close)));
         }

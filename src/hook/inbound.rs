@@ -2,8 +2,7 @@
 
 use crate::hook::builder::{Actions, Destination, Handshakes, NewHook, Reviews};
 use crate::hook::verdict::{ActionVerdict, HandshakeVerdict, ReviewVerdict};
-use crate::proto::action::Action;
-use crate::proto::capability::Capability;
+use crate::proto::action::{Action, ActionKind};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::service::ConnectionId;
@@ -141,7 +140,7 @@ impl<D: Destination> NewHook<Actions, D> {
     /// let hook = ivs.on_action().send_message().ignore();
     /// ```
     pub fn send_message(mut self) -> Self {
-        self.filter.action = Some(Capability::SendMessage);
+        self.filter.action = Some(ActionKind::SendMessage);
         self
     }
 
@@ -153,7 +152,7 @@ impl<D: Destination> NewHook<Actions, D> {
     /// let hook = ivs.on_action().delete_message().ignore();
     /// ```
     pub fn delete_message(mut self) -> Self {
-        self.filter.action = Some(Capability::DeleteMessage);
+        self.filter.action = Some(ActionKind::DeleteMessage);
         self
     }
 
@@ -165,7 +164,7 @@ impl<D: Destination> NewHook<Actions, D> {
     /// let hook = ivs.on_action().disconnect_user().ignore();
     /// ```
     pub fn disconnect_user(mut self) -> Self {
-        self.filter.action = Some(Capability::DisconnectUser);
+        self.filter.action = Some(ActionKind::DisconnectUser);
         self
     }
 

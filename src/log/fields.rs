@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::log::entry::{Direction, Entry};
 use crate::log::record::{Payload, What};
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Publish;
 use crate::proto::attributes::Attributes;
 use crate::proto::frame::Frame;
 
@@ -71,21 +71,14 @@ impl Fields {
     fn read_action(&mut self, payload: &Payload) {
         let publish = Publish::decode(payload.bytes());
         self.set("request id", publish.request_id);
-        match publish.action {
-            Ok(Action::SendMessage(sent)) => {
-                self.set("content", sent.content);
-                self.set_attributes(sent.attributes.as_ref());
+        let Ok(action) = publish.action else { return };
+        for (member, value) in action.string_members() {
+            match member {
+                "UserId" => self.set("user", value),
+                _ => self.set(member.to_ascii_lowercase(), value),
             }
-            Ok(Action::DeleteMessage(deletion)) => {
-                self.set("id", deletion.id);
-                self.set("reason", deletion.reason);
-            }
-            Ok(Action::DisconnectUser(kick)) => {
-                self.set("user", kick.user_id);
-                self.set("reason", kick.reason);
-            }
-            Err(_) => {}
         }
+        self.set_attributes(action.attributes());
     }
 
     fn read_frame(&mut self, entry: &Entry) {
@@ -132,7 +125,7 @@ fn type_of(entry: &Entry) -> &'static str {
         What::Outage(_) => "outage",
         What::Received(payload) => match payload {
             Payload::Text(_) | Payload::Binary(_) => {
-                entry.action().map_or("unreadable frame", |action| action.capability().as_str())
+                entry.action().map_or("unreadable frame", |action| action.name())
             }
             Payload::Ping(_) => "ping",
             Payload::Pong(_) => "pong",

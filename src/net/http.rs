@@ -112,7 +112,10 @@ async fn reply_with(reply: HttpReply, operation: Operation, link: &Link) -> Resp
     }
 }
 
-fn answer(operation: Operation, response: crate::service::control::Response) -> Response<Body> {
+fn answer(
+    operation: Operation,
+    response: crate::service::control::ControlResult,
+) -> Response<Body> {
     match response {
         Ok(_) if operation.success_status() == 204 => {
             let mut response = Response::new(Body::default());

@@ -20,7 +20,7 @@ use crate::proto::operation::Operation;
 use crate::proto::percent;
 #[cfg(feature = "sigv4")]
 use crate::proto::signature::SignedRequest;
-use crate::service::session::TOKEN_PREFIX;
+use crate::service::token::PREFIX as TOKEN_PREFIX;
 
 /// Which operation a request is for, and the resource's ARN if it stands in the path.
 pub(crate) fn route(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {

@@ -1,4 +1,4 @@
-//! The wire, as data: no room, no clock and no socket is known here.
+//! The vocabulary of the wire as plain values, and the conversions from and to text.
 
 pub(crate) mod action;
 pub(crate) mod attributes;
@@ -11,6 +11,7 @@ pub(crate) mod members;
 pub(crate) mod model;
 pub(crate) mod operation;
 pub(crate) mod percent;
+pub(crate) mod request;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
 pub(crate) mod string_pattern;
