@@ -60,6 +60,11 @@ impl IdGenerator {
     pub(crate) fn read_token(&self, text: &str) -> Option<Token> {
         Token::unseal(self.mock_id, text)
     }
+
+    /// Returns the number of a token; `None` unless [`Self::token`] made it.
+    pub(crate) fn token_number(&self, text: &str) -> Option<u64> {
+        Token::number_of(self.mock_id, text)
+    }
 }
 
 /// Returns the next id of a kind: its name and a number, cut to twelve characters.

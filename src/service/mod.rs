@@ -21,6 +21,9 @@ pub(crate) mod settings;
 pub(crate) mod tags;
 pub(crate) mod token;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::proto::timestamp::Timestamp;

@@ -142,3 +142,32 @@ impl PageToken {
 /// Assumed: a `nextToken` ends at some time; here after this many later listings that a change
 /// separates from each other.
 const MAXIMUM_LISTINGS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_that_no_page_shows_are_forgotten() {
+        let (at, mut listings) = (Timestamp::default(), Listings::new());
+        let mut history = ChangeHistory::created(at, 1);
+        for revision in 2..=100_000 {
+            history.change(at, revision, &listings);
+        }
+        assert_eq!(history.revisions, [100_000]);
+        listings.remember(100_001);
+        history.change(at, 100_003, &listings);
+        assert_eq!(history.revisions, [100_000, 100_003]);
+        listings.remember(100_003);
+        history.change(at, 100_004, &listings);
+        listings.remember(100_004);
+        history.change(at, 100_005, &listings);
+        assert_eq!(history.revisions, [100_000, 100_003, 100_004, 100_005]);
+        history.change(at, 100_006, &listings);
+        assert_eq!(history.revisions, [100_000, 100_003, 100_004, 100_006]);
+        let shown: Vec<_> = (0..8).map(|offset| history.as_of(99_999 + offset)).collect();
+        let expected = [None, Some(100_000), Some(100_000), Some(100_000), Some(100_003)];
+        assert_eq!(shown[..5], expected);
+        assert_eq!(shown[5..], [Some(100_004), Some(100_004), Some(100_006)]);
+    }
+}

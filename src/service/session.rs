@@ -139,7 +139,7 @@ impl Service {
 
     /// Returns the label that replaces a token in the log, where the token must not be shown.
     pub(crate) fn token_label(&self, token: &str) -> Option<String> {
-        self.ids.read_token(token).map(|token| format!("[token-{}]", token.number))
+        self.ids.token_number(token).map(|number| format!("[token-{number}]"))
     }
 
     /// Removes a connection that has ended; returns `true` if it was still known.
