@@ -54,3 +54,17 @@ impl fmt::Display for Capability {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_all_forms() {
+        for (capability, name) in Capability::ALL.into_iter().zip(Capability::NAMES) {
+            assert_eq!((capability.as_str(), &*capability.to_string()), (name, name));
+            assert_eq!(serde_json::to_string(&capability).unwrap(), format!("{name:?}"));
+        }
+        assert_eq!(Capability::NAMES, ["SEND_MESSAGE", "DISCONNECT_USER", "DELETE_MESSAGE"]);
+    }
+}

@@ -242,3 +242,67 @@ pub(crate) struct FieldFailure {
     pub(crate) name: String,
     pub(crate) why: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constructors_make_the_exceptions_of_the_model() {
+        let resource = json!({ "message": "m", "resourceId": "", "resourceType": "ROOM" });
+        let mut limited = resource.clone();
+        limited["limit"] = json!(0);
+        let plain = json!({ "message": "m" });
+        let cases = [
+            (Exception::access_denied("m"), "AccessDeniedException (403): m", &plain),
+            (Exception::conflict("m"), "ConflictException (409): m", &resource),
+            (Exception::internal_server("m"), "InternalServerException (500): m", &plain),
+            (Exception::pending_verification("m"), "PendingVerification (403): m", &plain),
+            (Exception::resource_not_found("m"), "ResourceNotFoundException (404): m", &resource),
+            (
+                Exception::service_quota_exceeded("m"),
+                "ServiceQuotaExceededException (402): m",
+                &limited,
+            ),
+            (Exception::throttling("m"), "ThrottlingException (429): m", &limited),
+            (
+                Exception::validation("m"),
+                "ValidationException (400): m",
+                &json!({ "message": "m", "reason": "OTHER" }),
+            ),
+        ];
+        for (exception, text, body) in cases {
+            assert_eq!((exception.to_string(), &json!(exception.body())), (text.to_owned(), body));
+            assert_eq!(exception.message(), "m");
+            assert!(text.starts_with(&format!("{} ({})", exception.name(), exception.status())));
+        }
+    }
+
+    #[test]
+    fn members_can_be_set() {
+        let exception =
+            Exception::new(418, "Teapot", "m").limit(5).resource("room").with("a", "b");
+        let expected = json!({
+            "message": "m", "limit": 5, "resourceId": "room", "resourceType": "ROOM", "a": "b",
+        });
+        assert_eq!(json!(exception.body()), expected);
+        assert_eq!(Exception::new(418, "Teapot", "m").with("message", 1).message(), "");
+    }
+
+    #[test]
+    fn each_field_is_named_with_its_fault() {
+        let failure = |name: &str| FieldFailure { name: name.into(), why: "must exist".into() };
+        let exception = Exception::fields(&[failure("a"), failure("b")]);
+        let message =
+            |name: &str| format!("Request member: {name} failed to satisfy the constraints: must exist");
+        let expected = json!({
+            "message": format!("{}; {}", message("a"), message("b")),
+            "reason": "FIELD_VALIDATION_FAILED",
+            "fieldList": [
+                { "name": "a", "message": message("a") },
+                { "name": "b", "message": message("b") },
+            ],
+        });
+        assert_eq!(json!(exception.body()), expected);
+    }
+}

@@ -52,7 +52,7 @@ impl ReviewHandler {
         }
     }
 
-    pub(crate) const fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         !self.uri.is_empty()
     }
 

@@ -7,7 +7,7 @@ use crate::proto::operation::Operation;
 use crate::service::chat_log::ChatLogDestination;
 use crate::service::quota::{Quota, Quotas};
 
-fn configuration(scene: &mut Scene, destination: Value) -> String {
+fn configuration(scene: &mut Scene, destination: &Value) -> String {
     let request = json!({ "name": "archive", "destinationConfiguration": destination });
     text(&scene.call(Operation::CreateLoggingConfiguration, request), "arn")
 }
@@ -70,8 +70,8 @@ fn a_configuration_is_created_read_changed_and_deleted() {
 #[test]
 fn a_configuration_that_a_room_uses_cannot_be_deleted() {
     let mut scene = Scene::new();
-    let arn = configuration(&mut scene, firehose("a"));
-    let other = configuration(&mut scene, firehose("b"));
+    let arn = configuration(&mut scene, &firehose("a"));
+    let other = configuration(&mut scene, &firehose("b"));
     let room = scene.room(json!({ "loggingConfigurationIdentifiers": [arn] }));
     let exception =
         scene.refused(Operation::DeleteLoggingConfiguration, json!({ "identifier": arn }));
@@ -91,8 +91,8 @@ fn a_configuration_that_a_room_uses_cannot_be_deleted() {
 #[test]
 fn an_account_has_a_maximum_of_configurations() {
     let mut scene = Scene::with_quotas(Quotas::aws().with(Quota::LoggingConfigurations, 2));
-    configuration(&mut scene, firehose("a"));
-    configuration(&mut scene, firehose("b"));
+    configuration(&mut scene, &firehose("a"));
+    configuration(&mut scene, &firehose("b"));
     let request = json!({ "destinationConfiguration": firehose("c") });
     let exception = scene.refused(Operation::CreateLoggingConfiguration, request);
     assert_eq!((exception.status(), &exception.body()["limit"]), (402, &json!(2)));
@@ -101,8 +101,8 @@ fn an_account_has_a_maximum_of_configurations() {
 #[test]
 fn configurations_are_listed_the_latest_change_first() {
     let mut scene = Scene::new();
-    let first = configuration(&mut scene, firehose("a"));
-    configuration(&mut scene, firehose("b"));
+    let first = configuration(&mut scene, &firehose("a"));
+    configuration(&mut scene, &firehose("b"));
     scene.call(Operation::UpdateLoggingConfiguration, json!({ "identifier": first }));
     let list = scene.call(Operation::ListLoggingConfigurations, json!({ "maxResults": 1 }));
     assert_eq!(list["loggingConfigurations"][0]["arn"], first);
@@ -126,9 +126,9 @@ fn a_room_must_name_configurations_that_exist() {
 #[test]
 fn messages_and_events_are_written_to_each_destination_of_their_room() {
     let mut scene = Scene::new();
-    let s3 = configuration(&mut scene, json!({ "s3": { "bucketName": "bucket" } }));
-    let logs = configuration(&mut scene, json!({ "cloudWatchLogs": { "logGroupName": "group" } }));
-    let stream = configuration(&mut scene, firehose("stream"));
+    let s3 = configuration(&mut scene, &json!({ "s3": { "bucketName": "bucket" } }));
+    let logs = configuration(&mut scene, &json!({ "cloudWatchLogs": { "logGroupName": "group" } }));
+    let stream = configuration(&mut scene, &firehose("stream"));
     let room = scene.room(json!({ "loggingConfigurationIdentifiers": [s3, logs, stream] }));
     let alice = scene.connect(&room, "alice");
     scene.say(alice, "hello");

@@ -35,11 +35,11 @@ fn a_message_goes_to_all_connections_of_its_room() {
     let mut frame = send("hello");
     frame["Attributes"] = json!({ "a": "b" });
     assert_eq!(
-        scene.publish(alice, frame),
+        scene.publish(alice, &frame),
         [r#"[1, 2] Message00001 r1 "hello" from alice {"name":"Ann"} attributes {"a":"b"}"#]
     );
     assert_eq!(
-        scene.publish(alice, send("again")),
+        scene.publish(alice, &send("again")),
         [r#"[1, 2] Message00002 r1 "again" from alice {"name":"Ann"} attributes null"#]
     );
 }
@@ -67,10 +67,10 @@ fn the_attributes_of_a_message_have_a_limit() {
     let alice = scene.connect(&room, "alice");
     let mut frame = send("hello");
     frame["Attributes"] = json!({ "ab": "cd" });
-    assert!(scene.publish(alice, frame.clone())[0].contains("\"hello\""));
+    assert!(scene.publish(alice, &frame)[0].contains("\"hello\""));
     frame["Attributes"] = json!({ "ab": "cde" });
     assert_eq!(
-        scene.publish(alice, frame),
+        scene.publish(alice, &frame),
         [r#"[1] Message00002 "r1" 413 Payload Too Large Attributes are 5 bytes; the maximum is 4"#]
     );
 }
@@ -95,7 +95,7 @@ fn each_action_needs_its_capability() {
             "[{}] {id} {request_id:?} 403 Forbidden the chat token lacks the capability {needed}",
             alice.0
         );
-        assert_eq!(scene.publish(alice, frame), [error]);
+        assert_eq!(scene.publish(alice, &frame), [error]);
     }
 }
 
@@ -120,13 +120,13 @@ fn a_deletion_is_an_event_for_the_room() {
     let alice = scene.connect(&room, "alice");
     scene.connect(&room, "bob");
     assert_eq!(
-        scene.publish(alice, delete("Message00009", "spam")),
+        scene.publish(alice, &delete("Message00009", "spam")),
         [
             r#"[1, 2] Event0000001 "r2" aws:DELETE_MESSAGE {"MessageID":"Message00009","MessageId":"Message00009","Reason":"spam"}"#
         ]
     );
     assert_eq!(
-        scene.publish(alice, delete("", "spam")),
+        scene.publish(alice, &delete("", "spam")),
         [r#"[1] Error0000001 "r2" 400 Bad Request Id is missing or empty"#]
     );
     let request = json!({ "roomIdentifier": room, "id": "Message00008" });
@@ -149,7 +149,7 @@ fn all_connections_of_a_disconnected_user_are_closed_after_the_event() {
         scene.connect(room, user);
     }
     assert_eq!(
-        scene.publish(alice, disconnect("bob", "rude")),
+        scene.publish(alice, &disconnect("bob", "rude")),
         [
             r#"[1, 2, 3] Event0000001 "r3" aws:DISCONNECT_USER {"Reason":"rude","UserId":"bob"}"#,
             "close 2 1000 rude",
@@ -158,11 +158,11 @@ fn all_connections_of_a_disconnected_user_are_closed_after_the_event() {
     );
     assert!(scene.service.is_connected(ConnectionId(4)));
     assert_eq!(
-        scene.publish(alice, disconnect("nobody", "")),
+        scene.publish(alice, &disconnect("nobody", "")),
         [r#"[1] Event0000002 "r3" aws:DISCONNECT_USER {"Reason":"","UserId":"nobody"}"#]
     );
     assert_eq!(
-        scene.publish(alice, disconnect("", "rude")),
+        scene.publish(alice, &disconnect("", "rude")),
         [r#"[1] Error0000001 "r3" 400 Bad Request UserId is missing or empty"#]
     );
     let request = json!({ "roomIdentifier": room, "userId": "alice", "reason": "bye" });
@@ -182,9 +182,9 @@ fn an_empty_reason_can_be_omitted() {
     let mut scene = Scene::with(Settings { omits_empty_reason: true, ..Settings::default() });
     let room = scene.room(json!({}));
     let alice = scene.connect(&room, "alice");
-    let event = scene.publish(alice, disconnect("bob", ""));
+    let event = scene.publish(alice, &disconnect("bob", ""));
     assert!(event[0].ends_with(r#"{"UserId":"bob"}"#), "{event:?}");
-    let event = scene.publish(alice, disconnect("bob", "rude"));
+    let event = scene.publish(alice, &disconnect("bob", "rude"));
     assert!(event[0].ends_with(r#"{"Reason":"rude","UserId":"bob"}"#), "{event:?}");
 }
 
@@ -194,7 +194,7 @@ fn an_unreadable_frame_is_refused_with_a_fresh_id() {
     let room = scene.room(json!({}));
     let alice = scene.connect(&room, "alice");
     assert_eq!(
-        scene.publish(alice, json!({ "Action": "NOPE", "RequestId": "r1" })),
+        scene.publish(alice, &json!({ "Action": "NOPE", "RequestId": "r1" })),
         [
             r#"[1] Error0000001 "r1" 400 Bad Request unknown Action; it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USER"#
         ]
@@ -205,15 +205,15 @@ fn an_unreadable_frame_is_refused_with_a_fresh_id() {
 #[test]
 fn a_rejected_message_has_the_id_that_it_would_have_had() {
     let mut scene = Scene::new();
-    let reject = |scene: &mut Scene, frame: Value| {
+    let reject = |scene: &mut Scene, frame: &Value| {
         let publish = Publish::decode(frame.to_string().as_bytes());
         let (code, mut out) = (ErrorCode::NotAcceptable, Vec::new());
         scene.service.reject(ConnectionId(5), &publish, code, "no".into(), &mut out);
         super::lines(&out)
     };
-    assert_eq!(reject(&mut scene, send("a")), [r#"[5] Message00001 "r1" 406 Not Acceptable no"#]);
+    assert_eq!(reject(&mut scene, &send("a")), [r#"[5] Message00001 "r1" 406 Not Acceptable no"#]);
     let deletion = delete("Message00001", "");
-    assert_eq!(reject(&mut scene, deletion), [r#"[5] Error0000001 "r2" 406 Not Acceptable no"#]);
+    assert_eq!(reject(&mut scene, &deletion), [r#"[5] Error0000001 "r2" 406 Not Acceptable no"#]);
 }
 
 /// Publishes a frame until a quota refuses it; returns how often it was accepted, and the
@@ -221,7 +221,7 @@ fn a_rejected_message_has_the_id_that_it_would_have_had() {
 fn until_refused(scene: &mut Scene, frame: &Value) -> (usize, Vec<String>) {
     let connection = ConnectionId(scene.connections);
     for count in 0..2_000 {
-        let outputs = scene.publish(connection, frame.clone());
+        let outputs = scene.publish(connection, frame);
         if outputs[0].starts_with("exceeded") {
             return (count, outputs);
         }
@@ -258,7 +258,7 @@ fn a_room_has_a_rate_that_counts_messages_only() {
     let room = scene.room(json!({ "maximumMessageRatePerSecond": 3 }));
     scene.connect(&room, "alice");
     for _ in 0..5 {
-        scene.publish(ConnectionId(1), delete("Message00001", ""));
+        scene.publish(ConnectionId(1), &delete("Message00001", ""));
     }
     let (count, refusal) = until_refused(&mut scene, &send("hello"));
     assert_eq!((count, refusal[0].as_str()), (3, "exceeded messages per room: 3"));

@@ -102,7 +102,7 @@ impl Scene {
         self.try_connect(&token).unwrap()
     }
 
-    fn publish(&mut self, connection: ConnectionId, frame: Value) -> Vec<String> {
+    fn publish(&mut self, connection: ConnectionId, frame: &Value) -> Vec<String> {
         let mut out = Vec::new();
         let publish = Publish::decode(frame.to_string().as_bytes());
         self.service.publish(self.now, connection, publish, &mut out);
@@ -112,7 +112,7 @@ impl Scene {
     fn say(&mut self, connection: ConnectionId, content: &str) -> Vec<String> {
         self.publish(
             connection,
-            json!({ "Action": "SEND_MESSAGE", "RequestId": "r1", "Content": content }),
+            &json!({ "Action": "SEND_MESSAGE", "RequestId": "r1", "Content": content }),
         )
     }
 
