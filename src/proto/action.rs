@@ -423,4 +423,33 @@ mod tests {
     fn bytes_that_are_no_text_are_refused() {
         assert_eq!(Publish::decode(b"\xff").action, Err("frame is neither text nor UTF-8".into()));
     }
+
+    #[test]
+    fn the_table_of_actions_agrees_with_their_frames() {
+        for kind in ActionKind::ALL {
+            let frame = format!(r#"{{"Action":"{kind}"}}"#);
+            let action = read(&frame).action.unwrap();
+            assert_eq!((action.kind(), action.name()), (kind, kind.name()));
+            assert_eq!(action.capability(), kind.capability());
+            assert_eq!(kind.capability().map(Capability::as_str), Some(kind.name()));
+            assert_eq!(kind.members()[..2], ["Action", "RequestId"]);
+            for (member, _) in action.string_members() {
+                assert!(kind.members()[2..].contains(&member), "{kind} has no {member}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_member_of_a_frame_is_read() {
+        let action = |members: &str| read(&format!("{{{members}}}")).action.unwrap();
+        let sent = action(r#""Action":"SEND_MESSAGE","Content":"a","Attributes":{"b":"c"}"#);
+        assert_eq!(sent.string_members(), [("Content", "a")]);
+        assert_eq!(sent.attributes(), Some(&Attributes::from([("b", "c")])));
+        let deletion = action(r#""Action":"DELETE_MESSAGE","Id":"a","Reason":"b""#);
+        assert_eq!(deletion.string_members(), [("Id", "a"), ("Reason", "b")]);
+        let disconnection = action(r#""Action":"DISCONNECT_USER","UserId":"a","Reason":"b""#);
+        assert_eq!(disconnection.string_members(), [("UserId", "a"), ("Reason", "b")]);
+        assert_eq!((deletion.attributes(), disconnection.attributes()), (None, None));
+        assert_eq!(SendMessage::new("a").content, "a");
+    }
 }

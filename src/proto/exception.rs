@@ -280,8 +280,7 @@ mod tests {
 
     #[test]
     fn members_can_be_set() {
-        let exception =
-            Exception::new(418, "Teapot", "m").limit(5).resource("room").with("a", "b");
+        let exception = Exception::new(418, "Teapot", "m").limit(5).resource("room").with("a", "b");
         let expected = json!({
             "message": "m", "limit": 5, "resourceId": "room", "resourceType": "ROOM", "a": "b",
         });
@@ -293,8 +292,9 @@ mod tests {
     fn each_field_is_named_with_its_fault() {
         let failure = |name: &str| FieldFailure { name: name.into(), why: "must exist".into() };
         let exception = Exception::fields(&[failure("a"), failure("b")]);
-        let message =
-            |name: &str| format!("Request member: {name} failed to satisfy the constraints: must exist");
+        let message = |name: &str| {
+            format!("Request member: {name} failed to satisfy the constraints: must exist")
+        };
         let expected = json!({
             "message": format!("{}; {}", message("a"), message("b")),
             "reason": "FIELD_VALIDATION_FAILED",

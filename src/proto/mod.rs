@@ -9,6 +9,8 @@ pub(crate) mod exception;
 pub(crate) mod frame;
 pub(crate) mod members;
 pub(crate) mod model;
+#[cfg(test)]
+mod model_tests;
 pub(crate) mod operation;
 pub(crate) mod percent;
 pub(crate) mod request;

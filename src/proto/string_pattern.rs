@@ -141,4 +141,47 @@ mod tests {
     ) {
         assert_eq!(pattern.matches(text), matches);
     }
+
+    #[rstest]
+    #[case("arn:aws:lambda:us-west-2:123456789012:f", false)]
+    #[case("arn:aws:lambda:us-west-2:12345678901x:function:f", false)]
+    #[case("arn:aws:lambda:US:123456789012:function:f", false)]
+    #[case("arn:aws:lambda::123456789012:function:f", false)]
+    #[case("arn:aws:lambda:us-west-2:123456789012", false)]
+    #[case("arn:aws:lambda:a1-:123456789012:function:é f", true)]
+    #[case("function:f", false)]
+    fn a_lambda_has_all_parts(#[case] text: &str, #[case] matches: bool) {
+        assert_eq!(StringPattern::LambdaUri.matches(text), matches);
+    }
+
+    #[rstest]
+    #[case("arn:aws:ivschat:us_west:1:room/a", false)]
+    #[case("arn:aws:ivschat:US:1:room/a", false)]
+    #[case("arn:aws:ivschat:us-west-2:a:room/a", false)]
+    #[case("arn:aws:ivschat:us-west-2::room/a", false)]
+    #[case("arn:aws:ivschat:us-west-2:1:room/a_", false)]
+    #[case("arn:aws:ivschat:us-west-2:1:/a", false)]
+    #[case("arn:aws:ivschat:us-west-2:1:ro1m/a", false)]
+    #[case("arn:aws:ivschat:us-west-2:1:room", false)]
+    #[case("arn:aws:ivschat:us-west-2:1:a-b/a-B9", true)]
+    fn a_resource_has_all_parts(#[case] text: &str, #[case] matches: bool) {
+        assert_eq!(StringPattern::ResourceArn.matches(text), matches);
+        assert!(!StringPattern::RoomArn.matches(text));
+        assert!(!StringPattern::LoggingConfigurationArn.matches(text));
+    }
+
+    #[test]
+    fn patterns_other_than_that_of_names_need_a_character() {
+        let patterns = [
+            StringPattern::BucketName,
+            StringPattern::DeliveryStreamName,
+            StringPattern::Id,
+            StringPattern::LogGroupName,
+        ];
+        for pattern in patterns {
+            assert!(!pattern.matches(""), "{pattern:?}");
+            assert!(pattern.matches("a9"), "{pattern:?}");
+            assert!(pattern.regex().starts_with('['), "{pattern:?}");
+        }
+    }
 }
