@@ -142,7 +142,7 @@ pub use crate::log::lanes::Lanes;
 pub use crate::log::lint::{Finding, Lint};
 pub use crate::log::matcher::Pattern;
 pub use crate::log::retention::Recording;
-pub use crate::proto::action::{Action, DeleteMessage, DisconnectUser, SendMessage};
+pub use crate::proto::action::{Action, ActionKind, DeleteMessage, DisconnectUser, SendMessage};
 pub use crate::proto::attributes::Attributes;
 pub use crate::proto::capability::Capability;
 pub use crate::proto::close::CloseCode;

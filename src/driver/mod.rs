@@ -48,7 +48,7 @@ use crate::proto::signature::{self, SignedRequest};
 use crate::proto::timestamp::Timestamp;
 use crate::service::Settings;
 use crate::service::chat_log::ChatLogRecord;
-use crate::service::room::{Room, RoomKey};
+use crate::service::room::{RoomKey, RoomState};
 
 pub(crate) use activity::ClosurePanic;
 pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
@@ -57,8 +57,8 @@ pub(crate) use waits::Registration;
 
 pub(crate) use crate::log::record::Origin;
 pub(crate) use crate::service::ConnectionId;
-pub(crate) use crate::service::control::Response as ControlResponse;
-pub(crate) use crate::service::session::TOKEN_PREFIX;
+pub(crate) use crate::service::control::ControlResult as ControlResponse;
+pub(crate) use crate::service::token::PREFIX as TOKEN_PREFIX;
 use tasks::Tasks;
 use waits::Waiters;
 
@@ -174,7 +174,7 @@ impl Driver {
     /// Returns the room that `wanted` picks, or the labels of all rooms.
     pub(crate) fn find_room<T>(
         &self,
-        wanted: impl Fn(RoomKey, &Room) -> Option<T>,
+        wanted: impl Fn(RoomKey, &RoomState) -> Option<T>,
     ) -> Result<T, Vec<String>> {
         let state = self.state.lock();
         let service = state.engine.service();

@@ -19,7 +19,7 @@ use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
-use crate::service::control::Response;
+use crate::service::control::ControlResult;
 use crate::transport::client_sink::ClientSink;
 
 /// What a handshake is answered with.
@@ -62,7 +62,7 @@ impl Driver {
     /// Returns the user of a token that can still be redeemed.
     pub(crate) fn user_of(&self, token: &str) -> Option<String> {
         let state = self.state.lock();
-        state.engine.service().peek(token).map(|(user_id, _)| user_id.as_ref().to_owned())
+        state.engine.service().token_info(token).map(|(user_id, _)| user_id.as_ref().to_owned())
     }
 
     /// Records that a client has ended its stream while its request was unanswered.
@@ -163,7 +163,7 @@ impl Driver {
         operation: Operation,
         request: Map<String, Value>,
         body: String,
-    ) -> Response {
+    ) -> ControlResult {
         match self.call(Input::TestCall { operation, request, body }) {
             Some(Reply::Called(response)) => response,
             other => unexpected(other),

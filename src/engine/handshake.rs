@@ -44,7 +44,7 @@ impl Engine {
         handshake: PendingHandshake,
         last: HookId,
     ) {
-        let known = handshake.token.as_deref().and_then(|token| self.service.peek(token));
+        let known = handshake.token.as_deref().and_then(|token| self.service.token_info(token));
         let (user_id, room) = known.map_or((None, None), |(user_id, room)| (Some(user_id), room));
         let context = EventContext {
             user_id: user_id.as_deref(),

@@ -16,7 +16,7 @@ use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
-use crate::service::control::Response;
+use crate::service::control::ControlResult;
 
 /// Identifies a WebSocket handshake until it is answered.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -191,16 +191,16 @@ pub(crate) enum HandshakeReply {
 /// The answer to an HTTP call.
 #[derive(Debug)]
 pub(crate) enum HttpReply {
-    Answer(Response),
+    Answer(ControlResult),
     /// A status and a body that no operation would answer with.
     Raw {
         status: u16,
         body: String,
     },
     /// A response that is cut within its head.
-    CutHead(Response),
+    CutHead(ControlResult),
     /// A response that is cut within its body.
-    CutBody(Response),
+    CutBody(ControlResult),
     Reset,
     /// No answer follows, and the stream stays as it is.
     Never,
@@ -210,7 +210,7 @@ pub(crate) enum HttpReply {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Joined(Result<Arc<Party>, Box<Refused>>),
-    Called(Response),
+    Called(ControlResult),
     Installed(HookId),
     Gate(GateId),
     Released(bool),

@@ -12,7 +12,7 @@ use crate::proto::action::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
-use crate::service::review::ReviewCall;
+use crate::service::output::ReviewCall;
 
 /// Something that was stopped on its way and continues later from where it was.
 #[derive(Debug)]
