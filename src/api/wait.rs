@@ -449,4 +449,4 @@ const LONGEST_TURN: Duration = Duration::from_millis(10);
 const GRACE: Duration = Duration::from_millis(50);
 
 /// How many of the last entries are linted for a failure.
-const MOST_LINTED: usize = 4_096;
+const MOST_LINTED: usize = 2_048;
