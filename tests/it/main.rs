@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod claims;
 mod control_plane_constraints;
 mod control_plane_logging;
 mod control_plane_properties;
@@ -50,6 +51,8 @@ mod readme;
 mod reconnecting;
 mod reviews;
 mod rooms;
+#[path = "../script/mod.rs"]
+mod script;
 mod session_life;
 mod settling;
 mod source;
