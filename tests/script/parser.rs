@@ -114,12 +114,15 @@ fn token(cursor: &mut Cursor<'_>) -> Result<Token, String> {
     Ok(Token { client, room, capabilities, minutes, attributes })
 }
 
-/// `SendEvent {"roomIdentifier":"$lobby","eventName":"app:poll"}`
+/// `SendEvent {"roomIdentifier":"$lobby","eventName":"app:poll"} with question="tea?"`
 fn call(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     let Some(operation) = OPERATIONS.iter().find(|operation| cursor.take(operation)) else {
         return Err(cursor.expected(&format!("an operation ({})", OPERATIONS.join(", "))));
     };
-    let request = cursor.object("the request")?;
+    let mut request = cursor.object("the request")?;
+    if cursor.take("with") {
+        request.insert("attributes".into(), json!(cursor.attributes()?));
+    }
     Ok(Command::Call { operation: (*operation).to_owned(), request })
 }
 
