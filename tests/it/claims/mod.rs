@@ -1,5 +1,6 @@
 //! Claims: the scripts of `tests/claims`, played on the whole mock in memory.
 
+mod format;
 mod install;
 mod memory;
 
