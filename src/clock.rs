@@ -171,6 +171,11 @@ impl RunningClock {
 }
 
 impl RunningClock {
+    /// Returns `true` if the clock is tokio's and stands still while tasks run.
+    pub(crate) const fn is_paused(&self) -> bool {
+        matches!(self.source, RunningSource::Tokio { is_paused: true, .. })
+    }
+
     /// Whether the time between two things says anything about a client.
     pub(crate) const fn measures_clients(&self) -> bool {
         !matches!(self.source, RunningSource::Frozen(_))

@@ -99,6 +99,7 @@ mod api;
 mod clock;
 pub mod docs;
 mod driver;
+mod engine;
 #[cfg(feature = "rstest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
 pub mod fixtures;
@@ -125,14 +126,14 @@ pub use crate::api::room::{NewRoom, Room};
 pub use crate::api::room_update::RoomUpdate;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
+pub use crate::hook::action::{ActionVerdict, InboundFrame};
 pub use crate::hook::builder::{
-    Actions, Deliveries, Destination, Handshakes, NewHook, Operations, Place, Reviews,
+    Actions, Deliveries, Destination, Handshakes, HookValue, NewHook, Operations, Place, Reviews,
 };
-pub use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
-pub use crate::hook::registry::HookValue;
-pub use crate::hook::verdict::{
-    ActionVerdict, DeliveryVerdict, HandshakeVerdict, Malformation, OperationVerdict, ReviewVerdict,
-};
+pub use crate::hook::delivery::{DeliveryVerdict, Malformation, OutboundFrame};
+pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
+pub use crate::hook::operation::{OperationCall, OperationVerdict};
+pub use crate::hook::review::ReviewVerdict;
 pub use crate::log::entry::{Direction, Entry, EntryKind};
 pub use crate::log::lanes::Lanes;
 pub use crate::log::lint::{Finding, Lint};

@@ -13,7 +13,8 @@ use tokio::runtime::{self, RuntimeFlavor};
 use crate::api::handle::Handle;
 use crate::api::mock::MockIvsChat;
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
-use crate::driver::{Driver, Heartbeat};
+use crate::driver::Driver;
+use crate::engine::{Engine, EngineSettings, KeepAlive};
 use crate::log::lint::Lint;
 use crate::log::retention::{LogSettings, Recording};
 use crate::net::listener::{Door, Lock};
@@ -47,7 +48,7 @@ pub struct Builder {
     wait_limit: Option<Duration>,
     settings: Settings,
     log_settings: LogSettings,
-    heartbeat: Heartbeat,
+    keep_alive: KeepAlive,
 }
 
 impl Builder {
@@ -63,7 +64,7 @@ impl Builder {
             wait_limit: None,
             settings: Settings::default(),
             log_settings: LogSettings::default(),
-            heartbeat: Heartbeat::default(),
+            keep_alive: KeepAlive::default(),
         }
     }
 
@@ -250,7 +251,7 @@ impl Builder {
     #[track_caller]
     pub const fn ping_interval(mut self, interval: Duration) -> Self {
         assert!(!interval.is_zero(), "the interval of pings must be longer than nothing");
-        self.heartbeat.ping_interval = Some(interval);
+        self.keep_alive.ping_interval = Some(interval);
         self
     }
 
@@ -270,7 +271,7 @@ impl Builder {
     #[track_caller]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         assert!(!timeout.is_zero(), "the timeout of idle connections must be longer than nothing");
-        self.heartbeat.idle_timeout = Some(timeout);
+        self.keep_alive.idle_timeout = Some(timeout);
         self
     }
 
@@ -410,9 +411,10 @@ impl Builder {
         let service = Service::new(self.settings, fixture);
         let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
-        let driver = Driver::new(service, clock, runtime.clone(), wait_limit)
-            .with_log(self.log_settings)
-            .with_heartbeat(self.heartbeat);
+        let recording = self.log_settings.recording;
+        let settings = EngineSettings { mock: fixture, keep_alive: self.keep_alive, recording };
+        let engine = Engine::new(service, settings);
+        let driver = Driver::new(engine, clock, runtime.clone(), wait_limit, self.log_settings);
         let (driver, sockets) =
             (Arc::new(driver), Arc::new(Sockets::new(endpoints, doors, runtime.clone())));
         sockets

@@ -1,16 +1,13 @@
 //! Gate: a point at which things wait until the test lets them go.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use crate::api::log::{Filter, Log};
 use crate::api::wait::Wait;
 use crate::driver::Driver;
+use crate::hook::ids::GateId;
 use crate::log::record::What;
-
-/// A gate's number within the fixture.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct GateId(pub(crate) u64);
 
 /// A point at which things wait until the test lets them go.
 ///
@@ -37,10 +34,6 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn is_of(&self, driver: &Arc<Driver>) -> bool {
-        std::ptr::eq(self.driver.as_ptr(), Arc::as_ptr(driver))
-    }
-
     /// Completes when something has reached the gate, be it before or after this call.
     ///
     /// ```
@@ -144,6 +137,12 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gate({})", self.id.0)
+        write!(f, "Gate({})", self.id.number)
+    }
+}
+
+impl AsRef<GateId> for Gate {
+    fn as_ref(&self) -> &GateId {
+        &self.id
     }
 }

@@ -10,11 +10,11 @@ use crate::api::log::{Filter, Log};
 use crate::api::logging_configuration::NewLoggingConfiguration;
 use crate::api::room::{NewRoom, Room};
 use crate::api::wait::fail;
-use crate::driver::{Driver, to_text};
+use crate::driver::Driver;
 use crate::log::lint::Finding;
-use crate::log::record::Origin;
 use crate::net::Sockets;
 use crate::proto::exception::Exception;
+use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
@@ -298,12 +298,12 @@ impl Handle {
         match request {
             Value::Object(members) => {
                 let body = to_text(&members);
-                self.driver.call(operation, &members, body).map(Value::Object)
+                self.driver.call_operation(operation, members, body).map(Value::Object)
             }
             other => {
                 let exception = Exception::validation("request body is not a JSON object");
                 let body = other.to_string();
-                Err(self.driver.refuse_call(Origin::Test, Some(operation), body, exception))
+                Err(self.driver.refuse_test_call(operation, body, exception))
             }
         }
     }

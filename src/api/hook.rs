@@ -1,7 +1,9 @@
 //! Hook: a hook that is installed.
 
+use std::sync::Arc;
+
 use crate::api::handle::Handle;
-use crate::hook::chain::HookId;
+use crate::hook::ids::HookId;
 
 /// A hook that is installed. It stays so until it is removed, also when this value is dropped.
 ///
@@ -19,12 +21,26 @@ use crate::hook::chain::HookId;
 /// bob.expect_message_blocking("and now?");
 /// ```
 #[derive(Clone, Debug)]
-pub struct Hook {
-    pub(crate) handle: Handle,
-    pub(crate) id: HookId,
+pub struct Hook(Arc<Installed>);
+
+/// A hook that the test can ask about. The last clone to be dropped tells the mock.
+#[derive(Debug)]
+struct Installed {
+    handle: Handle,
+    id: HookId,
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        self.handle.driver().forget_hook(self.id);
+    }
 }
 
 impl Hook {
+    pub(crate) fn new(handle: Handle, id: HookId) -> Self {
+        Self(Arc::new(Installed { handle, id }))
+    }
+
     /// How often it has fired.
     ///
     /// ```
@@ -34,7 +50,7 @@ impl Hook {
     /// ```
     #[must_use]
     pub fn hits(&self) -> usize {
-        self.handle.driver().hook_hits(self.id)
+        self.0.handle.driver().hook_hits(self.0.id)
     }
 
     /// Removes it; what it delays or holds already goes on as it was to.
@@ -45,7 +61,7 @@ impl Hook {
     /// ivs.on_action().ignore().remove();
     /// ```
     pub fn remove(&self) {
-        self.handle.driver().remove_hook(self.id);
+        self.0.handle.driver().remove_hook(self.0.id);
     }
 
     /// Has it removed when the guard is dropped.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::api::gate::Gate;
@@ -11,13 +10,16 @@ use crate::api::hook::Hook;
 use crate::api::report::Report;
 use crate::api::room::Room;
 use crate::api::wait::fail;
-use crate::driver::Reviewer;
-use crate::hook::builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
-use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
-use crate::hook::registry::HookValue;
-use crate::hook::verdict::{
-    ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
+use crate::driver::closures::Closure;
+use crate::hook::action::{ActionVerdict, InboundFrame};
+use crate::hook::builder::{
+    Actions, Deliveries, Handshakes, HookValue, NewHook, Operations, Reviews,
 };
+use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
+use crate::hook::operation::{OperationCall, OperationVerdict};
+use crate::hook::review::ReviewVerdict;
 use crate::proto::operation::Operation;
 use crate::service::review_handler::{Review, ReviewRequest};
 
@@ -174,8 +176,9 @@ impl Handle {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "most tests have no use for the hook later")]
     pub fn install(&self, hook: HookValue) -> Hook {
-        let id = self.driver().install_hook(hook.0);
-        Hook { handle: self.clone(), id }
+        let HookValue { rule, closure } = hook;
+        let closure = closure.and_then(|closure| closure.downcast_ref::<Closure>().cloned());
+        Hook::new(self.clone(), self.driver().install_hook(rule, closure))
     }
 
     /// A gate, for closures of hooks that hold what they are asked about.
@@ -195,7 +198,7 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn gate(&self) -> Gate {
-        self.driver().gate()
+        Gate { id: self.driver().add_gate(), driver: Arc::downgrade(self.driver()) }
     }
 
     /// Has a closure answer for a Lambda function: for messages to rooms whose
@@ -219,9 +222,12 @@ impl Handle {
     pub fn review_function(
         &self,
         arn: impl Into<String>,
-        handler: impl FnMut(&ReviewRequest) -> Review + Send + 'static,
+        mut handler: impl FnMut(&ReviewRequest) -> Review + Send + 'static,
     ) {
-        self.driver().set_reviewer(arn.into(), Reviewer::Sync(Arc::new(Mutex::new(handler))));
+        let closure = Closure::new(move |event| {
+            HookVerdict::ReviewHandler(request_of(event).map_or(Review::fail(), |r| handler(&r)))
+        });
+        self.driver().set_review_handler(arn.into(), closure);
     }
 
     /// Has an asynchronous closure answer for a Lambda function. It runs on the mock's runtime;
@@ -243,8 +249,16 @@ impl Handle {
     ) where
         F: Future<Output = Review> + Send + 'static,
     {
-        let handler = Arc::new(move |request| Box::pin(handler(request)) as _);
-        self.driver().set_reviewer(arn.into(), Reviewer::Async(handler));
+        let closure = Closure::new_async(move |event| {
+            let review = request_of(event).map(&handler);
+            Box::pin(async move {
+                HookVerdict::ReviewHandler(match review {
+                    Some(review) => review.await,
+                    None => Review::fail(),
+                })
+            })
+        });
+        self.driver().set_review_handler(arn.into(), closure);
     }
 
     /// Checks that all expectations of hooks are met by now, and that no closure has panicked.
@@ -281,6 +295,14 @@ impl Handle {
     #[must_use]
     pub fn report(&self) -> Report {
         Report::new(self.driver())
+    }
+}
+
+/// Returns what a review handler is asked about.
+fn request_of(event: HookEvent) -> Option<ReviewRequest> {
+    match event {
+        HookEvent::ReviewHandler(request) => Some(request),
+        _ => None,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -193,7 +192,9 @@ impl MockIvsChat {
             return;
         }
         let evicted = sockets.close();
-        self.handle.driver().end_all_within(TURN_TIMEOUT, outage);
+        let driver = self.handle.driver();
+        driver.shut_down(outage);
+        driver.stop();
         evicted.cut();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
@@ -225,6 +226,3 @@ impl Drop for MockIvsChat {
         assert!(!report.is_failure(), "{report}");
     }
 }
-
-/// How long the end of a mock waits for a closure of the test that is at work.
-const TURN_TIMEOUT: Duration = Duration::from_secs(1);

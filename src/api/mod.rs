@@ -7,6 +7,7 @@ pub(crate) mod failure_page;
 pub(crate) mod gate;
 pub(crate) mod handle;
 pub(crate) mod hook;
+mod hook_closures;
 mod hooks;
 pub(crate) mod in_memory;
 pub(crate) mod log;

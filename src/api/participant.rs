@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bytes::Bytes;
 use serde_json::json;
 
 use crate::api::chat_token::ChatToken;
@@ -12,11 +11,12 @@ use crate::api::log::Log;
 use crate::api::wait::{Taken, Wait, fail};
 use crate::log::entry::Entry;
 use crate::log::matcher::Pattern;
-use crate::log::record::{Party, Payload};
+use crate::log::record::Party;
 use crate::proto::attributes::Attributes;
-use crate::proto::close::{Close, CloseCode};
+use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{Error, Event, Frame, Message};
+use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 
 /// A user who lives inside the mock.
@@ -181,7 +181,7 @@ impl Participant {
     /// ```
     pub fn send(&self, frame: impl Into<String>) {
         if self.is_connected() {
-            let payload = Payload::Text(Arc::new(Bytes::from(frame.into())));
+            let payload = Payload::from_client_text(frame.into());
             self.handle.driver().receive(self.party.connection, payload);
         }
     }
@@ -489,8 +489,6 @@ impl Participant {
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        let driver = self.handle.driver();
-        driver.closed(self.party.connection, Close::new(CloseCode::NORMAL, ""));
-        driver.ended(self.party.connection);
+        self.handle.driver().leave(self.party.connection);
     }
 }

@@ -35,6 +35,7 @@ struct Failures {
     /// Where the test says what it expects, for each that is unmet.
     expected_at: Vec<&'static Location<'static>>,
     panics: Vec<String>,
+    unanswered: Vec<String>,
     denied: Vec<String>,
 }
 
@@ -59,6 +60,7 @@ impl Report {
         }
         let panics = driver.panics().into_iter();
         failures.panics = panics.map(|p| format!("{} panicked: {}", p.whose, p.message)).collect();
+        failures.unanswered = driver.unanswered();
         let denied = &driver.log_settings().denied;
         if !denied.is_empty() {
             let findings = log.lint().into_iter().filter(|finding| denied.contains(&finding.lint));
@@ -76,8 +78,8 @@ impl Report {
     /// ```
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        let Failures { unmet, panics, denied, .. } = &*self.failures;
-        !(unmet.is_empty() && panics.is_empty() && denied.is_empty())
+        let Failures { unmet, panics, unanswered, denied, .. } = &*self.failures;
+        ![unmet, panics, unanswered, denied].iter().all(|failures| failures.is_empty())
     }
 
     /// Expectations of hooks that were not met, a sentence each.
@@ -100,6 +102,17 @@ impl Report {
     #[must_use]
     pub fn panics(&self) -> &[String] {
         &self.failures.panics
+    }
+
+    /// Returns the closures that had not returned when the report was made, a sentence each.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// assert!(MockIvsChat::start().report().unanswered().is_empty());
+    /// ```
+    #[must_use]
+    pub fn unanswered(&self) -> &[String] {
+        &self.failures.unanswered
     }
 
     /// What clients did that the test denies by [`Builder::deny`](crate::Builder::deny), a line
@@ -162,10 +175,11 @@ impl Report {
 
     /// All but the transcript, a line each.
     pub(crate) fn summary(&self) -> String {
-        let Failures { unmet, expected_at, panics, denied } = &*self.failures;
+        let Failures { unmet, expected_at, panics, unanswered, denied } = &*self.failures;
         let unmet = unmet.iter().zip(expected_at);
         let unmet = unmet.map(|(sentence, at)| format!("{sentence}, expected at {at}"));
         let mut lines: Vec<_> = unmet.chain(panics.iter().cloned()).collect();
+        lines.extend(unanswered.iter().cloned());
         lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
         lines.extend(self.never_fired.iter().map(|name| format!("{name:?} never fired")));
         if self.waiting_at_gates > 0 {

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::api::log::{Filter, Log};
 use crate::api::wait_timeout::Alarm;
-use crate::driver::{CaughtPanic, Driver};
+use crate::driver::{ClosurePanic, Driver};
 use crate::log::entry::Entry;
 use crate::log::failure::{Failure, Section};
 use crate::log::matcher::Pattern;
@@ -135,7 +135,7 @@ impl<T> Wait<T> {
     /// Looks through what is new in the log. A closure that has panicked fails the wait at once:
     /// what it should have brought about may never come.
     fn look(&mut self) -> Option<T> {
-        if let Some(CaughtPanic { whose, message, .. }) = self.driver.report_panic() {
+        if let Some(ClosurePanic { whose, message, .. }) = self.driver.report_panic() {
             panic!("{}", self.refusal(&format!("{whose} panicked: {message}")));
         }
         // The seeker is the test's own code and runs outside the lock.
@@ -184,9 +184,6 @@ impl<T> Wait<T> {
 
 /// Why nothing can come of blocking this thread, if nothing can.
 pub(crate) fn is_hopeless_to_block(driver: &Driver) -> Option<&'static str> {
-    if driver.is_calling() {
-        return Some("a closure of the test that waits keeps the mock from going on");
-    }
     let shared = driver.log_settings().shared_thread;
     (shared == Some(thread::current().id())).then_some(
         "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
@@ -204,12 +201,14 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>) -> Failure {
         0 => Vec::new(),
         held => vec![format!("{held} waiting to be released")],
     };
+    let unanswered = driver.unanswered();
     let panics = driver.panics().into_iter();
     let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
     failure
         .section(Section { title: "hooks that have not fired", lines: unfired })
         .section(Section { title: "gates", lines: held })
         .section(Section { title: "lint", lines: findings })
+        .section(Section { title: "closures that have not returned", lines: unanswered })
         .section(Section { title: "panics", lines: panics.collect() })
 }
 

@@ -3,54 +3,82 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::driver::Driver;
-use crate::driver::step::Step;
-use crate::log::record::What;
+use crate::driver::{Driver, stack};
+use crate::engine::io::{Input, TimerId};
 use crate::proto::timestamp::Timestamp;
 
 impl Driver {
-    pub(crate) fn now(&self) -> Timestamp {
-        self.state.lock().now(&self.clock)
-    }
-
-    /// Moves the clock on, and lets happen what becomes due, each at its own time.
+    /// Moves the clock by `duration`. Everything that becomes due has happened when this returns,
+    /// each thing at its own time, closures included.
     pub(crate) fn advance(self: &Arc<Self>, duration: Duration) {
-        let _flushing = self.flush_later();
-        let mut step = self.begin();
-        step.catch_up();
-        let (start, cause) = (step.now, step.state.log.len());
-        step.state.record(start, cause, What::Advanced(duration));
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        transaction.state.engine.handle(now, Input::Advance(duration));
+        // Threads that advance the clock concurrently add up. A closure advances from the moment
+        // at which it runs, whatever the target of the advance that caused it.
+        let start = match stack::is_inside_closure() {
+            true => now,
+            false => now.max(transaction.state.advance_target),
+        };
         let target = start + duration;
-        while let Some(deadline) = step.state.next_deadline().filter(|at| *at <= target) {
-            self.clock.advance_to(deadline);
-            step.now = step.state.now(&self.clock);
-            step.catch_up();
-        }
-        self.clock.advance_to(target);
-        step.now = step.state.now(&self.clock);
-        // What the timer sleeps until has come nearer without becoming another deadline.
-        step.state.armed = None;
-        step.conclude();
+        transaction.state.advance_target = target.max(transaction.state.advance_target);
+        self.finish_call(transaction);
+        while !self.advance_towards(target) {}
+        // The timer sleeps until a moment that has come nearer.
+        self.state.lock().armed = None;
+        self.rescheduled.notify_one();
     }
 
-    /// Lets happen what is due by now, and says for how long nothing more will be; `None` if
-    /// nothing will be at all.
+    /// Visits the deadlines until `target`, or until a closure has to be asked. Returns `true` if
+    /// the clock has reached the target.
+    fn advance_towards(self: &Arc<Self>, target: Timestamp) -> bool {
+        let mut transaction = self.begin();
+        while !transaction.has_questions() {
+            let deadline = transaction.state.engine.next_deadline().filter(|at| *at <= target);
+            self.clock.advance_to(deadline.unwrap_or(target));
+            transaction.now = transaction.state.now(&self.clock);
+            let now = transaction.now;
+            transaction.state.engine.handle_timeout(now);
+            transaction.execute_all();
+            if deadline.is_none() {
+                break;
+            }
+        }
+        let has_arrived = !transaction.has_questions();
+        self.finish_call(transaction);
+        has_arrived
+    }
+
+    /// Handles what is due by now, and returns how long nothing more will be due, or `None` if
+    /// nothing will be due at all.
     pub(crate) fn tick(self: &Arc<Self>) -> Option<Duration> {
-        self.step(|step| {
-            step.state.armed = step.state.next_deadline();
-            step.state.armed.and_then(|deadline| self.clock.sleep_until(deadline))
-        })
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        transaction.state.engine.handle_timeout(now);
+        transaction.execute_all();
+        let deadline = transaction.state.engine.next_deadline();
+        transaction.state.armed = deadline;
+        let questions = transaction.commit().questions;
+        self.flush();
+        self.ask_elsewhere(questions);
+        deadline.and_then(|deadline| self.clock.sleep_until(deadline))
     }
 
     /// Completes when something is due earlier than was known.
     pub(crate) async fn rescheduled(&self) {
         self.rescheduled.notified().await;
     }
-}
 
-impl Step<'_> {
-    /// Lets happen what is due.
-    pub(super) fn catch_up(&mut self) {
-        while self.next_due() {}
+    /// Waits for real time on behalf of the engine.
+    pub(super) fn start_timer(self: &Arc<Self>, id: TimerId, duration: Duration) {
+        // Locked until the task is listed, so that a task that ends early finds itself there.
+        let mut timers = self.timers.lock();
+        let driver = Arc::clone(self);
+        let task = self.runtime.spawn(async move {
+            tokio::time::sleep(duration).await;
+            driver.timers.lock().remove(&id);
+            driver.feed(Input::RealTimeElapsed(id));
+        });
+        timers.insert(id, task.abort_handle());
     }
 }

@@ -1,61 +1,60 @@
-//! `NewHook`: a hook that is still to be installed, and the words to say when and what.
+//! Builder: a hook that is not installed yet, and the conditions that all hook points share.
 
+use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
-use crate::api::gate::Gate;
-use crate::api::handle::Handle;
-use crate::api::hook::Hook;
-use crate::hook::chain::{Act, Expectation, Rule};
-use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
+use crate::hook::action::{ActionVerdict, InboundFrame};
+use crate::hook::chain::{Behavior, Expectation, Rule};
+use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
+use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::Filter;
-use crate::hook::frequency::{Chance, Pace};
-use crate::hook::registry::{AnyRule, HookValue};
-use crate::hook::verdict::{
-    ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
-};
+use crate::hook::frequency::{Frequency, Probability};
+use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
+use crate::hook::ids::GateId;
+use crate::hook::operation::{OperationCall, OperationVerdict};
+use crate::hook::registry::AnyRule;
+use crate::hook::review::ReviewVerdict;
 use crate::proto::timestamp::Timestamp;
 use crate::service::review_handler::ReviewRequest;
 
-/// A place where hooks are asked. It is one of [`Handshakes`], [`Actions`], [`Reviews`],
-/// [`Deliveries`] and [`Operations`].
-pub trait Place: sealed::Place {}
+/// A hook point: one of [`Handshakes`], [`Actions`], [`Reviews`], [`Deliveries`] and
+/// [`Operations`].
+pub trait Place: sealed::Place {
+    /// What a closure is shown.
+    type Event: Send + 'static;
+    /// What a closure decides.
+    type Verdict: Send + 'static;
+}
 
-/// Where hooks on handshakes are asked: before the service sees the token.
+/// Hooks on handshakes, evaluated before the service sees the token.
 #[derive(Clone, Copy, Debug)]
 pub enum Handshakes {}
 
-/// Where hooks on actions are asked: before the service sees a client's frame.
+/// Hooks on actions, evaluated before the service sees a client's frame.
 #[derive(Clone, Copy, Debug)]
 pub enum Actions {}
 
-/// Where hooks on reviews are asked: before the review handler sees a message.
+/// Hooks on reviews, evaluated before the review handler sees a message.
 #[derive(Clone, Copy, Debug)]
 pub enum Reviews {}
 
-/// Where hooks on deliveries are asked: before a frame leaves, once for each recipient.
+/// Hooks on deliveries, evaluated before a frame leaves, once for each recipient.
 #[derive(Clone, Copy, Debug)]
 pub enum Deliveries {}
 
-/// Where hooks on operations are asked: before the service sees a call over HTTP. Calls by the
-/// test's own Rust code pass no hook.
+/// Hooks on operations, evaluated before the service sees a call over HTTP. Calls by the test's
+/// own Rust code pass no hook.
 #[derive(Clone, Copy, Debug)]
 pub enum Operations {}
 
 /// Where a new hook goes: into a mock, or into a value for later.
-pub trait Destination: sealed::Destination {
+pub trait Destination: sealed::Destination<<Self as Destination>::Installed> {
     /// What the test gets for the hook.
     type Installed;
-}
-
-/// A hook goes into the mock of this handle.
-impl Destination for Handle {
-    type Installed = Hook;
 }
 
 /// A hook becomes a value.
@@ -63,86 +62,99 @@ impl Destination for () {
     type Installed = HookValue;
 }
 
-mod sealed {
+impl sealed::Destination<HookValue> for () {
+    fn put(self, value: HookValue) -> HookValue {
+        value
+    }
+}
+
+/// A hook of any hook point, as a value that can be kept, cloned and installed.
+///
+/// The functions of the module [`hook`](crate::hook) make them, and
+/// [`Handle::install`](crate::Handle::install) installs them, so that they can be in tables of
+/// cases. Clones of a hook with a closure share the closure.
+///
+/// ```
+/// use mock_ivs_chat::{ErrorCode, HookValue, MockIvsChat, hook};
+///
+/// let faults: [HookValue; 2] = [
+///     hook::on_action().once().reject(ErrorCode::TooManyRequests, "rate limit exceeded"),
+///     hook::on_delivery().nth(2).drop_frame(),
+/// ];
+/// let ivs = MockIvsChat::start();
+/// for fault in faults {
+///     ivs.install(fault);
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct HookValue {
+    pub(crate) rule: AnyRule,
+    /// The closure, if one decides. This module only carries it: to run it takes a lock.
+    pub(crate) closure: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+pub(crate) mod sealed {
     use std::time::Duration;
 
-    use super::{Gate, Handle, Hook, HookValue, NewHook};
+    use super::{AnyRule, GateId, HookEvent, HookVerdict, Rule};
 
-    /// What the crate asks of a place.
+    /// What the crate asks of a hook point.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
-    pub trait Place: Sized {
-        type Subject: 'static;
-        type Verdict: 'static;
-
-        fn always(new: NewHook<Self, ()>, verdict: Self::Verdict) -> HookValue;
-        fn asking(new: NewHook<Self, ()>, closure: Closure<Self>) -> HookValue;
-        fn delay(duration: Duration) -> Self::Verdict;
-        fn delay_real_time(duration: Duration) -> Self::Verdict;
-        fn hold(gate: Gate) -> Self::Verdict;
+    pub trait Place: Sized + 'static {
+        fn rule(rule: Rule<Self::Verdict>) -> AnyRule
+        where
+            Self: super::Place;
+        fn event(event: HookEvent) -> Option<Self::Event>
+        where
+            Self: super::Place;
+        fn verdict(verdict: Self::Verdict) -> HookVerdict
+        where
+            Self: super::Place;
+        fn pass() -> Self::Verdict
+        where
+            Self: super::Place;
+        fn delay(duration: Duration) -> Self::Verdict
+        where
+            Self: super::Place;
+        fn delay_real_time(duration: Duration) -> Self::Verdict
+        where
+            Self: super::Place;
+        fn hold(gate: GateId) -> Self::Verdict
+        where
+            Self: super::Place;
     }
-
-    /// A closure that decides at a place.
-    pub(super) type Closure<P> =
-        Box<dyn FnMut(&<P as Place>::Subject) -> <P as Place>::Verdict + Send>;
 
     /// What the crate asks of a destination.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
-    pub trait Destination: Sized {
-        fn put(self, value: HookValue) -> <Self as super::Destination>::Installed
-        where
-            Self: super::Destination;
-    }
-
-    impl Destination for Handle {
-        fn put(self, value: HookValue) -> Hook {
-            self.install(value)
-        }
-    }
-
-    impl Destination for () {
-        fn put(self, value: HookValue) -> HookValue {
-            value
-        }
+    pub trait Destination<Installed>: Sized {
+        fn put(self, value: super::HookValue) -> Installed;
     }
 }
 
-macro_rules! place {
-    ($place:ident, $subject:ident, $verdict:ident, $rule:ident) => {
-        impl Place for $place {}
-
-        impl sealed::Place for $place {
-            type Subject = $subject;
-            type Verdict = $verdict;
-
-            fn always(new: NewHook<Self, ()>, verdict: $verdict) -> HookValue {
-                HookValue(AnyRule::$rule(new.into_rule(Act::Always(verdict))))
-            }
-
-            fn asking(new: NewHook<Self, ()>, closure: sealed::Closure<Self>) -> HookValue {
-                let act = Act::Ask(Arc::new(Mutex::new(closure)));
-                HookValue(AnyRule::$rule(new.into_rule(act)))
-            }
-
-            fn delay(duration: Duration) -> $verdict {
-                $verdict::Delay(duration)
-            }
-
-            fn delay_real_time(duration: Duration) -> $verdict {
-                $verdict::DelayRealTime(duration)
-            }
-
-            fn hold(gate: Gate) -> $verdict {
-                $verdict::Hold(gate)
-            }
-        }
-    };
+impl Place for Handshakes {
+    type Event = HandshakeRequest;
+    type Verdict = HandshakeVerdict;
 }
 
-place!(Handshakes, HandshakeRequest, HandshakeVerdict, Handshake);
-place!(Actions, InboundFrame, ActionVerdict, Action);
-place!(Reviews, ReviewRequest, ReviewVerdict, Review);
-place!(Deliveries, OutboundFrame, DeliveryVerdict, Delivery);
-place!(Operations, OperationCall, OperationVerdict, Operation);
+impl Place for Actions {
+    type Event = InboundFrame;
+    type Verdict = ActionVerdict;
+}
+
+impl Place for Reviews {
+    type Event = ReviewRequest;
+    type Verdict = ReviewVerdict;
+}
+
+impl Place for Deliveries {
+    type Event = OutboundFrame;
+    type Verdict = DeliveryVerdict;
+}
+
+impl Place for Operations {
+    type Event = OperationCall;
+    type Verdict = OperationVerdict;
+}
 
 /// A hook that is still to be installed.
 ///
@@ -171,7 +183,7 @@ pub struct NewHook<P, D> {
     destination: D,
     name: Option<String>,
     pub(super) filter: Filter,
-    pace: Pace,
+    frequency: Frequency,
     expected: Option<Expectation>,
     place: PhantomData<P>,
 }
@@ -182,7 +194,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
             destination,
             name: None,
             filter: Filter::default(),
-            pace: Pace::default(),
+            frequency: Frequency::default(),
             expected: None,
             place: PhantomData,
         }
@@ -245,7 +257,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// let hook = ivs.on_handshake().times(2).refuse(429, "slow down");
     /// ```
     pub fn times(mut self, n: usize) -> Self {
-        self.pace.limit = Some(n);
+        self.frequency.limit = Some(n);
         self
     }
 
@@ -263,7 +275,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     #[track_caller]
     pub fn nth(mut self, n: usize) -> Self {
         assert!(n > 0, "events are counted from 1");
-        self.pace.nth = Some(n);
+        self.frequency.nth = Some(n);
         self
     }
 
@@ -281,7 +293,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     #[track_caller]
     pub fn every(mut self, n: usize) -> Self {
         assert!(n > 0, "a number of which every one is meant is at least 1");
-        self.pace.every = Some(n);
+        self.frequency.every = Some(n);
         self
     }
 
@@ -293,7 +305,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// let hook = ivs.on_action().from("alice").after(10).reset();
     /// ```
     pub fn after(mut self, n: usize) -> Self {
-        self.pace.after = Some(n);
+        self.frequency.after = Some(n);
         self
     }
 
@@ -307,7 +319,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// let hook = ivs.on_delivery().between(noon, noon + Duration::from_secs(10)).drop_frame();
     /// ```
     pub fn between(mut self, from: Timestamp, until: Timestamp) -> Self {
-        self.pace.between = Some((from, until));
+        self.frequency.between = Some((from, until));
         self
     }
 
@@ -326,7 +338,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     #[track_caller]
     pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
         assert!((0.0..=1.0).contains(&probability), "a probability is from 0 to 1");
-        self.pace.chance = Some(Chance { probability, seed });
+        self.frequency.probability = Some(Probability { probability, seed });
         self
     }
 
@@ -389,63 +401,27 @@ impl<P: Place, D: Destination> NewHook<P, D> {
         self.always(P::delay_real_time(duration))
     }
 
-    /// What it is about becomes what a closure says, in which other conditions can be put.
-    ///
-    /// The closure runs outside the mock's lock: it can use a [`Handle`] as it
-    /// likes. If it panics, what it was asked about fails as a general error of the service does,
-    /// and the panic is reported at the next wait and at the end.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let mut count = 0;
-    /// ivs.on_delivery().to("bob").decide(move |_| {
-    ///     count += 1;
-    ///     if count % 2 == 0 { DeliveryVerdict::Drop } else { DeliveryVerdict::Pass }
-    /// });
-    /// ```
-    pub fn decide(
+    pub(crate) const fn destination(&self) -> &D {
+        &self.destination
+    }
+
+    /// Finishes the hook with a verdict that is always the same.
+    pub(crate) fn always(self, verdict: P::Verdict) -> D::Installed {
+        self.finish(Behavior::Verdict(verdict), None)
+    }
+
+    /// Finishes the hook with a closure.
+    pub(crate) fn with_closure(self, closure: Arc<dyn Any + Send + Sync>) -> D::Installed {
+        self.finish(Behavior::Closure, Some(closure))
+    }
+
+    fn finish(
         self,
-        closure: impl FnMut(&P::Subject) -> P::Verdict + Send + 'static,
+        behavior: Behavior<P::Verdict>,
+        closure: Option<Arc<dyn Any + Send + Sync>>,
     ) -> D::Installed {
-        let (destination, new) = self.take_destination();
-        destination.put(P::asking(new, Box::new(closure)))
-    }
-
-    pub(super) fn always(self, verdict: P::Verdict) -> D::Installed {
-        let (destination, new) = self.take_destination();
-        destination.put(P::always(new, verdict))
-    }
-
-    fn take_destination(self) -> (D, NewHook<P, ()>) {
-        let Self { destination, name, filter, pace, expected, place } = self;
-        (destination, NewHook { destination: (), name, filter, pace, expected, place })
-    }
-}
-
-impl<P: Place> NewHook<P, ()> {
-    fn into_rule<S: ?Sized, V>(self, act: Act<S, V>) -> Rule<S, V> {
-        let Self { name, filter, pace, expected, .. } = self;
-        Rule { name, filter, pace, expected, act }
-    }
-}
-
-impl<P: Place> NewHook<P, Handle> {
-    /// What it is about waits at a gate until the test releases it.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// let gate = ivs.on_action().from("alice").hold();
-    /// alice.say("hello");
-    /// gate.reached_blocking();
-    /// gate.release();
-    /// ```
-    #[must_use]
-    pub fn hold(self) -> Gate {
-        let gate = self.destination.gate();
-        self.always(P::hold(gate.clone()));
-        gate
+        let Self { destination, name, filter, frequency, expected, .. } = self;
+        let rule = P::rule(Rule { name, filter, frequency, expected, behavior });
+        destination.put(HookValue { rule, closure })
     }
 }

@@ -1,167 +1,140 @@
-//! Chain: the hooks of one place, in the order in which they were installed.
+//! Chain: the hooks of one hook point, in the order in which they are evaluated.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
-use crate::hook::filter::{Facts, Filter};
-use crate::hook::frequency::Pace;
+use crate::hook::filter::{EventContext, Filter};
+use crate::hook::frequency::Frequency;
+use crate::hook::ids::HookId;
 use crate::proto::timestamp::Timestamp;
 
-/// A hook's number within the fixture, in the order in which they were installed.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct HookId(pub(crate) u64);
-
-/// How often a hook is to fire, and where the test says so.
+/// How often a hook is expected to fire, and where the test says so.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Expectation {
     pub(crate) hits: RangeInclusive<usize>,
     pub(crate) caller: &'static Location<'static>,
 }
 
-/// What a hook does, as a value that can be kept, cloned and installed.
-#[derive(Debug)]
-pub(crate) struct Rule<S: ?Sized, V> {
+/// A hook as data.
+#[expect(unnameable_types, reason = "only sealed traits mention it")]
+#[derive(Clone, Debug)]
+pub struct Rule<V> {
     pub(crate) name: Option<String>,
     pub(crate) filter: Filter,
-    pub(crate) pace: Pace,
+    pub(crate) frequency: Frequency,
     pub(crate) expected: Option<Expectation>,
-    pub(crate) act: Act<S, V>,
+    pub(crate) behavior: Behavior<V>,
 }
 
-impl<S: ?Sized, V: Clone> Clone for Rule<S, V> {
-    fn clone(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            filter: self.filter.clone(),
-            pace: self.pace.clone(),
-            expected: self.expected.clone(),
-            act: self.act.clone(),
-        }
-    }
+/// How a hook reaches its verdict.
+#[derive(Clone, Debug)]
+pub(crate) enum Behavior<V> {
+    /// The verdict is always the same.
+    Verdict(V),
+    /// A closure of the test decides. Whoever drives the engine has the closure.
+    Closure,
 }
 
-/// How a hook comes to its verdict on a subject.
-pub(crate) enum Act<S: ?Sized, V> {
-    /// It always is the same.
-    Always(V),
-    /// A closure of the test decides.
-    Ask(Arc<Mutex<Box<Closure<S, V>>>>),
-}
-
-type Closure<S, V> = dyn FnMut(&S) -> V + Send;
-
-impl<S: ?Sized, V: Clone> Clone for Act<S, V> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Always(verdict) => Self::Always(verdict.clone()),
-            Self::Ask(closure) => Self::Ask(Arc::clone(closure)),
-        }
-    }
-}
-
-impl<S: ?Sized, V: fmt::Debug> fmt::Debug for Act<S, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Always(verdict) => verdict.fmt(f),
-            Self::Ask(_) => f.write_str("a closure"),
-        }
-    }
-}
-
-/// The hooks of one place.
+/// The hooks of one hook point.
 #[derive(Debug)]
-pub(crate) struct Chain<S: ?Sized, V> {
-    hooks: Vec<Installed<S, V>>,
+pub(crate) struct Chain<V> {
+    hooks: Vec<Installed<V>>,
 }
 
 #[derive(Debug)]
-struct Installed<S: ?Sized, V> {
+struct Installed<V> {
     id: HookId,
     name: Arc<str>,
     seen: usize,
     hits: usize,
-    rule: Rule<S, V>,
+    rule: Rule<V>,
 }
 
-/// A hook that may fire.
-pub(crate) struct Candidate<S: ?Sized, V> {
+/// A hook that may fire at an event.
+#[derive(Debug)]
+pub(crate) struct Candidate<V> {
     pub(crate) id: HookId,
     pub(crate) name: Arc<str>,
-    pub(crate) act: Act<S, V>,
+    pub(crate) behavior: Behavior<V>,
 }
 
-/// What is to be said of a hook in a report.
+/// What a report says about a hook.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Standing {
+pub(crate) struct HookStatus {
     pub(crate) id: HookId,
     pub(crate) name: Arc<str>,
     pub(crate) hits: usize,
     pub(crate) expected: Option<Expectation>,
 }
 
-impl<S: ?Sized, V> Default for Chain<S, V> {
+impl HookStatus {
+    /// Returns `true` unless the hook has fired more or less often than expected.
+    pub(crate) fn is_as_expected(&self) -> bool {
+        self.expected.as_ref().is_none_or(|expected| expected.hits.contains(&self.hits))
+    }
+}
+
+impl<V> Default for Chain<V> {
     fn default() -> Self {
         Self { hooks: Vec::new() }
     }
 }
 
-impl<S: ?Sized, V: Clone> Chain<S, V> {
+impl<V: Clone> Chain<V> {
     pub(crate) fn is_empty(&self) -> bool {
         self.hooks.is_empty()
     }
 
-    pub(crate) fn install(&mut self, id: HookId, rule: Rule<S, V>) {
+    pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
         let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.0)).into();
         self.hooks.push(Installed { id, name, seen: 0, hits: 0, rule });
     }
 
-    /// Removes a hook; returns what is to be said of it, and the rule, for its closure is the
-    /// test's own: its end may run any code.
-    pub(crate) fn remove(&mut self, id: HookId) -> Option<(Standing, Rule<S, V>)> {
+    /// Removes a hook and returns its final status.
+    pub(crate) fn remove(&mut self, id: HookId) -> Option<HookStatus> {
         let index = self.hooks.iter().position(|hook| hook.id == id)?;
-        let hook = self.hooks.remove(index);
-        Some((hook.standing(), hook.rule))
+        Some(self.hooks.remove(index).status())
     }
 
-    /// The numbers of all hooks that there are.
     pub(crate) fn ids(&self) -> impl Iterator<Item = HookId> {
         self.hooks.iter().map(|hook| hook.id)
     }
 
-    /// The first hook installed after `last` that may fire at an event.
+    /// Returns the first hook installed after `last` that may fire at an event, and counts the
+    /// event for every hook that it passes on the way.
     pub(crate) fn candidate(
         &mut self,
         last: HookId,
-        facts: &Facts<'_>,
+        context: &EventContext<'_>,
         now: Timestamp,
-    ) -> Option<Candidate<S, V>> {
-        let mut about =
-            self.hooks.iter_mut().filter(|hook| hook.id > last && hook.rule.filter.admits(facts));
-        let hook = about.find_map(|hook| {
-            hook.seen += 1;
-            hook.rule.pace.allows(hook.seen, hook.hits, now).then_some(hook)
-        })?;
-        Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), act: hook.rule.act.clone() })
+    ) -> Option<Candidate<V>> {
+        let hook = self
+            .hooks
+            .iter_mut()
+            .filter(|hook| hook.id > last && hook.rule.filter.admits(context))
+            .find_map(|hook| {
+                hook.seen += 1;
+                hook.rule.frequency.allows(hook.seen, hook.hits, now).then_some(hook)
+            })?;
+        let behavior = hook.rule.behavior.clone();
+        Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), behavior })
     }
 
-    /// Counts that a hook has fired; says whether it is still here to be counted.
+    /// Counts that a hook has fired. Returns `false` if the hook is not in this chain any more.
     pub(crate) fn count(&mut self, id: HookId) -> bool {
         let hook = self.hooks.iter_mut().find(|hook| hook.id == id);
         hook.map(|hook| hook.hits += 1).is_some()
     }
 
-    pub(crate) fn standings(&self) -> impl Iterator<Item = Standing> {
-        self.hooks.iter().map(Installed::standing)
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = HookStatus> {
+        self.hooks.iter().map(Installed::status)
     }
 }
 
-impl<S: ?Sized, V> Installed<S, V> {
-    fn standing(&self) -> Standing {
+impl<V> Installed<V> {
+    fn status(&self) -> HookStatus {
         let expected = self.rule.expected.clone();
-        Standing { id: self.id, name: Arc::clone(&self.name), hits: self.hits, expected }
+        HookStatus { id: self.id, name: Arc::clone(&self.name), hits: self.hits, expected }
     }
 }

@@ -27,9 +27,9 @@ pub(crate) enum FrameKind {
     Error,
 }
 
-/// What is known of an event.
+/// What hooks can filter an event by.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct EventContext<'a> {
     pub(crate) user_id: Option<&'a str>,
     pub(crate) sender: Option<&'a str>,
     /// The room's name, or its id if it has no name.
@@ -45,17 +45,17 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Filter {
-    pub(crate) fn admits(&self, facts: &Facts<'_>) -> bool {
-        is_or_any(self.user_id.as_deref(), facts.user_id)
-            && is_or_any(self.sender.as_deref(), facts.sender)
-            && is_or_any(self.room.as_deref(), facts.room)
-            && is_or_any(self.connection, facts.connection)
-            && is_or_any(self.action, facts.action)
-            && is_or_any(self.kind, facts.kind)
-            && is_or_any(self.event_name.as_deref(), facts.event_name)
-            && is_or_any(self.operation, facts.operation)
-            && self.containing.as_deref().is_none_or(|part| facts.text.contains(part))
-            && self.request_id.as_deref().is_none_or(|id| facts.request_id == id)
+    pub(crate) fn admits(&self, context: &EventContext<'_>) -> bool {
+        is_or_any(self.user_id.as_deref(), context.user_id)
+            && is_or_any(self.sender.as_deref(), context.sender)
+            && is_or_any(self.room.as_deref(), context.room)
+            && is_or_any(self.connection, context.connection)
+            && is_or_any(self.action, context.action)
+            && is_or_any(self.kind, context.kind)
+            && is_or_any(self.event_name.as_deref(), context.event_name)
+            && is_or_any(self.operation, context.operation)
+            && self.containing.as_deref().is_none_or(|part| context.text.contains(part))
+            && self.request_id.as_deref().is_none_or(|id| context.request_id == id)
     }
 }
 

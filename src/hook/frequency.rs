@@ -1,10 +1,10 @@
-//! Pace: how often a hook fires, of all events that it is about.
+//! Frequency: how often a hook fires, of all events that it is about.
 
 use crate::proto::timestamp::Timestamp;
 
 /// How often a hook fires: when all that is set here is true.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Pace {
+pub(crate) struct Frequency {
     /// At most so many times.
     pub(crate) limit: Option<usize>,
     /// Only at the event of this number, from 1.
@@ -15,17 +15,17 @@ pub(crate) struct Pace {
     pub(crate) after: Option<usize>,
     /// Only from the first moment until just before the second.
     pub(crate) between: Option<(Timestamp, Timestamp)>,
-    pub(crate) chance: Option<Chance>,
+    pub(crate) probability: Option<Probability>,
 }
 
-/// A chance to fire that is the same in each run.
+/// A probability to fire that is the same in each run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Chance {
+pub(crate) struct Probability {
     pub(crate) probability: f64,
     pub(crate) seed: u64,
 }
 
-impl Pace {
+impl Frequency {
     /// Whether a hook may fire at the `seen`th event that it is about, having fired `hits` times.
     pub(crate) fn allows(&self, seen: usize, hits: usize, now: Timestamp) -> bool {
         self.limit.is_none_or(|limit| hits < limit)
@@ -33,13 +33,13 @@ impl Pace {
             && self.every.is_none_or(|every| every > 0 && seen % every == 0)
             && self.after.is_none_or(|after| seen > after)
             && self.between.is_none_or(|(from, until)| from <= now && now < until)
-            && self.chance.is_none_or(|chance| chance.falls(seen))
+            && self.probability.is_none_or(|probability| probability.hits(seen))
     }
 }
 
-impl Chance {
-    /// Each event's chance follows from the seed and the event's number alone.
-    fn falls(self, seen: usize) -> bool {
+impl Probability {
+    /// Each event's probability follows from the seed and the event's number alone.
+    fn hits(self, seen: usize) -> bool {
         let mut mixed = self.seed.wrapping_add((seen as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -54,12 +54,12 @@ mod tests {
 
     use super::*;
 
-    fn fired(pace: &Pace) -> Vec<usize> {
+    fn fired(frequency: &Frequency) -> Vec<usize> {
         let now = Timestamp::default();
         let mut hits = 0;
         (1..=10)
             .filter(|seen| {
-                let fires = pace.allows(*seen, hits, now);
+                let fires = frequency.allows(*seen, hits, now);
                 hits += usize::from(fires);
                 fires
             })
@@ -67,23 +67,24 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Pace::default(), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10])]
-    #[case(Pace { limit: Some(2), ..Pace::default() }, &[1, 2])]
-    #[case(Pace { nth: Some(3), ..Pace::default() }, &[3])]
-    #[case(Pace { every: Some(4), ..Pace::default() }, &[4, 8])]
-    #[case(Pace { every: Some(0), ..Pace::default() }, &[])]
-    #[case(Pace { after: Some(8), ..Pace::default() }, &[9, 10])]
-    #[case(Pace { after: Some(3), limit: Some(1), ..Pace::default() }, &[4])]
-    fn a_pace_picks_events(#[case] pace: Pace, #[case] expected: &[usize]) {
-        assert_eq!(fired(&pace), expected);
+    #[case(Frequency::default(), &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10])]
+    #[case(Frequency { limit: Some(2), ..Frequency::default() }, &[1, 2])]
+    #[case(Frequency { nth: Some(3), ..Frequency::default() }, &[3])]
+    #[case(Frequency { every: Some(4), ..Frequency::default() }, &[4, 8])]
+    #[case(Frequency { every: Some(0), ..Frequency::default() }, &[])]
+    #[case(Frequency { after: Some(8), ..Frequency::default() }, &[9, 10])]
+    #[case(Frequency { after: Some(3), limit: Some(1), ..Frequency::default() }, &[4])]
+    fn a_frequency_picks_events(#[case] frequency: Frequency, #[case] expected: &[usize]) {
+        assert_eq!(fired(&frequency), expected);
     }
 
     #[test]
-    fn a_chance_is_the_same_in_each_run_and_about_as_high_as_asked() {
-        let chance = |seed| Chance { probability: 0.3, seed };
-        let falls = |seed| (1..=1_000).filter(|seen| chance(seed).falls(*seen)).collect::<Vec<_>>();
-        assert_eq!(falls(7), falls(7));
-        assert_ne!(falls(7), falls(8));
-        assert!((250..350).contains(&falls(7).len()), "{}", falls(7).len());
+    fn a_probability_is_the_same_in_each_run_and_about_as_high_as_asked() {
+        let probability = |seed| Probability { probability: 0.3, seed };
+        let hits =
+            |seed| (1..=1_000).filter(|seen| probability(seed).hits(*seen)).collect::<Vec<_>>();
+        assert_eq!(hits(7), hits(7));
+        assert_ne!(hits(7), hits(8));
+        assert!((250..350).contains(&hits(7).len()), "{}", hits(7).len());
     }
 }

@@ -4,18 +4,23 @@
 //! (whose, which, how often) and *what*. All hooks of a place are asked in the order in which they
 //! were installed; the first that fires wins.
 
+pub(crate) mod action;
 pub(crate) mod builder;
 pub(crate) mod chain;
+pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod frequency;
-mod inbound;
-mod outbound;
+pub(crate) mod handshake;
+pub(crate) mod ids;
+pub(crate) mod operation;
 pub(crate) mod registry;
+pub(crate) mod review;
 pub(crate) mod verdict;
 
 use builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
 
+pub use crate::hook::ids::GateId;
 use crate::proto::operation::Operation;
 
 /// A value for a hook on handshakes.

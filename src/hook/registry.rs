@@ -1,57 +1,41 @@
-//! The hooks of all places.
+//! Registry: the hooks of all hook points.
 
-use crate::hook::chain::{Chain, HookId, Rule, Standing};
-use crate::hook::event::{HandshakeRequest, InboundFrame, OperationCall, OutboundFrame};
-use crate::hook::verdict::{
-    ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict,
-};
-use crate::service::review_handler::ReviewRequest;
+use std::collections::BTreeMap;
 
-/// The hooks of all places.
+use crate::hook::action::ActionVerdict;
+use crate::hook::chain::{Chain, HookStatus, Rule};
+use crate::hook::delivery::DeliveryVerdict;
+use crate::hook::handshake::HandshakeVerdict;
+use crate::hook::ids::HookId;
+use crate::hook::operation::OperationVerdict;
+use crate::hook::review::ReviewVerdict;
+
+/// The hooks of all hook points.
 #[derive(Debug, Default)]
-pub(crate) struct Hooks {
-    pub(crate) handshakes: Chain<HandshakeRequest, HandshakeVerdict>,
-    pub(crate) actions: Chain<InboundFrame, ActionVerdict>,
-    pub(crate) reviews: Chain<ReviewRequest, ReviewVerdict>,
-    pub(crate) deliveries: Chain<OutboundFrame, DeliveryVerdict>,
-    pub(crate) operations: Chain<OperationCall, OperationVerdict>,
-    /// What is to be said of hooks that were removed.
-    removed: Vec<Standing>,
+pub(crate) struct HookRegistry {
+    pub(crate) handshakes: Chain<HandshakeVerdict>,
+    pub(crate) actions: Chain<ActionVerdict>,
+    pub(crate) reviews: Chain<ReviewVerdict>,
+    pub(crate) deliveries: Chain<DeliveryVerdict>,
+    pub(crate) operations: Chain<OperationVerdict>,
+    /// The final status of removed hooks that the test can still ask about, or that did not fire
+    /// as expected.
+    removed: BTreeMap<HookId, HookStatus>,
     installed: u64,
 }
 
-/// A hook of any place, as a value that can be kept, cloned and installed.
-///
-/// The functions of the module [`hook`](crate::hook) make them, and
-/// [`Handle::install`](crate::Handle::install) installs them, so that they can stand in tables of
-/// cases.
-///
-/// ```
-/// use mock_ivs_chat::{ErrorCode, HookValue, MockIvsChat, hook};
-///
-/// let faults: [HookValue; 2] = [
-///     hook::on_action().once().reject(ErrorCode::TooManyRequests, "rate limit exceeded"),
-///     hook::on_delivery().nth(2).drop_frame(),
-/// ];
-/// let ivs = MockIvsChat::start();
-/// for fault in faults {
-///     ivs.install(fault);
-/// }
-/// ```
+/// A rule of any hook point.
+#[expect(unnameable_types, reason = "only sealed traits mention it")]
 #[derive(Clone, Debug)]
-pub struct HookValue(pub(crate) AnyRule);
-
-/// A rule of any place.
-#[derive(Clone, Debug)]
-pub(crate) enum AnyRule {
-    Handshake(Rule<HandshakeRequest, HandshakeVerdict>),
-    Action(Rule<InboundFrame, ActionVerdict>),
-    Review(Rule<ReviewRequest, ReviewVerdict>),
-    Delivery(Rule<OutboundFrame, DeliveryVerdict>),
-    Operation(Rule<OperationCall, OperationVerdict>),
+pub enum AnyRule {
+    Handshake(Rule<HandshakeVerdict>),
+    Action(Rule<ActionVerdict>),
+    Review(Rule<ReviewVerdict>),
+    Delivery(Rule<DeliveryVerdict>),
+    Operation(Rule<OperationVerdict>),
 }
 
-impl Hooks {
+impl HookRegistry {
     pub(crate) fn install(&mut self, rule: AnyRule) -> HookId {
         self.installed += 1;
         let id = HookId(self.installed);
@@ -65,49 +49,115 @@ impl Hooks {
         id
     }
 
-    /// Removes a hook; what it returns is to be dropped where no lock is held, for it may be the
-    /// end of a closure of the test.
-    pub(crate) fn remove(&mut self, id: HookId) -> Option<AnyRule> {
-        let removed = self.handshakes.remove(id).map(|(s, rule)| (s, AnyRule::Handshake(rule)));
-        let removed = removed
-            .or_else(|| self.actions.remove(id).map(|(s, rule)| (s, AnyRule::Action(rule))))
-            .or_else(|| self.reviews.remove(id).map(|(s, rule)| (s, AnyRule::Review(rule))))
-            .or_else(|| self.deliveries.remove(id).map(|(s, rule)| (s, AnyRule::Delivery(rule))))
-            .or_else(|| self.operations.remove(id).map(|(s, rule)| (s, AnyRule::Operation(rule))));
-        let (standing, rule) = removed?;
-        self.removed.push(standing);
-        Some(rule)
+    pub(crate) fn remove(&mut self, id: HookId) {
+        let status = self.handshakes.remove(id);
+        let status = status.or_else(|| self.actions.remove(id));
+        let status = status.or_else(|| self.reviews.remove(id));
+        let status = status.or_else(|| self.deliveries.remove(id));
+        let status = status.or_else(|| self.operations.remove(id));
+        if let Some(status) = status {
+            self.removed.insert(id, status);
+        }
     }
 
-    /// Removes all hooks, as [`Hooks::remove`] does one.
-    pub(crate) fn remove_all(&mut self) -> Vec<AnyRule> {
+    pub(crate) fn remove_all(&mut self) {
         let ids = self.handshakes.ids().chain(self.actions.ids()).chain(self.reviews.ids());
         let ids: Vec<_> = ids.chain(self.deliveries.ids()).chain(self.operations.ids()).collect();
-        ids.into_iter().filter_map(|id| self.remove(id)).collect()
+        for id in ids {
+            self.remove(id);
+        }
     }
 
-    /// Counts that a hook has fired that has been removed meanwhile.
+    /// Forgets a removed hook that the test cannot ask about any more. One that did not fire as
+    /// expected stays, because the report at the end has to name it.
+    pub(crate) fn forget(&mut self, id: HookId) {
+        if self.removed.get(&id).is_some_and(HookStatus::is_as_expected) {
+            self.removed.remove(&id);
+        }
+    }
+
+    /// Counts that a hook has fired whose verdict arrived after its removal.
     pub(crate) fn count_removed(&mut self, id: HookId) {
-        let removed = self.removed.iter_mut().find(|standing| standing.id == id);
-        removed.into_iter().for_each(|standing| standing.hits += 1);
+        if let Some(status) = self.removed.get_mut(&id) {
+            status.hits += 1;
+        }
     }
 
-    /// What is to be said of all hooks that there are and were, in the order of installation.
-    pub(crate) fn standings(&self) -> Vec<Standing> {
-        let mut all: Vec<_> = self.all_standings().collect();
-        all.sort_by_key(|standing| standing.id);
+    /// Returns the status of all hooks, in the order of installation.
+    pub(crate) fn statuses(&self) -> Vec<HookStatus> {
+        let mut all: Vec<_> = self.all_statuses().collect();
+        all.sort_by_key(|status| status.id);
         all
     }
 
-    /// How often a hook has fired.
     pub(crate) fn hits(&self, id: HookId) -> usize {
-        self.all_standings().find(|standing| standing.id == id).map_or(0, |found| found.hits)
+        self.all_statuses().find(|status| status.id == id).map_or(0, |found| found.hits)
     }
 
-    fn all_standings(&self) -> impl Iterator<Item = Standing> {
-        let all = self.removed.iter().cloned();
-        let all = all.chain(self.handshakes.standings()).chain(self.actions.standings());
-        let all = all.chain(self.reviews.standings()).chain(self.deliveries.standings());
-        all.chain(self.operations.standings())
+    fn all_statuses(&self) -> impl Iterator<Item = HookStatus> {
+        let all = self.removed.values().cloned();
+        let all = all.chain(self.handshakes.statuses()).chain(self.actions.statuses());
+        let all = all.chain(self.reviews.statuses()).chain(self.deliveries.statuses());
+        all.chain(self.operations.statuses())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::hook::chain::{Behavior, Expectation};
+    use crate::hook::filter::{EventContext, Filter};
+    use crate::hook::frequency::Frequency;
+    use crate::proto::timestamp::Timestamp;
+
+    fn ignore(expected: Option<Expectation>) -> AnyRule {
+        AnyRule::Action(Rule {
+            name: None,
+            filter: Filter::default(),
+            frequency: Frequency::default(),
+            expected,
+            behavior: Behavior::Verdict(ActionVerdict::Ignore),
+        })
+    }
+
+    #[test]
+    fn a_removed_hook_is_forgotten_once_nobody_can_ask_about_it() {
+        let mut hooks = HookRegistry::default();
+        for _ in 0..1_000 {
+            let id = hooks.install(ignore(None));
+            hooks.remove(id);
+            hooks.forget(id);
+        }
+        assert!(hooks.removed.is_empty() && hooks.actions.is_empty());
+    }
+
+    #[test]
+    fn a_removed_hook_with_an_unmet_expectation_is_kept_for_the_report() {
+        let mut hooks = HookRegistry::default();
+        let id =
+            hooks.install(ignore(Some(Expectation { hits: 1..=1, caller: Location::caller() })));
+        hooks.remove(id);
+        hooks.forget(id);
+        assert_eq!(hooks.statuses().len(), 1);
+        hooks.count_removed(id);
+        assert_eq!(hooks.hits(id), 1);
+        hooks.forget(id);
+        assert!(hooks.statuses().is_empty());
+    }
+
+    #[test]
+    fn hooks_are_evaluated_in_the_order_of_installation() {
+        let mut hooks = HookRegistry::default();
+        let (first, second) = (hooks.install(ignore(None)), hooks.install(ignore(None)));
+        let mut next = |last| {
+            let candidate =
+                hooks.actions.candidate(last, &EventContext::default(), Timestamp::default());
+            candidate.map(|candidate| candidate.id)
+        };
+        assert_eq!(next(HookId::default()), Some(first));
+        assert_eq!(next(first), Some(second));
+        assert_eq!(next(second), None);
     }
 }

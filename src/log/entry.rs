@@ -5,12 +5,13 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::log::labels::Labels;
-use crate::log::record::{Origin, Payload, Record, What};
+use crate::log::record::{Origin, Record, What};
 use crate::log::transcript;
 use crate::proto::action::{Action, Publish};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::frame::{Error, Event, Frame, Message};
 use crate::proto::operation::Operation;
+use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 

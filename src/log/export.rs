@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::api::log::Log;
 use crate::log::entry::{Direction, Entry};
-use crate::log::record::{Answered, Called, Origin, Payload, What};
+use crate::log::record::{Answered, Called, Origin, What};
 use crate::log::summary;
 use crate::log::timeline::{Columns, next_row, shortened};
+use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 
 /// The log in formats that other tools read. Chat tokens are in none of them.

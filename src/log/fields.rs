@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::log::entry::{Direction, Entry};
-use crate::log::record::{Payload, What};
+use crate::log::record::What;
 use crate::proto::action::{Action, Publish};
 use crate::proto::attributes::Attributes;
 use crate::proto::frame::Frame;
+use crate::proto::payload::Payload;
 
 /// What an entry says, by the name of each field.
 #[derive(Debug)]

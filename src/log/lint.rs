@@ -10,12 +10,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::log::entry::Entry;
-use crate::log::record::{Answered, Payload, What};
+use crate::log::record::{Answered, What};
 use crate::proto::action::{Action, Publish};
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
 use crate::proto::members::Members;
 use crate::proto::operation::Operation;
+use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::session::Refusal;

@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::api::gate::GateId;
+use crate::hook::ids::GateId;
 use crate::log::retention::Recording;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;
+use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::quota::Quota;
@@ -132,34 +131,6 @@ pub(crate) enum What {
     Reviewed(Box<Reviewed>),
     /// A frame left for a client.
     Sent(Payload),
-}
-
-/// The content of a frame; it shares its bytes with all that hold the same frame, by a pointer
-/// that is small enough to stand in each of many records.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Payload {
-    Text(Arc<Bytes>),
-    Binary(Arc<Bytes>),
-    Ping(Arc<Bytes>),
-    Pong(Arc<Bytes>),
-}
-
-impl Payload {
-    pub(crate) fn bytes(&self) -> &Bytes {
-        match self {
-            Self::Text(bytes) | Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => {
-                bytes
-            }
-        }
-    }
-
-    /// The text of a text frame.
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(bytes) => std::str::from_utf8(bytes).ok(),
-            Self::Binary(_) | Self::Ping(_) | Self::Pong(_) => None,
-        }
-    }
 }
 
 /// How the mock was taken from its clients.

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Origin, Payload, What};
+use crate::log::record::{Origin, What};
 use crate::proto::operation::Operation;
+use crate::proto::payload::Payload;
 
 impl Entry {
     /// Writes its members, with the labels of the log that it is part of.

@@ -2,9 +2,10 @@
 
 use crate::log::entry::Entry;
 use crate::log::fields::Fields;
-use crate::log::record::{Origin, Payload, What};
+use crate::log::record::{Origin, What};
 use crate::proto::action::Publish;
 use crate::proto::close::{Close, truncate};
+use crate::proto::payload::Payload;
 
 /// An entry in a few words, without the name of its connection.
 pub(crate) fn of(entry: &Entry) -> String {

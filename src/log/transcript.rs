@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Answered, Called, Hooked, Origin, Outage, Party, Payload, Refused, What};
+use crate::log::record::{Answered, Called, Hooked, Origin, Outage, Party, Refused, What};
 use crate::proto::close::Close;
+use crate::proto::payload::Payload;
 
 /// Writes entries, one a line; what follows from an entry is indented below it.
 ///
@@ -168,11 +169,11 @@ fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels)
     let (kind, bytes) = match payload {
         Payload::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => return write_text(f, text, labels),
-            Err(_) => ("text", bytes),
+            Err(_) => ("text", &bytes.bytes),
         },
-        Payload::Binary(bytes) => ("binary", bytes),
-        Payload::Ping(bytes) => ("ping", bytes),
-        Payload::Pong(bytes) => ("pong", bytes),
+        Payload::Binary(bytes) => ("binary", &bytes.bytes),
+        Payload::Ping(bytes) => ("ping", &**bytes),
+        Payload::Pong(bytes) => ("pong", &**bytes),
     };
     let shown = &bytes[..bytes.len().min(LONGEST_TEXT)];
     write!(f, "{kind} \"{}\"", shown.escape_ascii())?;

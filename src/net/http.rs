@@ -14,10 +14,11 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 
-use crate::driver::{Driver, HandshakeReply, HttpReply, to_text};
+use crate::driver::{Driver, HandshakeAnswer, HttpAnswer};
 use crate::net::hyper_errors::HttpStream;
 use crate::net::{request, websocket};
 use crate::proto::exception::Exception;
+use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
 use crate::transport::client_sink::Wire;
 use crate::transport::stream::{Link, Part};
@@ -40,7 +41,7 @@ pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
         .serve_connection(io, service)
         .with_upgrades();
     // What goes wrong here is the peer's doing, and has been answered as far as it could be.
-    let _ = driver.working(connection).await;
+    let _ = driver.track_activity(connection).await;
 }
 
 type Body = Full<Bytes>;
@@ -76,8 +77,8 @@ async fn operate(request: Request<Incoming>, driver: &Arc<Driver>, link: &Link) 
     let text = text.unwrap_or_default();
     match body.and_then(|body| read_call(&head, &body, driver)) {
         Ok((operation, members)) => {
-            let reply = driver.call_by_http(origin, operation, &members, &text).await;
-            reply_with(reply.unwrap_or(HttpReply::Silence), operation, link).await
+            let reply = driver.call_by_http(origin, operation, members, text).await;
+            reply_with(reply.unwrap_or(HttpAnswer::Never), operation, link).await
         }
         Err(exception) => {
             let operation = request::route(&head.method, head.uri.path());
@@ -88,27 +89,27 @@ async fn operate(request: Request<Incoming>, driver: &Arc<Driver>, link: &Link) 
 }
 
 /// Does with the stream what the driver says.
-async fn reply_with(reply: HttpReply, operation: Operation, link: &Link) -> Response<Body> {
+async fn reply_with(reply: HttpAnswer, operation: Operation, link: &Link) -> Response<Body> {
     match reply {
-        HttpReply::Answer(response) => answer(operation, response),
-        HttpReply::Raw { status, body } => {
+        HttpAnswer::Answer(response) => answer(operation, response),
+        HttpAnswer::Raw { status, body } => {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             response
         }
-        HttpReply::CutHead(response) => {
+        HttpAnswer::CutHead(response) => {
             link.cut_within(Part::Head);
             answer(operation, response)
         }
-        HttpReply::CutBody(response) => {
+        HttpAnswer::CutBody(response) => {
             link.cut_within(Part::Body);
             answer(operation, response)
         }
-        HttpReply::Reset => {
+        HttpAnswer::Reset => {
             link.reset();
             silence(link).await
         }
-        HttpReply::Silence => silence(link).await,
+        HttpAnswer::Never => silence(link).await,
     }
 }
 
@@ -162,25 +163,25 @@ async fn upgrade(
     let wire = Wire::new(link);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let reply = driver.shake_hands(token.clone(), path, Arc::clone(&wire)).await;
-    let connection = match reply.unwrap_or(HandshakeReply::Silence) {
-        HandshakeReply::Accept(connection) => connection,
-        HandshakeReply::Refuse { status, message } => {
+    let connection = match reply.unwrap_or(HandshakeAnswer::Never) {
+        HandshakeAnswer::Accept(connection) => connection,
+        HandshakeAnswer::Refuse { status, message } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
             return handshake_refusal(status, &message, &driver);
         }
-        HandshakeReply::Silence => return silence(&wire.link).await,
+        HandshakeAnswer::Never => return silence(&wire.link).await,
     };
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await;
         // A stream that is gone before the upgrade was through has no more to say.
         let parts =
             upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<HttpStream>>().ok());
-        let Some(parts) = parts else { return driver.ended(connection) };
+        let Some(parts) = parts else { return driver.stream_ended(connection) };
         // Nothing of HTTP is kept for as long as the connection lives, its buffers least of all.
         let read_ahead = Vec::from(parts.read_buf);
         drop(parts.io);
         let serving = websocket::serve(Arc::clone(&driver), connection, &wire, read_ahead);
-        driver.working(serving).await;
+        driver.track_activity(serving).await;
     });
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::driver::{Driver, to_text};
+use crate::driver::Driver;
 use crate::log::record::Origin;
 use crate::proto::exception::Exception;
+use crate::proto::json::to_text;
 use crate::transport::stream::Link;
 
 /// A link as hyper sees it. What hyper writes passes, but for the bare refusals of its own that

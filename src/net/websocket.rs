@@ -13,8 +13,8 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
 use crate::driver::Driver;
-use crate::log::record::Payload;
 use crate::proto::close::{Close, CloseCode};
+use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 use crate::transport::client_sink::Wire;
 use crate::transport::send_queue::{Batch, Next, Outbox};
@@ -165,8 +165,8 @@ impl Socket<'_> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let mut stream = Polled { link: self.link, cx };
         let payload = match self.context.read(&mut stream) {
-            Ok(Message::Text(text)) => Payload::Text(Arc::new(text.into())),
-            Ok(Message::Binary(data)) => Payload::Binary(Arc::new(data)),
+            Ok(Message::Text(text)) => Payload::from_client_text(text),
+            Ok(Message::Binary(data)) => Payload::from_client_binary(data),
             Ok(Message::Ping(data)) => Payload::Ping(Arc::new(data)),
             Ok(Message::Pong(data)) => Payload::Pong(Arc::new(data)),
             Ok(Message::Close(frame)) => {
@@ -194,10 +194,7 @@ impl Socket<'_> {
             let reason = "Close code is none that a client may send";
             return self.driver.fail(self.connection, CloseCode::PROTOCOL_ERROR, reason);
         }
-        // First the driver, so that the log has nothing go to a client that closed before.
-        let answer = crate::transport::framing::close(&close);
-        self.driver.closed(self.connection, close);
-        self.outbox.finish(answer);
+        self.driver.client_closed(self.connection, close);
     }
 
     /// Ends a connection that can be read no further; one whose client broke the protocol is told
@@ -291,7 +288,7 @@ struct Ending<'a> {
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.link.cut();
-        self.driver.ended(self.connection);
+        self.driver.stream_ended(self.connection);
     }
 }
 

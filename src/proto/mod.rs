@@ -7,11 +7,14 @@ pub(crate) mod close;
 pub(crate) mod error_code;
 pub(crate) mod exception;
 pub(crate) mod frame;
+pub(crate) mod json;
 pub(crate) mod members;
 pub(crate) mod model;
 pub(crate) mod operation;
+pub(crate) mod payload;
 pub(crate) mod percent;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
 pub(crate) mod string_pattern;
 pub(crate) mod timestamp;
+pub(crate) mod wire_frame;

@@ -1,35 +1,41 @@
-//! Framing of what leaves: a frame is put into WebSocket bytes once, for all who get it.
-
-use std::sync::Arc;
+//! Framing: values to the bytes of WebSocket frames.
 
 use bytes::{Bytes, BytesMut};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
-use crate::driver::Framed;
-use crate::hook::verdict::Malformation;
-use crate::log::record::Payload;
 use crate::proto::close::Close;
-use crate::proto::members::Members;
+use crate::proto::payload::Payload;
+use crate::proto::wire_frame::WireFrame;
 
-/// A text frame.
-pub(crate) fn text(text: &str) -> Framed {
-    frame(&FrameHeader { opcode: TEXT, ..FrameHeader::default() }, text.as_bytes(), Payload::Text)
+/// Encodes a frame, once for all connections that get it.
+pub(crate) fn encode(frame: &WireFrame) -> Bytes {
+    let WireFrame { payload, form } = frame;
+    let opcode = match payload {
+        _ if form.is_continuation => OpCode::Data(Data::Continue),
+        Payload::Text(_) => OpCode::Data(Data::Text),
+        Payload::Binary(_) => OpCode::Data(Data::Binary),
+        Payload::Ping(_) => OpCode::Control(Control::Ping),
+        Payload::Pong(_) => OpCode::Control(Control::Pong),
+    };
+    let header = FrameHeader {
+        is_final: !form.is_unfinished,
+        rsv2: form.has_reserved_bit,
+        opcode,
+        ..FrameHeader::default()
+    };
+    let content = payload.bytes();
+    let length = content.len() as u64;
+    let mut head = Vec::with_capacity(header.len(length));
+    header.format(length, &mut head).expect("a vector takes any bytes");
+    let mut bytes = BytesMut::with_capacity(head.len() + content.len());
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(content);
+    bytes.truncate(bytes.len() - form.missing_bytes.min(content.len()));
+    bytes.freeze()
 }
 
-/// A ping of the service.
-pub(crate) fn ping(data: &[u8]) -> Framed {
-    let opcode = OpCode::Control(Control::Ping);
-    frame(&FrameHeader { opcode, ..FrameHeader::default() }, data, Payload::Ping)
-}
-
-/// The answer to a ping.
-pub(crate) fn pong(data: &[u8]) -> Framed {
-    let opcode = OpCode::Control(Control::Pong);
-    frame(&FrameHeader { opcode, ..FrameHeader::default() }, data, Payload::Pong)
-}
-
-/// A close frame as the bytes of the wire.
+/// Encodes a close frame.
 pub(crate) fn close(close: &Close) -> Bytes {
     let content = close
         .code
@@ -39,73 +45,3 @@ pub(crate) fn close(close: &Close) -> Bytes {
     frame.format(&mut bytes).expect("a vector takes any bytes");
     bytes.into()
 }
-
-/// A text as frames in a form that it should not have.
-pub(crate) fn malformed(malformation: &Malformation, original: &str) -> Vec<Framed> {
-    let header = FrameHeader { opcode: TEXT, ..FrameHeader::default() };
-    match malformation {
-        Malformation::InvalidJson => {
-            vec![text(crate::proto::close::truncate(original, original.len() / 2))]
-        }
-        Malformation::UnknownType => vec![text(&with_member(original, "Type", Some("\"NOTICE\"")))],
-        Malformation::MissingMember(member) => vec![text(&with_member(original, member, None))],
-        Malformation::Binary => {
-            let header = FrameHeader { opcode: OpCode::Data(Data::Binary), ..header };
-            vec![frame(&header, original.as_bytes(), Payload::Binary)]
-        }
-        Malformation::InvalidUtf8 => {
-            let mut bytes = original.as_bytes().to_vec();
-            bytes.push(0xff);
-            vec![frame(&header, &bytes, Payload::Text)]
-        }
-        Malformation::Oversize(bytes) => {
-            let missing = bytes.saturating_sub(original.len());
-            vec![text(&format!("{original}{}", " ".repeat(missing)))]
-        }
-        Malformation::Fragmented(bytes) => fragments(original.as_bytes(), *bytes),
-        Malformation::ReservedBit => {
-            vec![frame(&FrameHeader { rsv2: true, ..header }, original.as_bytes(), Payload::Text)]
-        }
-        Malformation::Truncated => {
-            let Framed { bytes, payload } = text(original);
-            let half = bytes.len() - original.len() / 2;
-            vec![Framed { bytes: bytes.slice(..half), payload }]
-        }
-    }
-}
-
-/// The frames of a text that is sent in pieces.
-fn fragments(content: &[u8], longest: usize) -> Vec<Framed> {
-    let pieces: Vec<_> = content.chunks(longest.max(1)).collect();
-    let last = pieces.len().saturating_sub(1);
-    let pieces = pieces.into_iter().enumerate().map(|(index, piece)| {
-        let opcode = if index == 0 { TEXT } else { OpCode::Data(Data::Continue) };
-        let header = FrameHeader { opcode, is_final: index == last, ..FrameHeader::default() };
-        frame(&header, piece, Payload::Text)
-    });
-    pieces.collect()
-}
-
-/// A JSON object with another value, or none, for a member.
-fn with_member(object: &str, name: &str, value: Option<&str>) -> String {
-    let members = Members::read(object);
-    let members = members.iter().filter_map(|(member, raw)| {
-        let value = if member == name { value } else { Some(raw.get()) };
-        value.map(|value| format!("{member:?}:{value}"))
-    });
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-}
-
-fn frame(header: &FrameHeader, content: &[u8], payload: fn(Arc<Bytes>) -> Payload) -> Framed {
-    let length = content.len() as u64;
-    let mut head = Vec::with_capacity(header.len(length));
-    header.format(length, &mut head).expect("a vector takes any bytes");
-    let mut bytes = BytesMut::with_capacity(head.len() + content.len());
-    bytes.extend_from_slice(&head);
-    bytes.extend_from_slice(content);
-    let bytes = bytes.freeze();
-    let payload = payload(Arc::new(bytes.slice(head.len()..)));
-    Framed { bytes, payload }
-}
-
-const TEXT: OpCode = OpCode::Data(Data::Text);

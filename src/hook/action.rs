@@ -1,109 +1,173 @@
-//! The words of `NewHook` about what comes in: whose, which, and what happens to it.
+//! Action: what a hook on the frames of clients is shown, and what it can make of them.
 
-use crate::hook::builder::{Actions, Destination, Handshakes, NewHook, Reviews};
-use crate::hook::verdict::{ActionVerdict, HandshakeVerdict, ReviewVerdict};
+use std::time::Duration;
+
+use crate::hook::builder::{Actions, Destination, NewHook, sealed};
+use crate::hook::chain::Rule;
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::ids::GateId;
+use crate::hook::registry::AnyRule;
+use crate::hook::verdict::Verdict;
 use crate::proto::action::Action;
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
+use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
-use crate::service::review_handler::Review;
 
-impl<D: Destination> NewHook<Handshakes, D> {
-    /// Only with a token of this user.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().from("alice").never_answer();
-    /// ```
-    pub fn from(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
-    }
+/// A frame of a client, as a hook on actions is shown it.
+///
+/// ```
+/// use mock_ivs_chat::{ActionVerdict, ErrorCode, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// let alice = ivs.create_room("lobby").participant("alice");
+/// ivs.on_action_with("no shouting", |inbound| {
+///     if inbound.text.contains("!!!") {
+///         ActionVerdict::reject(ErrorCode::NotAcceptable, "no shouting")
+///     } else {
+///         ActionVerdict::Pass
+///     }
+/// });
+/// alice.say("hello!!!");
+/// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InboundFrame {
+    /// Whose connection it came on.
+    pub user_id: String,
+    /// The room's name, or its id if it has no name.
+    pub room: String,
+    /// The connection that it came on.
+    pub connection: ConnectionId,
+    /// Its text; of a frame that is no text, what can be read of it.
+    pub text: String,
+    /// Its `RequestId`; empty if it has none.
+    pub request_id: String,
+    /// Its action; `None` if the service cannot read one.
+    pub action: Option<Action>,
+    /// When it arrived.
+    pub at: Timestamp,
+}
 
-    /// Refuses the handshake with an HTTP status, 400 to 599, and a text. The token stays unused.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().times(2).refuse(429, "slow down");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If the status is none of these.
-    #[track_caller]
-    pub fn refuse(self, status: u16, message: impl Into<String>) -> D::Installed {
-        assert!(
-            (400..=599).contains(&status),
-            "a refusal has a status from 400 to 599, not {status}"
-        );
-        self.always(HandshakeVerdict::refuse(status, message))
-    }
-
-    /// Lets the handshake succeed, then closes the connection at once. The token stays unused.
-    ///
-    /// Observed: a client was told of an expired token in this way, the reason being JSON.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let reason = r#"{"ErrorCode":401,"ErrorMessage":"token has expired"}"#;
-    /// let hook = ivs.on_handshake().disconnect_with_reason(CloseCode::NORMAL, reason);
-    /// ```
-    pub fn disconnect(self, code: CloseCode) -> D::Installed {
-        self.disconnect_with_reason(code, "")
-    }
-
-    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
-    /// sent.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().disconnect_with_reason(CloseCode::GOING_AWAY, "maintenance");
-    /// ```
-    pub fn disconnect_with_reason(
-        self,
+/// What becomes of a client's frame.
+///
+/// ```
+/// use mock_ivs_chat::{ActionVerdict, ErrorCode, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.on_action_with("closed", |_| ActionVerdict::reject(ErrorCode::Forbidden, "closed"));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ActionVerdict {
+    /// The next hook is asked, and after the last the service.
+    Pass,
+    /// Its sender gets an ERROR.
+    Reject {
+        /// The code of the ERROR.
+        error_code: ErrorCode,
+        /// The text of the ERROR.
+        error_message: String,
+    },
+    /// Nothing becomes of it.
+    Ignore,
+    /// Its sender gets this text as a frame, and nothing else becomes of it.
+    Answer(String),
+    /// The service gets this action instead, with the same `RequestId`.
+    Change(Action),
+    /// The service gets it twice.
+    Duplicate,
+    /// The service gets it after the next frame of the same connection.
+    Reorder,
+    /// The service gets it later, by the mock's clock.
+    Delay(Duration),
+    /// The service gets it later, by real time.
+    DelayRealTime(Duration),
+    /// The service gets it when the gate is released.
+    Hold(GateId),
+    /// The connection is closed, and nothing else becomes of it.
+    Disconnect {
+        /// The code of the close frame.
         code: CloseCode,
-        reason: impl Into<String>,
-    ) -> D::Installed {
-        self.always(HandshakeVerdict::Disconnect { code, reason: reason.into() })
-    }
+        /// The reason in it, of which at most 123 bytes are sent.
+        reason: String,
+    },
+    /// The TCP connection is reset.
+    Reset,
+    /// The connection stays open, but is neither read nor written any more.
+    Stall,
+}
 
-    /// Resets the TCP connection.
+impl ActionVerdict {
+    /// Makes the event wait at a gate until the gate is released.
+    ///
+    /// A gate of another mock, or one that was released, holds nothing.
     ///
     /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
+    /// # use mock_ivs_chat::{ActionVerdict, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().once().reset();
+    /// let gate = ivs.gate();
+    /// let verdict = ActionVerdict::hold(&gate);
     /// ```
-    pub fn reset(self) -> D::Installed {
-        self.always(HandshakeVerdict::Reset)
+    #[must_use]
+    pub fn hold(gate: impl AsRef<GateId>) -> Self {
+        Self::Hold(*gate.as_ref())
     }
 
-    /// Never answers the handshake, and leaves the TCP connection open: half-open.
+    /// [`ActionVerdict::Reject`].
     ///
     /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().once().never_answer();
+    /// # use mock_ivs_chat::{ActionVerdict, ErrorCode};
+    /// let verdict = ActionVerdict::reject(ErrorCode::TooManyRequests, "rate limit exceeded");
     /// ```
-    pub fn never_answer(self) -> D::Installed {
-        self.always(HandshakeVerdict::NeverAnswer)
+    #[must_use]
+    pub fn reject(error_code: ErrorCode, error_message: impl Into<String>) -> Self {
+        Self::Reject { error_code, error_message: error_message.into() }
+    }
+}
+
+impl Verdict for ActionVerdict {
+    fn pass() -> Self {
+        Self::Pass
     }
 
-    /// Sends the connection at most so many bytes a second, of real time; or of tokio's, if a test
-    /// has paused that and the mock follows it.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().from("bob").slow_link(1024);
-    /// ```
-    pub fn slow_link(self, bytes_per_second: u32) -> D::Installed {
-        self.always(HandshakeVerdict::SlowLink(bytes_per_second))
+    fn is_pass(&self) -> bool {
+        matches!(self, Self::Pass)
+    }
+}
+
+impl sealed::Place for Actions {
+    fn rule(rule: Rule<ActionVerdict>) -> AnyRule {
+        AnyRule::Action(rule)
+    }
+
+    fn event(event: HookEvent) -> Option<InboundFrame> {
+        match event {
+            HookEvent::Action(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    fn verdict(verdict: ActionVerdict) -> HookVerdict {
+        HookVerdict::Action(verdict)
+    }
+
+    fn pass() -> ActionVerdict {
+        ActionVerdict::Pass
+    }
+
+    fn delay(duration: Duration) -> ActionVerdict {
+        ActionVerdict::Delay(duration)
+    }
+
+    fn delay_real_time(duration: Duration) -> ActionVerdict {
+        ActionVerdict::DelayRealTime(duration)
+    }
+
+    fn hold(gate: GateId) -> ActionVerdict {
+        ActionVerdict::Hold(gate)
     }
 }
 
@@ -295,30 +359,5 @@ impl<D: Destination> NewHook<Actions, D> {
     /// ```
     pub fn stall(self) -> D::Installed {
         self.always(ActionVerdict::Stall)
-    }
-}
-
-impl<D: Destination> NewHook<Reviews, D> {
-    /// Only of messages from this user.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_review().from("alice").answer(Review::time_out());
-    /// ```
-    pub fn from(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
-    }
-
-    /// Answers in the handler's place.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_review().answer(Review::fail());
-    /// ```
-    pub fn answer(self, review: Review) -> D::Installed {
-        self.always(ReviewVerdict::Answer(review))
     }
 }

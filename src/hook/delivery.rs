@@ -1,13 +1,187 @@
-//! The words of `NewHook` about what goes out, and about operations: whose, which, and what happens.
+//! Delivery: what a hook on outgoing frames is shown, and what it can make of them.
 
-use crate::hook::builder::{Deliveries, Destination, NewHook, Operations};
+use std::time::Duration;
+
+use crate::hook::builder::{Deliveries, Destination, NewHook, sealed};
+use crate::hook::chain::Rule;
+use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::FrameKind;
-use crate::hook::verdict::{DeliveryVerdict, Malformation, OperationVerdict};
+use crate::hook::ids::GateId;
+use crate::hook::registry::AnyRule;
+use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
-use crate::proto::exception::Exception;
 use crate::proto::frame::Frame;
-use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
+
+/// A frame on its way to one client, as a hook on deliveries is shown it.
+///
+/// ```
+/// use mock_ivs_chat::{DeliveryVerdict, Frame, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// let room = ivs.create_room("lobby");
+/// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+/// ivs.on_delivery_with("shuffle", |outbound| match &outbound.frame {
+///     Frame::Message(message) if outbound.user_id != message.sender.user_id => DeliveryVerdict::Drop,
+///     _ => DeliveryVerdict::Pass,
+/// });
+/// alice.say("to myself");
+/// alice.expect_message_blocking("to myself");
+/// assert!(bob.received().is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OutboundFrame {
+    /// To whose connection it goes.
+    pub user_id: String,
+    /// The room's name, or its id if it has no name.
+    pub room: String,
+    /// The connection that it goes to.
+    pub connection: ConnectionId,
+    /// The frame.
+    pub frame: Frame,
+}
+
+/// What becomes of a frame on its way to one client.
+///
+/// ```
+/// use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.on_delivery_with("silence", |_| DeliveryVerdict::Drop);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum DeliveryVerdict {
+    /// The next hook is asked, and after the last the client.
+    Pass,
+    /// The client does not get it.
+    Drop,
+    /// The client gets this frame instead.
+    Change(Frame),
+    /// The client gets this text instead.
+    Replace(String),
+    /// The client gets it in a form that it should not have.
+    Malform(Malformation),
+    /// The client gets it twice.
+    Duplicate,
+    /// The client gets it after the next frame.
+    Reorder,
+    /// The client gets it later, by the mock's clock.
+    Delay(Duration),
+    /// The client gets it later, by real time.
+    DelayRealTime(Duration),
+    /// The client gets it when the gate is released.
+    Hold(GateId),
+    /// The connection is closed instead.
+    Disconnect {
+        /// The code of the close frame.
+        code: CloseCode,
+        /// The reason in it, of which at most 123 bytes are sent.
+        reason: String,
+    },
+    /// The TCP connection is reset instead.
+    Reset,
+    /// The connection stays open, but is neither read nor written any more.
+    Stall,
+}
+
+/// A form in which a frame should not arrive.
+///
+/// ```
+/// use mock_ivs_chat::{Malformation, MockIvsChat};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.on_delivery().to("bob").once().malform(Malformation::UnknownType);
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Malformation {
+    /// The first half of the JSON text.
+    InvalidJson,
+    /// `"Type":"NOTICE"`.
+    UnknownType,
+    /// The frame without this member, such as `Id`.
+    MissingMember(String),
+    /// The text as a binary frame.
+    Binary,
+    /// A text frame of bytes that are not UTF-8.
+    InvalidUtf8,
+    /// The text followed by spaces, so many bytes in all.
+    Oversize(usize),
+    /// The text in several frames of at most so many bytes, which is legal.
+    Fragmented(usize),
+    /// A frame with a reserved bit set, which breaks the WebSocket protocol.
+    ReservedBit,
+    /// A frame that announces all bytes and has half of them; then the connection ends.
+    Truncated,
+}
+
+impl Malformation {
+    pub(crate) const fn ends_the_connection(&self) -> bool {
+        matches!(self, Self::Truncated)
+    }
+}
+
+impl DeliveryVerdict {
+    /// Makes the event wait at a gate until the gate is released.
+    ///
+    /// A gate of another mock, or one that was released, holds nothing.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let gate = ivs.gate();
+    /// let verdict = DeliveryVerdict::hold(&gate);
+    /// ```
+    #[must_use]
+    pub fn hold(gate: impl AsRef<GateId>) -> Self {
+        Self::Hold(*gate.as_ref())
+    }
+}
+
+impl Verdict for DeliveryVerdict {
+    fn pass() -> Self {
+        Self::Pass
+    }
+
+    fn is_pass(&self) -> bool {
+        matches!(self, Self::Pass)
+    }
+}
+
+impl sealed::Place for Deliveries {
+    fn rule(rule: Rule<DeliveryVerdict>) -> AnyRule {
+        AnyRule::Delivery(rule)
+    }
+
+    fn event(event: HookEvent) -> Option<OutboundFrame> {
+        match event {
+            HookEvent::Delivery(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    fn verdict(verdict: DeliveryVerdict) -> HookVerdict {
+        HookVerdict::Delivery(verdict)
+    }
+
+    fn pass() -> DeliveryVerdict {
+        DeliveryVerdict::Pass
+    }
+
+    fn delay(duration: Duration) -> DeliveryVerdict {
+        DeliveryVerdict::Delay(duration)
+    }
+
+    fn delay_real_time(duration: Duration) -> DeliveryVerdict {
+        DeliveryVerdict::DelayRealTime(duration)
+    }
+
+    fn hold(gate: GateId) -> DeliveryVerdict {
+        DeliveryVerdict::Hold(gate)
+    }
+}
 
 impl<D: Destination> NewHook<Deliveries, D> {
     /// Only to this user.
@@ -211,110 +385,5 @@ impl<D: Destination> NewHook<Deliveries, D> {
     /// ```
     pub fn stall(self) -> D::Installed {
         self.always(DeliveryVerdict::Stall)
-    }
-}
-
-impl<D: Destination> NewHook<Operations, D> {
-    /// Only this operation.
-    pub(crate) fn operation(mut self, operation: Operation) -> Self {
-        self.filter.operation = Some(operation);
-        self
-    }
-
-    /// Answers with an exception; the operation is not carried out.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{Exception, MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::CreateChatToken).once().fail(Exception::throttling("slow down"));
-    /// ```
-    pub fn fail(self, exception: Exception) -> D::Installed {
-        self.always(OperationVerdict::Fail(exception))
-    }
-
-    /// Answers with this status, 200 to 599, and body; the operation is not carried out.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).respond(503, "Service Unavailable");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If the status is none of these.
-    #[track_caller]
-    pub fn respond(self, status: u16, body: impl Into<String>) -> D::Installed {
-        assert!(
-            (200..=599).contains(&status),
-            "an answer has a status from 200 to 599, not {status}"
-        );
-        self.always(OperationVerdict::Respond { status, body: body.into() })
-    }
-
-    /// Carries the operation out, and answers with an empty body.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).empty_body();
-    /// ```
-    pub fn empty_body(self) -> D::Installed {
-        self.always(OperationVerdict::EmptyBody)
-    }
-
-    /// Carries the operation out, and answers with half of the body as if that were all.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).broken_body();
-    /// ```
-    pub fn broken_body(self) -> D::Installed {
-        self.always(OperationVerdict::BrokenBody)
-    }
-
-    /// Carries the operation out, and cuts the connection within the head of the answer.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).cut_head();
-    /// ```
-    pub fn cut_head(self) -> D::Installed {
-        self.always(OperationVerdict::CutHead)
-    }
-
-    /// Carries the operation out, and cuts the connection within the body of the answer.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).cut_body();
-    /// ```
-    pub fn cut_body(self) -> D::Installed {
-        self.always(OperationVerdict::CutBody)
-    }
-
-    /// Resets the TCP connection; the operation is not carried out.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).reset();
-    /// ```
-    pub fn reset(self) -> D::Installed {
-        self.always(OperationVerdict::Reset)
-    }
-
-    /// Carries the operation out, and never answers.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).never_answer();
-    /// ```
-    pub fn never_answer(self) -> D::Installed {
-        self.always(OperationVerdict::NeverAnswer)
     }
 }

@@ -1,0 +1,107 @@
+//! Closures of hooks: decisions that the conditions of a hook cannot express.
+
+use std::sync::Arc;
+
+use crate::api::gate::Gate;
+use crate::api::handle::Handle;
+use crate::api::hook::Hook;
+use crate::driver::closures::Closure;
+use crate::hook::builder::{Destination, HookValue, NewHook, Place, sealed};
+
+/// A hook goes into the mock of this handle.
+impl Destination for Handle {
+    type Installed = Hook;
+}
+
+impl sealed::Destination<Hook> for Handle {
+    fn put(self, value: HookValue) -> Hook {
+        self.install(value)
+    }
+}
+
+impl<P: Place, D: Destination> NewHook<P, D> {
+    /// Lets a closure decide about each event.
+    ///
+    /// The closure runs while the mock is not locked and on a thread that serves no client: on the
+    /// calling thread if a method of the test caused the event, and on a thread of its own
+    /// otherwise. It can block, wait for other threads, and use this mock or another one in any
+    /// way. Until it returns, the event waits, and so do later events of the same connection in
+    /// the same direction; everything else continues. The closure is asked about one event at a
+    /// time, and not about events that it causes itself by a direct call.
+    ///
+    /// If it panics, the event fails as if the service had a general error, and the panic is
+    /// reported by the next wait and at the end. If it never returns, that is reported, too.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let mut count = 0;
+    /// ivs.on_delivery().to("bob").decide(move |_| {
+    ///     count += 1;
+    ///     if count % 2 == 0 { DeliveryVerdict::Drop } else { DeliveryVerdict::Pass }
+    /// });
+    /// ```
+    pub fn decide(
+        self,
+        mut closure: impl FnMut(&P::Event) -> P::Verdict + Send + 'static,
+    ) -> D::Installed {
+        let closure = Closure::new(move |event| {
+            let verdict = P::event(event).map_or_else(P::pass, |event| closure(&event));
+            P::verdict(verdict)
+        });
+        self.with_closure(Arc::new(closure))
+    }
+
+    /// Lets an async closure decide about each event.
+    ///
+    /// Its future runs on the runtime of the mock. Several events can be under way at the same
+    /// time, one for each connection and direction. A method of the test that causes an event does
+    /// not wait for the verdict. All else is as with [`NewHook::decide`].
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ActionVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_action().decide_async(|frame| async move {
+    ///     tokio::task::yield_now().await;
+    ///     if frame.text.contains("spam") { ActionVerdict::Ignore } else { ActionVerdict::Pass }
+    /// });
+    /// ```
+    pub fn decide_async<F>(
+        self,
+        closure: impl Fn(P::Event) -> F + Send + Sync + 'static,
+    ) -> D::Installed
+    where
+        F: Future<Output = P::Verdict> + Send + 'static,
+    {
+        let closure = Closure::new_async(move |event| {
+            let verdict = P::event(event).map(&closure);
+            Box::pin(async move {
+                P::verdict(match verdict {
+                    Some(verdict) => verdict.await,
+                    None => P::pass(),
+                })
+            })
+        });
+        self.with_closure(Arc::new(closure))
+    }
+}
+
+impl<P: Place> NewHook<P, Handle> {
+    /// Makes each event wait at a gate until the test releases it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// let gate = ivs.on_action().from("alice").hold();
+    /// alice.say("hello");
+    /// gate.reached_blocking();
+    /// gate.release();
+    /// ```
+    #[must_use]
+    pub fn hold(self) -> Gate {
+        let gate = self.destination().gate();
+        self.always(P::hold(gate.id));
+        gate
+    }
+}

@@ -1,0 +1,164 @@
+//! Activity: the tasks and closures that are at work, what they have done wrong, and their end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use crate::driver::closures::text_of;
+use crate::driver::{Driver, stack};
+
+/// A panic of code of the test.
+#[derive(Clone, Debug)]
+pub(crate) struct ClosurePanic {
+    /// What has panicked, such as the closure of a hook.
+    pub(crate) whose: String,
+    pub(crate) message: String,
+    /// Whether a wait has failed with it already.
+    pub(crate) is_reported: bool,
+}
+
+/// Counts a task as active for as long as it lives.
+struct ActivityGuard<'a>(&'a AtomicU64);
+
+impl<'a> ActivityGuard<'a> {
+    fn new(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for ActivityGuard<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Driver {
+    /// Runs a task that serves a client, and counts it as active whenever it is polled.
+    pub(crate) async fn track_activity<T>(&self, task: impl Future<Output = T>) -> T {
+        let mut task = std::pin::pin!(task);
+        std::future::poll_fn(|cx| {
+            let _active = ActivityGuard::new(&self.active_tasks);
+            let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
+            // It runs code of the test: its streams, and subscribers of `tracing`.
+            catch_unwind(poll).unwrap_or_else(|payload| {
+                self.record_panic("a task that serves a client", text_of(&*payload));
+                resume_unwind(payload)
+            })
+        })
+        .await
+    }
+
+    /// Returns `true` if no task of a client is active, no closure is running but those that this
+    /// is called by, and no frame waits to be written that could be.
+    pub(crate) fn is_idle(self: &Arc<Self>) -> bool {
+        if self.active_tasks.load(Ordering::Acquire) > 0
+            || self.questions.is_any_running(&stack::questions_of(self))
+        {
+            return false;
+        }
+        // Collected first: whether a stream is blocked takes its lock.
+        let waiting: Vec<_> = {
+            let state = self.state.lock();
+            let sinks = state.sinks.values();
+            sinks.filter(|sink| sink.outbox.has_waiting()).cloned().collect()
+        };
+        waiting.iter().all(|sink| sink.link.is_blocked())
+    }
+
+    /// Returns a sentence for each closure that has not answered, but those that this is called by.
+    pub(crate) fn unanswered(self: &Arc<Self>) -> Vec<String> {
+        self.questions.describe(&stack::questions_of(self))
+    }
+
+    /// Ends everything that runs on behalf of the mock, as far as it can be ended: closures that
+    /// are running get a moment to return.
+    pub(crate) fn stop(self: &Arc<Self>) {
+        self.has_stopped.store(true, Ordering::Release);
+        self.questions.wait_until_idle(&stack::questions_of(self), CLOSURE_TIMEOUT);
+        self.questions.abort_all();
+        let timers = std::mem::take(&mut *self.timers.lock());
+        timers.values().for_each(AbortHandle::abort);
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.has_stopped.load(Ordering::Acquire)
+    }
+
+    /// Returns all panics of test code so far.
+    pub(crate) fn panics(&self) -> Vec<ClosurePanic> {
+        self.panics.lock().clone()
+    }
+
+    /// Records a panic, and lets all waits look.
+    pub(super) fn record_panic(&self, whose: &str, message: &str) {
+        let (whose, message) = (whose.into(), message.into());
+        self.panics.lock().push(ClosurePanic { whose, message, is_reported: false });
+        let waiters = std::mem::take(&mut self.state.lock().waiters);
+        self.grown.notify_all();
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn has_unreported_panic(&self) -> bool {
+        self.panics.lock().iter().any(|panic| !panic.is_reported)
+    }
+
+    /// Returns the first panic that no wait has failed with yet, and marks it as reported.
+    pub(crate) fn report_panic(&self) -> Option<ClosurePanic> {
+        let mut panics = self.panics.lock();
+        let panic = panics.iter_mut().find(|panic| !panic.is_reported)?;
+        panic.is_reported = true;
+        Some(panic.clone())
+    }
+}
+
+/// How much of the log the crate `tracing` has been told of.
+#[cfg(feature = "tracing")]
+#[derive(Debug, Default)]
+pub(super) struct Tracer {
+    emitted: u64,
+    is_emitting: bool,
+}
+
+#[cfg(feature = "tracing")]
+impl Driver {
+    /// Emits an event of the crate `tracing` for each new entry of the log.
+    ///
+    /// Subscribers are foreign code, so no lock is held while they run. One thread at a time emits,
+    /// which keeps the order, and it also emits what other threads add meanwhile.
+    pub(super) fn trace(&self) {
+        loop {
+            let length = self.log_length();
+            let first = {
+                let mut tracer = self.tracer.lock();
+                if tracer.is_emitting || tracer.emitted >= length {
+                    return;
+                }
+                tracer.is_emitting = true;
+                std::mem::replace(&mut tracer.emitted, length)
+            };
+            let _emitting = Emitting(self);
+            let (mut entries, _) = self.entries_since(first);
+            entries.retain(|entry| entry.number() < length);
+            crate::log::trace::emit(&entries);
+        }
+    }
+}
+
+/// Lets other threads emit when it is dropped, even if a subscriber panics.
+#[cfg(feature = "tracing")]
+struct Emitting<'a>(&'a Driver);
+
+#[cfg(feature = "tracing")]
+impl Drop for Emitting<'_> {
+    fn drop(&mut self) {
+        self.0.tracer.lock().is_emitting = false;
+    }
+}
+
+/// How long the end of a mock waits for closures that are running.
+const CLOSURE_TIMEOUT: Duration = Duration::from_secs(1);

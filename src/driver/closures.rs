@@ -1,0 +1,393 @@
+//! Closures: the test's own decisions, and the questions that they have not answered.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::task::AbortHandle;
+
+use crate::driver::{Driver, stack};
+use crate::engine::QuestionId;
+use crate::engine::io::{Answer, ClosureId, Input};
+use crate::hook::event::{HookEvent, HookVerdict};
+
+/// A closure of the test.
+#[derive(Clone)]
+pub(crate) enum Closure {
+    Sync(Arc<SyncClosure>),
+    Async(Arc<AsyncClosure>),
+}
+
+type Function = Box<dyn FnMut(HookEvent) -> HookVerdict + Send>;
+type AsyncClosure = dyn Fn(HookEvent) -> Verdict + Send + Sync;
+
+/// The future of a verdict.
+pub(crate) type Verdict = Pin<Box<dyn Future<Output = HookVerdict> + Send>>;
+
+/// A closure that answers one question after the other.
+pub(crate) struct SyncClosure(Mutex<Turns>);
+
+struct Turns {
+    /// The closure itself, unless a thread is running it.
+    function: Option<Function>,
+    /// The questions that wait until it has answered the current one.
+    waiting: VecDeque<Question>,
+}
+
+/// A question on its way to a closure.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) id: QuestionId,
+    pub(super) closure: ClosureId,
+    pub(super) source: Arc<str>,
+    pub(super) event: HookEvent,
+    /// Dropped once the question has been answered.
+    answered: Option<mpsc::Sender<()>>,
+}
+
+impl Closure {
+    pub(crate) fn new(function: impl FnMut(HookEvent) -> HookVerdict + Send + 'static) -> Self {
+        let function: Function = Box::new(function);
+        let turns = Turns { function: Some(function), waiting: VecDeque::new() };
+        Self::Sync(Arc::new(SyncClosure(Mutex::new(turns))))
+    }
+
+    pub(crate) fn new_async(
+        function: impl Fn(HookEvent) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        Self::Async(Arc::new(function))
+    }
+}
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sync(_) => f.write_str("a closure"),
+            Self::Async(_) => f.write_str("an async closure"),
+        }
+    }
+}
+
+impl Question {
+    pub(super) fn new(id: QuestionId, closure: ClosureId, name: &str, event: HookEvent) -> Self {
+        let source = match closure {
+            ClosureId::Hook(_) => format!("the closure of {name:?}"),
+            ClosureId::Handler(_) => format!("the review handler {name}"),
+        };
+        Self { id, closure, source: source.into(), event, answered: None }
+    }
+}
+
+impl SyncClosure {
+    /// Takes the closure out to run it, or leaves the question to the thread that runs it.
+    fn begin(&self, question: Question) -> Result<(Function, Question), ()> {
+        let mut turns = self.0.lock();
+        match turns.function.take() {
+            Some(function) => Ok((function, question)),
+            None => {
+                turns.waiting.push_back(question);
+                Err(())
+            }
+        }
+    }
+
+    /// Puts the closure back, or returns it with the next question that waits for it.
+    fn end(&self, function: Function) -> Option<(Function, Question)> {
+        let mut turns = self.0.lock();
+        match turns.waiting.pop_front() {
+            Some(question) => Some((function, question)),
+            None => {
+                turns.function = Some(function);
+                None
+            }
+        }
+    }
+}
+
+/// The questions that closures have not answered.
+#[derive(Debug, Default)]
+pub(super) struct OpenQuestions {
+    open: Mutex<BTreeMap<QuestionId, OpenQuestion>>,
+    /// Notified when one has been answered.
+    answered: Condvar,
+}
+
+#[derive(Debug)]
+struct OpenQuestion {
+    source: Arc<str>,
+    since: Instant,
+    /// The task of an async closure.
+    task: Option<AbortHandle>,
+    is_async: bool,
+}
+
+impl OpenQuestions {
+    fn add(&self, question: &Question, is_async: bool) {
+        let source = Arc::clone(&question.source);
+        let open = OpenQuestion { source, since: Instant::now(), task: None, is_async };
+        self.open.lock().insert(question.id, open);
+    }
+
+    /// Remembers the task of an async closure, unless it has already answered.
+    fn set_task(&self, id: QuestionId, task: AbortHandle) {
+        if let Some(open) = self.open.lock().get_mut(&id) {
+            open.task = Some(task);
+        }
+    }
+
+    fn remove(&self, id: QuestionId) {
+        let removed = self.open.lock().remove(&id);
+        drop(removed);
+        self.answered.notify_all();
+    }
+
+    /// Ends the task of an async closure whose answer does not matter any more. A closure that is
+    /// not async cannot be ended, and stays accountable for returning.
+    pub(super) fn withdraw(&self, id: QuestionId) {
+        let mut open = self.open.lock();
+        if open.get(&id).is_some_and(|question| question.is_async) {
+            let removed = open.remove(&id);
+            drop(open);
+            if let Some(task) = removed.and_then(|question| question.task) {
+                task.abort();
+            }
+        }
+    }
+
+    /// Ends the tasks of all async closures.
+    pub(super) fn abort_all(&self) {
+        let tasks: Vec<_> =
+            self.open.lock().values().filter_map(|question| question.task.clone()).collect();
+        tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    /// Returns `true` if a closure that is not async has an open question, apart from these.
+    pub(super) fn is_any_running(&self, except: &[QuestionId]) -> bool {
+        is_any_running(&self.open.lock(), except)
+    }
+
+    /// Waits until no closure has an open question apart from these, but no longer than `limit`.
+    pub(super) fn wait_until_idle(&self, except: &[QuestionId], limit: Duration) {
+        let mut open = self.open.lock();
+        let is_busy = |open: &mut BTreeMap<_, _>| is_any_running(open, except);
+        let _ = self.answered.wait_while_for(&mut open, is_busy, limit);
+    }
+
+    /// Returns a sentence for each closure that has not answered, apart from these.
+    pub(super) fn describe(&self, except: &[QuestionId]) -> Vec<String> {
+        let open = self.open.lock();
+        let open = open.iter().filter(|(id, _)| !except.contains(id));
+        open.map(|(_, question)| {
+            let running = Duration::from_millis(question.since.elapsed().as_millis() as u64);
+            let running = humantime::format_duration(running);
+            format!("{} has been running for {running}", question.source)
+        })
+        .collect()
+    }
+}
+
+fn is_any_running(open: &BTreeMap<QuestionId, OpenQuestion>, except: &[QuestionId]) -> bool {
+    open.iter().any(|(id, question)| !question.is_async && !except.contains(id))
+}
+
+impl Driver {
+    /// Asks closures on behalf of a method call of the test. They run on this thread, and have
+    /// answered when this returns, unless a closure is async or busy.
+    pub(super) fn ask_here(self: &Arc<Self>, questions: Vec<Question>) {
+        let mut questions = VecDeque::from(questions);
+        // A loop instead of recursion: one answer may lead to the next question many times.
+        while let Some(question) = questions.pop_front() {
+            questions.extend(self.ask_one_here(question));
+        }
+    }
+
+    fn ask_one_here(self: &Arc<Self>, mut question: Question) -> Vec<Question> {
+        let closure = match self.closure(question.closure) {
+            Some(Closure::Sync(closure)) => closure,
+            other => return self.ask_async(other, question),
+        };
+        let (sender, receiver) = mpsc::channel();
+        question.answered = Some(sender);
+        self.questions.add(&question, false);
+        match closure.begin(question) {
+            Ok((function, question)) => {
+                let (function, next) = self.run(function, question);
+                self.end_turn(&closure, function);
+                next
+            }
+            Err(()) => {
+                // Another thread is running the closure and asks it this question next. A closure
+                // may be waiting for this very thread, so nothing waits for it without a limit,
+                // and a closure does not wait for another one at all.
+                if !stack::is_inside_closure() {
+                    let _ = receiver.recv_timeout(BUSY_TIMEOUT);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Asks closures on behalf of a client or of the clock, on threads of their own.
+    pub(super) fn ask_elsewhere(self: &Arc<Self>, questions: Vec<Question>) {
+        for question in questions {
+            let closure = match self.closure(question.closure) {
+                Some(Closure::Sync(closure)) => closure,
+                other => {
+                    let next = self.ask_async(other, question);
+                    self.ask_elsewhere(next);
+                    continue;
+                }
+            };
+            self.questions.add(&question, false);
+            if let Ok((function, question)) = closure.begin(question) {
+                self.work(closure, function, question);
+            }
+        }
+    }
+
+    /// Runs a closure on a thread of its own, with this question and those that wait behind it.
+    fn work(self: &Arc<Self>, closure: Arc<SyncClosure>, function: Function, question: Question) {
+        let driver = Arc::clone(self);
+        let (source, hold) = (Arc::clone(&question.source), self.hold_clock());
+        let job = move || {
+            let mut turn = Some((function, question));
+            while let Some((function, question)) = turn {
+                let (function, next) = driver.run(function, question);
+                driver.ask_elsewhere(next);
+                turn = closure.end(function);
+            }
+            drop(hold);
+        };
+        if let Err(error) = self.workers.run(Box::new(job)) {
+            self.record_panic(&source, &format!("no thread to run it on: {error}"));
+        }
+    }
+
+    /// Puts a closure back, or leaves it with its waiting questions to another thread.
+    fn end_turn(self: &Arc<Self>, closure: &Arc<SyncClosure>, function: Function) {
+        if let Some((function, question)) = closure.end(function) {
+            self.work(Arc::clone(closure), function, question);
+        }
+    }
+
+    /// Runs a closure, and returns the questions that follow from its answer.
+    fn run(
+        self: &Arc<Self>,
+        mut function: Function,
+        question: Question,
+    ) -> (Function, Vec<Question>) {
+        let Question { id, closure, source, event, answered } = question;
+        let verdict = {
+            let _entered = stack::enter(self, closure, id);
+            catch_unwind(AssertUnwindSafe(|| function(event)))
+        };
+        let answer = self.answer_of(&source, verdict);
+        let next = self.answer(id, answer);
+        drop(answered);
+        (function, next)
+    }
+
+    /// Spawns an async closure. One that is gone, because the mock has stopped, decides nothing.
+    fn ask_async(self: &Arc<Self>, closure: Option<Closure>, question: Question) -> Vec<Question> {
+        let Some(Closure::Async(function)) = closure else {
+            return self.answer(question.id, Answer::Unavailable);
+        };
+        self.questions.add(&question, true);
+        let (driver, id) = (Arc::clone(self), question.id);
+        let task = self.runtime.spawn(async move {
+            let Question { id, closure, source, event, .. } = question;
+            let verdict = poll_caught(&driver, function, event, closure, id).await;
+            let answer = driver.answer_of(&source, verdict);
+            let next = driver.answer(id, answer);
+            driver.ask_elsewhere(next);
+        });
+        self.questions.set_task(id, task.abort_handle());
+        Vec::new()
+    }
+
+    fn answer_of(&self, source: &str, verdict: std::thread::Result<HookVerdict>) -> Answer {
+        match verdict {
+            Ok(verdict) => Answer::Verdict(verdict),
+            Err(payload) => {
+                self.record_panic(source, text_of(&*payload));
+                Answer::Panicked
+            }
+        }
+    }
+
+    /// Hands an answer to the engine, and returns the questions that follow from it.
+    fn answer(self: &Arc<Self>, question: QuestionId, answer: Answer) -> Vec<Question> {
+        let next = self.transact(Input::Answered { question, answer }).questions;
+        self.questions.remove(question);
+        self.flush();
+        next
+    }
+
+    fn closure(&self, id: ClosureId) -> Option<Closure> {
+        self.state.lock().closures.get(&id).cloned()
+    }
+
+    /// Keeps a paused clock of tokio from advancing until the result is dropped. A runtime does not
+    /// advance its clock while a blocking task runs, and it knows nothing of our threads.
+    fn hold_clock(self: &Arc<Self>) -> Option<mpsc::Sender<()>> {
+        if !self.clock.is_paused() {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel();
+        let driver = Arc::downgrade(self);
+        self.runtime.spawn_blocking(move || {
+            let held = Instant::now();
+            // The end of the test's runtime waits for this task, so it must not outlive the mock.
+            while let (Err(mpsc::RecvTimeoutError::Timeout), Some(driver)) =
+                (receiver.recv_timeout(HOLD_INTERVAL), driver.upgrade())
+            {
+                if driver.has_stopped() || held.elapsed() > driver.wait_timeout {
+                    return;
+                }
+            }
+        });
+        Some(sender)
+    }
+}
+
+/// Calls an async closure and polls its future. A panic, at the call or later, is a value.
+async fn poll_caught(
+    driver: &Arc<Driver>,
+    function: Arc<AsyncClosure>,
+    event: HookEvent,
+    closure: ClosureId,
+    id: QuestionId,
+) -> std::thread::Result<HookVerdict> {
+    let mut verdict = {
+        let _entered = stack::enter(driver, closure, id);
+        catch_unwind(AssertUnwindSafe(|| function(event)))?
+    };
+    std::future::poll_fn(|cx| {
+        let _entered = stack::enter(driver, closure, id);
+        match catch_unwind(AssertUnwindSafe(|| verdict.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(verdict)) => Poll::Ready(Ok(verdict)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    })
+    .await
+}
+
+/// Returns the message of a panic.
+pub(super) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a payload that is not text")
+}
+
+/// How long a method call waits for a closure that another thread is running.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a task that holds the clock looks whether it is still needed.
+const HOLD_INTERVAL: Duration = Duration::from_millis(20);

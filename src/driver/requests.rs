@@ -1,0 +1,275 @@
+//! Requests: what clients and tests ask of the driver.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use crate::driver::Driver;
+use crate::driver::closures::Closure;
+use crate::driver::state::OpenHandshake;
+use crate::engine::io::{
+    Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HttpReply, Input, Reply,
+};
+use crate::hook::ids::{GateId, HookId};
+use crate::hook::registry::AnyRule;
+use crate::log::record::{Origin, Outage, Party, Refused};
+use crate::proto::close::{Close, CloseCode};
+use crate::proto::exception::Exception;
+use crate::proto::operation::Operation;
+use crate::proto::payload::Payload;
+use crate::service::ConnectionId;
+use crate::service::control::Response;
+use crate::transport::client_sink::Wire;
+
+/// What a handshake is answered with.
+#[derive(Debug)]
+pub(crate) enum HandshakeAnswer {
+    Accept(ConnectionId),
+    Refuse {
+        status: u16,
+        message: String,
+    },
+    /// Nothing more is sent: the stream is gone, or stays as it is.
+    Never,
+}
+
+/// What an HTTP call is answered with.
+pub(crate) type HttpAnswer = HttpReply;
+
+/// What clients ask for.
+impl Driver {
+    /// Takes a handshake. The answer may come later.
+    pub(crate) fn shake_hands(
+        self: &Arc<Self>,
+        token: Option<String>,
+        path: &str,
+        sink: Arc<Wire>,
+    ) -> oneshot::Receiver<HandshakeAnswer> {
+        let (sender, receiver) = oneshot::channel();
+        // Asked before the state is locked: it takes the lock of the stream.
+        let peer_ip = sink.link.peer_ip();
+        let id = {
+            let mut state = self.state.lock();
+            let id = HandshakeId(state.next_id());
+            state.handshakes.insert(id, OpenHandshake { sink, sender });
+            id
+        };
+        self.feed(Input::Handshake { id, token, path: path.into(), peer_ip });
+        receiver
+    }
+
+    /// Records a handshake that breaks RFC 6455.
+    pub(crate) fn refuse_handshake(self: &Arc<Self>, status: u16, message: &str) {
+        self.feed(Input::InvalidHandshake { status, message: message.into() });
+    }
+
+    /// Carries out an operation for a client. The answer may come later.
+    pub(crate) fn call_by_http(
+        self: &Arc<Self>,
+        origin: Origin,
+        operation: Operation,
+        request: Map<String, Value>,
+        body: String,
+    ) -> oneshot::Receiver<HttpAnswer> {
+        let (sender, receiver) = oneshot::channel();
+        let id = {
+            let mut state = self.state.lock();
+            let id = CallId(state.next_id());
+            state.calls.insert(id, sender);
+            id
+        };
+        self.feed(Input::Call { id, origin, operation, request, body });
+        receiver
+    }
+
+    /// Records a request that is refused before it reaches an operation.
+    pub(crate) fn refuse_call(
+        self: &Arc<Self>,
+        origin: Origin,
+        operation: Option<Operation>,
+        body: String,
+        exception: Exception,
+    ) -> Exception {
+        let refused = Box::new(exception.clone());
+        self.feed(Input::InvalidCall { origin, operation, body, exception: refused });
+        exception
+    }
+
+    /// Takes one of several frames of a client. The caller flushes after the last of them.
+    pub(crate) fn receive_some(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
+        self.feed_without_flush(Input::Frame { connection, payload });
+    }
+
+    /// Takes a close frame of a client.
+    pub(crate) fn client_closed(self: &Arc<Self>, connection: ConnectionId, close: Close) {
+        self.feed(Input::Ending { connection, ending: Ending::Close(close) });
+    }
+
+    /// Closes a connection whose client broke the WebSocket protocol.
+    pub(crate) fn fail(self: &Arc<Self>, connection: ConnectionId, code: CloseCode, reason: &str) {
+        let ending = Ending::ProtocolError { code, reason: reason.into() };
+        self.feed(Input::Ending { connection, ending });
+    }
+
+    /// Takes the end of the stream of a connection.
+    pub(crate) fn stream_ended(self: &Arc<Self>, connection: ConnectionId) {
+        // Nothing can be written any more, even if a closure still decides about earlier frames.
+        let sink = self.state.lock().sinks.remove(connection);
+        drop(sink);
+        self.feed(Input::Ending { connection, ending: Ending::Stream });
+    }
+}
+
+/// What the test asks for.
+impl Driver {
+    /// Connects a participant.
+    pub(crate) fn join(self: &Arc<Self>, token: &str) -> Result<Arc<Party>, Refused> {
+        match self.call(Input::Join { token: token.into() }) {
+            Some(Reply::Joined(joined)) => joined.map_err(|refused| *refused),
+            other => unexpected(other),
+        }
+    }
+
+    /// Takes a frame of a participant.
+    pub(crate) fn receive(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
+        self.call(Input::Frame { connection, payload });
+    }
+
+    /// Ends the connection of a participant.
+    pub(crate) fn leave(self: &Arc<Self>, connection: ConnectionId) {
+        let close = Close::new(CloseCode::NORMAL, "");
+        self.call(Input::Ending { connection, ending: Ending::Close(close) });
+    }
+
+    /// Carries out an operation for the test itself.
+    pub(crate) fn call_operation(
+        self: &Arc<Self>,
+        operation: Operation,
+        request: Map<String, Value>,
+        body: String,
+    ) -> Response {
+        match self.call(Input::TestCall { operation, request, body }) {
+            Some(Reply::Called(response)) => response,
+            other => unexpected(other),
+        }
+    }
+
+    /// Records a call of the test that is not a call of any operation.
+    pub(crate) fn refuse_test_call(
+        self: &Arc<Self>,
+        operation: Operation,
+        body: String,
+        exception: Exception,
+    ) -> Exception {
+        self.refuse_call(Origin::Test, Some(operation), body, exception)
+    }
+
+    pub(crate) fn install_hook(
+        self: &Arc<Self>,
+        rule: AnyRule,
+        closure: Option<Closure>,
+    ) -> HookId {
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        let engine = &mut transaction.state.engine;
+        engine.handle(now, Input::Arrange(Arrangement::InstallHook(rule)));
+        transaction.execute_all();
+        let id = match transaction.reply() {
+            Some(Reply::Installed(id)) => id,
+            other => unexpected(other),
+        };
+        let closure = closure.map(|closure| (ClosureId::Hook(id), closure));
+        transaction.state.closures.extend(closure);
+        self.finish_call(transaction);
+        id
+    }
+
+    pub(crate) fn remove_hook(self: &Arc<Self>, id: HookId) {
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        let engine = &mut transaction.state.engine;
+        engine.handle(now, Input::Arrange(Arrangement::RemoveHook(id)));
+        let closure = transaction.state.closures.remove(&ClosureId::Hook(id));
+        transaction.drop_later(closure.into_iter().collect());
+        self.finish_call(transaction);
+    }
+
+    /// Forgets a hook that the test cannot ask about any more.
+    pub(crate) fn forget_hook(self: &Arc<Self>, id: HookId) {
+        self.call(Input::Arrange(Arrangement::ForgetHook(id)));
+    }
+
+    /// Drops all closures of the test: they may hold on to this very mock.
+    pub(crate) fn release_closures(self: &Arc<Self>) {
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        let engine = &mut transaction.state.engine;
+        engine.handle(now, Input::Arrange(Arrangement::RemoveAllHooks));
+        let closures = std::mem::take(&mut transaction.state.closures);
+        transaction.drop_later(closures.into_values().collect());
+        self.finish_call(transaction);
+    }
+
+    /// Makes a handler of the test respond for a Lambda function.
+    pub(crate) fn set_review_handler(self: &Arc<Self>, uri: String, closure: Closure) {
+        let mut transaction = self.begin();
+        let handler = HandlerId(transaction.state.next_id());
+        let now = transaction.now;
+        let engine = &mut transaction.state.engine;
+        let replaced = engine.handler(&uri);
+        engine.handle(now, Input::Arrange(Arrangement::SetReviewHandler { uri, handler }));
+        let closures = &mut transaction.state.closures;
+        closures.insert(ClosureId::Handler(handler), closure);
+        let replaced = replaced.and_then(|replaced| closures.remove(&ClosureId::Handler(replaced)));
+        transaction.drop_later(replaced.into_iter().collect());
+        self.finish_call(transaction);
+    }
+
+    /// Adds a gate, which is closed.
+    pub(crate) fn add_gate(self: &Arc<Self>) -> GateId {
+        match self.call(Input::Arrange(Arrangement::AddGate)) {
+            Some(Reply::Gate(gate)) => gate,
+            other => unexpected(other),
+        }
+    }
+
+    pub(crate) fn open_gate(self: &Arc<Self>, gate: GateId) {
+        self.call(Input::Arrange(Arrangement::OpenGate(gate)));
+    }
+
+    /// Releases the first event that waits at a gate. Returns `false` if there is none.
+    pub(crate) fn release_one(self: &Arc<Self>, gate: GateId) -> bool {
+        match self.call(Input::Arrange(Arrangement::ReleaseOne(gate))) {
+            Some(Reply::Released(has_released)) => has_released,
+            other => unexpected(other),
+        }
+    }
+
+    /// Ends all connections, and records it.
+    pub(crate) fn end_all(self: &Arc<Self>, outage: Outage) {
+        self.call(Input::Outage(outage));
+    }
+
+    /// Records that clients can connect again.
+    pub(crate) fn outage_ended(self: &Arc<Self>) {
+        self.call(Input::OutageEnded);
+    }
+
+    /// Ends the connections of a mock that ends itself. The log tells of it if it is an outage;
+    /// otherwise participants stay, and can still talk to each other.
+    pub(crate) fn shut_down(self: &Arc<Self>, outage: Option<Outage>) {
+        self.call(outage.map_or(Input::Shutdown, Input::Outage));
+    }
+
+    pub(super) fn finish_call(self: &Arc<Self>, transaction: super::transaction::Transaction<'_>) {
+        let questions = transaction.commit().questions;
+        self.flush();
+        self.ask_here(questions);
+    }
+}
+
+/// The engine returns to each call what it asks for.
+fn unexpected(reply: Option<Reply>) -> ! {
+    unreachable!("the engine returned {reply:?}")
+}

@@ -1,0 +1,83 @@
+//! State: everything that the driver's lock guards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::clock::RunningClock;
+use crate::driver::closures::Closure;
+use crate::driver::requests::{HandshakeAnswer, HttpAnswer};
+use crate::engine::Engine;
+use crate::engine::connection_map::ConnectionMap;
+use crate::engine::io::{CallId, ClosureId, HandshakeId};
+use crate::proto::timestamp::Timestamp;
+use crate::transport::client_sink::Wire;
+
+/// The engine, and where its outputs go.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) engine: Engine,
+    /// Where the frames of connections go that have a stream.
+    pub(super) sinks: ConnectionMap<Arc<Wire>>,
+    /// The handshakes that have no answer yet.
+    pub(super) handshakes: BTreeMap<HandshakeId, OpenHandshake>,
+    /// The HTTP calls that have no answer yet.
+    pub(super) calls: BTreeMap<CallId, oneshot::Sender<HttpAnswer>>,
+    pub(super) closures: BTreeMap<ClosureId, Closure>,
+    /// The sinks with frames that nobody writes before the next flush.
+    pub(super) unflushed: Vec<Arc<Wire>>,
+    /// The wakers of those who wait for the log to grow.
+    pub(super) waiters: Vec<Waker>,
+    pub(super) blocked_waiters: usize,
+    /// When the timer is going to wake up.
+    pub(super) armed: Option<Timestamp>,
+    /// Where the clock is advanced to.
+    pub(super) advance_target: Timestamp,
+    /// The latest time that anything happened at. Time never goes back.
+    latest: Timestamp,
+    latest_id: u64,
+}
+
+/// A handshake that has no answer yet.
+#[derive(Debug)]
+pub(super) struct OpenHandshake {
+    pub(super) sink: Arc<Wire>,
+    pub(super) sender: oneshot::Sender<HandshakeAnswer>,
+}
+
+impl State {
+    pub(super) fn new(engine: Engine, now: Timestamp) -> Self {
+        Self {
+            engine,
+            sinks: ConnectionMap::default(),
+            handshakes: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            closures: BTreeMap::new(),
+            unflushed: Vec::new(),
+            waiters: Vec::new(),
+            blocked_waiters: 0,
+            armed: None,
+            advance_target: now,
+            latest: now,
+            latest_id: 0,
+        }
+    }
+
+    /// Returns the number of a new handshake, call or handler.
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.latest_id += 1;
+        self.latest_id
+    }
+
+    /// Returns the time, which never goes back.
+    pub(super) fn now(&mut self, clock: &RunningClock) -> Timestamp {
+        // On a clock that moves by itself no two inputs have the same time, however coarse the
+        // system's clock is. Otherwise it would differ between runs whether two times are equal.
+        let tick = Duration::from_nanos(u64::from(clock.is_volatile()));
+        self.latest = clock.now().max(self.latest + tick);
+        self.latest
+    }
+}

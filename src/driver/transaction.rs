@@ -1,0 +1,299 @@
+//! Transaction: one input to the engine, and its outputs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use parking_lot::MutexGuard;
+
+use crate::driver::Driver;
+use crate::driver::closures::{Closure, Question};
+use crate::driver::requests::{HandshakeAnswer, HttpAnswer};
+use crate::driver::state::State;
+use crate::engine::QuestionId;
+use crate::engine::io::{CallId, HandshakeId, HandshakeReply, HttpReply, Input, Output, Reply};
+use crate::proto::timestamp::Timestamp;
+use crate::proto::wire_frame::WireFrame;
+use crate::service::ConnectionId;
+use crate::transport::client_sink::Wire;
+use crate::transport::framing;
+use crate::transport::send_queue::Pushed;
+use crate::transport::stream::Link;
+
+/// What a transaction leaves to its caller.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The result of a call of the test.
+    pub(super) reply: Option<Reply>,
+    /// The closures that have to be asked.
+    pub(super) questions: Vec<Question>,
+}
+
+/// An input that is being executed. The state is locked.
+pub(super) struct Transaction<'a> {
+    pub(super) driver: &'a Arc<Driver>,
+    pub(super) state: MutexGuard<'a, State>,
+    pub(super) now: Timestamp,
+    outcome: Outcome,
+    /// What happens after the lock has been released, in this order.
+    afterwards: Vec<Afterwards>,
+    overflowed: Vec<ConnectionId>,
+}
+
+/// Something that may run foreign code, or takes the lock of a stream.
+enum Afterwards {
+    Reset(Arc<Link>),
+    Stall(Arc<Link>),
+    LimitBandwidth(Arc<Link>, u32),
+    AnswerHandshake(tokio::sync::oneshot::Sender<HandshakeAnswer>, HandshakeAnswer),
+    AnswerCall(tokio::sync::oneshot::Sender<HttpAnswer>, HttpAnswer),
+    Withdraw(QuestionId),
+    StartTimer(crate::engine::io::TimerId, std::time::Duration),
+    /// The end of a closure may run any code.
+    Drop(Vec<Closure>),
+}
+
+impl Driver {
+    /// Executes an input of a client or of the clock. Closures run on threads of their own.
+    pub(super) fn feed(self: &Arc<Self>, input: Input) {
+        let _flushing = self.flush_later();
+        self.feed_without_flush(input);
+    }
+
+    /// Executes one of several inputs of a client. Its frames are flushed by the caller after the
+    /// last of them, so that they leave in one write for each connection.
+    pub(super) fn feed_without_flush(self: &Arc<Self>, input: Input) {
+        let questions = self.transact(input).questions;
+        self.ask_elsewhere(questions);
+    }
+
+    /// Executes an input of the test. Closures run on this thread.
+    pub(super) fn call(self: &Arc<Self>, input: Input) -> Option<Reply> {
+        let Outcome { reply, questions } = self.transact(input);
+        self.flush();
+        self.ask_here(questions);
+        reply
+    }
+
+    /// Executes an input.
+    pub(super) fn transact(self: &Arc<Self>, input: Input) -> Outcome {
+        let hooks = super::stack::hooks_of(self);
+        let input = match hooks {
+            Some(hooks) => Input::FromClosures { hooks, input: Box::new(input) },
+            None => input,
+        };
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        transaction.state.engine.handle(now, input);
+        transaction.commit()
+    }
+
+    pub(super) fn begin(self: &Arc<Self>) -> Transaction<'_> {
+        let mut state = self.state.lock();
+        let now = state.now(&self.clock);
+        Transaction {
+            driver: self,
+            state,
+            now,
+            outcome: Outcome::default(),
+            afterwards: Vec::new(),
+            overflowed: Vec::new(),
+        }
+    }
+
+    /// Writes the queued frames that no task writes, as far as the clients take them immediately.
+    pub(crate) fn flush(&self) {
+        let sinks = std::mem::take(&mut self.state.lock().unflushed).into();
+        let mut taken = Taken { driver: self, sinks };
+        while let Some(sink) = taken.sinks.pop_front() {
+            sink.flush();
+        }
+    }
+
+    /// Flushes when the result is dropped, even if a panic of the test's code ends the scope.
+    pub(crate) const fn flush_later(&self) -> FlushLater<'_> {
+        FlushLater(self)
+    }
+}
+
+/// The sinks that a flush has taken. Those that it did not reach are given back.
+struct Taken<'a> {
+    driver: &'a Driver,
+    sinks: VecDeque<Arc<Wire>>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.sinks.is_empty() {
+            self.driver.state.lock().unflushed.extend(self.sinks.drain(..));
+        }
+    }
+}
+
+/// A flush that is due at the end of a scope.
+#[must_use]
+pub(crate) struct FlushLater<'a>(&'a Driver);
+
+impl Drop for FlushLater<'_> {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
+impl Transaction<'_> {
+    /// Carries out the outputs, releases the lock, and notifies those who wait.
+    pub(super) fn commit(mut self) -> Outcome {
+        self.execute_all();
+        let Self { driver, mut state, outcome, afterwards, .. } = self;
+        let waiters = std::mem::take(&mut state.waiters);
+        if state.blocked_waiters > 0 {
+            driver.grown.notify_all();
+        }
+        let next = state.engine.next_deadline();
+        let armed = state.armed;
+        let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
+        drop(state);
+        for action in afterwards {
+            driver.act(action);
+        }
+        #[cfg(feature = "tracing")]
+        driver.trace();
+        if is_earlier {
+            driver.rescheduled.notify_one();
+        }
+        waiters.into_iter().for_each(Waker::wake);
+        outcome
+    }
+
+    /// Carries out all outputs of the engine so far.
+    pub(super) fn execute_all(&mut self) {
+        loop {
+            while let Some(output) = self.state.engine.poll() {
+                self.execute(output);
+            }
+            let Some(connection) = self.overflowed.pop() else { return };
+            let now = self.now;
+            self.state.engine.handle(now, Input::Overflow { connection });
+        }
+    }
+
+    /// Returns `true` if a closure has to be asked before anything else may happen.
+    pub(super) fn has_questions(&self) -> bool {
+        !self.outcome.questions.is_empty()
+    }
+
+    fn execute(&mut self, output: Output) {
+        match output {
+            Output::Send { to, frame } => self.send(&to, &frame),
+            Output::Finish { connection, close } => {
+                let Some(sink) = self.state.sinks.get(connection) else { return };
+                match close {
+                    Some(close) => drop(sink.outbox.finish(framing::close(&close))),
+                    None => sink.outbox.finish_bare(),
+                }
+            }
+            Output::Reset(connection) => {
+                let stream = self.stream(connection);
+                self.afterwards.extend(stream.map(Afterwards::Reset));
+            }
+            Output::Stall(connection) => {
+                let stream = self.stream(connection);
+                self.afterwards.extend(stream.map(Afterwards::Stall));
+            }
+            Output::Remove(connection) => drop(self.state.sinks.remove(connection)),
+            Output::Handshake { id, reply } => self.answer_handshake(id, reply),
+            Output::LimitBandwidth { handshake, bytes_per_second } => {
+                let open = self.state.handshakes.get(&handshake);
+                let stream = open.map(|open| Arc::clone(&open.sink.link));
+                let limit = |stream| Afterwards::LimitBandwidth(stream, bytes_per_second);
+                self.afterwards.extend(stream.map(limit));
+            }
+            Output::Respond { id, reply } => self.answer_call(id, reply),
+            Output::Ask { question, closure, name, event } => {
+                let question = Question::new(question, closure, &name, event);
+                self.outcome.questions.push(question);
+            }
+            Output::Withdraw(question) => self.afterwards.push(Afterwards::Withdraw(question)),
+            Output::StartTimer { id, duration } => {
+                self.afterwards.push(Afterwards::StartTimer(id, duration));
+            }
+            Output::Return(reply) => self.outcome.reply = Some(reply),
+        }
+    }
+
+    /// Queues a frame for connections. It is framed once for all of them.
+    fn send(&mut self, to: &[ConnectionId], frame: &WireFrame) {
+        let mut encoded = None;
+        for connection in to {
+            let Some(sink) = self.state.sinks.get(*connection) else { continue };
+            let bytes = encoded.get_or_insert_with(|| framing::encode(frame));
+            match sink.outbox.push(bytes.clone()) {
+                Pushed::Taken | Pushed::Finished => {}
+                Pushed::First => {
+                    let sink = Arc::clone(sink);
+                    self.state.unflushed.push(sink);
+                }
+                Pushed::Full => self.overflowed.push(*connection),
+            }
+        }
+    }
+
+    fn answer_handshake(&mut self, id: HandshakeId, reply: HandshakeReply) {
+        let Some(open) = self.state.handshakes.remove(&id) else { return };
+        let answer = match reply {
+            HandshakeReply::Accept(connection) => {
+                self.state.sinks.insert(connection, open.sink);
+                HandshakeAnswer::Accept(connection)
+            }
+            HandshakeReply::AcceptAndClose(connection, close) => {
+                open.sink.outbox.finish(framing::close(&close));
+                HandshakeAnswer::Accept(connection)
+            }
+            HandshakeReply::Refuse { status, message } => {
+                HandshakeAnswer::Refuse { status, message }
+            }
+            HandshakeReply::Reset => {
+                self.afterwards.push(Afterwards::Reset(Arc::clone(&open.sink.link)));
+                HandshakeAnswer::Never
+            }
+            HandshakeReply::Never => HandshakeAnswer::Never,
+        };
+        self.afterwards.push(Afterwards::AnswerHandshake(open.sender, answer));
+    }
+
+    fn answer_call(&mut self, id: CallId, reply: HttpReply) {
+        if let Some(sender) = self.state.calls.remove(&id) {
+            self.afterwards.push(Afterwards::AnswerCall(sender, reply));
+        }
+    }
+
+    fn stream(&self, connection: ConnectionId) -> Option<Arc<Link>> {
+        self.state.sinks.get(connection).map(|sink| Arc::clone(&sink.link))
+    }
+
+    /// Takes the result of a call of the test.
+    pub(super) fn reply(&mut self) -> Option<Reply> {
+        self.outcome.reply.take()
+    }
+
+    /// Drops a closure after the lock has been released.
+    pub(super) fn drop_later(&mut self, closures: Vec<Closure>) {
+        self.afterwards.push(Afterwards::Drop(closures));
+    }
+}
+
+impl Driver {
+    fn act(self: &Arc<Self>, action: Afterwards) {
+        match action {
+            Afterwards::Reset(stream) => stream.reset(),
+            Afterwards::Stall(stream) => stream.stall(),
+            Afterwards::LimitBandwidth(stream, bytes_per_second) => stream.slow(bytes_per_second),
+            // A client that has gone away meanwhile needs no answer.
+            Afterwards::AnswerHandshake(sender, answer) => drop(sender.send(answer)),
+            Afterwards::AnswerCall(sender, answer) => drop(sender.send(answer)),
+            Afterwards::Withdraw(question) => self.questions.withdraw(question),
+            Afterwards::StartTimer(id, duration) => self.start_timer(id, duration),
+            Afterwards::Drop(closures) => drop(closures),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Actions: what clients send, the hooks that see it, and the end of their connections.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::connections::Inbound;
+use crate::engine::io::{Answer, Ending, Output};
+use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId, verdict_of};
+use crate::engine::timers::{Deferred, Delay};
+use crate::hook::action::{ActionVerdict, InboundFrame};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::filter::EventContext;
+use crate::hook::ids::HookId;
+use crate::log::record::What;
+use crate::proto::action::{Action, Publish};
+use crate::proto::close::Close;
+use crate::proto::error_code::ErrorCode;
+use crate::proto::payload::Payload;
+use crate::service::ConnectionId;
+
+impl Engine {
+    /// Takes a frame from a client or a participant.
+    pub(super) fn receive(&mut self, connection: ConnectionId, payload: Payload) {
+        let now = self.now;
+        // Frames read before a hook reset the connection are discarded.
+        let Some(open) = self.connections.open.get_mut(connection) else { return };
+        open.last_received = now;
+        let cause = self.log.len();
+        self.record(cause, Some(connection), What::Received(payload.clone()));
+        if !self.service.is_connected(connection) {
+            return;
+        }
+        match payload {
+            Payload::Text(_) | Payload::Binary(_) => {
+                self.inbound(connection, Inbound::Frame { cause, payload });
+            }
+            // Control frames may overtake others, so a ping is answered even while a closure
+            // decides about an earlier frame.
+            Payload::Ping(data) => self.push(cause, connection, Payload::Pong(data).into()),
+            Payload::Pong(_) => {}
+        }
+    }
+
+    /// Takes the end of a connection from the client's side.
+    pub(super) fn client_ends(&mut self, connection: ConnectionId, ending: Ending) {
+        if self.connections.open.get(connection).is_some() {
+            self.inbound(connection, Inbound::Ending(ending));
+        }
+    }
+
+    /// Processes an event of a client, unless an earlier one still waits for a closure.
+    fn inbound(&mut self, connection: ConnectionId, event: Inbound) {
+        let Some(open) = self.connections.open.get_mut(connection) else { return };
+        if open.inbound.is_blocked() {
+            return open.inbound.push(self.muted.clone(), event);
+        }
+        self.process_inbound(connection, event);
+    }
+
+    /// Processes what has queued up behind an event whose closure has answered.
+    pub(super) fn resume_inbound(&mut self, connection: ConnectionId, question: QuestionId) {
+        if let Some(open) = self.connections.open.get_mut(connection) {
+            open.inbound.unblock(question);
+        }
+        while let Some((muted, event)) =
+            self.connections.open.get_mut(connection).and_then(|open| open.inbound.next())
+        {
+            self.muted = muted;
+            self.process_inbound(connection, event);
+        }
+    }
+
+    fn process_inbound(&mut self, connection: ConnectionId, event: Inbound) {
+        match event {
+            Inbound::Frame { cause, payload } if self.hooks.actions.is_empty() => {
+                if let Some(publish) = payload.publish() {
+                    self.publish(cause, connection, publish.clone());
+                }
+            }
+            Inbound::Frame { cause, payload } => {
+                self.evaluate_action(cause, connection, payload, HookId::default());
+            }
+            Inbound::Ending(Ending::Close(close)) => self.client_closed(connection, close),
+            Inbound::Ending(Ending::ProtocolError { code, reason }) => {
+                if self.service.disconnected(connection) {
+                    let cause = self.log.len();
+                    self.close(cause, connection, Close::new(code, &reason));
+                }
+            }
+            Inbound::Ending(Ending::Stream) => self.stream_ended(connection),
+        }
+    }
+
+    fn client_closed(&mut self, connection: ConnectionId, close: Close) {
+        if self.service.disconnected(connection) {
+            let what = What::ClosedByClient(Box::new(close.clone()));
+            self.record(self.log.len(), Some(connection), what);
+        }
+        let Some(open) = self.connections.open.get_mut(connection) else { return };
+        if !open.has_stream {
+            return self.remove(connection);
+        }
+        // The client's own close frame is the answer if the service has closed before.
+        if !std::mem::replace(&mut open.is_finished, true) {
+            self.outputs.push_back(Output::Finish { connection, close: Some(close) });
+        }
+    }
+
+    /// Records the end of a stream. A connection that has not ended by a close frame before is
+    /// gone without one.
+    fn stream_ended(&mut self, connection: ConnectionId) {
+        if self.service.disconnected(connection) {
+            self.record(self.log.len(), Some(connection), What::Gone);
+        }
+        self.remove(connection);
+    }
+
+    /// Hands an action to the service, and then the actions that it overtakes.
+    pub(super) fn publish(&mut self, cause: u64, connection: ConnectionId, publish: Publish) {
+        let mut outputs = Vec::new();
+        self.service.publish(self.now, connection, publish, &mut outputs);
+        self.apply(cause, outputs);
+        let open = self.connections.open.get_mut(connection);
+        let reordered = open.map(|open| std::mem::take(&mut open.reordered_actions));
+        for publish in reordered.into_iter().flatten() {
+            self.publish(cause, connection, publish);
+        }
+    }
+
+    /// Evaluates the hooks that come after `last`.
+    fn evaluate_action(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        payload: Payload,
+        last: HookId,
+    ) {
+        let Some(party) = self.party(connection) else { return };
+        let Some(publish) = payload.publish() else { return };
+        let text = String::from_utf8_lossy(payload.bytes());
+        let action = publish.action.as_ref().ok();
+        let context = EventContext {
+            user_id: Some(&party.user_id),
+            room: Some(&party.room),
+            connection: Some(connection),
+            action: action.map(Action::capability),
+            text: match action {
+                Some(Action::SendMessage(sent)) => &sent.content,
+                _ => &text,
+            },
+            request_id: &publish.request_id,
+            ..EventContext::default()
+        };
+        let now = self.now;
+        let event = || {
+            HookEvent::Action(InboundFrame {
+                user_id: party.user_id.as_ref().into(),
+                room: party.room.as_ref().into(),
+                connection,
+                text: text.clone().into_owned(),
+                request_id: publish.request_id.clone(),
+                action: action.cloned(),
+                at: now,
+            })
+        };
+        match self.consult(|hooks| &mut hooks.actions, &context, last, event) {
+            Evaluation::Pass => self.publish(cause, connection, publish.clone()),
+            Evaluation::Verdict(hook, verdict) => {
+                self.apply_action_verdict(cause, connection, &hook, verdict, publish.clone());
+            }
+            Evaluation::Asked(asked) => {
+                if let Some(open) = self.connections.open.get_mut(connection) {
+                    open.inbound.block(asked.question);
+                }
+                self.park(asked, Parked::Action { cause, connection, payload });
+            }
+        }
+    }
+
+    pub(super) fn action_answered(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        payload: Payload,
+        hook: HookId,
+        name: &Arc<str>,
+        answer: Answer,
+    ) {
+        let of_point = |verdict| match verdict {
+            HookVerdict::Action(verdict) => Some(verdict),
+            _ => None,
+        };
+        let failure = || ActionVerdict::reject(ErrorCode::InternalServerError, PANICKED);
+        match verdict_of(answer, of_point, failure) {
+            ActionVerdict::Pass => self.evaluate_action(cause, connection, payload, hook),
+            verdict => {
+                self.count(|hooks| &mut hooks.actions, hook);
+                if let Some(publish) = payload.publish() {
+                    let publish = publish.clone();
+                    self.apply_action_verdict(cause, connection, name, verdict, publish);
+                }
+            }
+        }
+    }
+
+    fn apply_action_verdict(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        hook: &Arc<str>,
+        verdict: ActionVerdict,
+        mut publish: Publish,
+    ) {
+        let on = Some(connection);
+        let delay = match verdict {
+            ActionVerdict::Delay(duration) => Delay::Clock(duration),
+            ActionVerdict::DelayRealTime(duration) => Delay::RealTime(duration),
+            ActionVerdict::Hold(gate) => Delay::Gate(gate),
+            ActionVerdict::Pass => return self.publish(cause, connection, publish),
+            ActionVerdict::Reject { error_code, error_message } => {
+                let effect = format!("rejected with {}", error_code.code());
+                self.record_effect(cause, on, hook, effect);
+                let mut outputs = Vec::new();
+                let service = &mut self.service;
+                service.reject(connection, &publish, error_code, error_message, &mut outputs);
+                return self.apply(cause, outputs);
+            }
+            ActionVerdict::Ignore => return self.record_effect(cause, on, hook, "ignored"),
+            ActionVerdict::Answer(text) => {
+                self.record_effect(cause, on, hook, "answered");
+                return self.send(cause, connection, vec![Payload::from_text(text).into()]);
+            }
+            ActionVerdict::Change(action) => {
+                self.record_effect(cause, on, hook, "changed");
+                publish.action = Ok(action);
+                return self.publish(cause, connection, publish);
+            }
+            ActionVerdict::Duplicate => {
+                self.record_effect(cause, on, hook, "duplicated");
+                self.publish(cause, connection, publish.clone());
+                return self.publish(cause, connection, publish);
+            }
+            ActionVerdict::Reorder => {
+                self.record_effect(cause, on, hook, "kept for after the next");
+                if let Some(open) = self.connections.open.get_mut(connection) {
+                    open.reordered_actions.push(publish);
+                }
+                return;
+            }
+            ActionVerdict::Disconnect { code, reason } => {
+                self.record_effect(cause, on, hook, "disconnected");
+                if self.service.disconnected(connection) {
+                    self.close(cause, connection, Close::new(code, &reason));
+                }
+                return;
+            }
+            ActionVerdict::Reset => return self.reset(cause, connection, hook),
+            ActionVerdict::Stall => return self.stall(cause, connection, hook),
+        };
+        self.defer(cause, on, hook, delay, Deferred::Publish { connection, publish });
+    }
+}

@@ -1,0 +1,132 @@
+//! Connections: what the engine keeps of each open connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::engine::connection_map::ConnectionMap;
+use crate::engine::io::Ending;
+use crate::engine::questions::{Muted, QuestionId};
+use crate::engine::timers::TimerKey;
+use crate::log::record::Party;
+use crate::proto::action::Publish;
+use crate::proto::close::Close;
+use crate::proto::payload::Payload;
+use crate::proto::timestamp::Timestamp;
+use crate::proto::wire_frame::WireFrame;
+use crate::service::ConnectionId;
+
+/// The open connections.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    pub(super) open: ConnectionMap<Connection>,
+    /// The number of the latest connection.
+    latest: u32,
+    /// How many connections each user has had, for the labels of the next ones.
+    counts: BTreeMap<Arc<str>, u32>,
+}
+
+/// An open connection: of a client with a stream, or of a participant.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) party: Arc<Party>,
+    /// Whether frames leave over a stream. A participant reads its frames in the log.
+    pub(super) has_stream: bool,
+    /// The address of the client, if it has one.
+    pub(super) peer_ip: Option<Arc<str>>,
+    /// When the client last sent anything.
+    pub(super) last_received: Timestamp,
+    /// The hook that made the connection stall.
+    pub(super) stalled_by: Option<Arc<str>>,
+    /// Whether the last frame was queued. Nothing follows a close frame.
+    pub(super) is_finished: bool,
+    pub(super) inbound: Lane<Inbound>,
+    pub(super) outbound: Lane<Outbound>,
+    /// The actions that the next action overtakes.
+    pub(super) reordered_actions: Vec<Publish>,
+    /// The frames that the next frame overtakes.
+    pub(super) reordered_frames: Vec<WireFrame>,
+    pub(super) timers: Vec<TimerKey>,
+}
+
+/// The events of one connection in one direction.
+///
+/// While a closure decides about one of them, the later ones wait behind it: a closure that takes
+/// its time must not change the order of frames.
+#[derive(Debug)]
+pub(super) struct Lane<T> {
+    asking: Option<QuestionId>,
+    waiting: VecDeque<(Muted, T)>,
+}
+
+impl<T> Default for Lane<T> {
+    fn default() -> Self {
+        Self { asking: None, waiting: VecDeque::new() }
+    }
+}
+
+impl<T> Lane<T> {
+    pub(super) fn is_blocked(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    pub(super) fn block(&mut self, question: QuestionId) {
+        self.asking = Some(question);
+    }
+
+    /// Makes the lane pass events again, if it was this question that blocked it.
+    pub(super) fn unblock(&mut self, question: QuestionId) {
+        if self.asking == Some(question) {
+            self.asking = None;
+        }
+    }
+
+    pub(super) fn push(&mut self, muted: Muted, event: T) {
+        self.waiting.push_back((muted, event));
+    }
+
+    /// Returns the next waiting event, unless a closure decides about the one before it.
+    pub(super) fn next(&mut self) -> Option<(Muted, T)> {
+        if self.is_blocked() { None } else { self.waiting.pop_front() }
+    }
+}
+
+/// An event that a client causes.
+#[derive(Debug)]
+pub(super) enum Inbound {
+    Frame { cause: u64, payload: Payload },
+    Ending(Ending),
+}
+
+/// An event on the way to a client.
+#[derive(Debug)]
+pub(super) enum Outbound {
+    /// A frame of the service, which hooks can see.
+    Frame { cause: u64, payload: Payload },
+    /// A frame that no hook sees.
+    Raw { cause: u64, frames: Vec<WireFrame> },
+    /// A close frame, which is the last of its connection.
+    Close { cause: u64, close: Close },
+}
+
+impl Connections {
+    /// Reserves the id of a new connection.
+    pub(super) fn next_id(&mut self) -> ConnectionId {
+        self.latest += 1;
+        ConnectionId(self.latest)
+    }
+
+    /// Returns the label of a new connection of a user: the user id, with a number after it from
+    /// the second connection on.
+    pub(super) fn label(&mut self, user_id: &Arc<str>) -> String {
+        let count = self.counts.entry(Arc::clone(user_id)).or_default();
+        *count += 1;
+        match count {
+            1 => user_id.as_ref().into(),
+            _ => format!("{user_id}#{count}"),
+        }
+    }
+
+    pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {
+        self.open.get(connection).map(|connection| Arc::clone(&connection.party))
+    }
+}

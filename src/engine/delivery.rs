@@ -1,0 +1,382 @@
+//! Deliveries: frames on their way to clients, the hooks that see them, and what ends a
+//! connection from the side of the service.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::connections::{Connection, Outbound};
+use crate::engine::corrupt::corrupted;
+use crate::engine::io::{Answer, Output};
+use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId, verdict_of};
+use crate::engine::timers::{Deferred, Delay};
+use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::filter::{EventContext, FrameKind};
+use crate::hook::ids::HookId;
+use crate::log::record::{Hooked, Record, What};
+use crate::proto::close::{Close, CloseCode};
+use crate::proto::error_code::ErrorCode;
+use crate::proto::frame::{Error, Frame};
+use crate::proto::payload::Payload;
+use crate::proto::wire_frame::WireFrame;
+use crate::service::ConnectionId;
+
+impl Engine {
+    /// Delivers a frame of the service, in the order of the recipients.
+    pub(super) fn deliver(&mut self, cause: u64, mut to: Vec<ConnectionId>, frame: Frame) {
+        let payload = Payload::from_frame(frame);
+        if self.hooks.deliveries.is_empty() {
+            // The common case: one output for the whole room, whose recipients share the bytes.
+            to.retain(|connection| self.records_delivery(cause, *connection, &payload));
+            if !to.is_empty() {
+                self.outputs.push_back(Output::Send { to, frame: payload.into() });
+            }
+            return;
+        }
+        for connection in to {
+            self.outbound(connection, Outbound::Frame { cause, payload: payload.clone() });
+        }
+    }
+
+    /// Records the delivery of a frame that leaves together with those for other connections.
+    /// Returns `false` if the frame takes a path of its own.
+    fn records_delivery(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        payload: &Payload,
+    ) -> bool {
+        let Some(open) = self.connections.open.get(connection) else { return false };
+        if !open.sends_directly() {
+            let frames = vec![payload.clone().into()];
+            self.outbound(connection, Outbound::Raw { cause, frames });
+            return false;
+        }
+        let party = Some(Arc::clone(&open.party));
+        self.log.push(Record { at: self.now, cause, party, what: What::Sent(payload.clone()) });
+        true
+    }
+
+    /// Sends frames that no hook sees.
+    pub(super) fn send(&mut self, cause: u64, connection: ConnectionId, frames: Vec<WireFrame>) {
+        self.outbound(connection, Outbound::Raw { cause, frames });
+    }
+
+    /// Closes a connection with a close frame, which is its last.
+    pub(super) fn close(&mut self, cause: u64, connection: ConnectionId, close: Close) {
+        self.outbound(connection, Outbound::Close { cause, close });
+    }
+
+    /// Processes an event on its way to a client, unless an earlier one still waits for a closure.
+    fn outbound(&mut self, connection: ConnectionId, event: Outbound) {
+        let Some(open) = self.connections.open.get_mut(connection) else { return };
+        if open.outbound.is_blocked() {
+            return open.outbound.push(self.muted.clone(), event);
+        }
+        self.process_outbound(connection, event);
+    }
+
+    /// Processes what has queued up behind a frame whose closure has answered.
+    pub(super) fn resume_outbound(&mut self, connection: ConnectionId, question: QuestionId) {
+        if let Some(open) = self.connections.open.get_mut(connection) {
+            open.outbound.unblock(question);
+        }
+        while let Some((muted, event)) =
+            self.connections.open.get_mut(connection).and_then(|open| open.outbound.next())
+        {
+            self.muted = muted;
+            self.process_outbound(connection, event);
+        }
+    }
+
+    fn process_outbound(&mut self, connection: ConnectionId, event: Outbound) {
+        match event {
+            Outbound::Frame { cause, payload } => {
+                self.evaluate_delivery(cause, connection, payload, HookId::default());
+            }
+            Outbound::Raw { cause, frames } => self.send_now(cause, connection, frames),
+            Outbound::Close { cause, close } => self.close_now(cause, connection, close),
+        }
+    }
+
+    /// Evaluates the hooks that come after `last`.
+    fn evaluate_delivery(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        payload: Payload,
+        last: HookId,
+    ) {
+        let (Some(party), Some(frame)) = (self.party(connection), payload.frame()) else { return };
+        let (kind, sender, event_name, text) = match frame {
+            Frame::Message(message) => {
+                let sender = Some(message.sender.user_id.as_str());
+                (FrameKind::Message, sender, None, message.content.as_str())
+            }
+            Frame::Event(event) => {
+                let text = payload.text().unwrap_or_default();
+                (FrameKind::Event, None, Some(event.event_name.as_str()), text)
+            }
+            Frame::Error(error) => (FrameKind::Error, None, None, error.error_message.as_str()),
+        };
+        let context = EventContext {
+            user_id: Some(&party.user_id),
+            sender,
+            room: Some(&party.room),
+            connection: Some(connection),
+            kind: Some(kind),
+            event_name,
+            text,
+            request_id: frame.request_id(),
+            ..EventContext::default()
+        };
+        let event = || {
+            HookEvent::Delivery(OutboundFrame {
+                user_id: party.user_id.as_ref().into(),
+                room: party.room.as_ref().into(),
+                connection,
+                frame: frame.clone(),
+            })
+        };
+        match self.consult(|hooks| &mut hooks.deliveries, &context, last, event) {
+            Evaluation::Pass => self.send_now(cause, connection, vec![payload.into()]),
+            Evaluation::Verdict(hook, verdict) => {
+                self.apply_delivery_verdict(cause, connection, &hook, verdict, payload);
+            }
+            Evaluation::Asked(asked) => {
+                if let Some(open) = self.connections.open.get_mut(connection) {
+                    open.outbound.block(asked.question);
+                }
+                self.park(asked, Parked::Delivery { cause, connection, payload });
+            }
+        }
+    }
+
+    pub(super) fn delivery_answered(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        payload: Payload,
+        hook: HookId,
+        name: &Arc<str>,
+        answer: Answer,
+    ) {
+        let of_point = |verdict| match verdict {
+            HookVerdict::Delivery(verdict) => Some(verdict),
+            _ => None,
+        };
+        let failure = || {
+            DeliveryVerdict::Change(Frame::Error(Error {
+                id: self.service.error_id(),
+                request_id: payload
+                    .frame()
+                    .map_or_else(String::new, |frame| frame.request_id().into()),
+                error_code: ErrorCode::InternalServerError,
+                error_message: PANICKED.into(),
+            }))
+        };
+        match verdict_of(answer, of_point, failure) {
+            DeliveryVerdict::Pass => {
+                self.evaluate_delivery(cause, connection, payload, hook);
+            }
+            verdict => {
+                self.count(|hooks| &mut hooks.deliveries, hook);
+                self.apply_delivery_verdict(cause, connection, name, verdict, payload);
+            }
+        }
+    }
+
+    fn apply_delivery_verdict(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        hook: &Arc<str>,
+        verdict: DeliveryVerdict,
+        payload: Payload,
+    ) {
+        let delay = match verdict {
+            DeliveryVerdict::Delay(duration) => Delay::Clock(duration),
+            DeliveryVerdict::DelayRealTime(duration) => Delay::RealTime(duration),
+            DeliveryVerdict::Hold(gate) => Delay::Gate(gate),
+            DeliveryVerdict::Pass => return self.send_now(cause, connection, vec![payload.into()]),
+            DeliveryVerdict::Drop => {
+                return self.record_not_sent(cause, connection, hook, "dropped", payload);
+            }
+            DeliveryVerdict::Change(frame) => {
+                self.record_not_sent(cause, connection, hook, "changed", payload);
+                let frames = vec![Payload::from_frame(frame).into()];
+                return self.send_now(cause, connection, frames);
+            }
+            DeliveryVerdict::Replace(text) => {
+                self.record_not_sent(cause, connection, hook, "replaced", payload);
+                let frames = vec![Payload::from_text(text).into()];
+                return self.send_now(cause, connection, frames);
+            }
+            DeliveryVerdict::Malform(malformation) => {
+                let effect = format!("malformed: {malformation:?}");
+                self.record_effect(cause, Some(connection), hook, effect);
+                let text = payload.text().unwrap_or_default();
+                self.send_now(cause, connection, corrupted(&malformation, text));
+                if malformation.ends_the_connection() {
+                    self.end_without_close(cause, connection);
+                }
+                return;
+            }
+            DeliveryVerdict::Duplicate => {
+                self.record_effect(cause, Some(connection), hook, "duplicated");
+                self.send_now(cause, connection, vec![payload.clone().into()]);
+                return self.send_now(cause, connection, vec![payload.into()]);
+            }
+            DeliveryVerdict::Reorder => {
+                let effect = "kept for after the next";
+                self.record_not_sent(cause, connection, hook, effect, payload.clone());
+                if let Some(open) = self.connections.open.get_mut(connection) {
+                    open.reordered_frames.push(payload.into());
+                }
+                return;
+            }
+            DeliveryVerdict::Disconnect { code, reason } => {
+                self.record_not_sent(cause, connection, hook, "disconnected", payload);
+                if self.service.disconnected(connection) {
+                    // Directly: frames that wait behind this one must not leave before.
+                    self.close_now(cause, connection, Close::new(code, &reason));
+                }
+                return;
+            }
+            DeliveryVerdict::Reset => {
+                self.record_not_sent(cause, connection, hook, "dropped", payload);
+                return self.reset(cause, connection, hook);
+            }
+            DeliveryVerdict::Stall => {
+                self.stall(cause, connection, hook);
+                return self.send_now(cause, connection, vec![payload.into()]);
+            }
+        };
+        let deferred = Deferred::Deliver { connection, frame: payload.into() };
+        self.defer(cause, Some(connection), hook, delay, deferred);
+    }
+
+    /// Records that a frame did not leave as it was.
+    fn record_not_sent(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        hook: &Arc<str>,
+        effect: &str,
+        payload: Payload,
+    ) {
+        self.record_hook(cause, Some(connection), hook, effect, Some(payload), None);
+    }
+
+    /// Sends frames that belong together, and then the frames that they overtake.
+    fn send_now(&mut self, cause: u64, connection: ConnectionId, frames: Vec<WireFrame>) {
+        for frame in frames {
+            self.push(cause, connection, frame);
+        }
+        let open = self.connections.open.get_mut(connection);
+        let reordered = open.map(|open| std::mem::take(&mut open.reordered_frames));
+        for frame in reordered.into_iter().flatten() {
+            self.push(cause, connection, frame);
+        }
+    }
+
+    /// Queues a frame for a connection and records it.
+    pub(super) fn push(&mut self, cause: u64, connection: ConnectionId, frame: WireFrame) {
+        let at = self.now;
+        let Some(open) = self.connections.open.get(connection) else { return };
+        let party = Some(Arc::clone(&open.party));
+        if let Some(hook) = &open.stalled_by {
+            let hook = Arc::clone(hook);
+            let effect = "withheld from a stalled connection".into();
+            let hooked = Hooked { hook, effect, payload: Some(frame.payload), gate: None };
+            self.log.push(Record { at, cause, party, what: What::Hooked(Box::new(hooked)) });
+            return;
+        }
+        // Nothing follows a close frame, and a frame that does not leave is not recorded.
+        if open.is_finished {
+            return;
+        }
+        self.log.push(Record { at, cause, party, what: What::Sent(frame.payload.clone()) });
+        if open.has_stream {
+            self.outputs.push_back(Output::Send { to: vec![connection], frame });
+        }
+    }
+
+    fn close_now(&mut self, cause: u64, connection: ConnectionId, close: Close) {
+        let Some(open) = self.connections.open.get_mut(connection) else { return };
+        if std::mem::replace(&mut open.is_finished, true) {
+            return;
+        }
+        let has_stream = open.has_stream;
+        let what = What::ClosedByService(Box::new(close.clone()));
+        self.record(cause, Some(connection), what);
+        if has_stream {
+            self.outputs.push_back(Output::Finish { connection, close: Some(close) });
+        } else {
+            self.remove(connection);
+        }
+    }
+
+    /// Ends the connection of a client that does not read.
+    pub(super) fn drop_slow_reader(&mut self, connection: ConnectionId) {
+        if self.service.disconnected(connection) {
+            let close = Close::new(CloseCode::POLICY_VIOLATION, "the client does not read");
+            let what = What::ClosedByService(Box::new(close));
+            self.record(self.log.len(), Some(connection), what);
+        }
+        self.reset_now(connection);
+    }
+
+    /// Resets a connection for a hook.
+    pub(super) fn reset(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
+        self.record_effect(cause, Some(connection), hook, "reset");
+        self.service.disconnected(connection);
+        self.reset_now(connection);
+    }
+
+    fn reset_now(&mut self, connection: ConnectionId) {
+        self.outputs.push_back(Output::Reset(connection));
+        self.remove(connection);
+    }
+
+    /// Makes a connection stall. It stays in its room, because the service cannot know.
+    pub(super) fn stall(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
+        self.record_effect(cause, Some(connection), hook, "stalled");
+        if let Some(open) = self.connections.open.get_mut(connection) {
+            open.stalled_by = Some(Arc::clone(hook));
+            self.outputs.push_back(Output::Stall(connection));
+        }
+    }
+
+    /// Ends a connection after what is queued, without a close frame.
+    pub(super) fn end_without_close(&mut self, cause: u64, connection: ConnectionId) {
+        if self.service.disconnected(connection) {
+            self.record(cause, Some(connection), What::Gone);
+        }
+        let Some(open) = self.connections.open.get_mut(connection) else { return };
+        if !open.has_stream {
+            return self.remove(connection);
+        }
+        if !std::mem::replace(&mut open.is_finished, true) {
+            self.outputs.push_back(Output::Finish { connection, close: None });
+        }
+    }
+
+    /// Drops all that is kept of a connection.
+    pub(super) fn remove(&mut self, connection: ConnectionId) {
+        if let Some(open) = self.connections.open.remove(connection) {
+            self.timers.cancel(&open);
+            self.outputs.push_back(Output::Remove(connection));
+        }
+    }
+}
+
+impl Connection {
+    /// Returns `true` if a frame leaves right away and changes nothing but the log.
+    fn sends_directly(&self) -> bool {
+        self.stalled_by.is_none()
+            && !self.is_finished
+            && !self.outbound.is_blocked()
+            && self.reordered_frames.is_empty()
+    }
+}

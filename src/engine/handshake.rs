@@ -1,0 +1,235 @@
+//! Handshakes: hooks, the service, and the answer.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::connections::{Connection, Lane};
+use crate::engine::io::{Answer, HandshakeId, HandshakeReply, Output, Reply};
+use crate::engine::questions::{Evaluation, PANICKED, Parked, verdict_of};
+use crate::engine::timers::{Deferred, Delay};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::filter::EventContext;
+use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
+use crate::hook::ids::HookId;
+use crate::log::record::{Party, Refused, What};
+use crate::proto::close::{Close, CloseCode, truncate};
+use crate::service::session::Refusal;
+
+/// A handshake that has no answer yet.
+#[derive(Debug)]
+pub(super) struct PendingHandshake {
+    id: HandshakeId,
+    token: Option<String>,
+    peer_ip: Option<Arc<str>>,
+}
+
+impl Engine {
+    pub(super) fn handshake(
+        &mut self,
+        id: HandshakeId,
+        token: Option<String>,
+        path: String,
+        peer_ip: Option<String>,
+    ) {
+        let handshake = PendingHandshake { id, token, peer_ip: peer_ip.map(Arc::from) };
+        let cause = self.log.len();
+        self.evaluate_handshake(cause, path, handshake, HookId::default());
+    }
+
+    /// Evaluates the hooks that come after `last`.
+    fn evaluate_handshake(
+        &mut self,
+        cause: u64,
+        path: String,
+        handshake: PendingHandshake,
+        last: HookId,
+    ) {
+        let known = handshake.token.as_deref().and_then(|token| self.service.peek(token));
+        let (user_id, room) = known.map_or((None, None), |(user_id, room)| (Some(user_id), room));
+        let context = EventContext {
+            user_id: user_id.as_deref(),
+            room: room.as_deref(),
+            text: &path,
+            ..EventContext::default()
+        };
+        let event = || {
+            HookEvent::Handshake(HandshakeRequest {
+                user_id: user_id.as_deref().map(str::to_owned),
+                room: room.clone(),
+                path: path.clone(),
+            })
+        };
+        match self.consult(|hooks| &mut hooks.handshakes, &context, last, event) {
+            Evaluation::Pass => self.admit(cause, handshake),
+            Evaluation::Verdict(hook, verdict) => {
+                self.apply_handshake_verdict(cause, &hook, verdict, handshake);
+            }
+            Evaluation::Asked(asked) => {
+                self.park(asked, Parked::Handshake { cause, path, handshake });
+            }
+        }
+    }
+
+    pub(super) fn handshake_answered(
+        &mut self,
+        cause: u64,
+        path: String,
+        handshake: PendingHandshake,
+        hook: HookId,
+        name: &Arc<str>,
+        answer: Answer,
+    ) {
+        let of_point = |verdict| match verdict {
+            HookVerdict::Handshake(verdict) => Some(verdict),
+            _ => None,
+        };
+        match verdict_of(answer, of_point, || HandshakeVerdict::refuse(500, PANICKED)) {
+            HandshakeVerdict::Pass => self.evaluate_handshake(cause, path, handshake, hook),
+            verdict => {
+                self.count(|hooks| &mut hooks.handshakes, hook);
+                self.apply_handshake_verdict(cause, name, verdict, handshake);
+            }
+        }
+    }
+
+    fn apply_handshake_verdict(
+        &mut self,
+        cause: u64,
+        hook: &Arc<str>,
+        verdict: HandshakeVerdict,
+        handshake: PendingHandshake,
+    ) {
+        let id = handshake.id;
+        let delay = match verdict {
+            HandshakeVerdict::Delay(duration) => Delay::Clock(duration),
+            HandshakeVerdict::DelayRealTime(duration) => Delay::RealTime(duration),
+            HandshakeVerdict::Hold(gate) => Delay::Gate(gate),
+            HandshakeVerdict::Pass => return self.admit(cause, handshake),
+            HandshakeVerdict::Refuse { status, message } => {
+                self.record_effect(cause, None, hook, format!("handshake refused with {status}"));
+                self.record_refusal(cause, status, &message, handshake.token.as_deref(), None);
+                return self.answer_handshake(id, HandshakeReply::Refuse { status, message });
+            }
+            HandshakeVerdict::Disconnect { code, reason } => {
+                let effect = format!("handshake accepted, then closed with {code}");
+                self.record_effect(cause, None, hook, effect);
+                return self.accept_and_close(id, Close::new(code, &reason));
+            }
+            HandshakeVerdict::Reset => {
+                self.record_effect(cause, None, hook, "handshake reset");
+                return self.answer_handshake(id, HandshakeReply::Reset);
+            }
+            HandshakeVerdict::NeverAnswer => {
+                self.record_effect(cause, None, hook, "handshake never answered");
+                return self.answer_handshake(id, HandshakeReply::Never);
+            }
+            HandshakeVerdict::SlowLink(bytes_per_second) => {
+                let effect = format!("link slowed to {bytes_per_second} bytes a second");
+                self.record_effect(cause, None, hook, effect);
+                let limit = Output::LimitBandwidth { handshake: id, bytes_per_second };
+                self.outputs.push_back(limit);
+                return self.admit(cause, handshake);
+            }
+        };
+        self.defer(cause, None, hook, delay, Deferred::Handshake(Box::new(handshake)));
+    }
+
+    /// Hands a handshake to the service.
+    pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
+        let PendingHandshake { id, token, peer_ip } = handshake;
+        match self.connect(cause, token.as_deref(), true, peer_ip) {
+            Ok(party) => self.answer_handshake(id, HandshakeReply::Accept(party.connection)),
+            Err(Refused { status, message, .. })
+                if matches!(status, 401 | 404) && self.service.closes_refused_handshakes() =>
+            {
+                let reason = format!(r#"{{"ErrorCode":{status},"ErrorMessage":"{message}"}}"#);
+                self.accept_and_close(id, Close::new(CloseCode::NORMAL, &reason));
+            }
+            Err(Refused { status, message, .. }) => {
+                self.answer_handshake(id, HandshakeReply::Refuse { status, message });
+            }
+        }
+    }
+
+    /// Accepts a handshake and immediately closes the connection.
+    fn accept_and_close(&mut self, id: HandshakeId, close: Close) {
+        let connection = self.connections.next_id();
+        self.answer_handshake(id, HandshakeReply::AcceptAndClose(connection, close));
+    }
+
+    fn answer_handshake(&mut self, id: HandshakeId, reply: HandshakeReply) {
+        self.outputs.push_back(Output::Handshake { id, reply });
+    }
+
+    /// Connects a participant. No hook sees it, because it makes no handshake.
+    pub(super) fn join(&mut self, token: &str) {
+        let cause = self.log.len();
+        let joined = self.connect(cause, Some(token), false, None).map_err(Box::new);
+        self.outputs.push_back(Output::Return(Reply::Joined(joined)));
+    }
+
+    fn connect(
+        &mut self,
+        cause: u64,
+        token: Option<&str>,
+        has_stream: bool,
+        peer_ip: Option<Arc<str>>,
+    ) -> Result<Arc<Party>, Refused> {
+        let connection = self.connections.next_id();
+        let admission = match self.service.connect(self.now, connection, token) {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                let (status, message) = (refusal.status(), refusal.message());
+                return Err(self.record_refusal(cause, status, message, token, Some(refusal)));
+            }
+        };
+        let party = Arc::new(Party {
+            connection,
+            label: self.connections.label(&admission.user_id),
+            user_id: admission.user_id,
+            room: admission.room_label,
+            #[cfg(feature = "tracing")]
+            span: crate::log::trace::ConnectionSpan::default(),
+        });
+        let open = Connection {
+            party: Arc::clone(&party),
+            has_stream,
+            peer_ip,
+            last_received: self.now,
+            stalled_by: None,
+            is_finished: false,
+            inbound: Lane::default(),
+            outbound: Lane::default(),
+            reordered_actions: Vec::new(),
+            reordered_frames: Vec::new(),
+            timers: Vec::new(),
+        };
+        self.connections.open.insert(connection, open);
+        let capabilities = admission.capabilities.into();
+        self.record(cause, Some(connection), What::Connected(capabilities));
+        if has_stream {
+            self.watch(connection);
+        }
+        Ok(party)
+    }
+
+    pub(super) fn record_refusal(
+        &mut self,
+        cause: u64,
+        status: u16,
+        message: &str,
+        token: Option<&str>,
+        refusal: Option<Refusal>,
+    ) -> Refused {
+        let label = |token| self.service.token_label(token).unwrap_or_else(|| redact(token));
+        let (message, token) = (message.into(), token.map(label));
+        let refused = Refused { status, message, token, refusal };
+        self.record(cause, None, What::Refused(Box::new(refused.clone())));
+        refused
+    }
+}
+
+/// Returns what the log shows of a text that is not a token of this mock: enough to recognize it.
+fn redact(token: &str) -> String {
+    format!("\"{}…\", {} bytes", truncate(token, 8).escape_debug(), token.len())
+}

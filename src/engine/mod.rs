@@ -1,0 +1,362 @@
+//! Engine: every decision of the mock as one plain value.
+//!
+//! The engine combines the service with hooks, gates, delays, reviews, ordering and the log. It
+//! takes an input and the current time, and queues outputs for whoever drives it. It contains no
+//! lock, clock, thread or socket, and it never runs code of the test: a closure is asked by an
+//! output, and its answer is an input. The event in question is parked meanwhile, later events of
+//! the same connection in the same direction queue behind it, and everything else continues.
+//!
+//! One input is one step: the decision, its log entries and the queueing of its outputs belong
+//! together, so the log and what clients see cannot disagree.
+
+mod action;
+pub(crate) mod connection_map;
+mod connections;
+mod corrupt;
+mod delivery;
+mod gates;
+mod handshake;
+pub(crate) mod io;
+mod keep_alive;
+mod operation;
+mod outage;
+mod questions;
+mod review;
+mod timers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::engine::connections::Connections;
+use crate::engine::gates::Gates;
+use crate::engine::io::{Arrangement, HandlerId, Input, Output, Reply};
+pub(crate) use crate::engine::keep_alive::KeepAlive;
+use crate::engine::questions::Questions;
+pub(crate) use crate::engine::questions::{Muted, QuestionId};
+use crate::engine::timers::{Deferred, Delay, Timers};
+use crate::hook::chain::HookStatus;
+use crate::hook::ids::{GateId, HookId};
+use crate::hook::registry::HookRegistry;
+use crate::log::record::{Hooked, Party, Record, Records, Reviewed, What};
+use crate::log::retention::Recording;
+use crate::proto::payload::Payload;
+use crate::proto::timestamp::Timestamp;
+use crate::service::{ConnectionId, Output as ServiceOutput, Service};
+
+/// The mock as a value.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    service: Service,
+    keep_alive: KeepAlive,
+    hooks: HookRegistry,
+    /// The review handlers, by the ARN of the Lambda function that each stands in for.
+    handlers: BTreeMap<String, HandlerId>,
+    connections: Connections,
+    timers: Timers,
+    gates: Gates,
+    questions: Questions,
+    log: Records,
+    outputs: VecDeque<Output>,
+    /// The time of the current input. It never goes back.
+    now: Timestamp,
+    /// The hooks whose closures have caused what is handled right now.
+    muted: Muted,
+}
+
+/// What can be set about an engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EngineSettings {
+    /// The number of the mock, which its gates carry.
+    pub(crate) mock: u64,
+    pub(crate) keep_alive: KeepAlive,
+    pub(crate) recording: Recording,
+}
+
+impl Engine {
+    pub(crate) fn new(service: Service, settings: EngineSettings) -> Self {
+        Self {
+            service,
+            keep_alive: settings.keep_alive,
+            hooks: HookRegistry::default(),
+            handlers: BTreeMap::new(),
+            connections: Connections::default(),
+            timers: Timers::default(),
+            gates: Gates::new(settings.mock),
+            questions: Questions::default(),
+            log: Records::new(settings.recording),
+            outputs: VecDeque::new(),
+            now: Timestamp::default(),
+            muted: None,
+        }
+    }
+
+    /// Handles one input, after everything that is due before it.
+    pub(crate) fn handle(&mut self, now: Timestamp, input: Input) {
+        self.handle_timeout(now);
+        self.dispatch(input);
+        self.muted = None;
+    }
+
+    /// Returns the next consequence of the inputs so far.
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when [`Engine::handle_timeout`] has to be called next.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        [self.service.next_deadline(), self.timers.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Handles everything that is due by now, in order.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        while self.handle_next_timeout() {}
+    }
+
+    /// Handles the first thing that is due. Returns `false` if there is none.
+    fn handle_next_timeout(&mut self) -> bool {
+        let timer = self.timers.next_deadline();
+        let is_service_first = match (self.service.next_deadline(), timer) {
+            (Some(service), Some(timer)) => service < timer,
+            (service, _) => service.is_some(),
+        };
+        if is_service_first {
+            let mut outputs = Vec::new();
+            let has_happened = self.service.time_reached(self.now, &mut outputs);
+            let cause = self.log.len();
+            self.apply(cause, outputs);
+            return has_happened;
+        }
+        match self.timers.pop(self.now) {
+            Some(deferred) => self.resume(deferred),
+            None => return false,
+        }
+        true
+    }
+
+    fn dispatch(&mut self, input: Input) {
+        match input {
+            Input::Handshake { id, token, path, peer_ip } => {
+                self.handshake(id, token, path, peer_ip);
+            }
+            Input::InvalidHandshake { status, message } => {
+                let cause = self.log.len();
+                self.record_refusal(cause, status, &message, None, None);
+            }
+            Input::Join { token } => self.join(&token),
+            Input::Frame { connection, payload } => self.receive(connection, payload),
+            Input::Ending { connection, ending } => self.client_ends(connection, ending),
+            Input::Overflow { connection } => self.drop_slow_reader(connection),
+            Input::Call { id, origin, operation, request, body } => {
+                self.call(id, origin, operation, request, body);
+            }
+            Input::InvalidCall { origin, operation, body, exception } => {
+                self.refuse_call(origin, operation, body, *exception);
+            }
+            Input::TestCall { operation, request, body } => {
+                self.test_call(operation, &request, body);
+            }
+            Input::Answered { question, answer } => self.answered(question, answer),
+            Input::RealTimeElapsed(id) => {
+                if let Some(deferred) = self.timers.pop_real_time(id) {
+                    self.resume(deferred);
+                }
+            }
+            Input::Advance(duration) => self.record_own(What::Advanced(duration)),
+            Input::Outage(outage) => self.end_all(outage),
+            Input::OutageEnded => self.outage_ended(),
+            Input::Shutdown => self.shut_down(),
+            Input::FromClosures { hooks, input } => {
+                self.muted = Some(hooks);
+                self.dispatch(*input);
+            }
+            Input::Arrange(arrangement) => self.arrange(arrangement),
+        }
+    }
+
+    /// Handles what the test sets up: hooks, gates and review handlers.
+    fn arrange(&mut self, arrangement: Arrangement) {
+        match arrangement {
+            Arrangement::InstallHook(rule) => {
+                let id = self.hooks.install(rule);
+                self.outputs.push_back(Output::Return(Reply::Installed(id)));
+            }
+            Arrangement::RemoveHook(id) => self.hooks.remove(id),
+            Arrangement::RemoveAllHooks => self.hooks.remove_all(),
+            Arrangement::ForgetHook(id) => self.hooks.forget(id),
+            Arrangement::AddGate => {
+                let gate = self.gates.add();
+                self.outputs.push_back(Output::Return(Reply::Gate(gate)));
+            }
+            Arrangement::OpenGate(gate) => {
+                for deferred in self.gates.open(gate) {
+                    self.resume(deferred);
+                }
+            }
+            Arrangement::ReleaseOne(gate) => {
+                let deferred = self.gates.release_one(gate);
+                let has_released = deferred.is_some();
+                if let Some(deferred) = deferred {
+                    self.resume(deferred);
+                }
+                self.outputs.push_back(Output::Return(Reply::Released(has_released)));
+            }
+            Arrangement::SetReviewHandler { uri, handler } => {
+                self.handlers.insert(uri, handler);
+            }
+        }
+    }
+
+    /// Takes what the service put out to the log and to the connections.
+    fn apply(&mut self, cause: u64, outputs: Vec<ServiceOutput>) {
+        for output in outputs {
+            match output {
+                ServiceOutput::Deliver { to, frame } => self.deliver(cause, to, frame),
+                ServiceOutput::Close { connection, close } => {
+                    self.close(cause, connection, close);
+                }
+                ServiceOutput::Exceeded { quota, limit } => {
+                    self.record(cause, None, What::Exceeded { quota, limit });
+                }
+                ServiceOutput::Review(call) => self.review(cause, call, HookId::default()),
+                ServiceOutput::ReviewTimedOut { message_id } => {
+                    self.review_timed_out(cause, message_id);
+                }
+            }
+        }
+    }
+
+    /// Stops an event on its way, for a hook.
+    fn defer(
+        &mut self,
+        cause: u64,
+        connection: Option<ConnectionId>,
+        hook: &Arc<str>,
+        delay: Delay,
+        deferred: Deferred,
+    ) {
+        let gate = match delay {
+            Delay::Gate(gate) => Some(gate),
+            Delay::Clock(_) | Delay::RealTime(_) => None,
+        };
+        let payload = match &deferred {
+            Deferred::Deliver { frame, .. } => Some(frame.payload.clone()),
+            _ => None,
+        };
+        self.record_hook(cause, connection, hook, delay.describe(), payload, gate);
+        match delay {
+            Delay::Clock(duration) => {
+                self.timers.at(self.now + duration, deferred);
+            }
+            Delay::RealTime(duration) => {
+                let id = self.timers.in_real_time(deferred);
+                self.outputs.push_back(Output::StartTimer { id, duration });
+            }
+            Delay::Gate(gate) => {
+                if let Err(deferred) = self.gates.hold(gate, deferred) {
+                    self.resume(deferred);
+                }
+            }
+        }
+    }
+
+    /// Lets an event that was stopped continue.
+    fn resume(&mut self, deferred: Deferred) {
+        let cause = self.log.len();
+        match deferred {
+            Deferred::Deliver { connection, frame } => {
+                self.send(cause, connection, vec![frame]);
+            }
+            Deferred::CloseIfIdle(connection) => self.close_if_idle(cause, connection),
+            Deferred::Handshake(handshake) => self.admit(cause, *handshake),
+            Deferred::Ping(connection) => self.ping(cause, connection),
+            Deferred::Publish { connection, publish } => self.publish(cause, connection, publish),
+            Deferred::Reply(reply) => self.reply(cause, *reply),
+            Deferred::Review(call) => self.ask_handler(cause, *call),
+        }
+    }
+}
+
+/// Recording.
+impl Engine {
+    /// Records something that follows from the entry `cause`.
+    fn record(&mut self, cause: u64, connection: Option<ConnectionId>, what: What) {
+        let party = connection.and_then(|connection| self.connections.party(connection));
+        self.log.push(Record { at: self.now, cause, party, what });
+    }
+
+    /// Records something that follows from nothing in the log.
+    fn record_own(&mut self, what: What) {
+        self.record(self.log.len(), None, what);
+    }
+
+    /// Records that a hook fired.
+    fn record_effect(
+        &mut self,
+        cause: u64,
+        connection: Option<ConnectionId>,
+        hook: &Arc<str>,
+        effect: impl Into<String>,
+    ) {
+        self.record_hook(cause, connection, hook, effect, None, None);
+    }
+
+    /// Records that a hook fired: with the frame that did not leave as it was, and the gate at
+    /// which it made an event wait.
+    fn record_hook(
+        &mut self,
+        cause: u64,
+        connection: Option<ConnectionId>,
+        hook: &Arc<str>,
+        effect: impl Into<String>,
+        payload: Option<Payload>,
+        gate: Option<GateId>,
+    ) {
+        let hooked = Hooked { hook: Arc::clone(hook), effect: effect.into(), payload, gate };
+        self.record(cause, connection, What::Hooked(Box::new(hooked)));
+    }
+
+    fn record_review(&mut self, cause: u64, message_id: String, result: String) {
+        self.record(cause, None, What::Reviewed(Box::new(Reviewed { message_id, result })));
+    }
+}
+
+/// Questions that change nothing.
+impl Engine {
+    pub(crate) const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    pub(crate) const fn log(&self) -> &Records {
+        &self.log
+    }
+
+    pub(crate) fn handler(&self, uri: &str) -> Option<HandlerId> {
+        self.handlers.get(uri).copied()
+    }
+
+    pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
+        self.service.is_connected(connection)
+    }
+
+    pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {
+        self.connections.party(connection)
+    }
+
+    pub(crate) fn hook_statuses(&self) -> Vec<HookStatus> {
+        self.hooks.statuses()
+    }
+
+    pub(crate) fn hook_hits(&self, id: HookId) -> usize {
+        self.hooks.hits(id)
+    }
+
+    pub(crate) fn waiting_at(&self, gate: GateId) -> usize {
+        self.gates.waiting_at(gate)
+    }
+
+    /// Returns how many events wait at all gates.
+    pub(crate) fn waiting_at_gates(&self) -> usize {
+        self.gates.waiting()
+    }
+}

@@ -1,0 +1,297 @@
+//! Operations: calls of the control plane, the hooks on them, and their responses.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::engine::Engine;
+use crate::engine::io::{Answer, CallId, HttpReply, Output, Reply};
+use crate::engine::questions::{Evaluation, PANICKED, Parked, verdict_of};
+use crate::engine::timers::{Deferred, Delay};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::filter::EventContext;
+use crate::hook::ids::HookId;
+use crate::hook::operation::{OperationCall, OperationVerdict};
+use crate::log::record::{Answered, Called, Origin, What};
+use crate::proto::close::truncate;
+use crate::proto::exception::Exception;
+use crate::proto::json::to_text;
+use crate::proto::operation::Operation;
+use crate::service::control::Response;
+
+/// A call over HTTP.
+#[derive(Debug)]
+pub(super) struct Call {
+    id: CallId,
+    origin: Origin,
+    operation: Operation,
+}
+
+/// A call about which a closure decides.
+#[derive(Debug)]
+pub(super) struct AskedCall {
+    call: Call,
+    request: Map<String, Value>,
+    body: String,
+}
+
+/// A call that was carried out, but not answered yet.
+#[derive(Debug)]
+pub(super) struct PendingReply {
+    call: Call,
+    response: Response,
+}
+
+impl Engine {
+    /// Carries out an operation for a client.
+    pub(super) fn call(
+        &mut self,
+        id: CallId,
+        origin: Origin,
+        operation: Operation,
+        request: Map<String, Value>,
+        body: String,
+    ) {
+        let cause = self.record_call(origin.clone(), Some(operation), body.clone());
+        let call = Call { id, origin, operation };
+        let asked = AskedCall { call, request, body };
+        if self.hooks.operations.is_empty() {
+            return self.carry_out(cause, asked);
+        }
+        self.evaluate_operation(cause, asked, HookId::default());
+    }
+
+    /// Carries out an operation for the test itself. No hook sees it, because it is not a call
+    /// over HTTP.
+    pub(super) fn test_call(
+        &mut self,
+        operation: Operation,
+        request: &Map<String, Value>,
+        body: String,
+    ) {
+        let cause = self.record_call(Origin::Test, Some(operation), body);
+        let response = self.operate(cause, operation, request);
+        self.record_answer(cause, Origin::Test, Some(operation), &response);
+        self.outputs.push_back(Output::Return(Reply::Called(response)));
+    }
+
+    /// Records a call that was refused before it reached an operation.
+    pub(super) fn refuse_call(
+        &mut self,
+        origin: Origin,
+        operation: Option<Operation>,
+        body: String,
+        exception: Exception,
+    ) {
+        let cause = self.record_call(origin.clone(), operation, body);
+        self.record_answer(cause, origin, operation, &Err(exception));
+    }
+
+    /// Evaluates the hooks that come after `last`.
+    fn evaluate_operation(&mut self, cause: u64, asked_call: AskedCall, last: HookId) {
+        let AskedCall { call, request, body } = &asked_call;
+        let operation = call.operation;
+        let access_key_id = match &call.origin {
+            Origin::Http { access_key_id, .. } => access_key_id.clone(),
+            Origin::Test => None,
+        };
+        let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
+        let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_label(arn));
+        let context = EventContext {
+            user_id: request.get("userId").and_then(Value::as_str),
+            room: room.as_deref(),
+            operation: Some(operation),
+            text: body,
+            ..EventContext::default()
+        };
+        let event = || {
+            let request = request.clone();
+            HookEvent::Operation(OperationCall { operation, request, access_key_id })
+        };
+        match self.consult(|hooks| &mut hooks.operations, &context, last, event) {
+            Evaluation::Pass => self.carry_out(cause, asked_call),
+            Evaluation::Verdict(hook, verdict) => {
+                self.apply_operation_verdict(cause, &hook, verdict, asked_call);
+            }
+            Evaluation::Asked(asked) => {
+                self.park(asked, Parked::Operation { cause, call: Box::new(asked_call) });
+            }
+        }
+    }
+
+    pub(super) fn operation_answered(
+        &mut self,
+        cause: u64,
+        call: AskedCall,
+        hook: HookId,
+        name: &Arc<str>,
+        answer: Answer,
+    ) {
+        let of_point = |verdict| match verdict {
+            HookVerdict::Operation(verdict) => Some(verdict),
+            _ => None,
+        };
+        let failure = || OperationVerdict::Fail(Exception::internal_server(PANICKED));
+        match verdict_of(answer, of_point, failure) {
+            OperationVerdict::Pass => self.evaluate_operation(cause, call, hook),
+            verdict => {
+                self.count(|hooks| &mut hooks.operations, hook);
+                self.apply_operation_verdict(cause, name, verdict, call);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, cause: u64, AskedCall { call, request, .. }: AskedCall) {
+        let response = self.operate(cause, call.operation, &request);
+        self.reply(cause, PendingReply { call, response });
+    }
+
+    fn apply_operation_verdict(
+        &mut self,
+        cause: u64,
+        hook: &Arc<str>,
+        verdict: OperationVerdict,
+        asked: AskedCall,
+    ) {
+        match verdict {
+            OperationVerdict::Pass => self.carry_out(cause, asked),
+            OperationVerdict::Fail(exception) => {
+                self.record_effect(cause, None, hook, "failed");
+                self.reply(cause, PendingReply { call: asked.call, response: Err(exception) });
+            }
+            OperationVerdict::Respond { status, body } => {
+                self.record_effect(cause, None, hook, "answered");
+                let Call { id, origin, operation } = asked.call;
+                let text = body.clone();
+                let answered = Answered {
+                    origin,
+                    operation: Some(operation),
+                    status,
+                    exception: None,
+                    body: text,
+                };
+                self.record(cause, None, What::Answered(Box::new(answered)));
+                self.respond(id, HttpReply::Raw { status, body });
+            }
+            OperationVerdict::Reset => {
+                self.record_effect(cause, None, hook, "reset");
+                self.respond(asked.call.id, HttpReply::Reset);
+            }
+            verdict => {
+                let AskedCall { call, request, .. } = asked;
+                let response = self.operate(cause, call.operation, &request);
+                self.apply_response_verdict(cause, hook, verdict, PendingReply { call, response });
+            }
+        }
+    }
+
+    /// Applies the verdict of a hook to the response of a call that was carried out.
+    fn apply_response_verdict(
+        &mut self,
+        cause: u64,
+        hook: &Arc<str>,
+        verdict: OperationVerdict,
+        reply: PendingReply,
+    ) {
+        let PendingReply { call, response } = reply;
+        let success = call.operation.success_status();
+        let status = response.as_ref().map_or_else(Exception::status, |_| success);
+        let (effect, http_reply) = match verdict {
+            OperationVerdict::Delay(duration) => {
+                return self.defer_reply(cause, hook, Delay::Clock(duration), call, response);
+            }
+            OperationVerdict::DelayRealTime(duration) => {
+                return self.defer_reply(cause, hook, Delay::RealTime(duration), call, response);
+            }
+            OperationVerdict::Hold(gate) => {
+                return self.defer_reply(cause, hook, Delay::Gate(gate), call, response);
+            }
+            OperationVerdict::EmptyBody => {
+                let body = String::new();
+                ("answered with an empty body", HttpReply::Raw { status, body })
+            }
+            OperationVerdict::BrokenBody => {
+                let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
+                let body = truncate(&text, text.len() / 2).to_owned();
+                ("answered with half a body", HttpReply::Raw { status, body })
+            }
+            OperationVerdict::CutHead => ("cut within the head", HttpReply::CutHead(response)),
+            OperationVerdict::CutBody => ("cut within the body", HttpReply::CutBody(response)),
+            OperationVerdict::NeverAnswer => ("never answered", HttpReply::Never),
+            OperationVerdict::Pass
+            | OperationVerdict::Fail(_)
+            | OperationVerdict::Respond { .. }
+            | OperationVerdict::Reset => {
+                return self.reply(cause, PendingReply { call, response });
+            }
+        };
+        self.record_effect(cause, None, hook, effect);
+        self.respond(call.id, http_reply);
+    }
+
+    fn defer_reply(
+        &mut self,
+        cause: u64,
+        hook: &Arc<str>,
+        delay: Delay,
+        call: Call,
+        response: Response,
+    ) {
+        let reply = Deferred::Reply(Box::new(PendingReply { call, response }));
+        self.defer(cause, None, hook, delay, reply);
+    }
+
+    /// Answers a call that was carried out.
+    pub(super) fn reply(&mut self, cause: u64, reply: PendingReply) {
+        let PendingReply { call, response } = reply;
+        self.record_answer(cause, call.origin, Some(call.operation), &response);
+        self.respond(call.id, HttpReply::Answer(response));
+    }
+
+    fn respond(&mut self, id: CallId, reply: HttpReply) {
+        self.outputs.push_back(Output::Respond { id, reply });
+    }
+
+    fn operate(
+        &mut self,
+        cause: u64,
+        operation: Operation,
+        request: &Map<String, Value>,
+    ) -> Response {
+        let mut outputs = Vec::new();
+        let response = self.service.operate(self.now, operation, request, &mut outputs);
+        self.apply(cause, outputs);
+        response
+    }
+
+    /// Records a call; returns the number of its entry, from which the response follows.
+    fn record_call(&mut self, origin: Origin, operation: Option<Operation>, body: String) -> u64 {
+        let cause = self.log.len();
+        let called = Called { origin, operation, body };
+        self.record(cause, None, What::Called(Box::new(called)));
+        cause
+    }
+
+    fn record_answer(
+        &mut self,
+        cause: u64,
+        origin: Origin,
+        operation: Option<Operation>,
+        response: &Response,
+    ) {
+        let success = operation.map_or(200, Operation::success_status);
+        let (status, exception, body) = match response {
+            Ok(body) => (success, None, body),
+            Err(exception) => (exception.status(), Some(exception.name().into()), exception.body()),
+        };
+        let mut text = if status == 204 { String::new() } else { to_text(body) };
+        // Tokens are secrets even in a test, because a log may be printed anywhere.
+        if let Some(token) = body.get("token").and_then(Value::as_str) {
+            if let Some(label) = self.service.token_label(token) {
+                text = text.replace(token, &label);
+            }
+        }
+        let answered = Answered { origin, operation, status, exception, body: text };
+        self.record(cause, None, What::Answered(Box::new(answered)));
+    }
+}

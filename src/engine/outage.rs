@@ -1,0 +1,57 @@
+//! Outages: the end of all connections, by the will of the test.
+
+use crate::engine::Engine;
+use crate::log::record::{Outage, What};
+use crate::service::ConnectionId;
+
+impl Engine {
+    /// Ends all connections and records it. Those with a stream end by a close frame, or without
+    /// one after what is queued, or are about to be cut by whoever drives the engine.
+    pub(super) fn end_all(&mut self, outage: Outage) {
+        let cause = self.log.len();
+        self.record(cause, None, What::Outage(Box::new(outage.clone())));
+        for (connection, _) in self.open_connections() {
+            if !self.service.is_connected(connection) {
+                continue;
+            }
+            match &outage {
+                Outage::Close(close) => {
+                    self.service.disconnected(connection);
+                    self.close(cause, connection, close.as_ref().clone());
+                }
+                Outage::Disconnect => self.end_without_close(cause, connection),
+                Outage::Begin | Outage::End | Outage::Restart | Outage::Stop => {
+                    self.end_before_cut(cause, connection);
+                }
+            }
+        }
+    }
+
+    /// Ends a connection whose stream is about to be cut.
+    fn end_before_cut(&mut self, cause: u64, connection: ConnectionId) {
+        self.service.disconnected(connection);
+        self.record(cause, Some(connection), What::Gone);
+        let has_stream = self.connections.open.get(connection).is_some_and(|open| open.has_stream);
+        if !has_stream {
+            self.remove(connection);
+        }
+    }
+
+    /// Ends the connections that have a stream, and records nothing: the mock itself ends.
+    pub(super) fn shut_down(&mut self) {
+        for (connection, has_stream) in self.open_connections() {
+            if has_stream {
+                self.service.disconnected(connection);
+            }
+        }
+    }
+
+    pub(super) fn outage_ended(&mut self) {
+        self.record_own(What::Outage(Box::new(Outage::End)));
+    }
+
+    fn open_connections(&self) -> Vec<(ConnectionId, bool)> {
+        let open = self.connections.open.values();
+        open.map(|open| (open.party.connection, open.has_stream)).collect()
+    }
+}

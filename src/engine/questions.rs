@@ -1,0 +1,215 @@
+//! Questions: events that wait for the verdict of a test closure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::handshake::PendingHandshake;
+use crate::engine::io::{Answer, ClosureId, Output};
+use crate::engine::operation::AskedCall;
+use crate::engine::{Engine, review};
+use crate::hook::chain::{Behavior, Chain};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::filter::EventContext;
+use crate::hook::ids::HookId;
+use crate::hook::registry::HookRegistry;
+use crate::hook::verdict::Verdict;
+use crate::proto::payload::Payload;
+use crate::proto::timestamp::Timestamp;
+use crate::service::ConnectionId;
+use crate::service::review::ReviewCall;
+
+/// Identifies a question to a closure within one mock.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct QuestionId(pub(crate) u64);
+
+/// The hooks whose closures have caused an event. They are not asked about it: a closure that
+/// answers every message with a message would never come to an end.
+pub(crate) type Muted = Option<Arc<[HookId]>>;
+
+/// The questions that have no answer yet.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    open: BTreeMap<QuestionId, Question>,
+    latest: u64,
+}
+
+/// An event, and the hook whose closure decides about it.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) hook: HookId,
+    pub(super) name: Arc<str>,
+    pub(super) muted: Muted,
+    pub(super) parked: Parked,
+}
+
+/// An event that waits for a verdict.
+#[derive(Debug)]
+pub(super) enum Parked {
+    Handshake { cause: u64, path: String, handshake: PendingHandshake },
+    Action { cause: u64, connection: ConnectionId, payload: Payload },
+    Review { cause: u64, call: ReviewCall },
+    Delivery { cause: u64, connection: ConnectionId, payload: Payload },
+    Operation { cause: u64, call: Box<AskedCall> },
+    ReviewHandler { call: ReviewCall },
+}
+
+/// The result of evaluating the hooks of one hook point for an event.
+pub(super) enum Evaluation<V> {
+    /// No hook fires.
+    Pass,
+    /// A hook fires.
+    Verdict(Arc<str>, V),
+    /// A closure decides. The event has to be parked under this question.
+    Asked(Asked),
+}
+
+/// A closure that has been asked about an event.
+pub(super) struct Asked {
+    pub(super) question: QuestionId,
+    pub(super) hook: HookId,
+    pub(super) name: Arc<str>,
+}
+
+impl Questions {
+    pub(super) fn next_id(&mut self) -> QuestionId {
+        self.latest += 1;
+        QuestionId(self.latest)
+    }
+
+    pub(super) fn insert(&mut self, id: QuestionId, question: Question) {
+        self.open.insert(id, question);
+    }
+
+    pub(super) fn remove(&mut self, id: QuestionId) -> Option<Question> {
+        self.open.remove(&id)
+    }
+
+    /// Drops the questions about events that no longer exist, and returns their ids.
+    pub(super) fn withdraw(&mut self, is_moot: impl Fn(&Parked) -> bool) -> Vec<QuestionId> {
+        let moot = self.open.iter().filter(|(_, question)| is_moot(&question.parked));
+        let moot: Vec<_> = moot.map(|(id, _)| *id).collect();
+        for id in &moot {
+            self.open.remove(id);
+        }
+        moot
+    }
+}
+
+impl Engine {
+    /// Evaluates the hooks of a hook point that come after `last`, until one fires or a closure
+    /// has to be asked.
+    pub(super) fn evaluate<V: Verdict>(
+        hooks: &mut Chain<V>,
+        context: &EventContext<'_>,
+        now: Timestamp,
+        last: HookId,
+        muted: &Muted,
+    ) -> Result<Option<(Arc<str>, V)>, (Arc<str>, HookId)> {
+        let mut last = last;
+        while let Some(candidate) = hooks.candidate(last, context, now) {
+            last = candidate.id;
+            match candidate.behavior {
+                Behavior::Verdict(verdict) if verdict.is_pass() => {}
+                Behavior::Verdict(verdict) => {
+                    hooks.count(candidate.id);
+                    return Ok(Some((candidate.name, verdict)));
+                }
+                Behavior::Closure if is_muted(muted, candidate.id) => {}
+                Behavior::Closure => return Err((candidate.name, candidate.id)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Evaluates the hooks of a hook point and asks a closure if one has to decide.
+    pub(super) fn consult<V: Verdict>(
+        &mut self,
+        chain: fn(&mut HookRegistry) -> &mut Chain<V>,
+        context: &EventContext<'_>,
+        last: HookId,
+        event: impl FnOnce() -> HookEvent,
+    ) -> Evaluation<V> {
+        let hooks = chain(&mut self.hooks);
+        match Self::evaluate(hooks, context, self.now, last, &self.muted) {
+            Ok(None) => Evaluation::Pass,
+            Ok(Some((name, verdict))) => Evaluation::Verdict(name, verdict),
+            Err((asked, hook)) => {
+                let question = self.questions.next_id();
+                let (closure, name) = (ClosureId::Hook(hook), Arc::clone(&asked));
+                self.outputs.push_back(Output::Ask { question, closure, name, event: event() });
+                Evaluation::Asked(Asked { question, hook, name: asked })
+            }
+        }
+    }
+
+    /// Keeps an event until its closure has answered.
+    pub(super) fn park(&mut self, asked: Asked, parked: Parked) {
+        let Asked { question, hook, name } = asked;
+        let muted = self.muted.clone();
+        self.questions.insert(question, Question { hook, name, muted, parked });
+    }
+
+    /// Counts that a hook has fired by the verdict of its closure, wherever the hook is by now.
+    pub(super) fn count<V: Verdict>(
+        &mut self,
+        chain: fn(&mut HookRegistry) -> &mut Chain<V>,
+        hook: HookId,
+    ) {
+        if !chain(&mut self.hooks).count(hook) {
+            self.hooks.count_removed(hook);
+        }
+    }
+
+    /// Continues with an event whose closure has answered.
+    pub(super) fn answered(&mut self, id: QuestionId, answer: Answer) {
+        // A question may have been withdrawn meanwhile: the connection has ended, or a review
+        // has timed out.
+        let Some(question) = self.questions.remove(id) else { return };
+        let Question { hook, name, muted, parked } = question;
+        self.muted = muted;
+        match parked {
+            Parked::Handshake { cause, path, handshake } => {
+                self.handshake_answered(cause, path, handshake, hook, &name, answer);
+            }
+            Parked::Action { cause, connection, payload } => {
+                self.action_answered(cause, connection, payload, hook, &name, answer);
+                self.resume_inbound(connection, id);
+            }
+            Parked::Review { cause, call } => {
+                self.review_answered(cause, call, hook, &name, answer);
+            }
+            Parked::Delivery { cause, connection, payload } => {
+                self.delivery_answered(cause, connection, payload, hook, &name, answer);
+                self.resume_outbound(connection, id);
+            }
+            Parked::Operation { cause, call } => {
+                self.operation_answered(cause, *call, hook, &name, answer);
+            }
+            Parked::ReviewHandler { call } => {
+                let cause = self.log.len();
+                self.conclude_review(cause, &call, review::response_of(answer));
+            }
+        }
+        self.muted = None;
+    }
+}
+
+fn is_muted(muted: &Muted, hook: HookId) -> bool {
+    muted.as_ref().is_some_and(|muted| muted.contains(&hook))
+}
+
+/// Returns the verdict in an answer. A closure that could not be asked decides nothing.
+pub(super) fn verdict_of<V: Verdict>(
+    answer: Answer,
+    of_point: fn(HookVerdict) -> Option<V>,
+    after_panic: impl FnOnce() -> V,
+) -> V {
+    match answer {
+        Answer::Verdict(verdict) => of_point(verdict).unwrap_or_else(V::pass),
+        Answer::Panicked => after_panic(),
+        Answer::Unavailable => V::pass(),
+    }
+}
+
+/// The text of the general error after the panic of a closure.
+pub(super) const PANICKED: &str = "a hook panicked";

@@ -1,0 +1,155 @@
+//! Reviews: the hooks on message reviews, the review handlers of the test, and their responses.
+//!
+//! A review is not part of its sender's connection: like a Lambda function that runs for a while,
+//! it delays one message and no other.
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::io::{Answer, ClosureId, Output};
+use crate::engine::questions::{Asked, Evaluation, Parked, verdict_of};
+use crate::engine::timers::{Deferred, Delay};
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::filter::EventContext;
+use crate::hook::ids::HookId;
+use crate::hook::review::ReviewVerdict;
+use crate::proto::frame::Message;
+use crate::service::review::{ReviewCall, ReviewOutcome};
+use crate::service::review_handler::{Review, ReviewRequest};
+
+impl Engine {
+    /// Evaluates the hooks on reviews that come after `last`.
+    pub(super) fn review(&mut self, cause: u64, call: ReviewCall, last: HookId) {
+        let request = self.review_request(&call);
+        let room = self.service.room(call.room).map(|room| room.label().to_owned());
+        let context = EventContext {
+            user_id: Some(&call.message.sender.user_id),
+            room: room.as_deref(),
+            connection: Some(call.connection),
+            text: &call.message.content,
+            request_id: &call.message.request_id,
+            ..EventContext::default()
+        };
+        let event = || HookEvent::Review(request);
+        match self.consult(|hooks| &mut hooks.reviews, &context, last, event) {
+            Evaluation::Pass => self.ask_handler(cause, call),
+            Evaluation::Verdict(hook, verdict) => {
+                self.apply_review_verdict(cause, &hook, verdict, call);
+            }
+            Evaluation::Asked(asked) => self.park(asked, Parked::Review { cause, call }),
+        }
+    }
+
+    pub(super) fn review_answered(
+        &mut self,
+        cause: u64,
+        call: ReviewCall,
+        hook: HookId,
+        name: &Arc<str>,
+        answer: Answer,
+    ) {
+        let of_point = |verdict| match verdict {
+            HookVerdict::Review(verdict) => Some(verdict),
+            _ => None,
+        };
+        match verdict_of(answer, of_point, || ReviewVerdict::Answer(Review::fail())) {
+            ReviewVerdict::Pass => self.review(cause, call, hook),
+            verdict => {
+                self.count(|hooks| &mut hooks.reviews, hook);
+                self.apply_review_verdict(cause, name, verdict, call);
+            }
+        }
+    }
+
+    fn apply_review_verdict(
+        &mut self,
+        cause: u64,
+        hook: &Arc<str>,
+        verdict: ReviewVerdict,
+        call: ReviewCall,
+    ) {
+        let connection = Some(call.connection);
+        let delay = match verdict {
+            ReviewVerdict::Pass => return self.ask_handler(cause, call),
+            ReviewVerdict::Answer(review) => {
+                self.record_effect(cause, connection, hook, "reviewed");
+                return self.conclude_review(cause, &call, review);
+            }
+            ReviewVerdict::Delay(duration) => Delay::Clock(duration),
+            ReviewVerdict::DelayRealTime(duration) => Delay::RealTime(duration),
+            ReviewVerdict::Hold(gate) => Delay::Gate(gate),
+        };
+        self.defer(cause, connection, hook, delay, Deferred::Review(Box::new(call)));
+    }
+
+    /// Asks the review handler of the room. Without one the invocation fails, as that of a
+    /// function that does not exist.
+    pub(super) fn ask_handler(&mut self, cause: u64, call: ReviewCall) {
+        let Some(handler) = self.handlers.get(&call.uri).copied() else {
+            return self.conclude_review(cause, &call, Review::fail());
+        };
+        let question = self.questions.next_id();
+        let event = HookEvent::ReviewHandler(self.review_request(&call));
+        let (closure, name) = (ClosureId::Handler(handler), Arc::<str>::from(call.uri.as_str()));
+        let asked = Asked { question, hook: HookId::default(), name: Arc::clone(&name) };
+        self.outputs.push_back(Output::Ask { question, closure, name, event });
+        self.park(asked, Parked::ReviewHandler { call });
+    }
+
+    /// Takes the response of a handler, or of a hook in its place.
+    pub(super) fn conclude_review(&mut self, cause: u64, call: &ReviewCall, review: Review) {
+        // A handler that does not respond in time is given up at its deadline.
+        let Some(outcome) = review.into_outcome() else { return };
+        let result = describe(&outcome, &call.message);
+        let mut outputs = Vec::new();
+        if let Some(is_valid) = self.service.reviewed(call.review, outcome, &mut outputs) {
+            let result = if is_valid { result } else { "failed".into() };
+            self.record_review(cause, call.message.id.clone(), result);
+            self.apply(cause, outputs);
+        }
+    }
+
+    /// Records that a review took too long. What its handler still answers does not matter.
+    pub(super) fn review_timed_out(&mut self, cause: u64, message_id: String) {
+        let moot = self.questions.withdraw(|parked| match parked {
+            Parked::Review { call, .. } | Parked::ReviewHandler { call } => {
+                call.message.id == message_id
+            }
+            _ => false,
+        });
+        self.outputs.extend(moot.into_iter().map(Output::Withdraw));
+        self.record_review(cause, message_id, "timed out".into());
+    }
+
+    fn review_request(&self, call: &ReviewCall) -> ReviewRequest {
+        let ip =
+            self.connections.open.get(call.connection).and_then(|open| open.peer_ip.as_deref());
+        ReviewRequest::new(call, ip.unwrap_or("127.0.0.1").into())
+    }
+}
+
+/// Returns the response in the answer of a review handler. A handler that has panicked, or that
+/// could not be asked, fails.
+pub(super) fn response_of(answer: Answer) -> Review {
+    match answer {
+        Answer::Verdict(HookVerdict::ReviewHandler(review)) => review,
+        Answer::Verdict(_) | Answer::Panicked | Answer::Unavailable => Review::fail(),
+    }
+}
+
+fn describe(outcome: &ReviewOutcome, message: &Message) -> String {
+    match outcome {
+        ReviewOutcome::Allow { content, attributes } => {
+            let is_same = content.as_ref().is_none_or(|content| *content == message.content)
+                && attributes.as_ref().is_none_or(|map| Some(map) == message.attributes.as_ref());
+            if is_same { "ALLOW".into() } else { "ALLOW, changed".into() }
+        }
+        ReviewOutcome::Deny { attributes } => {
+            match attributes.as_ref().and_then(|attributes| attributes.get("Reason")) {
+                Some(reason) => format!("DENY {reason:?}"),
+                None => "DENY".into(),
+            }
+        }
+        ReviewOutcome::Failed => "failed".into(),
+    }
+}

@@ -1,0 +1,95 @@
+//! Timers: what happens at a moment of the clock, after real time, or when a gate opens.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::engine::connections::Connection;
+use crate::engine::handshake::PendingHandshake;
+use crate::engine::io::TimerId;
+use crate::engine::operation::PendingReply;
+use crate::hook::ids::GateId;
+use crate::proto::action::Publish;
+use crate::proto::timestamp::Timestamp;
+use crate::proto::wire_frame::WireFrame;
+use crate::service::ConnectionId;
+use crate::service::review::ReviewCall;
+
+/// Something that was stopped on its way and continues later from where it was.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    Deliver { connection: ConnectionId, frame: WireFrame },
+    CloseIfIdle(ConnectionId),
+    Handshake(Box<PendingHandshake>),
+    Ping(ConnectionId),
+    Publish { connection: ConnectionId, publish: Publish },
+    Reply(Box<PendingReply>),
+    Review(Box<ReviewCall>),
+}
+
+/// Until when something is deferred.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Delay {
+    Clock(Duration),
+    RealTime(Duration),
+    Gate(GateId),
+}
+
+impl Delay {
+    /// Returns the text for the log.
+    pub(super) fn describe(self) -> String {
+        let length = |duration: Duration| humantime::format_duration(duration).to_string();
+        match self {
+            Self::Clock(duration) => format!("delayed {}", length(duration)),
+            Self::RealTime(duration) => format!("delayed {} of real time", length(duration)),
+            Self::Gate(_) => "held".into(),
+        }
+    }
+}
+
+/// Identifies an entry among the timers: when it is due, and its number among all entries.
+pub(super) type TimerKey = (Timestamp, u64);
+
+/// What is due at moments of the clock, and what waits for real time.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    due: BTreeMap<TimerKey, Deferred>,
+    real_time: BTreeMap<TimerId, Deferred>,
+    latest: u64,
+}
+
+impl Timers {
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn at(&mut self, at: Timestamp, deferred: Deferred) -> TimerKey {
+        self.latest += 1;
+        let key = (at, self.latest);
+        self.due.insert(key, deferred);
+        key
+    }
+
+    pub(super) fn in_real_time(&mut self, deferred: Deferred) -> TimerId {
+        self.latest += 1;
+        let id = TimerId(self.latest);
+        self.real_time.insert(id, deferred);
+        id
+    }
+
+    /// Takes out the first entry that is due by `now`.
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Deferred> {
+        let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
+        Some(entry.remove())
+    }
+
+    pub(super) fn pop_real_time(&mut self, id: TimerId) -> Option<Deferred> {
+        self.real_time.remove(&id)
+    }
+
+    /// Drops the timers that watch a connection which has ended.
+    pub(super) fn cancel(&mut self, connection: &Connection) {
+        for key in &connection.timers {
+            self.due.remove(key);
+        }
+    }
+}

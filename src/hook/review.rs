@@ -1,0 +1,119 @@
+//! Review: what a hook on message reviews can make of them.
+
+use std::time::Duration;
+
+use crate::hook::builder::{Destination, NewHook, Reviews, sealed};
+use crate::hook::chain::Rule;
+use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::ids::GateId;
+use crate::hook::registry::AnyRule;
+use crate::hook::verdict::Verdict;
+use crate::service::review_handler::{Review, ReviewRequest};
+
+/// What becomes of the review of a message.
+///
+/// ```
+/// use mock_ivs_chat::{MockIvsChat, Review, ReviewVerdict};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.on_review_with("strict", |_| ReviewVerdict::Answer(Review::deny("no")));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ReviewVerdict {
+    /// The next hook is asked, and after the last the review handler.
+    Pass,
+    /// The handler is not asked; this is the answer.
+    Answer(Review),
+    /// The handler is asked later, by the mock's clock.
+    Delay(Duration),
+    /// The handler is asked later, by real time.
+    DelayRealTime(Duration),
+    /// The handler is asked when the gate is released.
+    Hold(GateId),
+}
+
+impl ReviewVerdict {
+    /// Makes the event wait at a gate until the gate is released.
+    ///
+    /// A gate of another mock, or one that was released, holds nothing.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ReviewVerdict, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let gate = ivs.gate();
+    /// let verdict = ReviewVerdict::hold(&gate);
+    /// ```
+    #[must_use]
+    pub fn hold(gate: impl AsRef<GateId>) -> Self {
+        Self::Hold(*gate.as_ref())
+    }
+}
+
+impl Verdict for ReviewVerdict {
+    fn pass() -> Self {
+        Self::Pass
+    }
+
+    fn is_pass(&self) -> bool {
+        matches!(self, Self::Pass)
+    }
+}
+
+impl sealed::Place for Reviews {
+    fn rule(rule: Rule<ReviewVerdict>) -> AnyRule {
+        AnyRule::Review(rule)
+    }
+
+    fn event(event: HookEvent) -> Option<ReviewRequest> {
+        match event {
+            HookEvent::Review(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    fn verdict(verdict: ReviewVerdict) -> HookVerdict {
+        HookVerdict::Review(verdict)
+    }
+
+    fn pass() -> ReviewVerdict {
+        ReviewVerdict::Pass
+    }
+
+    fn delay(duration: Duration) -> ReviewVerdict {
+        ReviewVerdict::Delay(duration)
+    }
+
+    fn delay_real_time(duration: Duration) -> ReviewVerdict {
+        ReviewVerdict::DelayRealTime(duration)
+    }
+
+    fn hold(gate: GateId) -> ReviewVerdict {
+        ReviewVerdict::Hold(gate)
+    }
+}
+
+impl<D: Destination> NewHook<Reviews, D> {
+    /// Only of messages from this user.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # let ivs = MockIvsChat::start();
+    /// let hook = ivs.on_review().from("alice").answer(Review::time_out());
+    /// ```
+    pub fn from(mut self, user_id: impl Into<String>) -> Self {
+        self.filter.user_id = Some(user_id.into());
+        self
+    }
+
+    /// Answers in the handler's place.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # let ivs = MockIvsChat::start();
+    /// let hook = ivs.on_review().answer(Review::fail());
+    /// ```
+    pub fn answer(self, review: Review) -> D::Installed {
+        self.always(ReviewVerdict::Answer(review))
+    }
+}
