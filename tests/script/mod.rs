@@ -17,7 +17,7 @@ pub(crate) mod story;
 
 use std::fmt;
 
-pub(crate) use header::{Header, Requirement};
+pub(crate) use header::Header;
 pub(crate) use player::play;
 pub(crate) use stage::Stage;
 use story::Step;

@@ -54,7 +54,7 @@ impl<S: Stage> Player<S> {
             Command::Token(token) => self.create_token(token),
             Command::Participant(token) => {
                 let room = self.room(&token.room)?;
-                self.stage.join(token, &room)
+                self.stage.join(&token.client, token_request(token, &room))
             }
             Command::Call { operation, request } => self.call(operation, request),
             Command::Connect { client, offer } => {
@@ -73,7 +73,11 @@ impl<S: Stage> Player<S> {
             Command::Close { client, code, reason } => self.stage.close(client, *code, reason),
             Command::Vanish { client } => self.stage.vanish(client),
             Command::Hook(hook) => {
-                self.gates.extend(hook.gate().map(str::to_owned));
+                if let Some(gate) = hook.gate() {
+                    if !self.gates.insert(gate.to_owned()) {
+                        return Err(format!("another hook holds events at `{gate}` already"));
+                    }
+                }
                 self.stage.install(hook)
             }
             Command::RemoveHook(name) => self.stage.remove_hook(name),

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::hook::Hook;
 use super::review::ReviewRule;
-use super::story::Token;
 
 /// A mock whose clock stands still at [`START`], with the clients of a story.
 ///
@@ -17,8 +16,8 @@ pub(crate) trait Stage {
     /// Calls an operation on behalf of the test; returns the response.
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String>;
 
-    /// Creates a token for the room of this ARN, and lets a participant in without a handshake.
-    fn join(&mut self, token: &Token, room_arn: &str) -> Result<(), String>;
+    /// Creates a token with this request, and lets a participant in without a handshake.
+    fn join(&mut self, client: &str, request: Map<String, Value>) -> Result<(), String>;
 
     /// Calls an operation over HTTP. The response may come later, or never.
     fn call(&mut self, request: &HttpRequest) -> Result<(), String>;
@@ -66,6 +65,8 @@ pub(crate) enum Payload {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct HttpRequest {
     pub(crate) operation: String,
+    /// The members of the request, wherever they go.
+    pub(crate) members: Map<String, Value>,
     pub(crate) method: &'static str,
     /// The path and the query.
     pub(crate) target: String,
@@ -74,6 +75,7 @@ pub(crate) struct HttpRequest {
 
 impl HttpRequest {
     pub(crate) fn new(operation: &str, mut request: Map<String, Value>) -> Self {
+        let members = request.clone();
         let (method, target) = match operation {
             "ListTagsForResource" | "TagResource" | "UntagResource" => {
                 let arn = request.remove("resourceArn");
@@ -97,7 +99,7 @@ impl HttpRequest {
         };
         let has_body = method == "POST";
         let body = if has_body { Value::Object(request).to_string() } else { String::new() };
-        Self { operation: operation.into(), method, target, body }
+        Self { operation: operation.into(), members, method, target, body }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Install: hooks of scripts as hooks of the mock.
 
 use mock_ivs_chat::{
-    Action, ActionVerdict, Actions, CloseCode, Deliveries, DeliveryVerdict, ErrorCode, Exception,
-    Frame, Gate, Handle, HandshakeVerdict, Handshakes, Hook, Malformation, NewHook,
-    OperationVerdict, Operations, Place, ReviewVerdict, Reviews, SendMessage,
+    Action, Actions, CloseCode, Deliveries, ErrorCode, Exception, Frame, Gate, Handle, Handshakes,
+    Hook, Malformation, NewHook, Operations, Place, Reviews, SendMessage,
 };
 use serde_json::Value;
 
@@ -14,31 +13,36 @@ use crate::script::hook::{
     ReviewVerdict as OnReview, Verdict, Wait,
 };
 
-/// Installs a hook; `gate` is the one at which it holds events, if it does that.
-pub(crate) fn install(ivs: &Handle, data: &Data, gate: Option<Gate>) -> Result<Hook, String> {
+/// An installed hook, or the gate at which it holds events.
+pub(crate) enum Installed {
+    Hook(Hook),
+    Gate(Gate),
+}
+
+pub(crate) fn install(ivs: &Handle, data: &Data) -> Result<Installed, String> {
     match &data.verdict {
         Verdict::Handshake(verdict) => {
             let mut hook = common(ivs.on_handshake(), data)?;
             if let Some(user) = &data.filter.from {
                 hook = hook.from(user);
             }
-            Ok(on_handshake(hook, verdict, gate))
+            Ok(on_handshake(hook, verdict))
         }
-        Verdict::Action(verdict) => on_action(actions(ivs, data)?, verdict, gate),
-        Verdict::Delivery(verdict) => on_delivery(deliveries(ivs, data)?, verdict, gate),
+        Verdict::Action(verdict) => on_action(actions(ivs, data)?, verdict),
+        Verdict::Delivery(verdict) => on_delivery(deliveries(ivs, data)?, verdict),
         Verdict::Operation(verdict) => {
             let hook = match &data.filter.kind {
                 Some(name) => ivs.on_operation(operation(name)),
                 None => ivs.on_any_operation(),
             };
-            Ok(on_operation(common(hook, data)?, verdict, gate))
+            Ok(on_operation(common(hook, data)?, verdict))
         }
         Verdict::Review(verdict) => {
             let mut hook = common(ivs.on_review(), data)?;
             if let Some(user) = &data.filter.from {
                 hook = hook.from(user);
             }
-            Ok(on_review(hook, verdict, gate))
+            Ok(on_review(hook, verdict))
         }
     }
 }
@@ -115,15 +119,10 @@ fn deliveries(ivs: &Handle, data: &Data) -> Result<NewHook<Deliveries, Handle>, 
     })
 }
 
-fn on_handshake(
-    hook: NewHook<Handshakes, Handle>,
-    verdict: &OnHandshake,
-    gate: Option<Gate>,
-) -> Hook {
-    match verdict.clone() {
+fn on_handshake(hook: NewHook<Handshakes, Handle>, verdict: &OnHandshake) -> Installed {
+    Installed::Hook(match verdict.clone() {
         OnHandshake::Wait(Wait::Delay(duration)) => hook.delay(duration),
-        OnHandshake::Wait(Wait::Hold(_)) => hook
-            .decide(move |_| gate.clone().map_or(HandshakeVerdict::Pass, HandshakeVerdict::Hold)),
+        OnHandshake::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
         OnHandshake::Refuse { status, message } => hook.refuse(status, message),
         OnHandshake::Disconnect(close) => {
             hook.disconnect_with_reason(CloseCode(close.code), close.reason)
@@ -131,19 +130,13 @@ fn on_handshake(
         OnHandshake::Reset => hook.reset(),
         OnHandshake::NeverAnswer => hook.never_answer(),
         OnHandshake::Slow(bytes_per_second) => hook.slow_link(bytes_per_second),
-    }
+    })
 }
 
-fn on_action(
-    hook: NewHook<Actions, Handle>,
-    verdict: &OnAction,
-    gate: Option<Gate>,
-) -> Result<Hook, String> {
-    Ok(match verdict.clone() {
+fn on_action(hook: NewHook<Actions, Handle>, verdict: &OnAction) -> Result<Installed, String> {
+    Ok(Installed::Hook(match verdict.clone() {
         OnAction::Wait(Wait::Delay(duration)) => hook.delay(duration),
-        OnAction::Wait(Wait::Hold(_)) => {
-            hook.decide(move |_| gate.clone().map_or(ActionVerdict::Pass, ActionVerdict::Hold))
-        }
+        OnAction::Wait(Wait::Hold(_)) => return Ok(Installed::Gate(hook.hold())),
         OnAction::Reject { code, message } => {
             let code =
                 ErrorCode::try_from(code).map_err(|_| format!("{code} is not an ErrorCode"))?;
@@ -159,19 +152,16 @@ fn on_action(
         }
         OnAction::Reset => hook.reset(),
         OnAction::Stall => hook.stall(),
-    })
+    }))
 }
 
 fn on_delivery(
     hook: NewHook<Deliveries, Handle>,
     verdict: &OnDelivery,
-    gate: Option<Gate>,
-) -> Result<Hook, String> {
-    Ok(match verdict.clone() {
+) -> Result<Installed, String> {
+    Ok(Installed::Hook(match verdict.clone() {
         OnDelivery::Wait(Wait::Delay(duration)) => hook.delay(duration),
-        OnDelivery::Wait(Wait::Hold(_)) => {
-            hook.decide(move |_| gate.clone().map_or(DeliveryVerdict::Pass, DeliveryVerdict::Hold))
-        }
+        OnDelivery::Wait(Wait::Hold(_)) => return Ok(Installed::Gate(hook.hold())),
         OnDelivery::Drop => hook.drop_frame(),
         OnDelivery::Change(members) => {
             let frame: Result<Frame, _> = serde_json::from_value(Value::Object(members));
@@ -186,7 +176,7 @@ fn on_delivery(
         }
         OnDelivery::Reset => hook.reset(),
         OnDelivery::Stall => hook.stall(),
-    })
+    }))
 }
 
 fn malformation(corruption: Corruption) -> Malformation {
@@ -203,15 +193,10 @@ fn malformation(corruption: Corruption) -> Malformation {
     }
 }
 
-fn on_operation(
-    hook: NewHook<Operations, Handle>,
-    verdict: &OnOperation,
-    gate: Option<Gate>,
-) -> Hook {
-    match verdict.clone() {
+fn on_operation(hook: NewHook<Operations, Handle>, verdict: &OnOperation) -> Installed {
+    Installed::Hook(match verdict.clone() {
         OnOperation::Wait(Wait::Delay(duration)) => hook.delay(duration),
-        OnOperation::Wait(Wait::Hold(_)) => hook
-            .decide(move |_| gate.clone().map_or(OperationVerdict::Pass, OperationVerdict::Hold)),
+        OnOperation::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
         OnOperation::Fail { status, exception, message } => {
             hook.fail(Exception::new(status, exception, message))
         }
@@ -222,15 +207,13 @@ fn on_operation(
         OnOperation::CutBody => hook.cut_body(),
         OnOperation::Reset => hook.reset(),
         OnOperation::NeverAnswer => hook.never_answer(),
-    }
+    })
 }
 
-fn on_review(hook: NewHook<Reviews, Handle>, verdict: &OnReview, gate: Option<Gate>) -> Hook {
-    match verdict.clone() {
+fn on_review(hook: NewHook<Reviews, Handle>, verdict: &OnReview) -> Installed {
+    Installed::Hook(match verdict.clone() {
         OnReview::Wait(Wait::Delay(duration)) => hook.delay(duration),
-        OnReview::Wait(Wait::Hold(_)) => {
-            hook.decide(move |_| gate.clone().map_or(ReviewVerdict::Pass, ReviewVerdict::Hold))
-        }
+        OnReview::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
         OnReview::Answer(response) => hook.answer(review(&response)),
-    }
+    })
 }

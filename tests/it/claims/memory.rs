@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Capability, Clock, Entry, EntryKind, Gate, Hook, MockIvsChat, Operation, Participant, Quota,
-    Quotas, Review,
+    Attributes, Capability, Clock, Entry, EntryKind, Gate, Hook, MockIvsChat, Operation,
+    Participant, Quota, Quotas, Review,
 };
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -20,12 +20,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::install::install;
+use super::install::{Installed, install};
 use crate::script::hook::Hook as HookData;
 use crate::script::review::{ReviewResponse, ReviewRule};
 use crate::script::settings::Setting;
 use crate::script::stage::{HttpRequest, Payload, START, Stage};
-use crate::script::story::Token;
 
 type Socket = WebSocketStream<DuplexStream>;
 
@@ -166,22 +165,28 @@ impl Stage for MemoryStage {
         response.map_err(|exception| exception.to_string())
     }
 
-    fn join(&mut self, token: &Token, room_arn: &str) -> Result<(), String> {
+    fn join(&mut self, client: &str, request: Map<String, Value>) -> Result<(), String> {
+        let text = |member: &str| request[member].as_str().unwrap_or_default().to_owned();
         let participant = self.step(|stage| {
-            let mut new = stage.ivs.room(room_arn).chat_token(token.user_id());
-            let capabilities = token.capabilities.iter().flat_map(|name| {
-                Capability::ALL.into_iter().filter(move |capability| capability.as_str() == name)
-            });
-            new = new.capabilities(capabilities);
-            if let Some(minutes) = token.minutes {
-                new = new.session_duration_in_minutes(minutes);
+            let room = stage.ivs.room(&text("roomIdentifier"));
+            let mut new = room.chat_token(text("userId"));
+            for capability in Capability::ALL {
+                let asked = request.get("capabilities").and_then(Value::as_array);
+                if asked.is_some_and(|asked| asked.iter().any(|name| name == capability.as_str())) {
+                    new = new.capability(capability);
+                }
             }
-            if let Some(attributes) = &token.attributes {
-                new = new.attributes(attributes.clone());
+            if let Some(minutes) = request.get("sessionDurationInMinutes").and_then(Value::as_u64) {
+                new = new.session_duration_in_minutes(minutes as u32);
+            }
+            if let Some(Value::Object(attributes)) = request.get("attributes") {
+                let pairs = attributes.iter();
+                let pairs = pairs.map(|(key, value)| (key.as_str(), value.as_str().unwrap_or("")));
+                new = new.attributes(pairs.collect::<Attributes>());
             }
             new.join()
         });
-        self.participants.insert(token.client.clone(), participant);
+        self.participants.insert(client.to_owned(), participant);
         Ok(())
     }
 
@@ -285,13 +290,15 @@ impl Stage for MemoryStage {
     }
 
     fn install(&mut self, hook: &HookData) -> Result<(), String> {
-        let gate = hook.gate().map(|name| {
-            self.gates.entry(name.to_owned()).or_insert_with(|| self.ivs.gate()).clone()
-        });
         self.has_hooks = true;
-        let installed = install(&self.ivs, hook, gate)?;
-        if let Some(name) = &hook.name {
-            self.hooks.insert(name.clone(), installed);
+        match (install(&self.ivs, hook)?, &hook.name, hook.gate()) {
+            (Installed::Hook(installed), Some(name), _) => {
+                self.hooks.insert(name.clone(), installed);
+            }
+            (Installed::Gate(gate), _, Some(name)) => {
+                self.gates.insert(name.to_owned(), gate);
+            }
+            _ => {}
         }
         Ok(())
     }
