@@ -83,7 +83,7 @@
 //! # What is deliberately absent
 //!
 //! No check of permissions, or of signatures unless asked for, no persistence, no process-wide
-//! state, no pool of mocks, no randomness, no simulated latency, and no type of a dependency in
+//! state but the timer thread of waits, no pool of mocks, no randomness, no simulated latency, and no type of a dependency in
 //! the public API but `serde_json::Value`, where JSON of any shape is meant.
 //!
 //! # Where to look
@@ -116,7 +116,8 @@ pub use crate::api::gate::Gate;
 pub use crate::api::handle::Handle;
 pub use crate::api::hook::{Hook, HookGuard};
 pub use crate::api::in_memory::{ClientStream, ConnectError};
-pub use crate::api::log::{Log, Mark};
+pub use crate::api::log::Log;
+pub use crate::api::log_cursor::LogCursor;
 pub use crate::api::logging_configuration::{LoggingConfiguration, NewLoggingConfiguration};
 pub use crate::api::mock::MockIvsChat;
 pub use crate::api::outage::Outage;
@@ -135,6 +136,7 @@ pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 pub use crate::hook::operation::{OperationCall, OperationVerdict};
 pub use crate::hook::review::ReviewVerdict;
 pub use crate::log::entry::{Direction, Entry, EntryKind};
+pub use crate::log::filter::Mark;
 pub use crate::log::lanes::Lanes;
 pub use crate::log::lint::{Finding, Lint};
 pub use crate::log::matcher::Pattern;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, io, thread};
 
-use crate::api::log::{Filter, Log};
+use crate::api::log::Log;
 use crate::driver::Driver;
+use crate::log::filter::Filter;
 
 /// Writes the page of a mock whose test fails. It acts when it is dropped.
 #[derive(Debug)]

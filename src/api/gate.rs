@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Weak;
 
-use crate::api::log::{Filter, Log};
+use crate::api::log::Log;
 use crate::api::wait::Wait;
 use crate::driver::Driver;
 use crate::hook::ids::GateId;
+use crate::log::filter::Filter;
 use crate::log::record::What;
 
 /// A point at which things wait until the test lets them go.
@@ -61,7 +62,7 @@ impl Gate {
             What::Hooked(hooked) if hooked.gate == Some(id) => Some(()),
             _ => None,
         };
-        Wait::new(&log, "something to reach the gate", Box::new(matcher))
+        Wait::new(&log, "something to reach the gate", matcher)
     }
 
     /// Waits as [`Gate::reached`] does, and blocks the thread meanwhile.

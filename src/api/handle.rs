@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::log::{Filter, Log};
+use crate::api::log::Log;
 use crate::api::logging_configuration::NewLoggingConfiguration;
 use crate::api::room::{NewRoom, Room};
 use crate::api::wait::fail;
 use crate::driver::Driver;
+use crate::log::filter::Filter;
 use crate::log::lint::Finding;
 use crate::net::Sockets;
 use crate::proto::exception::Exception;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
+use crate::api::log_cursor::LogCursor;
 use crate::driver::Driver;
 use crate::log::entry::{Direction, Entry, EntryKind};
+use crate::log::filter::{Filter, Mark, Only};
 use crate::log::labels::Labels;
 use crate::log::lanes::Lanes;
 use crate::log::lint::{self, Finding};
@@ -39,86 +41,6 @@ use crate::service::ConnectionId;
 pub struct Log {
     pub(crate) driver: Arc<Driver>,
     pub(crate) filter: Filter,
-}
-
-/// Which entries a view shows: those since a mark of which all else holds, too.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
-    pub(crate) since: u64,
-    only: Vec<Only>,
-}
-
-#[derive(Clone, Debug)]
-enum Only {
-    User(String),
-    Room(String),
-    Connection(ConnectionId),
-    Direction(Direction),
-    Kind(EntryKind),
-    Matching(Pattern),
-}
-
-impl Only {
-    fn admits(&self, entry: &Entry) -> bool {
-        match self {
-            Self::User(user_id) => entry.user_id() == Some(user_id),
-            Self::Room(room) => entry.room() == Some(room),
-            Self::Connection(connection) => entry.connection() == Some(*connection),
-            Self::Direction(direction) => entry.direction() == Some(*direction),
-            Self::Kind(kind) => entry.kind() == *kind,
-            Self::Matching(pattern) => pattern.matches(entry),
-        }
-    }
-}
-
-/// A place in the log: what [`Log::since`] counts from.
-///
-/// ```
-/// use mock_ivs_chat::MockIvsChat;
-///
-/// let ivs = MockIvsChat::start();
-/// ivs.create_room("lobby");
-/// let mark = ivs.log().mark();
-/// assert!(ivs.log().since(mark).entries().is_empty());
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Mark(u64);
-
-impl Filter {
-    pub(crate) fn admits(&self, entry: &Entry) -> bool {
-        entry.number >= self.since && self.only.iter().all(|only| only.admits(entry))
-    }
-
-    /// Why the view does not show an entry.
-    pub(crate) fn why_not(&self, entry: &Entry) -> String {
-        if entry.number < self.since {
-            return format!("lies before the mark, which is at #{}", self.since);
-        }
-        let refusing = self.only.iter().find(|only| !only.admits(entry));
-        refusing.map_or_else(|| "is not in this view".into(), |only| format!("is not {only}"))
-    }
-}
-
-impl fmt::Display for Only {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(user_id) => write!(f, "of user {user_id:?}"),
-            Self::Room(room) => write!(f, "of room {room:?}"),
-            Self::Connection(connection) => write!(f, "of connection {}", connection.0),
-            Self::Direction(Direction::Inbound) => f.write_str("inbound"),
-            Self::Direction(Direction::Outbound) => f.write_str("outbound"),
-            Self::Kind(kind) => write!(f, "of kind {kind:?}"),
-            Self::Matching(pattern) => write!(f, "({pattern})"),
-        }
-    }
-}
-
-impl fmt::Display for Filter {
-    /// Writes what narrows the view, each part after a comma.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.only.iter().try_for_each(|only| write!(f, ", {only}"))?;
-        if self.since > 0 { write!(f, ", since #{}", self.since) } else { Ok(()) }
-    }
 }
 
 impl Log {
@@ -173,7 +95,10 @@ impl Log {
     /// ```
     #[must_use]
     pub fn connection(self, connection: ConnectionId) -> Self {
-        self.only(Only::Connection(connection))
+        let label = self.driver.label(connection);
+        let label = label.or_else(|| self.driver.label_in_log(connection));
+        let label = label.unwrap_or_else(|| connection.0.to_string());
+        self.only(Only::Connection(connection, label))
     }
 
     /// What of this view went one way.
@@ -217,8 +142,47 @@ impl Log {
         self.only(Only::Matching(pattern))
     }
 
+    pub(crate) fn first(&self) -> Option<Entry> {
+        self.find(Some)
+    }
+
+    /// Gives the entries of the view to a function until it returns something.
+    fn find<T>(&self, mut examine: impl FnMut(Entry) -> Option<T>) -> Option<T> {
+        let (selection, mut next) = (self.filter.selection(None), self.filter.since);
+        loop {
+            let batch = self.driver.read_log(selection, next, ENTRIES_AT_A_TIME);
+            // Closures of the view's patterns run here, where no lock is held.
+            let mut shown = batch.entries.into_iter().filter(|entry| self.filter.admits(entry));
+            let found = shown.find_map(&mut examine);
+            if found.is_some() || batch.is_last {
+                return found;
+            }
+            next = batch.next;
+        }
+    }
+
+    /// Returns a cursor over this view, whose waits take out what they find.
+    ///
+    /// A wait of the view itself, such as [`Log::expect`], leaves the log as it is: the same wait
+    /// finds the same entry again. A wait of a cursor finds another one each time.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// let cursor = ivs.log().cursor();
+    /// let (_phone, _laptop) = (room.participant("alice"), room.participant("alice"));
+    /// let first = cursor.expect(Pattern::connect().from("alice")).wait();
+    /// let second = cursor.expect(Pattern::connect().from("alice")).wait();
+    /// assert!(first.number() < second.number());
+    /// ```
+    #[must_use]
+    pub fn cursor(&self) -> LogCursor {
+        LogCursor::new(self.clone())
+    }
+
     fn only(mut self, only: Only) -> Self {
-        self.filter.only.push(only);
+        self.filter.push(only);
         self
     }
 
@@ -244,8 +208,11 @@ impl Log {
     /// ```
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        let (mut entries, _) = self.driver.entries_since(self.filter.since);
-        entries.retain(|entry| self.filter.admits(entry));
+        let mut entries = Vec::new();
+        self.find(|entry| {
+            entries.push(entry);
+            None::<()>
+        });
         entries
     }
 
@@ -395,3 +362,6 @@ impl Serialize for Log {
         list.end()
     }
 }
+
+/// How many entries are read while the lock of the mock is held.
+const ENTRIES_AT_A_TIME: usize = 1024;

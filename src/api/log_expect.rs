@@ -3,11 +3,12 @@
 use std::panic::Location;
 
 use crate::api::log::Log;
-use crate::api::wait::{Several, Wait, with_sections};
+use crate::api::wait::{SearchMany, Wait, with_sections};
 use crate::log::entry::Entry;
-use crate::log::failure::Failure;
+use crate::log::failure::{self, EntryName, Failure};
 use crate::log::matcher::Pattern;
 use crate::log::retention::Recording;
+use crate::log::timeline;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{Error, Event, Message};
@@ -38,8 +39,8 @@ impl Log {
         &self,
         mut matches: impl FnMut(&Entry) -> bool + Send + 'static,
     ) -> Wait<Entry> {
-        let seek = move |entry: &Entry| matches(entry).then(|| entry.clone());
-        Wait::new(self, format!("an entry that matches{}", self.filter), seek)
+        let search = move |entry: &Entry| matches(entry).then(|| entry.clone());
+        Wait::new(self, format!("an entry that matches{}", self.filter), search)
     }
 
     /// Waits as [`Log::wait_for`] does, and blocks the thread meanwhile.
@@ -83,7 +84,7 @@ impl Log {
     ) -> Wait<Vec<Entry>> {
         assert!(count > 0, "there is nothing to wait for; `Log::refute` asserts that none came");
         let what = format!("{count} entries that match{}", self.filter);
-        Wait::new(self, what, Several { count, found: Vec::new(), matches })
+        Wait::new(self, what, SearchMany { count, found: Vec::new(), matches })
     }
 
     /// Waits as [`Log::wait_for_n`] does, and blocks the thread meanwhile.
@@ -167,7 +168,7 @@ impl Log {
         let wanted = pattern.clone();
         let mut wait = self.wait_for_n(count, move |entry| wanted.matches(entry));
         wait.what = format!("{count} × {pattern}{}", self.filter);
-        wait.explained_by(pattern)
+        wait.matching(pattern)
     }
 
     /// Waits as [`Log::expect_n`] does, and blocks the thread meanwhile.
@@ -352,8 +353,8 @@ impl Log {
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
         let wanted = pattern.clone();
-        let seek = move |entry: &Entry| wanted.matches(entry).then(|| make(entry)).flatten();
-        Wait::new(self, format!("{pattern}{}", self.filter), seek).explained_by(pattern)
+        let search = move |entry: &Entry| wanted.matches(entry).then(|| make(entry)).flatten();
+        Wait::new(self, format!("{pattern}{}", self.filter), search).matching(pattern)
     }
 
     /// Asserts that nothing of this view matches a pattern by now.
@@ -380,20 +381,31 @@ impl Log {
         let caller = Location::caller();
         let is_off = self.driver.log_settings().recording == Recording::Off;
         let what = pattern.to_string();
-        let headline = match self.clone().matching(pattern).entries().first() {
+        let (lanes, found) = (pattern.clone(), self.clone().matching(pattern).first());
+        let headline = match &found {
             None if is_off => format!("cannot refute {what}: the log is off"),
             None if self.driver.log_dropped() > self.filter.since => {
                 let dropped = self.driver.log_dropped();
                 format!("cannot refute {what}: the log has dropped its first {dropped} entries")
             }
             None => return,
-            Some(entry) => {
-                let number = entry.number();
-                format!("there should be no {what}{}, but #{number} is: {entry}", self.filter)
-            }
+            Some(_) => String::new(),
         };
         let (entries, _) = self.driver.entries_since(0);
-        let failure = Failure::new(headline, caller).timeline(&entries);
-        panic!("{}", with_sections(failure, &self.driver));
+        let index = found.as_ref().map(Entry::number);
+        let index =
+            index.and_then(|number| entries.binary_search_by_key(&number, Entry::number).ok());
+        let headline = match (&found, index) {
+            (Some(entry), Some(index)) => {
+                // An entry has the number of its row in the timeline.
+                let number = entries[timeline::row_start(&entries, index)].number();
+                let name = EntryName { row: number, entry };
+                format!("there should be no {what}{}, but there is {name}", self.filter)
+            }
+            _ => headline,
+        };
+        let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
+        let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
+        panic!("{}", with_sections(failure, &self.driver, &entries));
     }
 }

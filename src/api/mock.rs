@@ -200,6 +200,7 @@ impl MockIvsChat {
         if let Some(thread) = thread {
             thread.end();
         }
+        self.handle.driver().waiters().stop();
     }
 }
 

@@ -7,15 +7,9 @@ use serde_json::json;
 
 use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
-use crate::api::log::Log;
-use crate::api::wait::{Taken, Wait, fail};
-use crate::log::entry::Entry;
-use crate::log::matcher::Pattern;
+use crate::api::wait::{Taken, fail};
 use crate::log::record::Party;
 use crate::proto::attributes::Attributes;
-use crate::proto::close::CloseCode;
-use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Event, Frame, Message};
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 
@@ -43,19 +37,22 @@ use crate::service::ConnectionId;
 #[derive(Debug)]
 #[must_use = "a participant leaves when it is dropped"]
 pub struct Participant {
-    handle: Handle,
-    party: Arc<Party>,
+    pub(super) handle: Handle,
+    pub(super) party: Arc<Party>,
     requests: AtomicU32,
-    taken: Arc<Taken>,
+    /// A number before which the log has nothing about its connection.
+    pub(super) since: u64,
+    pub(super) taken: Arc<Taken>,
 }
 
 impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
+        let since = handle.driver().log_length();
         let party = handle.driver().join(&token.token).unwrap_or_else(|refused| {
             fail(handle.driver(), format_args!("the participant was refused: {}", refused.message))
         });
-        Self { handle, party, requests: AtomicU32::new(0), taken: Arc::default() }
+        Self { handle, party, requests: AtomicU32::new(0), since, taken: Arc::default() }
     }
 
     /// The user id.
@@ -191,270 +188,6 @@ impl Participant {
         format!("{}-{number}", self.party.label)
     }
 
-    /// All frames that it has received, taken out or not.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// assert_eq!(bob.received().len(), 1);
-    /// ```
-    #[must_use]
-    pub fn received(&self) -> Vec<Frame> {
-        self.log().into_iter().filter_map(|entry| entry.frame()).collect()
-    }
-
-    /// Takes out the first frame that is there or comes.
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// # use mock_ivs_chat::{Frame, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// assert!(matches!(bob.receive().await, Frame::Message(_)));
-    /// # });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// When polled after the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn receive(&self) -> Wait<Frame> {
-        self.expect(
-            Pattern::any().that("is a frame", |entry| entry.frame().is_some()),
-            Entry::frame,
-        )
-    }
-
-    /// Takes out the first frame that is there or comes, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// assert_eq!(bob.receive_blocking().request_id(), "bob-1");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn receive_blocking(&self) -> Frame {
-        self.receive().block()
-    }
-
-    /// Takes out the first MESSAGE of that content that is there or comes.
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// bob.expect_message("hello").await;
-    /// # });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// When polled after the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
-        self.expect(Pattern::message().content(content), Entry::message)
-    }
-
-    /// Waits as [`Participant::expect_message`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// bob.expect_message_blocking("hello");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_message_blocking(&self, content: impl Into<String>) -> Message {
-        self.expect_message(content).block()
-    }
-
-    /// Takes out the first EVENT of that name that is there or comes.
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let room = ivs.create_room("lobby");
-    /// let bob = room.participant("bob");
-    /// room.send_event("app:poll", [("question", "tea?")]);
-    /// bob.expect_event("app:poll").await;
-    /// # });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// When polled after the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<Event> {
-        self.expect(Pattern::event(&event_name.into()), Entry::event)
-    }
-
-    /// Waits as [`Participant::expect_event`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let room = ivs.create_room("lobby");
-    /// let bob = room.participant("bob");
-    /// room.send_event("app:poll", [("question", "tea?")]);
-    /// bob.expect_event_blocking("app:poll");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_event_blocking(&self, event_name: impl Into<String>) -> Event {
-        self.expect_event(event_name).block()
-    }
-
-    /// Takes out the first ERROR of that code that is there or comes.
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("");
-    /// bob.expect_error(ErrorCode::BadRequest).await;
-    /// # });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// When polled after the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
-        self.expect(Pattern::error(error_code), Entry::error)
-    }
-
-    /// Waits as [`Participant::expect_error`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("");
-    /// bob.expect_error_blocking(ErrorCode::BadRequest);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_error_blocking(&self, error_code: ErrorCode) -> Error {
-        self.expect_error(error_code).block()
-    }
-
-    /// Waits for the end of the connection by a close frame of that code; returns the reason.
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let room = ivs.create_room("lobby");
-    /// let bob = room.participant("bob");
-    /// room.disconnect_user("bob", "rude");
-    /// assert_eq!(bob.expect_close(CloseCode::NORMAL).await, "rude");
-    /// # });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// When polled after the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_close(&self, code: CloseCode) -> Wait<String> {
-        self.expect(Pattern::close().close_code(code), |entry| {
-            entry.close().map(|(_, reason)| reason.to_owned())
-        })
-    }
-
-    /// Waits as [`Participant::expect_close`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// # let room = ivs.create_room("lobby");
-    /// let bob = room.participant("bob");
-    /// room.disconnect_user("bob", "rude");
-    /// assert_eq!(bob.expect_close_blocking(CloseCode::NORMAL), "rude");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_close_blocking(&self, code: CloseCode) -> String {
-        self.expect_close(code).block()
-    }
-
-    /// Asserts that no MESSAGE of that content has come here by now, taken out or not.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.refute_message("hello");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If one has come; see [`Log::refute`].
-    #[track_caller]
-    pub fn refute_message(&self, content: impl Into<String>) {
-        self.log().refute(Pattern::message().content(content));
-    }
-
-    /// Asserts that no EVENT of that name has come here by now, taken out or not.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.refute_event("app:poll");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If one has come; see [`Log::refute`].
-    #[track_caller]
-    pub fn refute_event(&self, event_name: &str) {
-        self.log().refute(Pattern::event(event_name));
-    }
-
-    /// Asserts that no ERROR of that code has come here by now, taken out or not.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.refute_error(ErrorCode::BadRequest);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If one has come; see [`Log::refute`].
-    #[track_caller]
-    pub fn refute_error(&self, error_code: ErrorCode) {
-        self.log().refute(Pattern::error(error_code));
-    }
-
     /// Leaves the room with a close frame of code 1000.
     ///
     /// ```
@@ -466,29 +199,12 @@ impl Participant {
     pub fn leave(self) {
         drop(self);
     }
-
-    #[track_caller]
-    fn expect<T: 'static>(
-        &self,
-        pattern: Pattern,
-        make: impl Fn(&Entry) -> Option<T> + Send + 'static,
-    ) -> Wait<T> {
-        let (wanted, taken) = (pattern.clone(), Arc::clone(&self.taken));
-        let seek = move |entry: &Entry| {
-            // What is no longer wanted must not be taken out, so it is taken last.
-            wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
-        };
-        let what = format!("{pattern} to {}", self.party.label);
-        Wait::new(&self.log(), what, seek).explained_by(pattern)
-    }
-
-    fn log(&self) -> Log {
-        self.handle.log().connection(self.party.connection)
-    }
 }
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        self.handle.driver().leave(self.party.connection);
+        let driver = self.handle.driver();
+        driver.leave(self.party.connection);
+        driver.unfollow(self.party.connection);
     }
 }

@@ -4,9 +4,10 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::api::log::{Filter, Log};
+use crate::api::log::Log;
 use crate::driver::Driver;
 use crate::hook::chain::Expectation;
+use crate::log::filter::Filter;
 
 /// What is to be said at the end of a test: expectations that were not met, panics of closures,
 /// and what may be of interest besides.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::api::handle::Handle;
-use crate::api::wait::{is_hopeless_to_block, with_sections};
-use crate::api::wait_timeout::Alarm;
+use crate::api::wait::{cannot_block, with_sections};
+use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
 use crate::log::failure::Failure;
 
@@ -50,12 +50,16 @@ impl Handle {
         let driver = Arc::clone(self.driver());
         async move {
             let limit = driver.wait_limit();
-            let alarm = Alarm::set(Instant::now() + limit);
+            let timeout = WaitTimeout::start(Instant::now() + limit);
             let mut settling = pin!(settle_here_and_there(&driver));
             std::future::poll_fn(|cx| {
                 let polled = settling.as_mut().poll(cx);
                 if polled.is_pending() {
-                    assert!(!alarm.rings(cx.waker()), "{}", unsettled(&driver, limit, caller));
+                    assert!(
+                        !timeout.is_elapsed(cx.waker()),
+                        "{}",
+                        unsettled(&driver, limit, caller)
+                    );
                 }
                 polled
             })
@@ -81,7 +85,7 @@ impl Handle {
     #[track_caller]
     pub fn settled_blocking(&self) {
         let driver = self.driver();
-        if let Some(why) = is_hopeless_to_block(driver) {
+        if let Some(why) = cannot_block(driver) {
             panic!("cannot wait for the mock to settle: {why}");
         }
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -106,7 +110,7 @@ fn unsettled(
     let headline =
         format!("waited {limit:?} for the mock to settle, but something is under way all the time");
     let (entries, _) = driver.entries_since(0);
-    with_sections(Failure::new(headline, caller).timeline(&entries), driver)
+    with_sections(Failure::new(headline, caller).timeline(&entries, &[]), driver, &entries)
 }
 
 /// Lets the tasks of the caller's runtime run, which may serve connections of this mock, and those

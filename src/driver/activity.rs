@@ -3,13 +3,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
 use crate::driver::closures::text_of;
 use crate::driver::{Driver, stack};
+#[cfg(feature = "tracing")]
+use crate::log::entry::{Entry, EntryKind};
+#[cfg(feature = "tracing")]
+use crate::log::trace;
+#[cfg(feature = "tracing")]
+use crate::service::ConnectionId;
 
 /// A panic of code of the test.
 #[derive(Clone, Debug)]
@@ -57,7 +62,7 @@ impl Driver {
     /// is called by, and no frame waits to be written that could be.
     pub(crate) fn is_idle(self: &Arc<Self>) -> bool {
         if self.active_tasks.load(Ordering::Acquire) > 0
-            || self.questions.is_any_running(&stack::questions_of(self))
+            || self.questions.is_any_running(&stack::questions_of(self.mock))
         {
             return false;
         }
@@ -72,14 +77,14 @@ impl Driver {
 
     /// Returns a sentence for each closure that has not answered, but those that this is called by.
     pub(crate) fn unanswered(self: &Arc<Self>) -> Vec<String> {
-        self.questions.describe(&stack::questions_of(self))
+        self.questions.describe(&stack::questions_of(self.mock))
     }
 
     /// Ends everything that runs on behalf of the mock, as far as it can be ended: closures that
     /// are running get a moment to return.
     pub(crate) fn stop(self: &Arc<Self>) {
         self.has_stopped.store(true, Ordering::Release);
-        self.questions.wait_until_idle(&stack::questions_of(self), CLOSURE_TIMEOUT);
+        self.questions.wait_until_idle(&stack::questions_of(self.mock), CLOSURE_TIMEOUT);
         self.questions.abort_all();
         let timers = std::mem::take(&mut *self.timers.lock());
         timers.values().for_each(AbortHandle::abort);
@@ -98,13 +103,7 @@ impl Driver {
     pub(super) fn record_panic(&self, whose: &str, message: &str) {
         let (whose, message) = (whose.into(), message.into());
         self.panics.lock().push(ClosurePanic { whose, message, is_reported: false });
-        let waiters = std::mem::take(&mut self.state.lock().waiters);
-        self.grown.notify_all();
-        waiters.into_iter().for_each(Waker::wake);
-    }
-
-    pub(super) fn has_unreported_panic(&self) -> bool {
-        self.panics.lock().iter().any(|panic| !panic.is_reported)
+        self.waiters.notify();
     }
 
     /// Returns the first panic that no wait has failed with yet, and marks it as reported.
@@ -122,6 +121,8 @@ impl Driver {
 pub(super) struct Tracer {
     emitted: u64,
     is_emitting: bool,
+    /// The spans of open connections.
+    spans: std::collections::BTreeMap<ConnectionId, Arc<tracing::Span>>,
 }
 
 #[cfg(feature = "tracing")]
@@ -144,7 +145,29 @@ impl Driver {
             let _emitting = Emitting(self);
             let (mut entries, _) = self.entries_since(first);
             entries.retain(|entry| entry.number() < length);
-            crate::log::trace::emit(&entries);
+            entries.iter().for_each(|entry| self.emit(entry));
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Driver {
+    /// Emits an event within the span of its connection, which the first entry opens and the last
+    /// one closes.
+    fn emit(&self, entry: &Entry) {
+        let party = entry.record.party.as_ref();
+        let connection = party.map(|party| party.connection);
+        if let (Some(party), EntryKind::Connected) = (party, entry.kind()) {
+            let span = Arc::new(trace::open(party));
+            self.tracer.lock().spans.insert(party.connection, span);
+        }
+        let span = connection.and_then(|c| self.tracer.lock().spans.get(&c).cloned());
+        trace::emit(entry, span.as_deref());
+        if let (Some(connection), EntryKind::Closed | EntryKind::Gone) = (connection, entry.kind())
+        {
+            // A subscriber hears of the end of a span when the last clone is dropped, here.
+            let ended = self.tracer.lock().spans.remove(&connection);
+            drop((span, ended));
         }
     }
 }

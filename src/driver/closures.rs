@@ -14,8 +14,8 @@ use parking_lot::{Condvar, Mutex};
 use tokio::task::AbortHandle;
 
 use crate::driver::{Driver, stack};
-use crate::engine::QuestionId;
 use crate::engine::io::{Answer, ClosureId, Input};
+use crate::engine::{Ancestry, QuestionId};
 use crate::hook::event::{HookEvent, HookVerdict};
 
 /// A closure of the test.
@@ -46,8 +46,12 @@ struct Turns {
 pub(super) struct Question {
     pub(super) id: QuestionId,
     pub(super) closure: ClosureId,
+    /// The closure itself, unless it is gone because the mock has stopped.
+    pub(super) function: Option<Closure>,
     pub(super) source: Arc<str>,
     pub(super) event: HookEvent,
+    /// The closures that have caused the event.
+    pub(super) causes: Ancestry,
     /// Dropped once the question has been answered.
     answered: Option<mpsc::Sender<()>>,
 }
@@ -76,12 +80,19 @@ impl fmt::Debug for Closure {
 }
 
 impl Question {
-    pub(super) fn new(id: QuestionId, closure: ClosureId, name: &str, event: HookEvent) -> Self {
+    pub(super) fn new(
+        id: QuestionId,
+        closure: ClosureId,
+        function: Option<Closure>,
+        name: &str,
+        event: HookEvent,
+        causes: Ancestry,
+    ) -> Self {
         let source = match closure {
             ClosureId::Hook(_) => format!("the closure of {name:?}"),
             ClosureId::Handler(_) => format!("the review handler {name}"),
         };
-        Self { id, closure, source: source.into(), event, answered: None }
+        Self { id, closure, function, source: source.into(), event, causes, answered: None }
     }
 }
 
@@ -129,7 +140,8 @@ struct OpenQuestion {
 }
 
 impl OpenQuestions {
-    fn add(&self, question: &Question, is_async: bool) {
+    pub(super) fn add(&self, question: &Question) {
+        let is_async = matches!(question.function, Some(Closure::Async(_)));
         let source = Arc::clone(&question.source);
         let open = OpenQuestion { source, since: Instant::now(), task: None, is_async };
         self.open.lock().insert(question.id, open);
@@ -209,18 +221,17 @@ impl Driver {
     }
 
     fn ask_one_here(self: &Arc<Self>, mut question: Question) -> Vec<Question> {
-        let closure = match self.closure(question.closure) {
+        let closure = match question.function.take() {
             Some(Closure::Sync(closure)) => closure,
             other => return self.ask_async(other, question),
         };
         let (sender, receiver) = mpsc::channel();
         question.answered = Some(sender);
-        self.questions.add(&question, false);
         match closure.begin(question) {
             Ok((function, question)) => {
-                let (function, next) = self.run(function, question);
+                let (function, answered) = self.run(function, question);
                 self.end_turn(&closure, function);
-                next
+                answered
             }
             Err(()) => {
                 // Another thread is running the closure and asks it this question next. A closure
@@ -236,18 +247,15 @@ impl Driver {
 
     /// Asks closures on behalf of a client or of the clock, on threads of their own.
     pub(super) fn ask_elsewhere(self: &Arc<Self>, questions: Vec<Question>) {
-        for question in questions {
-            let closure = match self.closure(question.closure) {
-                Some(Closure::Sync(closure)) => closure,
-                other => {
-                    let next = self.ask_async(other, question);
-                    self.ask_elsewhere(next);
-                    continue;
+        let mut questions = VecDeque::from(questions);
+        while let Some(mut question) = questions.pop_front() {
+            match question.function.take() {
+                Some(Closure::Sync(closure)) => {
+                    if let Ok((function, question)) = closure.begin(question) {
+                        self.work(closure, function, question);
+                    }
                 }
-            };
-            self.questions.add(&question, false);
-            if let Ok((function, question)) = closure.begin(question) {
-                self.work(closure, function, question);
+                other => questions.extend(self.ask_async(other, question)),
             }
         }
     }
@@ -283,9 +291,9 @@ impl Driver {
         mut function: Function,
         question: Question,
     ) -> (Function, Vec<Question>) {
-        let Question { id, closure, source, event, answered } = question;
+        let Question { id, closure, source, event, causes, answered, .. } = question;
         let verdict = {
-            let _entered = stack::enter(self, closure, id);
+            let _entered = stack::enter(self.mock, closure, id, causes);
             catch_unwind(AssertUnwindSafe(|| function(event)))
         };
         let answer = self.answer_of(&source, verdict);
@@ -299,11 +307,10 @@ impl Driver {
         let Some(Closure::Async(function)) = closure else {
             return self.answer(question.id, Answer::Unavailable);
         };
-        self.questions.add(&question, true);
         let (driver, id) = (Arc::clone(self), question.id);
         let task = self.runtime.spawn(async move {
-            let Question { id, closure, source, event, .. } = question;
-            let verdict = poll_caught(&driver, function, event, closure, id).await;
+            let source = Arc::clone(&question.source);
+            let verdict = poll_caught(driver.mock, function, question).await;
             let answer = driver.answer_of(&source, verdict);
             let next = driver.answer(id, answer);
             driver.ask_elsewhere(next);
@@ -328,10 +335,6 @@ impl Driver {
         self.questions.remove(question);
         self.flush();
         next
-    }
-
-    fn closure(&self, id: ClosureId) -> Option<Closure> {
-        self.state.lock().closures.get(&id).cloned()
     }
 
     /// Keeps a paused clock of tokio from advancing until the result is dropped. A runtime does not
@@ -359,18 +362,18 @@ impl Driver {
 
 /// Calls an async closure and polls its future. A panic, at the call or later, is a value.
 async fn poll_caught(
-    driver: &Arc<Driver>,
+    mock: u64,
     function: Arc<AsyncClosure>,
-    event: HookEvent,
-    closure: ClosureId,
-    id: QuestionId,
+    question: Question,
 ) -> std::thread::Result<HookVerdict> {
+    let Question { id, closure, event, causes, .. } = question;
+    let enter = || stack::enter(mock, closure, id, causes.clone());
     let mut verdict = {
-        let _entered = stack::enter(driver, closure, id);
+        let _entered = enter();
         catch_unwind(AssertUnwindSafe(|| function(event)))?
     };
     std::future::poll_fn(|cx| {
-        let _entered = stack::enter(driver, closure, id);
+        let _entered = enter();
         match catch_unwind(AssertUnwindSafe(|| verdict.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(verdict)) => Poll::Ready(Ok(verdict)),

@@ -19,15 +19,15 @@ mod stack;
 mod state;
 mod time;
 mod transaction;
+mod waits;
 mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -53,10 +53,14 @@ use crate::service::{ConnectionId, Settings};
 
 pub(crate) use activity::ClosurePanic;
 pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
+pub(crate) use waits::Registration;
+use waits::Waiters;
 
 /// Executes the engine of one mock.
 #[derive(Debug)]
 pub(crate) struct Driver {
+    /// The number of the mock.
+    mock: u64,
     clock: RunningClock,
     /// Where the mock's tasks run.
     runtime: runtime::Handle,
@@ -68,8 +72,8 @@ pub(crate) struct Driver {
     timers: Mutex<BTreeMap<TimerId, AbortHandle>>,
     panics: Mutex<Vec<ClosurePanic>>,
     has_stopped: AtomicBool,
-    /// Notified when the log grows while a thread is blocked in a wait.
-    grown: Condvar,
+    /// The wakers of those who wait for the log.
+    waiters: Arc<Waiters>,
     /// Notified when something is due earlier than anything was before.
     rescheduled: Notify,
     requests: AtomicU64,
@@ -89,8 +93,10 @@ impl Driver {
         wait_timeout: Duration,
         log_settings: LogSettings,
     ) -> Self {
+        let mock = engine.mock();
         let state = Mutex::new(State::new(engine, clock.now()));
         Self {
+            mock,
             clock,
             runtime,
             state,
@@ -99,7 +105,7 @@ impl Driver {
             timers: Mutex::default(),
             panics: Mutex::default(),
             has_stopped: AtomicBool::new(false),
-            grown: Condvar::new(),
+            waiters: Arc::default(),
             rescheduled: Notify::new(),
             requests: AtomicU64::new(0),
             active_tasks: AtomicU64::new(0),
@@ -207,34 +213,5 @@ impl Driver {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.state.lock().now(&self.clock)
-    }
-}
-
-/// Waiting for the log.
-impl Driver {
-    /// Registers `waker` for when the log grows beyond `length` or a closure panics. Returns
-    /// `false` if that has already happened.
-    pub(crate) fn wake_beyond(&self, length: u64, waker: &Waker) -> bool {
-        // Cloned here, because the waker may be of any executor and run any code.
-        let waker = waker.clone();
-        let mut state = self.state.lock();
-        let is_current = !self.has_unreported_panic() && state.engine.log().len() <= length;
-        if is_current && !state.waiters.iter().any(|other| other.will_wake(&waker)) {
-            state.waiters.push(waker);
-        }
-        is_current
-    }
-
-    /// Blocks until the log grows beyond `length` or a closure panics. Returns `true` if that
-    /// happened before the deadline.
-    pub(crate) fn block_beyond(&self, length: u64, deadline: std::time::Instant) -> bool {
-        let mut state = self.state.lock();
-        state.blocked_waiters += 1;
-        let is_current =
-            |state: &mut State| state.engine.log().len() <= length && !self.has_unreported_panic();
-        let _ = self.grown.wait_while_until(&mut state, is_current, deadline);
-        state.blocked_waiters -= 1;
-        // An entry that came at the last moment counts.
-        !is_current(&mut state)
     }
 }

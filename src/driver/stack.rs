@@ -1,43 +1,45 @@
-//! Stack: the closures that run on the current thread.
+//! Stack: the closures that the current thread is inside.
 //!
-//! What a closure causes by a direct call must not be shown to the same closure again, and no
-//! closure must wait for itself. Both need to know which closures the current thread is inside.
+//! A closure must not be asked about what it causes itself, and no closure must wait for itself.
+//! Both need to know which closures run on the current thread, and which ones have caused those.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
-use crate::engine::QuestionId;
 use crate::engine::io::ClosureId;
-use crate::hook::ids::HookId;
+use crate::engine::{Ancestor, Ancestry, QuestionId};
 
 thread_local! {
     static RUNNING: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A closure that runs on this thread.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Frame {
-    /// The address of the driver, which tells mocks apart.
-    driver: usize,
-    closure: ClosureId,
+    ancestor: Ancestor,
     question: QuestionId,
+    /// The closures that have caused the event that this one decides about.
+    causes: Ancestry,
 }
 
 /// Marks a closure as running on this thread until it is dropped.
 #[must_use]
 pub(super) struct Entered(());
 
-pub(super) fn enter<D>(driver: &Arc<D>, closure: ClosureId, question: QuestionId) -> Entered {
-    let driver = Arc::as_ptr(driver) as usize;
-    RUNNING.with_borrow_mut(|running| running.push(Frame { driver, closure, question }));
+pub(super) fn enter(
+    mock: u64,
+    closure: ClosureId,
+    question: QuestionId,
+    causes: Ancestry,
+) -> Entered {
+    let ancestor = Ancestor { mock, closure };
+    RUNNING.with_borrow_mut(|running| running.push(Frame { ancestor, question, causes }));
     Entered(())
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        RUNNING.with_borrow_mut(|running| {
-            running.pop();
-        });
+        let left = RUNNING.with_borrow_mut(Vec::pop);
+        drop(left);
     }
 }
 
@@ -47,27 +49,30 @@ pub(super) fn is_inside_closure() -> bool {
     RUNNING.try_with(|running| !running.borrow().is_empty()).unwrap_or(false)
 }
 
-/// Returns the hooks of a mock whose closures run on this thread.
-pub(super) fn hooks_of<D>(driver: &Arc<D>) -> Option<Arc<[HookId]>> {
-    let hooks: Vec<_> = frames_of(driver)
-        .into_iter()
-        .filter_map(|frame| match frame.closure {
-            ClosureId::Hook(hook) => Some(hook),
-            ClosureId::Handler(_) => None,
-        })
-        .collect();
-    if hooks.is_empty() { None } else { Some(hooks.into()) }
+/// Returns the closures that cause what this thread does now.
+pub(super) fn ancestry() -> Ancestry {
+    let ancestors = RUNNING.try_with(|running| {
+        let mut ancestors: Vec<Ancestor> = Vec::new();
+        for frame in running.borrow().iter() {
+            let causes = frame.causes.0.iter().flat_map(|causes| causes.iter().copied());
+            for ancestor in causes.chain([frame.ancestor]) {
+                if !ancestors.contains(&ancestor) {
+                    ancestors.push(ancestor);
+                }
+            }
+        }
+        ancestors
+    });
+    let ancestors = ancestors.unwrap_or_default();
+    Ancestry(if ancestors.is_empty() { None } else { Some(ancestors.into()) })
 }
 
 /// Returns the questions of a mock that closures on this thread are about to answer.
-pub(super) fn questions_of<D>(driver: &Arc<D>) -> Vec<QuestionId> {
-    frames_of(driver).into_iter().map(|frame| frame.question).collect()
-}
-
-fn frames_of<D>(driver: &Arc<D>) -> Vec<Frame> {
-    let driver = Arc::as_ptr(driver) as usize;
-    let frames = RUNNING.try_with(|running| {
-        running.borrow().iter().filter(|frame| frame.driver == driver).copied().collect()
+pub(super) fn questions_of(mock: u64) -> Vec<QuestionId> {
+    let questions = RUNNING.try_with(|running| {
+        let running = running.borrow();
+        let own = running.iter().filter(|frame| frame.ancestor.mock == mock);
+        own.map(|frame| frame.question).collect()
     });
-    frames.unwrap_or_default()
+    questions.unwrap_or_default()
 }

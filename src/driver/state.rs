@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -29,9 +28,6 @@ pub(super) struct State {
     pub(super) closures: BTreeMap<ClosureId, Closure>,
     /// The sinks with frames that nobody writes before the next flush.
     pub(super) unflushed: Vec<Arc<Wire>>,
-    /// The wakers of those who wait for the log to grow.
-    pub(super) waiters: Vec<Waker>,
-    pub(super) blocked_waiters: usize,
     /// When the timer is going to wake up.
     pub(super) armed: Option<Timestamp>,
     /// Where the clock is advanced to.
@@ -57,8 +53,6 @@ impl State {
             calls: BTreeMap::new(),
             closures: BTreeMap::new(),
             unflushed: Vec::new(),
-            waiters: Vec::new(),
-            blocked_waiters: 0,
             armed: None,
             advance_target: now,
             latest: now,

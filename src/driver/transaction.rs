@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::Waker;
 
 use parking_lot::MutexGuard;
 
-use crate::driver::Driver;
 use crate::driver::closures::{Closure, Question};
 use crate::driver::requests::{HandshakeAnswer, HttpAnswer};
 use crate::driver::state::State;
+use crate::driver::{Driver, stack};
 use crate::engine::QuestionId;
 use crate::engine::io::{CallId, HandshakeId, HandshakeReply, HttpReply, Input, Output, Reply};
 use crate::proto::timestamp::Timestamp;
@@ -77,9 +76,9 @@ impl Driver {
 
     /// Executes an input.
     pub(super) fn transact(self: &Arc<Self>, input: Input) -> Outcome {
-        let hooks = super::stack::hooks_of(self);
-        let input = match hooks {
-            Some(hooks) => Input::FromClosures { hooks, input: Box::new(input) },
+        let ancestry = stack::ancestry();
+        let input = match ancestry.0 {
+            Some(_) => Input::FromClosures { ancestry, input: Box::new(input) },
             None => input,
         };
         let mut transaction = self.begin();
@@ -144,11 +143,7 @@ impl Transaction<'_> {
     /// Carries out the outputs, releases the lock, and notifies those who wait.
     pub(super) fn commit(mut self) -> Outcome {
         self.execute_all();
-        let Self { driver, mut state, outcome, afterwards, .. } = self;
-        let waiters = std::mem::take(&mut state.waiters);
-        if state.blocked_waiters > 0 {
-            driver.grown.notify_all();
-        }
+        let Self { driver, state, outcome, afterwards, .. } = self;
         let next = state.engine.next_deadline();
         let armed = state.armed;
         let is_earlier = next.is_some_and(|next| armed.is_none_or(|armed| next < armed));
@@ -161,7 +156,7 @@ impl Transaction<'_> {
         if is_earlier {
             driver.rescheduled.notify_one();
         }
-        waiters.into_iter().for_each(Waker::wake);
+        driver.waiters.notify();
         outcome
     }
 
@@ -209,8 +204,12 @@ impl Transaction<'_> {
                 self.afterwards.extend(stream.map(limit));
             }
             Output::Respond { id, reply } => self.answer_call(id, reply),
-            Output::Ask { question, closure, name, event } => {
-                let question = Question::new(question, closure, &name, event);
+            Output::Ask { question, closure, name, event, ancestry } => {
+                let function = self.state.closures.get(&closure).cloned();
+                let question = Question::new(question, closure, function, &name, event, ancestry);
+                // Listed before the question that it follows from is taken off the list, so that
+                // the mock is never idle in between.
+                self.driver.questions.add(&question);
                 self.outcome.questions.push(question);
             }
             Output::Withdraw(question) => self.afterwards.push(Afterwards::Withdraw(question)),

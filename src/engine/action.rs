@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::connections::Inbound;
 use crate::engine::io::{Answer, Ending, Output};
-use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId, verdict_of};
+use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::action::{ActionVerdict, InboundFrame};
-use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::log::record::What;
@@ -52,7 +52,7 @@ impl Engine {
     fn inbound(&mut self, connection: ConnectionId, event: Inbound) {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if open.inbound.is_blocked() {
-            return open.inbound.push(self.muted.clone(), event);
+            return open.inbound.push(self.ancestry.clone(), event);
         }
         self.process_inbound(connection, event);
     }
@@ -62,10 +62,10 @@ impl Engine {
         if let Some(open) = self.connections.open.get_mut(connection) {
             open.inbound.unblock(question);
         }
-        while let Some((muted, event)) =
+        while let Some((ancestry, event)) =
             self.connections.open.get_mut(connection).and_then(|open| open.inbound.next())
         {
-            self.muted = muted;
+            self.ancestry = ancestry;
             self.process_inbound(connection, event);
         }
     }
@@ -163,7 +163,7 @@ impl Engine {
                 at: now,
             })
         };
-        match self.consult(|hooks| &mut hooks.actions, &context, last, event) {
+        match self.consult(&context, last, event) {
             Evaluation::Pass => self.publish(cause, connection, publish.clone()),
             Evaluation::Verdict(hook, verdict) => {
                 self.apply_action_verdict(cause, connection, &hook, verdict, publish.clone());
@@ -186,15 +186,11 @@ impl Engine {
         name: &Arc<str>,
         answer: Answer,
     ) {
-        let of_point = |verdict| match verdict {
-            HookVerdict::Action(verdict) => Some(verdict),
-            _ => None,
-        };
-        let failure = || ActionVerdict::reject(ErrorCode::InternalServerError, PANICKED);
-        match verdict_of(answer, of_point, failure) {
+        let failure =
+            |_: &mut Self| ActionVerdict::reject(ErrorCode::InternalServerError, PANICKED);
+        match self.verdict_of(hook, answer, failure) {
             ActionVerdict::Pass => self.evaluate_action(cause, connection, payload, hook),
             verdict => {
-                self.count(|hooks| &mut hooks.actions, hook);
                 if let Some(publish) = payload.publish() {
                     let publish = publish.clone();
                     self.apply_action_verdict(cause, connection, name, verdict, publish);

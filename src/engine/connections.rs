@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::connection_map::ConnectionMap;
 use crate::engine::io::Ending;
-use crate::engine::questions::{Muted, QuestionId};
+use crate::engine::questions::{Ancestry, QuestionId};
 use crate::engine::timers::TimerKey;
 use crate::log::record::Party;
 use crate::proto::action::Publish;
@@ -55,7 +55,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(super) struct Lane<T> {
     asking: Option<QuestionId>,
-    waiting: VecDeque<(Muted, T)>,
+    waiting: VecDeque<(Ancestry, T)>,
 }
 
 impl<T> Default for Lane<T> {
@@ -80,12 +80,12 @@ impl<T> Lane<T> {
         }
     }
 
-    pub(super) fn push(&mut self, muted: Muted, event: T) {
-        self.waiting.push_back((muted, event));
+    pub(super) fn push(&mut self, ancestry: Ancestry, event: T) {
+        self.waiting.push_back((ancestry, event));
     }
 
     /// Returns the next waiting event, unless a closure decides about the one before it.
-    pub(super) fn next(&mut self) -> Option<(Muted, T)> {
+    pub(super) fn next(&mut self) -> Option<(Ancestry, T)> {
         if self.is_blocked() { None } else { self.waiting.pop_front() }
     }
 }
@@ -124,6 +124,10 @@ impl Connections {
             1 => user_id.as_ref().into(),
             _ => format!("{user_id}#{count}"),
         }
+    }
+
+    pub(super) fn has_ended(&self, connection: ConnectionId) -> bool {
+        (1..=self.latest).contains(&connection.0) && self.open.get(connection).is_none()
     }
 
     pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {

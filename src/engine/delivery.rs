@@ -7,10 +7,10 @@ use crate::engine::Engine;
 use crate::engine::connections::{Connection, Outbound};
 use crate::engine::corrupt::corrupted;
 use crate::engine::io::{Answer, Output};
-use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId, verdict_of};
+use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
-use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::event::HookEvent;
 use crate::hook::filter::{EventContext, FrameKind};
 use crate::hook::ids::HookId;
 use crate::log::record::{Hooked, Record, What};
@@ -71,7 +71,7 @@ impl Engine {
     fn outbound(&mut self, connection: ConnectionId, event: Outbound) {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if open.outbound.is_blocked() {
-            return open.outbound.push(self.muted.clone(), event);
+            return open.outbound.push(self.ancestry.clone(), event);
         }
         self.process_outbound(connection, event);
     }
@@ -81,10 +81,10 @@ impl Engine {
         if let Some(open) = self.connections.open.get_mut(connection) {
             open.outbound.unblock(question);
         }
-        while let Some((muted, event)) =
+        while let Some((ancestry, event)) =
             self.connections.open.get_mut(connection).and_then(|open| open.outbound.next())
         {
-            self.muted = muted;
+            self.ancestry = ancestry;
             self.process_outbound(connection, event);
         }
     }
@@ -138,7 +138,7 @@ impl Engine {
                 frame: frame.clone(),
             })
         };
-        match self.consult(|hooks| &mut hooks.deliveries, &context, last, event) {
+        match self.consult(&context, last, event) {
             Evaluation::Pass => self.send_now(cause, connection, vec![payload.into()]),
             Evaluation::Verdict(hook, verdict) => {
                 self.apply_delivery_verdict(cause, connection, &hook, verdict, payload);
@@ -161,13 +161,9 @@ impl Engine {
         name: &Arc<str>,
         answer: Answer,
     ) {
-        let of_point = |verdict| match verdict {
-            HookVerdict::Delivery(verdict) => Some(verdict),
-            _ => None,
-        };
-        let failure = || {
+        let failure = |engine: &mut Self| {
             DeliveryVerdict::Change(Frame::Error(Error {
-                id: self.service.error_id(),
+                id: engine.service.error_id(),
                 request_id: payload
                     .frame()
                     .map_or_else(String::new, |frame| frame.request_id().into()),
@@ -175,12 +171,11 @@ impl Engine {
                 error_message: PANICKED.into(),
             }))
         };
-        match verdict_of(answer, of_point, failure) {
+        match self.verdict_of(hook, answer, failure) {
             DeliveryVerdict::Pass => {
                 self.evaluate_delivery(cause, connection, payload, hook);
             }
             verdict => {
-                self.count(|hooks| &mut hooks.deliveries, hook);
                 self.apply_delivery_verdict(cause, connection, name, verdict, payload);
             }
         }

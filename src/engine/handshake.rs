@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::connections::{Connection, Lane};
 use crate::engine::io::{Answer, HandshakeId, HandshakeReply, Output, Reply};
-use crate::engine::questions::{Evaluation, PANICKED, Parked, verdict_of};
+use crate::engine::questions::{Evaluation, PANICKED, Parked};
 use crate::engine::timers::{Deferred, Delay};
-use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::ids::HookId;
@@ -59,7 +59,7 @@ impl Engine {
                 path: path.clone(),
             })
         };
-        match self.consult(|hooks| &mut hooks.handshakes, &context, last, event) {
+        match self.consult(&context, last, event) {
             Evaluation::Pass => self.admit(cause, handshake),
             Evaluation::Verdict(hook, verdict) => {
                 self.apply_handshake_verdict(cause, &hook, verdict, handshake);
@@ -79,14 +79,9 @@ impl Engine {
         name: &Arc<str>,
         answer: Answer,
     ) {
-        let of_point = |verdict| match verdict {
-            HookVerdict::Handshake(verdict) => Some(verdict),
-            _ => None,
-        };
-        match verdict_of(answer, of_point, || HandshakeVerdict::refuse(500, PANICKED)) {
+        match self.verdict_of(hook, answer, |_| HandshakeVerdict::refuse(500, PANICKED)) {
             HandshakeVerdict::Pass => self.evaluate_handshake(cause, path, handshake, hook),
             verdict => {
-                self.count(|hooks| &mut hooks.handshakes, hook);
                 self.apply_handshake_verdict(cause, name, verdict, handshake);
             }
         }
@@ -188,8 +183,6 @@ impl Engine {
             label: self.connections.label(&admission.user_id),
             user_id: admission.user_id,
             room: admission.room_label,
-            #[cfg(feature = "tracing")]
-            span: crate::log::trace::ConnectionSpan::default(),
         });
         let open = Connection {
             party: Arc::clone(&party),

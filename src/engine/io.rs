@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::engine::questions::QuestionId;
+use crate::engine::questions::{Ancestry, QuestionId};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::AnyRule;
@@ -88,8 +88,8 @@ pub(crate) enum Input {
     OutageEnded,
     /// The mock ends: its streams do, too, but participants can still talk to each other.
     Shutdown,
-    /// An input that closures of these hooks have caused.
-    FromClosures { hooks: Arc<[HookId]>, input: Box<Self> },
+    /// An input that closures have caused.
+    FromClosures { ancestry: Ancestry, input: Box<Self> },
 }
 
 /// How a client ends its connection.
@@ -154,7 +154,13 @@ pub(crate) enum Output {
     /// An HTTP call is answered.
     Respond { id: CallId, reply: HttpReply },
     /// A closure has to decide about an event.
-    Ask { question: QuestionId, closure: ClosureId, name: Arc<str>, event: HookEvent },
+    Ask {
+        question: QuestionId,
+        closure: ClosureId,
+        name: Arc<str>,
+        event: HookEvent,
+        ancestry: Ancestry,
+    },
     /// The answer to a question does not matter any more.
     Withdraw(QuestionId),
     /// [`Input::RealTimeElapsed`] is due after this much real time.

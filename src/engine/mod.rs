@@ -37,13 +37,14 @@ use crate::engine::gates::Gates;
 use crate::engine::io::{Arrangement, HandlerId, Input, Output, Reply};
 pub(crate) use crate::engine::keep_alive::KeepAlive;
 use crate::engine::questions::Questions;
-pub(crate) use crate::engine::questions::{Muted, QuestionId};
+pub(crate) use crate::engine::questions::{Ancestor, Ancestry, QuestionId};
 use crate::engine::timers::{Deferred, Delay, Timers};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::HookRegistry;
-use crate::log::record::{Hooked, Party, Record, Records, Reviewed, What};
+use crate::log::record::{Hooked, Party, Record, Reviewed, What};
 use crate::log::retention::Recording;
+use crate::log::store::LogStore;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::{ConnectionId, Output as ServiceOutput, Service};
@@ -60,12 +61,14 @@ pub(crate) struct Engine {
     timers: Timers,
     gates: Gates,
     questions: Questions,
-    log: Records,
+    log: LogStore,
     outputs: VecDeque<Output>,
     /// The time of the current input. It never goes back.
     now: Timestamp,
-    /// The hooks whose closures have caused what is handled right now.
-    muted: Muted,
+    /// The closures that have caused what is handled right now.
+    ancestry: Ancestry,
+    /// The number of the mock.
+    mock: u64,
 }
 
 /// What can be set about an engine.
@@ -88,10 +91,11 @@ impl Engine {
             timers: Timers::default(),
             gates: Gates::new(settings.mock),
             questions: Questions::default(),
-            log: Records::new(settings.recording),
+            log: LogStore::new(settings.recording),
             outputs: VecDeque::new(),
             now: Timestamp::default(),
-            muted: None,
+            ancestry: Ancestry::default(),
+            mock: settings.mock,
         }
     }
 
@@ -99,7 +103,7 @@ impl Engine {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) {
         self.handle_timeout(now);
         self.dispatch(input);
-        self.muted = None;
+        self.ancestry = Ancestry::default();
     }
 
     /// Returns the next consequence of the inputs so far.
@@ -171,8 +175,8 @@ impl Engine {
             Input::Outage(outage) => self.end_all(outage),
             Input::OutageEnded => self.outage_ended(),
             Input::Shutdown => self.shut_down(),
-            Input::FromClosures { hooks, input } => {
-                self.muted = Some(hooks);
+            Input::FromClosures { ancestry, input } => {
+                self.ancestry = ancestry;
                 self.dispatch(*input);
             }
             Input::Arrange(arrangement) => self.arrange(arrangement),
@@ -332,7 +336,11 @@ impl Engine {
         &self.service
     }
 
-    pub(crate) const fn log(&self) -> &Records {
+    pub(crate) const fn mock(&self) -> u64 {
+        self.mock
+    }
+
+    pub(crate) const fn log(&self) -> &LogStore {
         &self.log
     }
 
@@ -342,6 +350,20 @@ impl Engine {
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
         self.service.is_connected(connection)
+    }
+
+    /// Returns `true` if there was such a connection and no entry about it can follow.
+    pub(crate) fn has_ended(&self, connection: ConnectionId) -> bool {
+        self.connections.has_ended(connection)
+    }
+
+    /// Keeps an index of the entries of a participant that waits for its frames.
+    pub(crate) fn follow(&mut self, connection: ConnectionId, since: u64) {
+        self.log.follow(connection, since);
+    }
+
+    pub(crate) fn unfollow(&mut self, connection: ConnectionId) {
+        self.log.unfollow(connection);
     }
 
     pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {

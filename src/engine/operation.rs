@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::engine::Engine;
 use crate::engine::io::{Answer, CallId, HttpReply, Output, Reply};
-use crate::engine::questions::{Evaluation, PANICKED, Parked, verdict_of};
+use crate::engine::questions::{Evaluation, PANICKED, Parked};
 use crate::engine::timers::{Deferred, Delay};
-use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::operation::{OperationCall, OperationVerdict};
@@ -108,7 +108,7 @@ impl Engine {
             let request = request.clone();
             HookEvent::Operation(OperationCall { operation, request, access_key_id })
         };
-        match self.consult(|hooks| &mut hooks.operations, &context, last, event) {
+        match self.consult(&context, last, event) {
             Evaluation::Pass => self.carry_out(cause, asked_call),
             Evaluation::Verdict(hook, verdict) => {
                 self.apply_operation_verdict(cause, &hook, verdict, asked_call);
@@ -127,15 +127,10 @@ impl Engine {
         name: &Arc<str>,
         answer: Answer,
     ) {
-        let of_point = |verdict| match verdict {
-            HookVerdict::Operation(verdict) => Some(verdict),
-            _ => None,
-        };
-        let failure = || OperationVerdict::Fail(Exception::internal_server(PANICKED));
-        match verdict_of(answer, of_point, failure) {
+        let failure = |_: &mut Self| OperationVerdict::Fail(Exception::internal_server(PANICKED));
+        match self.verdict_of(hook, answer, failure) {
             OperationVerdict::Pass => self.evaluate_operation(cause, call, hook),
             verdict => {
-                self.count(|hooks| &mut hooks.operations, hook);
                 self.apply_operation_verdict(cause, name, verdict, call);
             }
         }

@@ -7,11 +7,10 @@ use crate::engine::handshake::PendingHandshake;
 use crate::engine::io::{Answer, ClosureId, Output};
 use crate::engine::operation::AskedCall;
 use crate::engine::{Engine, review};
-use crate::hook::chain::{Behavior, Chain};
-use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::chain::{Behavior, Chain, Counted};
+use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
-use crate::hook::registry::HookRegistry;
 use crate::hook::verdict::Verdict;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
@@ -22,9 +21,26 @@ use crate::service::review::ReviewCall;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct QuestionId(pub(crate) u64);
 
-/// The hooks whose closures have caused an event. They are not asked about it: a closure that
-/// answers every message with a message would never come to an end.
-pub(crate) type Muted = Option<Arc<[HookId]>>;
+/// The closures that have caused an event, of this mock and of others.
+///
+/// They are not asked about it. Otherwise a closure that answers every message with a message would
+/// never come to an end, and neither would two mocks whose closures use each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ancestry(pub(crate) Option<Arc<[Ancestor]>>);
+
+/// A closure that has caused an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Ancestor {
+    /// The number of its mock.
+    pub(crate) mock: u64,
+    pub(crate) closure: ClosureId,
+}
+
+impl Ancestry {
+    fn contains(&self, ancestor: Ancestor) -> bool {
+        self.0.as_ref().is_some_and(|ancestors| ancestors.contains(&ancestor))
+    }
+}
 
 /// The questions that have no answer yet.
 #[derive(Debug, Default)]
@@ -38,7 +54,7 @@ pub(super) struct Questions {
 pub(super) struct Question {
     pub(super) hook: HookId,
     pub(super) name: Arc<str>,
-    pub(super) muted: Muted,
+    pub(super) ancestry: Ancestry,
     pub(super) parked: Parked,
 }
 
@@ -103,7 +119,7 @@ impl Engine {
         context: &EventContext<'_>,
         now: Timestamp,
         last: HookId,
-        muted: &Muted,
+        is_ancestor: impl Fn(HookId) -> bool,
     ) -> Result<Option<(Arc<str>, V)>, (Arc<str>, HookId)> {
         let mut last = last;
         while let Some(candidate) = hooks.candidate(last, context, now) {
@@ -114,7 +130,7 @@ impl Engine {
                     hooks.count(candidate.id);
                     return Ok(Some((candidate.name, verdict)));
                 }
-                Behavior::Closure if is_muted(muted, candidate.id) => {}
+                Behavior::Closure if is_ancestor(candidate.id) => {}
                 Behavior::Closure => return Err((candidate.name, candidate.id)),
             }
         }
@@ -124,19 +140,22 @@ impl Engine {
     /// Evaluates the hooks of a hook point and asks a closure if one has to decide.
     pub(super) fn consult<V: Verdict>(
         &mut self,
-        chain: fn(&mut HookRegistry) -> &mut Chain<V>,
         context: &EventContext<'_>,
         last: HookId,
         event: impl FnOnce() -> HookEvent,
     ) -> Evaluation<V> {
-        let hooks = chain(&mut self.hooks);
-        match Self::evaluate(hooks, context, self.now, last, &self.muted) {
+        let hooks = V::chain(&mut self.hooks);
+        let (mock, ancestry) = (self.mock, &self.ancestry);
+        let is_ancestor =
+            |hook| ancestry.contains(Ancestor { mock, closure: ClosureId::Hook(hook) });
+        match Self::evaluate(hooks, context, self.now, last, is_ancestor) {
             Ok(None) => Evaluation::Pass,
             Ok(Some((name, verdict))) => Evaluation::Verdict(name, verdict),
             Err((asked, hook)) => {
                 let question = self.questions.next_id();
                 let (closure, name) = (ClosureId::Hook(hook), Arc::clone(&asked));
-                self.outputs.push_back(Output::Ask { question, closure, name, event: event() });
+                let (event, ancestry) = (event(), self.ancestry.clone());
+                self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
                 Evaluation::Asked(Asked { question, hook, name: asked })
             }
         }
@@ -145,19 +164,32 @@ impl Engine {
     /// Keeps an event until its closure has answered.
     pub(super) fn park(&mut self, asked: Asked, parked: Parked) {
         let Asked { question, hook, name } = asked;
-        let muted = self.muted.clone();
-        self.questions.insert(question, Question { hook, name, muted, parked });
+        let ancestry = self.ancestry.clone();
+        self.questions.insert(question, Question { hook, name, ancestry, parked });
     }
 
-    /// Counts that a hook has fired by the verdict of its closure, wherever the hook is by now.
-    pub(super) fn count<V: Verdict>(
+    /// Returns the verdict in the answer of a closure, and counts that its hook has fired. A
+    /// closure that could not be asked decides nothing.
+    pub(super) fn verdict_of<V: Verdict>(
         &mut self,
-        chain: fn(&mut HookRegistry) -> &mut Chain<V>,
         hook: HookId,
-    ) {
-        if !chain(&mut self.hooks).count(hook) {
-            self.hooks.count_removed(hook);
+        answer: Answer,
+        after_panic: impl FnOnce(&mut Self) -> V,
+    ) -> V {
+        let verdict = match answer {
+            Answer::Verdict(verdict) => V::of(verdict).unwrap_or_else(V::pass),
+            Answer::Panicked => after_panic(self),
+            Answer::Unavailable => V::pass(),
+        };
+        if verdict.is_pass() {
+            return verdict;
         }
+        match V::chain(&mut self.hooks).count(hook) {
+            Counted::Fired => {}
+            Counted::Exhausted => return V::pass(),
+            Counted::Removed => self.hooks.count_removed(hook),
+        }
+        verdict
     }
 
     /// Continues with an event whose closure has answered.
@@ -165,8 +197,8 @@ impl Engine {
         // A question may have been withdrawn meanwhile: the connection has ended, or a review
         // has timed out.
         let Some(question) = self.questions.remove(id) else { return };
-        let Question { hook, name, muted, parked } = question;
-        self.muted = muted;
+        let Question { hook, name, ancestry, parked } = question;
+        self.ancestry = ancestry;
         match parked {
             Parked::Handshake { cause, path, handshake } => {
                 self.handshake_answered(cause, path, handshake, hook, &name, answer);
@@ -190,24 +222,6 @@ impl Engine {
                 self.conclude_review(cause, &call, review::response_of(answer));
             }
         }
-        self.muted = None;
-    }
-}
-
-fn is_muted(muted: &Muted, hook: HookId) -> bool {
-    muted.as_ref().is_some_and(|muted| muted.contains(&hook))
-}
-
-/// Returns the verdict in an answer. A closure that could not be asked decides nothing.
-pub(super) fn verdict_of<V: Verdict>(
-    answer: Answer,
-    of_point: fn(HookVerdict) -> Option<V>,
-    after_panic: impl FnOnce() -> V,
-) -> V {
-    match answer {
-        Answer::Verdict(verdict) => of_point(verdict).unwrap_or_else(V::pass),
-        Answer::Panicked => after_panic(),
-        Answer::Unavailable => V::pass(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::io::{Answer, ClosureId, Output};
-use crate::engine::questions::{Asked, Evaluation, Parked, verdict_of};
+use crate::engine::questions::{Asked, Evaluation, Parked};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::EventContext;
@@ -31,7 +31,7 @@ impl Engine {
             ..EventContext::default()
         };
         let event = || HookEvent::Review(request);
-        match self.consult(|hooks| &mut hooks.reviews, &context, last, event) {
+        match self.consult(&context, last, event) {
             Evaluation::Pass => self.ask_handler(cause, call),
             Evaluation::Verdict(hook, verdict) => {
                 self.apply_review_verdict(cause, &hook, verdict, call);
@@ -48,14 +48,9 @@ impl Engine {
         name: &Arc<str>,
         answer: Answer,
     ) {
-        let of_point = |verdict| match verdict {
-            HookVerdict::Review(verdict) => Some(verdict),
-            _ => None,
-        };
-        match verdict_of(answer, of_point, || ReviewVerdict::Answer(Review::fail())) {
+        match self.verdict_of(hook, answer, |_| ReviewVerdict::Answer(Review::fail())) {
             ReviewVerdict::Pass => self.review(cause, call, hook),
             verdict => {
-                self.count(|hooks| &mut hooks.reviews, hook);
                 self.apply_review_verdict(cause, name, verdict, call);
             }
         }
@@ -92,7 +87,8 @@ impl Engine {
         let event = HookEvent::ReviewHandler(self.review_request(&call));
         let (closure, name) = (ClosureId::Handler(handler), Arc::<str>::from(call.uri.as_str()));
         let asked = Asked { question, hook: HookId::default(), name: Arc::clone(&name) };
-        self.outputs.push_back(Output::Ask { question, closure, name, event });
+        let ancestry = self.ancestry.clone();
+        self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
         self.park(asked, Parked::ReviewHandler { call });
     }
 

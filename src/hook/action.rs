@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::hook::builder::{Actions, Destination, NewHook, sealed};
-use crate::hook::chain::Rule;
+use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
-use crate::hook::registry::AnyRule;
+use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::action::Action;
 use crate::proto::capability::Capability;
@@ -135,6 +135,17 @@ impl Verdict for ActionVerdict {
 
     fn is_pass(&self) -> bool {
         matches!(self, Self::Pass)
+    }
+
+    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
+        &mut hooks.actions
+    }
+
+    fn of(verdict: HookVerdict) -> Option<Self> {
+        match verdict {
+            HookVerdict::Action(verdict) => Some(verdict),
+            _ => None,
+        }
     }
 }
 

@@ -365,6 +365,9 @@ impl<P: Place, D: Destination> NewHook<P, D> {
             Bound::Excluded(above) => above.saturating_sub(1),
             Bound::Unbounded => usize::MAX,
         };
+        // An exclusive end at 0 leaves no number, and neither does an end before the start.
+        let is_empty = from > to || hits.end_bound() == Bound::Excluded(&0);
+        assert!(!is_empty, "`expect` needs a range that contains a number, and this one is empty");
         self.expected = Some(Expectation { hits: from..=to, caller: Location::caller() });
         self
     }

@@ -75,6 +75,16 @@ impl HookStatus {
     }
 }
 
+/// The result of counting that a hook has fired.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Counted {
+    Fired,
+    /// The hook has already fired as often as it may.
+    Exhausted,
+    /// The hook is not in this chain any more.
+    Removed,
+}
+
 impl<V> Default for Chain<V> {
     fn default() -> Self {
         Self { hooks: Vec::new() }
@@ -121,10 +131,19 @@ impl<V: Clone> Chain<V> {
         Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), behavior })
     }
 
-    /// Counts that a hook has fired. Returns `false` if the hook is not in this chain any more.
-    pub(crate) fn count(&mut self, id: HookId) -> bool {
-        let hook = self.hooks.iter_mut().find(|hook| hook.id == id);
-        hook.map(|hook| hook.hits += 1).is_some()
+    /// Counts that a hook has fired.
+    ///
+    /// Several events may wait for the closure of one hook. Once the hook has fired as often as it
+    /// may, the verdicts about the others do not count.
+    pub(crate) fn count(&mut self, id: HookId) -> Counted {
+        let Some(hook) = self.hooks.iter_mut().find(|hook| hook.id == id) else {
+            return Counted::Removed;
+        };
+        if hook.rule.frequency.is_exhausted(hook.hits) {
+            return Counted::Exhausted;
+        }
+        hook.hits += 1;
+        Counted::Fired
     }
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = HookStatus> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::hook::builder::{Deliveries, Destination, NewHook, sealed};
-use crate::hook::chain::Rule;
+use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::FrameKind;
 use crate::hook::ids::GateId;
-use crate::hook::registry::AnyRule;
+use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
 use crate::proto::frame::Frame;
@@ -147,6 +147,17 @@ impl Verdict for DeliveryVerdict {
 
     fn is_pass(&self) -> bool {
         matches!(self, Self::Pass)
+    }
+
+    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
+        &mut hooks.deliveries
+    }
+
+    fn of(verdict: HookVerdict) -> Option<Self> {
+        match verdict {
+            HookVerdict::Delivery(verdict) => Some(verdict),
+            _ => None,
+        }
     }
 }
 

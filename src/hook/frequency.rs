@@ -26,9 +26,14 @@ pub(crate) struct Probability {
 }
 
 impl Frequency {
+    /// Returns `true` if a hook that has fired `hits` times may not fire again.
+    pub(crate) fn is_exhausted(&self, hits: usize) -> bool {
+        self.limit.is_some_and(|limit| hits >= limit)
+    }
+
     /// Whether a hook may fire at the `seen`th event that it is about, having fired `hits` times.
     pub(crate) fn allows(&self, seen: usize, hits: usize, now: Timestamp) -> bool {
-        self.limit.is_none_or(|limit| hits < limit)
+        !self.is_exhausted(hits)
             && self.nth.is_none_or(|nth| seen == nth)
             && self.every.is_none_or(|every| every > 0 && seen % every == 0)
             && self.after.is_none_or(|after| seen > after)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::hook::builder::{Destination, NewHook, Operations, sealed};
-use crate::hook::chain::Rule;
+use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
-use crate::hook::registry::AnyRule;
+use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -103,6 +103,17 @@ impl Verdict for OperationVerdict {
 
     fn is_pass(&self) -> bool {
         matches!(self, Self::Pass)
+    }
+
+    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
+        &mut hooks.operations
+    }
+
+    fn of(verdict: HookVerdict) -> Option<Self> {
+        match verdict {
+            HookVerdict::Operation(verdict) => Some(verdict),
+            _ => None,
+        }
     }
 }
 

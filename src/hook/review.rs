@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::hook::builder::{Destination, NewHook, Reviews, sealed};
-use crate::hook::chain::Rule;
+use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
-use crate::hook::registry::AnyRule;
+use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::service::review_handler::{Review, ReviewRequest};
 
@@ -57,6 +57,17 @@ impl Verdict for ReviewVerdict {
 
     fn is_pass(&self) -> bool {
         matches!(self, Self::Pass)
+    }
+
+    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
+        &mut hooks.reviews
+    }
+
+    fn of(verdict: HookVerdict) -> Option<Self> {
+        match verdict {
+            HookVerdict::Review(verdict) => Some(verdict),
+            _ => None,
+        }
     }
 }
 

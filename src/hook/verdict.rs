@@ -1,5 +1,9 @@
 //! Verdict: what the verdicts of all hook points have in common.
 
+use crate::hook::chain::Chain;
+use crate::hook::event::HookVerdict;
+use crate::hook::registry::HookRegistry;
+
 /// The result of a hook for one event.
 pub(crate) trait Verdict: Clone {
     /// Returns the verdict that leaves the event to the next hook.
@@ -7,4 +11,10 @@ pub(crate) trait Verdict: Clone {
 
     /// Returns `true` if the event goes on to the next hook.
     fn is_pass(&self) -> bool;
+
+    /// Returns the hooks of the hook point.
+    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self>;
+
+    /// Returns the answer of a closure, if it is one for the hook point.
+    fn of(verdict: HookVerdict) -> Option<Self>;
 }

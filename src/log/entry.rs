@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::log::labels::Labels;
 use crate::log::record::{Origin, Record, What};
 use crate::log::transcript;
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Action;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::frame::{Error, Event, Frame, Message};
 use crate::proto::operation::Operation;
@@ -286,9 +286,7 @@ impl Entry {
     #[must_use]
     pub fn action(&self) -> Option<Action> {
         match &self.record.what {
-            What::Received(payload @ (Payload::Text(_) | Payload::Binary(_))) => {
-                Publish::decode(payload.bytes()).action.ok()
-            }
+            What::Received(payload) => payload.publish()?.action.as_ref().ok().cloned(),
             _ => None,
         }
     }
@@ -304,8 +302,12 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn frame(&self) -> Option<Frame> {
+        self.sent_frame().cloned()
+    }
+
+    pub(crate) fn sent_frame(&self) -> Option<&Frame> {
         match &self.record.what {
-            What::Sent(payload) => serde_json::from_str(payload.text()?).ok(),
+            What::Sent(payload) => payload.frame(),
             _ => None,
         }
     }
@@ -321,8 +323,8 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn message(&self) -> Option<Message> {
-        match self.frame()? {
-            Frame::Message(message) => Some(message),
+        match self.sent_frame()? {
+            Frame::Message(message) => Some(message.clone()),
             Frame::Event(_) | Frame::Error(_) => None,
         }
     }
@@ -340,8 +342,8 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn event(&self) -> Option<Event> {
-        match self.frame()? {
-            Frame::Event(event) => Some(event),
+        match self.sent_frame()? {
+            Frame::Event(event) => Some(event.clone()),
             Frame::Message(_) | Frame::Error(_) => None,
         }
     }
@@ -357,8 +359,8 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        match self.frame()? {
-            Frame::Error(error) => Some(error),
+        match self.sent_frame()? {
+            Frame::Error(error) => Some(error.clone()),
             Frame::Message(_) | Frame::Event(_) => None,
         }
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 
-use crate::api::log::Log;
 use crate::log::entry::{Direction, Entry};
 use crate::log::record::{Answered, Called, Origin, What};
 use crate::log::summary;
@@ -15,132 +14,82 @@ use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 
 /// The log in formats that other tools read. Chat tokens are in none of them.
-impl Log {
-    /// This view as a sequence diagram for Mermaid, which many sites draw: an arrow for each
-    /// frame, call and answer.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let room = ivs.create_room("lobby");
-    /// let mark = ivs.log().mark();
-    /// room.participant("alice").say("hello");
-    /// assert_eq!(ivs.log().since(mark).to_mermaid(), r#"
-    /// sequenceDiagram
-    ///     participant ivs as IVS Chat
-    ///     participant p1 as test
-    ///     participant p2 as alice (lobby)
-    ///     p1->>ivs: CreateChatToken
-    ///     ivs-->>p1: 200
-    ///     p2->>ivs: connects to lobby
-    ///     p2->>ivs: SEND_MESSAGE 'hello'
-    ///     ivs-->>p2: MESSAGE 'hello'
-    ///     p2->>ivs: closes 1000
-    /// "#.trim_start());
-    /// ```
-    #[must_use]
-    pub fn to_mermaid(&self) -> String {
-        let entries = self.entries();
-        let (columns, _) = Columns::of(&entries, usize::MAX);
-        let mut text = String::from("sequenceDiagram\n    participant ivs as IVS Chat\n");
-        let mut push = |line: String| {
-            text.push_str("    ");
-            text.push_str(&line);
-            text.push('\n');
-        };
-        for (index, title) in columns.titles().iter().enumerate() {
-            push(format!("participant p{} as {}", index + 1, mermaid_text(title)));
+/// The log as a Mermaid sequence diagram.
+pub(crate) fn mermaid(entries: &[Entry]) -> String {
+    let (columns, _) = Columns::of(entries, usize::MAX);
+    let mut text = String::from("sequenceDiagram\n    participant ivs as IVS Chat\n");
+    let mut push = |line: String| {
+        text.push_str("    ");
+        text.push_str(&line);
+        text.push('\n');
+    };
+    for (index, title) in columns.titles().iter().enumerate() {
+        push(format!("participant p{} as {}", index + 1, mermaid_text(title)));
+    }
+    let mut rest = entries;
+    while let Some((row, following)) = next_row(rest) {
+        rest = following;
+        for entry in row {
+            let words = mermaid_text(&shortened(&summary::of(entry)));
+            let lane = columns.of_entry(entry).map(|lane| lane + 1);
+            push(match (lane, entry.direction()) {
+                (Some(lane), Some(Direction::Inbound)) => format!("p{lane}->>ivs: {words}"),
+                (Some(lane), Some(Direction::Outbound)) => format!("ivs-->>p{lane}: {words}"),
+                _ => format!("Note over ivs: {words}"),
+            });
         }
-        let mut rest = &entries[..];
-        while let Some((row, following)) = next_row(rest) {
-            rest = following;
-            for entry in row {
-                let words = mermaid_text(&shortened(&summary::of(entry)));
-                let lane = columns.of_entry(entry).map(|lane| lane + 1);
-                push(match (lane, entry.direction()) {
-                    (Some(lane), Some(Direction::Inbound)) => format!("p{lane}->>ivs: {words}"),
-                    (Some(lane), Some(Direction::Outbound)) => format!("ivs-->>p{lane}: {words}"),
-                    _ => format!("Note over ivs: {words}"),
+    }
+    text
+}
+
+/// The log as JSON Lines.
+pub(crate) fn json_lines(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        text.push_str(&Value::Object(exact(entry)).to_string());
+        text.push('\n');
+    }
+    text
+}
+
+/// The log as an HTTP archive.
+pub(crate) fn har(entries: &[Entry]) -> String {
+    let mut har = Vec::new();
+    let mut calls = BTreeMap::<u64, (&Entry, usize)>::new();
+    let mut connections = BTreeMap::<ConnectionId, usize>::new();
+    for entry in entries {
+        match (&entry.record.what, entry.connection()) {
+            (What::Called(called), _) => {
+                let origin = (entry, har.len());
+                har.push(har_call(entry, called, None));
+                calls.insert(entry.number, origin);
+            }
+            (What::Answered(answered), _) => {
+                if let Some((call, place)) = calls.get(&entry.record.cause) {
+                    if let What::Called(called) = &call.record.what {
+                        har[*place] = har_call(call, called, Some(answered));
+                    }
+                }
+            }
+            (What::Received(payload) | What::Sent(payload), Some(connection)) => {
+                let place = *connections.entry(connection).or_insert_with(|| {
+                    har.push(har_connection(entry));
+                    har.len() - 1
                 });
+                if let Some(Value::Array(messages)) = har[place].get_mut(MESSAGES) {
+                    messages.push(har_message(entry, payload));
+                }
             }
-        }
-        text
-    }
-
-    /// This view as JSON Lines: an object for each entry, with its number, its time and the exact
-    /// text, or the bytes in base64, of each frame.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby");
-    /// let lines = ivs.log().to_json_lines();
-    /// let called: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    /// assert_eq!((&called["number"], &called["kind"]), (&0.into(), &"called".into()));
-    /// ```
-    #[must_use]
-    pub fn to_json_lines(&self) -> String {
-        let mut text = String::new();
-        for entry in self {
-            text.push_str(&Value::Object(exact(&entry)).to_string());
-            text.push('\n');
-        }
-        text
-    }
-
-    /// This view as a HAR file, version 1.2: an entry for each call of the control plane, and one
-    /// for each connection, with its frames in `_webSocketMessages` as browsers' developer tools
-    /// write and read them.
-    ///
-    /// The host is always `localhost`, and no time is spent waiting, for the log knows neither.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
-    /// let har: serde_json::Value = serde_json::from_str(&ivs.log().to_har()).unwrap();
-    /// let messages = &har["log"]["entries"][2]["_webSocketMessages"];
-    /// assert_eq!((&messages[0]["type"], &messages[1]["type"]), (&"send".into(), &"receive".into()));
-    /// ```
-    #[must_use]
-    pub fn to_har(&self) -> String {
-        let mut har = Vec::new();
-        let mut calls = BTreeMap::<u64, (Entry, usize)>::new();
-        let mut connections = BTreeMap::<ConnectionId, usize>::new();
-        for entry in self {
-            match (&entry.record.what, entry.connection()) {
-                (What::Called(called), _) => {
-                    let origin = (entry.clone(), har.len());
-                    har.push(har_call(&entry, called, None));
-                    calls.insert(entry.number, origin);
-                }
-                (What::Answered(answered), _) => {
-                    if let Some((call, place)) = calls.get(&entry.record.cause) {
-                        if let What::Called(called) = &call.record.what {
-                            har[*place] = har_call(call, called, Some(answered));
-                        }
-                    }
-                }
-                (What::Received(payload) | What::Sent(payload), Some(connection)) => {
-                    let place = *connections.entry(connection).or_insert_with(|| {
-                        har.push(har_connection(&entry));
-                        har.len() - 1
-                    });
-                    if let Some(Value::Array(messages)) = har[place].get_mut(MESSAGES) {
-                        messages.push(har_message(&entry, payload));
-                    }
-                }
-                (What::Connected(_), Some(connection)) => {
-                    connections.insert(connection, har.len());
-                    har.push(har_connection(&entry));
-                }
-                _ => {}
+            (What::Connected(_), Some(connection)) => {
+                connections.insert(connection, har.len());
+                har.push(har_connection(entry));
             }
+            _ => {}
         }
-        let creator = json!({ "name": "mock-ivs-chat", "version": env!("CARGO_PKG_VERSION") });
-        let log = json!({ "version": "1.2", "creator": creator, "pages": [], "entries": har });
-        format!("{:#}\n", json!({ "log": log }))
     }
+    let creator = json!({ "name": "mock-ivs-chat", "version": env!("CARGO_PKG_VERSION") });
+    let log = json!({ "version": "1.2", "creator": creator, "pages": [], "entries": har });
+    format!("{:#}\n", json!({ "log": log }))
 }
 
 /// A text that Mermaid takes for nothing but text.
@@ -245,8 +194,8 @@ fn har_connection(entry: &Entry) -> Value {
 
 fn har_message(entry: &Entry, payload: &Payload) -> Value {
     let (opcode, data) = match payload {
-        Payload::Text(bytes) => (1, String::from_utf8_lossy(bytes).into_owned()),
-        Payload::Binary(bytes) => (2, BASE64.encode(bytes)),
+        Payload::Text(data) => (1, String::from_utf8_lossy(&data.bytes).into_owned()),
+        Payload::Binary(data) => (2, BASE64.encode(&data.bytes)),
         Payload::Ping(bytes) => (9, BASE64.encode(bytes)),
         Payload::Pong(bytes) => (10, BASE64.encode(bytes)),
     };

@@ -1,26 +1,33 @@
-//! Failure: what a test is told when the log does not hold what it waits for or asserts.
+//! Failure: the text that a test gets when the log does not hold what it waits for or asserts.
+//!
+//! The text is bounded, and so is the time to make it, however long the log is.
 
 use std::cmp::Reverse;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::panic::Location;
+use std::time::{Duration, Instant};
 
-use crate::api::log::Filter;
-use crate::log::entry::Entry;
-use crate::log::matcher::{Comparison, Pattern};
+use crate::log::comparison::Comparison;
+use crate::log::entry::{Entry, EntryKind};
+use crate::log::filter::Filter;
+use crate::log::matcher::Pattern;
+use crate::log::timeline::{Excerpt, WIDEST};
 use crate::log::{summary, timeline};
+use crate::service::ConnectionId;
 
-/// A report that is put together part by part: what was wanted, what came nearest, what happened
-/// last, and then whatever else may explain it.
+/// A failure, to be shown by `Display`.
 #[derive(Debug)]
 pub(crate) struct Failure {
     headline: String,
     caller: &'static Location<'static>,
-    nearest: Option<String>,
+    nearest: Vec<String>,
     timeline: Option<String>,
+    /// The indexes of the entries that the text names.
+    named: Vec<usize>,
     sections: Vec<Section>,
 }
 
-/// A part of a report with a title: armed hooks, open gates, lint findings, panics.
+/// Something else that may explain the failure.
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
@@ -29,34 +36,44 @@ pub(crate) struct Section {
 
 impl Failure {
     pub(crate) fn new(headline: impl Into<String>, caller: &'static Location<'static>) -> Self {
-        let headline = headline.into();
-        Self { headline, caller, nearest: None, timeline: None, sections: Vec::new() }
+        let (headline, nearest, named) = (headline.into(), Vec::new(), Vec::new());
+        Self { headline, caller, nearest, timeline: None, named, sections: Vec::new() }
     }
 
-    /// Adds the entry that comes nearest to a pattern, and what differs.
+    /// Names the entry that comes nearest to a pattern, and the fields that differ.
     pub(crate) fn nearest(mut self, pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Self {
-        self.nearest = nearest(pattern, view, entries);
-        self
-    }
-
-    /// Adds the last entries, side by side.
-    pub(crate) fn timeline(mut self, entries: &[Entry]) -> Self {
-        let hidden = entries.len().saturating_sub(LAST_ENTRIES);
-        let shown = &entries[hidden..];
-        let mut text = String::new();
-        if shown.is_empty() {
-            text.push_str("the log is empty\n");
-        } else {
-            if hidden > 0 {
-                text.push_str(&format!("the last {} of {} entries:\n", shown.len(), entries.len()));
-            }
-            text.push_str(&timeline::text(shown));
+        if let Some(nearest) = Nearest::find(pattern, view, entries) {
+            self.nearest = nearest.describe(pattern, view, entries);
+            self.named.push(nearest.index);
         }
-        self.timeline = Some(text);
         self
     }
 
-    /// Adds a section, unless there is nothing in it.
+    /// Shows an entry in the timeline in any case.
+    pub(crate) fn naming(mut self, index: Option<usize>) -> Self {
+        self.named.extend(index);
+        self
+    }
+
+    /// Adds the last entries as a timeline, with the lanes of some entries and of those named.
+    pub(crate) fn timeline(mut self, entries: &[Entry], lanes: &[String]) -> Self {
+        let mut lanes = lanes.to_vec();
+        for title in self.named.iter().filter_map(|index| timeline::title(&entries[*index])) {
+            if !lanes.contains(&title) {
+                lanes.push(title);
+            }
+        }
+        let excerpt = Excerpt { entries, last_rows: LAST_ROWS, also: &self.named, lanes: &lanes };
+        let shown = entries.len() - excerpt.start();
+        self.timeline = Some(match entries.len() {
+            0 => "the log is empty\n".into(),
+            all if shown < all => format!("the last {shown} of {all} entries:\n{excerpt}"),
+            _ => excerpt.to_string(),
+        });
+        self
+    }
+
+    /// Adds a section, unless it is empty.
     pub(crate) fn section(mut self, section: Section) -> Self {
         if !section.lines.is_empty() {
             self.sections.push(section);
@@ -67,71 +84,151 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, at {}", self.headline, self.caller)?;
-        if let Some(nearest) = &self.nearest {
-            write!(f, "\n{nearest}")?;
+        let width = write_wrapped(f, &clipped(&self.headline, LONGEST_HEADLINE))?;
+        // Where the place stands must not depend on how many digits it has.
+        let space = if width > WIDEST / 2 { "\n  " } else { " " };
+        writeln!(f, ",{space}at {}", self.caller)?;
+        if !self.nearest.is_empty() {
+            f.write_str("\n")?;
+            self.nearest.iter().try_for_each(|line| writeln!(f, "{}", clipped(line, WIDEST)))?;
         }
         if let Some(timeline) = &self.timeline {
             write!(f, "\n{timeline}")?;
         }
         for Section { title, lines } in &self.sections {
             writeln!(f, "\n{title}:")?;
-            for line in lines {
-                writeln!(f, "  {line}")?;
+            for line in lines.iter().take(MOST_LINES) {
+                writeln!(f, "  {}", clipped(line, WIDEST - 2))?;
+            }
+            if lines.len() > MOST_LINES {
+                writeln!(f, "  … and {} more", lines.len() - MOST_LINES)?;
             }
         }
         Ok(())
     }
 }
 
-fn nearest(pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Option<String> {
-    let mut best: Option<(&Entry, Comparison)> = None;
-    for entry in entries {
-        let comparison = pattern.compare(entry);
-        if !view.admits(entry) {
-            if comparison.differences.is_empty() {
-                let why = view.why_not(entry);
-                return Some(format!("nearest: {} matches, but {why}\n", Named(entry)));
+/// Writes a text in lines of fewer than [`WIDEST`] characters, broken between words, and within
+/// those that are longer than a line. Returns the width of the last line.
+fn write_wrapped(f: &mut fmt::Formatter<'_>, text: &str) -> Result<usize, fmt::Error> {
+    let mut column = 0;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width >= WIDEST {
+            f.write_str("\n  ")?;
+            column = 2;
+        } else if column > 0 {
+            f.write_str(" ")?;
+            column += 1;
+        }
+        for c in word.chars() {
+            if column + 1 >= WIDEST {
+                f.write_str("\n  ")?;
+                column = 2;
             }
-            continue;
-        }
-        // Of two that come as near, the later one is the likelier.
-        let is_nearer = best.as_ref().is_none_or(|(_, best)| rank(&comparison) >= rank(best));
-        if comparison.agreements > 0 && is_nearer {
-            best = Some((entry, comparison));
+            f.write_char(c)?;
+            column += 1;
         }
     }
-    let (entry, Comparison { differences, .. }) = best?;
-    let named = Named(entry);
-    let fields = match differences.len() {
-        0 => {
-            return Some(format!(
-                "nearest: {named} matches, but was taken out or counted before\n"
-            ));
-        }
-        1 => "1 field differs".to_owned(),
-        count => format!("{count} fields differ"),
-    };
-    let mut text = format!("nearest: {named}, {fields}\n");
-    for difference in differences {
-        text.push_str(&format!("  {difference}\n"));
-    }
-    Some(text)
+    Ok(column)
 }
 
-/// What makes an entry nearer than others: the greater, the nearer.
+fn clipped(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// The last entry that ended a connection, or else its last one, by its index.
+pub(crate) fn end_of(connection: ConnectionId, entries: &[Entry]) -> Option<usize> {
+    let own = |entry: &Entry| entry.connection() == Some(connection);
+    let is_end = |entry: &Entry| matches!(entry.kind(), EntryKind::Closed | EntryKind::Gone);
+    let end = entries.iter().rposition(|entry| own(entry) && is_end(entry));
+    end.or_else(|| entries.iter().rposition(own))
+}
+
+/// The lane that a wait is about, if it names a user or a connection.
+pub(crate) fn lane_of(view: &Filter, pattern: Option<&Pattern>, entries: &[Entry]) -> Vec<String> {
+    let is_named =
+        |entry: &&Entry| view.names(entry) || pattern.is_some_and(|pattern| pattern.names(entry));
+    entries.iter().rev().find(is_named).and_then(timeline::title).into_iter().collect()
+}
+
+/// The entry that comes nearest to a pattern.
+struct Nearest {
+    index: usize,
+    comparison: Comparison,
+    is_in_view: bool,
+}
+
+impl Nearest {
+    fn find(pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        // Later entries are likelier to be meant, so they come first. Conditions are test code and
+        // may take long: the search ends in time, with the best of the later entries.
+        let end = Instant::now() + LONGEST_SEARCH;
+        for (index, entry) in entries.iter().enumerate().rev() {
+            let comparison = pattern.compare(entry);
+            let is_in_view = view.admits(entry);
+            if !is_in_view && comparison.differences == 0 {
+                return Some(Self { index, comparison, is_in_view });
+            }
+            let is_nearer = best.as_ref().is_none_or(|best| rank(&comparison) > best.rank());
+            if is_in_view && comparison.agreements > 0 && is_nearer {
+                best = Some(Self { index, comparison, is_in_view });
+            }
+            if Instant::now() > end {
+                break;
+            }
+        }
+        best
+    }
+
+    fn rank(&self) -> (Reverse<usize>, usize, usize) {
+        rank(&self.comparison)
+    }
+
+    fn describe(&self, pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Vec<String> {
+        let entry = &entries[self.index];
+        // An entry has the number of its row in the timeline.
+        let row = entries[timeline::row_start(entries, self.index)].number();
+        let named = EntryName { row, entry };
+        if !self.is_in_view {
+            return vec![format!("nearest: {named} matches, but {}", view.why_not(entry))];
+        }
+        let differences = pattern.differences(entry);
+        let fields = match differences.len() {
+            0 => {
+                let why = "matches, but was taken out or counted before";
+                return vec![format!("nearest: {named} {why}")];
+            }
+            1 => "1 field differs".to_owned(),
+            count => format!("{count} fields differ"),
+        };
+        let mut lines = vec![format!("nearest: {named}, {fields}")];
+        let shown = differences.iter().take(MOST_LINES);
+        lines.extend(shown.map(|difference| format!("  {difference}")));
+        lines
+    }
+}
+
+/// How near a comparison came: fewest differences first, then most agreements.
 fn rank(comparison: &Comparison) -> (Reverse<usize>, usize, usize) {
-    let differences = Reverse(comparison.differences.len());
-    (differences, comparison.agreements, comparison.closeness)
+    (Reverse(comparison.differences), comparison.agreements, comparison.closeness)
 }
 
-/// An entry as a failure speaks of it.
-struct Named<'a>(&'a Entry);
+/// An entry as a failure names it: number, connection, summary.
+pub(crate) struct EntryName<'a> {
+    /// The number of its row in the timeline.
+    pub(crate) row: u64,
+    pub(crate) entry: &'a Entry,
+}
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for EntryName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(entry) = self;
-        write!(f, "#{} (", entry.number())?;
+        let Self { row, entry } = self;
+        write!(f, "#{row} (")?;
         if let Some(party) = &entry.record.party {
             write!(f, "{}: ", party.label)?;
         }
@@ -139,5 +236,14 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// How many of the last entries a failure shows.
-const LAST_ENTRIES: usize = 24;
+/// How many rows of the timeline are shown.
+const LAST_ROWS: usize = 24;
+
+/// How many lines a section has, and how many differing fields are shown.
+const MOST_LINES: usize = 10;
+
+/// How many characters a headline has.
+const LONGEST_HEADLINE: usize = 600;
+
+/// How long the search for the nearest entry may take.
+const LONGEST_SEARCH: Duration = Duration::from_millis(250);

@@ -1,125 +1,155 @@
 //! Fields: what an entry says, field by field, so that patterns can compare and failures explain.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Map, Value};
 
 use crate::log::entry::{Direction, Entry};
 use crate::log::record::What;
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Action;
 use crate::proto::attributes::Attributes;
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
 
-/// What an entry says, by the name of each field.
-#[derive(Debug)]
-pub(crate) struct Fields(BTreeMap<String, String>);
+/// The name of a field.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Name {
+    Attribute(String),
+    CloseCode,
+    Code,
+    Content,
+    From,
+    Id,
+    Named,
+    Operation,
+    Reason,
+    RequestId,
+    Room,
+    Status,
+    To,
+    Type,
+    User,
+}
 
-impl Fields {
-    pub(crate) fn read(entry: &Entry) -> Self {
-        let mut fields = Self(BTreeMap::new());
-        fields.set(TYPE, type_of(entry));
-        if let Some(party) = &entry.record.party {
-            let end = if entry.direction() == Some(Direction::Outbound) { "to" } else { "from" };
-            fields.set(end, &*party.user_id);
-            fields.set("room", &*party.room);
-            fields.set("connection", party.label.as_str());
-        }
-        match &entry.record.what {
-            What::Received(payload) => fields.read_action(payload),
-            What::Sent(_) => fields.read_frame(entry),
-            What::ClosedByService(close) | What::ClosedByClient(close) => {
-                if let Some(code) = close.code {
-                    fields.set("code", code.to_string());
-                }
-                fields.set("reason", close.reason.as_str());
-            }
-            What::Answered(answered) => {
-                fields.set("status", answered.status.to_string());
-                if let Some(exception) = &answered.exception {
-                    fields.set("exception", exception.as_str());
-                }
-            }
-            What::Hooked(hooked) => fields.set("name", &*hooked.hook),
-            What::Reviewed(reviewed) => {
-                fields.set("id", reviewed.message_id.as_str());
-                fields.set("result", reviewed.result.as_str());
-            }
-            What::Refused(refused) => {
-                fields.set("status", refused.status.to_string());
-                fields.set("reason", refused.message.as_str());
-            }
-            _ => {}
-        }
-        if let Some(operation) = entry.operation() {
-            fields.set("operation", operation.name());
-        }
-        fields
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(name.into(), value.into());
-    }
-
-    fn set_attributes(&mut self, attributes: Option<&Attributes>) {
-        for (key, value) in attributes.iter().flat_map(|attributes| attributes.iter()) {
-            self.set(attribute(key), value.as_str());
-        }
-    }
-
-    fn read_action(&mut self, payload: &Payload) {
-        let publish = Publish::decode(payload.bytes());
-        self.set("request id", publish.request_id);
-        match publish.action {
-            Ok(Action::SendMessage(sent)) => {
-                self.set("content", sent.content);
-                self.set_attributes(sent.attributes.as_ref());
-            }
-            Ok(Action::DeleteMessage(deletion)) => {
-                self.set("id", deletion.id);
-                self.set("reason", deletion.reason);
-            }
-            Ok(Action::DisconnectUser(kick)) => {
-                self.set("user", kick.user_id);
-                self.set("reason", kick.reason);
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn read_frame(&mut self, entry: &Entry) {
-        let Some(frame) = entry.frame() else { return };
-        self.set("request id", frame.request_id());
-        self.set("id", frame.id());
-        match frame {
-            Frame::Message(message) => {
-                self.set("content", message.content);
-                self.set("from", message.sender.user_id);
-                self.set_attributes(message.attributes.as_ref());
-            }
-            Frame::Event(event) => {
-                self.set("name", event.event_name);
-                self.set_attributes(event.attributes.as_ref());
-            }
-            Frame::Error(error) => {
-                self.set("code", error.error_code.code().to_string());
-                self.set("reason", error.error_message);
-            }
-        }
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attribute(key) => return write!(f, "attribute {key:?}"),
+            Self::CloseCode | Self::Code => "code",
+            Self::Content => "content",
+            Self::From => "from",
+            Self::Id => "id",
+            Self::Named => "name",
+            Self::Operation => "operation",
+            Self::Reason => "reason",
+            Self::RequestId => "request id",
+            Self::Room => "room",
+            Self::Status => "status",
+            Self::To => "to",
+            Self::Type => "type",
+            Self::User => "user",
+        })
     }
 }
 
-/// The name of the field that says what an entry is.
-pub(crate) const TYPE: &str = "type";
-
-/// The name of the field that says the value of an attribute.
-pub(crate) fn attribute(key: &str) -> String {
-    format!("attribute {key:?}")
+/// Returns a field of an entry, if the entry has it. Nothing is decoded but bodies of calls.
+pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
+    match name {
+        Name::Type => return Some(type_of(entry).into()),
+        Name::Room => return entry.room().map(Cow::Borrowed),
+        Name::Operation => return entry.operation().map(|operation| operation.name().into()),
+        Name::Status => return entry.status().map(|status| status.to_string().into()),
+        Name::To if entry.direction() == Some(Direction::Outbound) => {
+            return entry.user_id().map(Cow::Borrowed);
+        }
+        Name::From if entry.direction() != Some(Direction::Outbound) => {
+            return entry.user_id().map(Cow::Borrowed);
+        }
+        _ => {}
+    }
+    match &entry.record.what {
+        What::Received(payload) => of_publish(payload, name),
+        What::Sent(payload) => of_frame(payload.frame()?, name),
+        What::Called(called) => of_request(&called.body, name).map(Cow::Owned),
+        What::ClosedByService(close) | What::ClosedByClient(close) => match name {
+            Name::CloseCode => close.code.map(|code| code.to_string().into()),
+            Name::Reason => Some(close.reason.as_str().into()),
+            _ => None,
+        },
+        What::Hooked(hooked) if *name == Name::Named => Some((&*hooked.hook).into()),
+        What::Reviewed(reviewed) if *name == Name::Id => Some(reviewed.message_id.as_str().into()),
+        What::Refused(refused) if *name == Name::Reason => Some(refused.message.as_str().into()),
+        _ => None,
+    }
 }
 
-/// What an entry is: the wire's own word for a frame that has one, and else one of ours.
+fn of_attributes<'a>(attributes: Option<&'a Attributes>, key: &str) -> Option<Cow<'a, str>> {
+    attributes?.get(key).map(|value| value.as_str().into())
+}
+
+fn of_publish<'a>(payload: &'a Payload, name: &Name) -> Option<Cow<'a, str>> {
+    let publish = payload.publish()?;
+    if *name == Name::RequestId {
+        return Some(publish.request_id.as_str().into());
+    }
+    let text = match (publish.action.as_ref().ok()?, name) {
+        (Action::SendMessage(sent), Name::Attribute(key)) => {
+            return of_attributes(sent.attributes.as_ref(), key);
+        }
+        (Action::SendMessage(sent), Name::Content) => &sent.content,
+        (Action::DeleteMessage(deletion), Name::Id) => &deletion.id,
+        (Action::DeleteMessage(deletion), Name::Reason) => &deletion.reason,
+        (Action::DisconnectUser(kick), Name::User) => &kick.user_id,
+        (Action::DisconnectUser(kick), Name::Reason) => &kick.reason,
+        _ => return None,
+    };
+    Some(text.as_str().into())
+}
+
+fn of_frame<'a>(frame: &'a Frame, name: &Name) -> Option<Cow<'a, str>> {
+    let text = match (frame, name) {
+        (_, Name::RequestId) => frame.request_id(),
+        (_, Name::Id) => frame.id(),
+        (Frame::Message(message), Name::Attribute(key)) => {
+            return of_attributes(message.attributes.as_ref(), key);
+        }
+        (Frame::Event(event), Name::Attribute(key)) => {
+            return of_attributes(event.attributes.as_ref(), key);
+        }
+        (Frame::Message(message), Name::Content) => &message.content,
+        (Frame::Message(message), Name::From) => &message.sender.user_id,
+        (Frame::Event(event), Name::Named) => &event.event_name,
+        (Frame::Error(error), Name::Code) => {
+            return Some(error.error_code.code().to_string().into());
+        }
+        (Frame::Error(error), Name::Reason) => &error.error_message,
+        _ => return None,
+    };
+    Some(text.into())
+}
+
+/// A member of the request of a call.
+fn of_request(body: &str, name: &Name) -> Option<String> {
+    let request: Map<String, Value> = serde_json::from_str(body).ok()?;
+    let value = match name {
+        Name::Attribute(key) => request.get("attributes")?.get(key)?,
+        _ => request.get(member_of_request(name)?)?,
+    };
+    value.as_str().map(str::to_owned)
+}
+
+/// The member of a request that a field is about.
+pub(crate) const fn member_of_request(name: &Name) -> Option<&'static str> {
+    match name {
+        Name::Attribute(_) => Some("attributes"),
+        Name::Id => Some("id"),
+        Name::Reason => Some("reason"),
+        Name::User => Some("userId"),
+        _ => None,
+    }
+}
+
 fn type_of(entry: &Entry) -> &'static str {
     match &entry.record.what {
         What::Advanced(_) => "advance",
@@ -131,22 +161,21 @@ fn type_of(entry: &Entry) -> &'static str {
         What::Gone => "end without a close",
         What::Hooked(_) => "hook",
         What::Outage(_) => "outage",
-        What::Received(payload) => match payload {
-            Payload::Text(_) | Payload::Binary(_) => {
-                entry.action().map_or("unreadable frame", |action| action.capability().as_str())
-            }
-            Payload::Ping(_) => "ping",
-            Payload::Pong(_) => "pong",
-        },
         What::Refused(_) => "refused handshake",
         What::Reviewed(_) => "review",
-        What::Sent(payload) => match (payload, entry.frame()) {
-            (Payload::Ping(_), _) => "ping",
-            (Payload::Pong(_), _) => "pong",
-            (_, Some(Frame::Message(_))) => "MESSAGE",
-            (_, Some(Frame::Event(_))) => "EVENT",
-            (_, Some(Frame::Error(_))) => "ERROR",
-            (_, None) => "unreadable frame",
+        What::Received(Payload::Ping(_)) | What::Sent(Payload::Ping(_)) => "ping",
+        What::Received(Payload::Pong(_)) | What::Sent(Payload::Pong(_)) => "pong",
+        What::Received(payload) => {
+            let action = payload.publish().and_then(|publish| publish.action.as_ref().ok());
+            action.map_or(UNREADABLE, |action| action.capability().as_str())
+        }
+        What::Sent(payload) => match payload.frame() {
+            Some(Frame::Message(_)) => "MESSAGE",
+            Some(Frame::Event(_)) => "EVENT",
+            Some(Frame::Error(_)) => "ERROR",
+            None => UNREADABLE,
         },
     }
 }
+
+const UNREADABLE: &str = "unreadable frame";

@@ -381,7 +381,7 @@ impl Checker {
         if self.connection(entry).in_flight.is_empty() {
             return;
         }
-        if let Some(frame) = entry.frame() {
+        if let Some(frame) = entry.sent_frame() {
             self.connection(entry).in_flight.remove(frame.request_id());
         }
     }
@@ -390,7 +390,7 @@ impl Checker {
         if let Payload::Pong(_) = payload {
             self.connection(entry).pinged = None;
         }
-        let (Payload::Text(bytes) | Payload::Binary(bytes)) = payload else { return };
+        let Some(Publish { request_id, action }) = payload.publish() else { return };
         self.recovered(entry);
         if let Some(closed) = self.connection(entry).closed {
             if entry.at().since(closed) >= LONGEST_CROSSING {
@@ -398,10 +398,9 @@ impl Checker {
             }
             return;
         }
-        let Publish { request_id, action } = Publish::decode(bytes);
         let action = match action {
             Ok(action) => action,
-            Err(why) => return self.find(Lint::FrameUnreadable, entry, why),
+            Err(why) => return self.find(Lint::FrameUnreadable, entry, why.as_str()),
         };
         let name = action.capability();
         if request_id.is_empty() {
@@ -415,8 +414,8 @@ impl Checker {
         if capabilities.as_ref().is_some_and(|capabilities| !capabilities.contains(&name)) {
             self.find(Lint::CapabilityMissing, entry, format!("the chat token has no {name}"));
         }
-        self.check_members(entry, &action, bytes);
-        self.check_sizes(entry, &action);
+        self.check_members(entry, action, payload.bytes());
+        self.check_sizes(entry, action);
     }
 
     fn check_members(&mut self, entry: &Entry, action: &Action, frame: &[u8]) {

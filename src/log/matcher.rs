@@ -3,16 +3,23 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::log::comparison::shown;
 use crate::log::entry::Entry;
-use crate::log::fields::{Fields, TYPE, attribute};
+use crate::log::fields::Name;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::operation::Operation;
+use crate::proto::payload::Key;
 
 /// What a test looks for in the log.
 ///
 /// A pattern is a value: it can be kept, cloned and given to any wait. When nothing matches, the
 /// failure names the nearest entry and the fields in which it differs, which a closure cannot.
+///
+/// A pattern for a call looks at the members of its request: [`Pattern::user`] is `userId` there,
+/// and [`Pattern::id`], [`Pattern::reason`] and [`Pattern::attribute`] have their own names.
+/// A condition that entries of the pattern's type can never satisfy panics where the test adds it:
+/// an assertion that it is never matched would prove nothing.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, Pattern};
@@ -28,27 +35,27 @@ use crate::proto::operation::Operation;
 #[derive(Clone)]
 #[must_use = "a pattern does nothing until something is matched against it"]
 pub struct Pattern {
-    fields: Vec<Field>,
-    conditions: Vec<Condition>,
+    pub(super) fields: Vec<Field>,
+    pub(super) conditions: Vec<Condition>,
 }
 
 #[derive(Clone)]
-struct Field {
-    name: String,
-    expected: Expected,
+pub(super) struct Field {
+    pub(super) name: Name,
+    pub(super) expected: Expected,
 }
 
 #[derive(Clone)]
-enum Expected {
+pub(super) enum Expected {
     Is(String),
     Contains(String),
 }
 
 /// What the test says in a closure, with the words for it.
 #[derive(Clone)]
-struct Condition {
-    what: String,
-    holds: Arc<dyn Fn(&Entry) -> bool + Send + Sync>,
+pub(super) struct Condition {
+    pub(super) what: String,
+    pub(super) holds: Arc<dyn Fn(&Entry) -> bool + Send + Sync>,
 }
 
 impl Pattern {
@@ -65,7 +72,7 @@ impl Pattern {
     }
 
     fn of_type(name: &str) -> Self {
-        Self::any().is(TYPE, name)
+        Self::any().is(Name::Type, name)
     }
 
     /// Matches a MESSAGE that left for a client.
@@ -91,7 +98,7 @@ impl Pattern {
     /// ivs.log().expect_blocking(Pattern::event("app:poll").attribute("question", "tea?"));
     /// ```
     pub fn event(event_name: &str) -> Self {
-        Self::of_type("EVENT").is("name", event_name)
+        Self::of_type("EVENT").is(Name::Named, event_name)
     }
 
     /// Matches an ERROR of that code that left for a client.
@@ -104,7 +111,7 @@ impl Pattern {
     /// ivs.log().expect_blocking(Pattern::error(ErrorCode::BadRequest).to("alice"));
     /// ```
     pub fn error(error_code: ErrorCode) -> Self {
-        Self::of_type("ERROR").is("code", error_code.code().to_string())
+        Self::of_type("ERROR").is(Name::Code, error_code.code().to_string())
     }
 
     /// Matches a `SEND_MESSAGE` of a client.
@@ -191,7 +198,7 @@ impl Pattern {
     /// ivs.log().expect_blocking(Pattern::call(Operation::CreateRoom));
     /// ```
     pub fn call(operation: Operation) -> Self {
-        Self::of_type("call").is("operation", operation.name())
+        Self::of_type("call").is(Name::Operation, operation.name())
     }
 
     /// Matches the answer to a call of an operation of the control plane.
@@ -203,7 +210,7 @@ impl Pattern {
     /// ivs.log().expect_blocking(Pattern::answer(Operation::CreateRoom).status(200));
     /// ```
     pub fn answer(operation: Operation) -> Self {
-        Self::of_type("answer").is("operation", operation.name())
+        Self::of_type("answer").is(Name::Operation, operation.name())
     }
 
     /// Matches a hook of that name that fired.
@@ -216,7 +223,7 @@ impl Pattern {
     /// ivs.log().expect_blocking(Pattern::hook("silence"));
     /// ```
     pub fn hook(name: &str) -> Self {
-        Self::of_type("hook").is("name", name)
+        Self::of_type("hook").is(Name::Named, name)
     }
 
     /// Narrows it to what this user sent: as the sender of a MESSAGE, or by a connection.
@@ -227,8 +234,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().from("alice"));
     /// ```
+    #[track_caller]
     pub fn from(self, user_id: impl Into<String>) -> Self {
-        self.is("from", user_id)
+        self.is(Name::From, user_id)
     }
 
     /// Narrows it to what left for connections of this user.
@@ -239,8 +247,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().to("alice"));
     /// ```
+    #[track_caller]
     pub fn to(self, user_id: impl Into<String>) -> Self {
-        self.is("to", user_id)
+        self.is(Name::To, user_id)
     }
 
     /// Narrows it to connections to a room: its name, or its id if it has no name.
@@ -251,8 +260,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().room("lobby"));
     /// ```
+    #[track_caller]
     pub fn room(self, room: impl Into<String>) -> Self {
-        self.is("room", room)
+        self.is(Name::Room, room)
     }
 
     /// Narrows it to this `Content`.
@@ -263,8 +273,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().content("hello"));
     /// ```
+    #[track_caller]
     pub fn content(self, content: impl Into<String>) -> Self {
-        self.is("content", content)
+        self.is(Name::Content, content)
     }
 
     /// Narrows it to a `Content` that has this part.
@@ -275,10 +286,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().containing("ell"));
     /// ```
-    pub fn containing(mut self, part: impl Into<String>) -> Self {
-        self.fields
-            .push(Field { name: "content".into(), expected: Expected::Contains(part.into()) });
-        self
+    #[track_caller]
+    pub fn containing(self, part: impl Into<String>) -> Self {
+        self.with(Name::Content, Expected::Contains(part.into()))
     }
 
     /// Narrows it to frames with this attribute.
@@ -289,8 +299,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say_with("hello", [("color", "red")]);
     /// ivs.log().expect_blocking(Pattern::message().attribute("color", "red"));
     /// ```
+    #[track_caller]
     pub fn attribute(self, key: &str, value: impl Into<String>) -> Self {
-        self.is(attribute(key), value)
+        self.is(Name::Attribute(key.into()), value)
     }
 
     /// Narrows it to this `RequestId`; `""` for frames that have none.
@@ -301,8 +312,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().request_id("alice-1"));
     /// ```
+    #[track_caller]
     pub fn request_id(self, request_id: impl Into<String>) -> Self {
-        self.is("request id", request_id)
+        self.is(Name::RequestId, request_id)
     }
 
     /// Narrows it to this `Id`: of the frame, or of the message that a `DELETE_MESSAGE` is about.
@@ -313,8 +325,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").say("hello");
     /// ivs.log().expect_blocking(Pattern::message().id("Message00001"));
     /// ```
+    #[track_caller]
     pub fn id(self, id: impl Into<String>) -> Self {
-        self.is("id", id)
+        self.is(Name::Id, id)
     }
 
     /// Narrows it to a `DISCONNECT_USER` of this user.
@@ -325,8 +338,9 @@ impl Pattern {
     /// # ivs.create_room("lobby").participant("alice").kick("bob", "rude");
     /// ivs.log().expect_blocking(Pattern::disconnect_user().user("bob"));
     /// ```
+    #[track_caller]
     pub fn user(self, user_id: impl Into<String>) -> Self {
-        self.is("user", user_id)
+        self.is(Name::User, user_id)
     }
 
     /// Narrows it to this reason: of an action or a close frame, the text of an ERROR, or that of
@@ -339,8 +353,9 @@ impl Pattern {
     /// let error = Pattern::error(ErrorCode::BadRequest).reason("Content is missing or empty");
     /// ivs.log().expect_blocking(error);
     /// ```
+    #[track_caller]
     pub fn reason(self, reason: impl Into<String>) -> Self {
-        self.is("reason", reason)
+        self.is(Name::Reason, reason)
     }
 
     /// Narrows it to close frames of this code.
@@ -351,8 +366,9 @@ impl Pattern {
     /// ivs.create_room("lobby").participant("alice").leave();
     /// ivs.log().expect_blocking(Pattern::close().close_code(CloseCode::NORMAL));
     /// ```
+    #[track_caller]
     pub fn close_code(self, code: CloseCode) -> Self {
-        self.is("code", code.to_string())
+        self.is(Name::CloseCode, code.to_string())
     }
 
     /// Narrows it to answers and refused handshakes of this HTTP status.
@@ -363,8 +379,9 @@ impl Pattern {
     /// ivs.create_room("lobby");
     /// ivs.log().expect_blocking(Pattern::answer(Operation::CreateRoom).status(200));
     /// ```
+    #[track_caller]
     pub fn status(self, status: u16) -> Self {
-        self.is("status", status.to_string())
+        self.is(Name::Status, status.to_string())
     }
 
     /// Narrows it by a closure, where the other methods do not reach; `what` says what it looks
@@ -386,9 +403,49 @@ impl Pattern {
         self
     }
 
-    fn is(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.fields.push(Field { name: name.into(), expected: Expected::Is(value.into()) });
+    #[track_caller]
+    fn is(self, name: Name, value: impl Into<String>) -> Self {
+        self.with(name, Expected::Is(value.into()))
+    }
+
+    #[track_caller]
+    fn with(mut self, name: Name, expected: Expected) -> Self {
+        let kind = self.expected(&Name::Type).unwrap_or_default();
+        assert!(
+            self.can_have(kind, &name),
+            "{kind} has no {name}, so a pattern for `{self}` with one matches nothing"
+        );
+        self.fields.push(Field { name, expected });
         self
+    }
+
+    /// The value that the pattern asks for in a field, if it asks for a whole value.
+    pub(super) fn expected(&self, name: &Name) -> Option<&str> {
+        self.fields.iter().find_map(|field| match &field.expected {
+            Expected::Is(value) if field.name == *name => Some(value.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns `true` if an entry is about a connection of the user whom the pattern names.
+    pub(crate) fn names(&self, entry: &Entry) -> bool {
+        let user_id = self.expected(&Name::To).or_else(|| self.expected(&Name::From));
+        user_id.is_some() && entry.user_id() == user_id
+    }
+
+    /// The key that all matching entries have, if the pattern fixes it; see `Record::key`.
+    pub(crate) fn key(&self) -> Option<Key> {
+        let kind = self.expected(&Name::Type)?;
+        let name = match kind {
+            "MESSAGE" | "SEND_MESSAGE" => Name::Content,
+            "EVENT" | "hook" => Name::Named,
+            "ERROR" => Name::Code,
+            "call" | "answer" => Name::Operation,
+            "connect" => Name::From,
+            "close" => Name::CloseCode,
+            _ => return None,
+        };
+        Some(Key::new(kind, self.expected(&name)?))
     }
 
     /// Whether an entry matches.
@@ -401,83 +458,27 @@ impl Pattern {
     /// ```
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
-        self.compare(entry).differences.is_empty()
+        let mut fields = self.fields.iter();
+        fields.all(|field| field.admits(entry)) && self.failing_condition(entry).is_none()
     }
 
-    /// Compares an entry with the pattern, field by field.
-    pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
-        let fields = Fields::read(entry);
-        let mut comparison = Comparison { agreements: 0, closeness: 0, differences: Vec::new() };
-        for Field { name, expected } in &self.fields {
-            let got = fields.get(name);
-            if got.is_some_and(|got| expected.admits(got)) {
-                comparison.agreements += 1;
-            } else {
-                let got = got.map_or_else(|| "nothing".into(), |got| shown(name, got));
-                let expected = expected.shown(name);
-                comparison.differences.push(format!("{name}: expected {expected}, got {got}"));
-                comparison.closeness += in_common(&expected, &got);
-            }
-        }
-        for Condition { what, holds } in &self.conditions {
-            if comparison.differences.is_empty() && !holds(entry) {
-                comparison.differences.push(format!("it is not so that it {what}"));
-            }
-        }
-        comparison
-    }
-}
-
-/// How near an entry comes to a pattern.
-#[derive(Debug)]
-pub(crate) struct Comparison {
-    pub(crate) agreements: usize,
-    /// How many characters the values that differ have in common at their start.
-    pub(crate) closeness: usize,
-    /// One line for each field that differs.
-    pub(crate) differences: Vec<String>,
-}
-
-impl Expected {
-    fn admits(&self, got: &str) -> bool {
-        match self {
-            Self::Is(value) => got == value,
-            Self::Contains(part) => got.contains(part),
-        }
-    }
-
-    fn shown(&self, name: &str) -> String {
-        match self {
-            Self::Is(value) => shown(name, value),
-            Self::Contains(part) => format!("something with {part:?}"),
-        }
-    }
-}
-
-fn in_common(one: &str, other: &str) -> usize {
-    one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
-}
-
-/// A value as it is shown: words of the protocol bare, words of the test in quotes.
-fn shown(name: &str, value: &str) -> String {
-    match name {
-        TYPE | "code" | "status" | "operation" => value.to_owned(),
-        _ => format!("{value:?}"),
+    pub(super) fn failing_condition(&self, entry: &Entry) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| !(condition.holds)(entry))
     }
 }
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_type = self.fields.first().is_some_and(|field| field.name == TYPE);
+        let has_type = self.fields.first().is_some_and(|field| field.name == Name::Type);
         if !has_type {
             f.write_str("any entry")?;
         }
         for (index, Field { name, expected }) in self.fields.iter().enumerate() {
             match expected {
-                Expected::Is(value) if name == TYPE => f.write_str(value)?,
+                Expected::Is(value) if *name == Name::Type => f.write_str(value)?,
                 Expected::Is(value) => {
                     let comma = if index == 1 && has_type { " " } else { ", " };
-                    write!(f, "{comma}{name} {}", shown(name, value))?;
+                    write!(f, "{comma}{name} {}", shown(name, value, 0))?;
                 }
                 Expected::Contains(part) => write!(f, ", {name} with {part:?}")?,
             }

@@ -1,9 +1,11 @@
 //! The log: everything that crossed the wire, in the one order of the mock.
 
+pub(crate) mod comparison;
 pub(crate) mod entry;
 pub(crate) mod export;
 pub(crate) mod failure;
 pub(crate) mod fields;
+pub(crate) mod filter;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lint;
@@ -12,6 +14,7 @@ pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod retention;
 pub(crate) mod serialize;
+pub(crate) mod store;
 pub(crate) mod summary;
 pub(crate) mod timeline;
 #[cfg(feature = "tracing")]

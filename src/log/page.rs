@@ -4,34 +4,15 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
-use crate::api::log::Log;
 use crate::log::entry::{Direction, Entry};
 use crate::log::export::exact;
 use crate::log::lint::Finding;
 use crate::log::summary;
 use crate::log::timeline::{Columns, elapsed, next_row};
 
-impl Log {
-    /// This view as a web page with a sequence diagram: a lane for each connection, arrows for
-    /// frames, which unfold to their exact text, trouble in colour, and what the lint finds.
-    ///
-    /// The page is one file without scripts, works offline, and comes in light and dark. It shows
-    /// the last 2,000 entries and the 40 busiest lanes.
-    ///
-    /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
-    /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
-    /// let page = ivs.log().to_html("a first message");
-    /// assert!(page.starts_with("<!doctype html>") && page.contains("<h1>a first message</h1>"));
-    /// ```
-    #[must_use]
-    pub fn to_html(&self, title: &str) -> String {
-        Page { title, entries: &self.entries(), findings: &self.lint() }.to_string()
-    }
+/// The log as a page. Findings may be about any of the entries.
+pub(crate) fn html(title: &str, entries: &[Entry], findings: &[Finding]) -> String {
+    Page { title, entries, findings }.to_string()
 }
 
 struct Page<'a> {

@@ -1,82 +1,17 @@
 //! Record: what the log keeps of one thing that happened.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::hook::ids::GateId;
-use crate::log::retention::Recording;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;
-use crate::proto::payload::Payload;
+use crate::proto::payload::{Key, Payload};
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::quota::Quota;
 use crate::service::session::Refusal;
-
-/// The log as it is kept: records in order, their place being their number.
-#[derive(Debug, Default)]
-pub(crate) struct Records {
-    chunks: VecDeque<Vec<Record>>,
-    /// How many chunks were dropped before the first.
-    dropped_chunks: usize,
-    length: usize,
-    /// How many of the latest records are kept; all if `None`.
-    limit: Option<usize>,
-}
-
-impl Records {
-    pub(crate) fn new(recording: Recording) -> Self {
-        let limit = match recording {
-            Recording::All => None,
-            Recording::Last(count) => Some(count),
-            Recording::Off => Some(0),
-        };
-        Self { limit, ..Self::default() }
-    }
-
-    pub(crate) fn push(&mut self, record: Record) {
-        self.length += 1;
-        if self.limit == Some(0) {
-            return;
-        }
-        // Chunks never move, so the log needs no memory but that of its records.
-        if self.chunks.back().is_none_or(|chunk| chunk.len() == CHUNK) {
-            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
-            self.chunks.push_back(Vec::with_capacity(capacity));
-            while (self.dropped_chunks + 1) * CHUNK <= self.dropped() as usize {
-                self.chunks.pop_front();
-                self.dropped_chunks += 1;
-            }
-        }
-        self.chunks.back_mut().expect("there is a chunk with room").push(record);
-    }
-
-    pub(crate) const fn len(&self) -> u64 {
-        self.length as u64
-    }
-
-    /// How many records there were before the first that is kept.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.limit.map_or(0, |limit| self.length.saturating_sub(limit)) as u64
-    }
-
-    /// The records from a number on that are kept, with their numbers.
-    pub(crate) fn since(&self, first: u64) -> impl Iterator<Item = (u64, &Record)> {
-        let first = usize::try_from(first.max(self.dropped())).unwrap_or(usize::MAX);
-        let chunks = (self.dropped_chunks..).zip(&self.chunks);
-        let chunks = chunks.skip((first / CHUNK).saturating_sub(self.dropped_chunks));
-        chunks
-            .flat_map(|(chunk, records)| {
-                records.iter().enumerate().map(move |(i, record)| (chunk * CHUNK + i, record))
-            })
-            .skip(first % CHUNK)
-            .map(|(number, record)| (number as u64, record))
-    }
-}
-
-const CHUNK: usize = 1024;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -88,6 +23,23 @@ pub(crate) struct Record {
     pub(crate) what: What,
 }
 
+impl Record {
+    /// The key that a search finds the record by; see `Pattern::key`.
+    pub(crate) fn key(&self) -> Option<Key> {
+        match &self.what {
+            What::Received(payload) | What::Sent(payload) => payload.key(),
+            What::Called(called) => Some(Key::new("call", called.operation?.name())),
+            What::Answered(answered) => Some(Key::new("answer", answered.operation?.name())),
+            What::Connected(_) => Some(Key::new("connect", &self.party.as_ref()?.user_id)),
+            What::Hooked(hooked) => Some(Key::new("hook", &hooked.hook)),
+            What::ClosedByService(close) | What::ClosedByClient(close) => {
+                Some(Key::new("close", &close.code?.to_string()))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Whose connection a record is about.
 #[derive(Debug)]
 pub(crate) struct Party {
@@ -96,8 +48,6 @@ pub(crate) struct Party {
     pub(crate) label: String,
     pub(crate) user_id: Arc<str>,
     pub(crate) room: Arc<str>,
-    #[cfg(feature = "tracing")]
-    pub(crate) span: crate::log::trace::ConnectionSpan,
 }
 
 /// What happened. The variants are small, for there is one for each frame and recipient.
@@ -228,50 +178,8 @@ pub(crate) struct Reviewed {
 mod tests {
     use super::*;
 
-    fn push(records: &mut Records, count: u64) {
-        for _ in 0..count {
-            let (at, cause) = (Timestamp::default(), records.len());
-            records.push(Record { at, cause, party: None, what: What::Gone });
-        }
-    }
-
-    fn kept(records: &Records, first: u64) -> Vec<u64> {
-        records
-            .since(first)
-            .map(|(number, record)| {
-                assert_eq!(record.cause, number);
-                number
-            })
-            .collect()
-    }
-
     #[test]
     fn a_record_for_each_delivery_stays_small() {
         assert!(size_of::<Record>() <= 48, "{}", size_of::<Record>());
-    }
-
-    #[test]
-    fn a_bounded_log_keeps_the_last_and_the_numbers_of_all() {
-        for limit in [1, 10, 1023, 1024, 1025, 3000] {
-            let mut records = Records::new(Recording::Last(limit as usize));
-            for _ in 0..10 {
-                push(&mut records, 700);
-                let length = records.len();
-                let first = length.saturating_sub(limit);
-                assert_eq!(records.dropped(), first);
-                assert_eq!(kept(&records, 0), (first..length).collect::<Vec<_>>());
-                assert_eq!(kept(&records, length - 1), [length - 1]);
-                assert!(kept(&records, length).is_empty());
-                assert!(records.chunks.len() as u64 <= limit / CHUNK as u64 + 2);
-            }
-        }
-    }
-
-    #[test]
-    fn a_log_that_is_off_only_counts() {
-        let mut records = Records::new(Recording::Off);
-        push(&mut records, 5000);
-        assert_eq!((records.len(), records.dropped()), (5000, 5000));
-        assert!(kept(&records, 0).is_empty() && records.chunks.is_empty());
     }
 }

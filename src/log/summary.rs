@@ -1,10 +1,10 @@
 //! Summary: an entry in a few words, for timelines and pictures.
 
 use crate::log::entry::Entry;
-use crate::log::fields::Fields;
 use crate::log::record::{Origin, What};
-use crate::proto::action::Publish;
+use crate::proto::action::Action;
 use crate::proto::close::{Close, truncate};
+use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
 
 /// An entry in a few words, without the name of its connection.
@@ -27,12 +27,12 @@ pub(crate) fn of(entry: &Entry) -> String {
         What::Gone => "is gone".into(),
         What::Hooked(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
         What::Outage(outage) => format!("outage: {}", outage.name()),
-        What::Received(payload) => of_action(entry, payload),
+        What::Received(payload) => of_action(payload),
         What::Refused(refused) => format!("refused {}: {}", refused.status, refused.message),
         What::Reviewed(reviewed) => {
             format!("review of {}: {}", reviewed.message_id, reviewed.result)
         }
-        What::Sent(payload) => of_frame(entry, payload),
+        What::Sent(payload) => of_frame(payload),
     }
 }
 
@@ -41,32 +41,30 @@ fn of_close(close: &Close) -> String {
     if close.reason.is_empty() { code } else { format!("{code} {:?}", close.reason) }
 }
 
-fn of_action(entry: &Entry, payload: &Payload) -> String {
-    let fields = Fields::read(entry);
-    let get = |name| fields.get(name).unwrap_or_default();
-    match get("type") {
-        "SEND_MESSAGE" => format!("SEND_MESSAGE {:?}", get("content")),
-        "DELETE_MESSAGE" => format!("DELETE_MESSAGE {}", get("id")),
-        "DISCONNECT_USER" => format!("DISCONNECT_USER {}", get("user")),
-        _ => of_payload(payload),
+fn of_action(payload: &Payload) -> String {
+    match payload.publish().and_then(|publish| publish.action.as_ref().ok()) {
+        Some(Action::SendMessage(sent)) => format!("SEND_MESSAGE {:?}", sent.content),
+        Some(Action::DeleteMessage(deletion)) => format!("DELETE_MESSAGE {}", deletion.id),
+        Some(Action::DisconnectUser(kick)) => format!("DISCONNECT_USER {}", kick.user_id),
+        None => of_payload(payload),
     }
 }
 
-fn of_frame(entry: &Entry, payload: &Payload) -> String {
-    let fields = Fields::read(entry);
-    let get = |name| fields.get(name).unwrap_or_default();
-    match get("type") {
-        "MESSAGE" => format!("MESSAGE {:?}", get("content")),
-        "EVENT" => format!("EVENT {}", get("name")),
-        "ERROR" => format!("ERROR {} {:?}", get("code"), get("reason")),
-        _ => of_payload(payload),
+fn of_frame(payload: &Payload) -> String {
+    match payload.frame() {
+        Some(Frame::Message(message)) => format!("MESSAGE {:?}", message.content),
+        Some(Frame::Event(event)) => format!("EVENT {}", event.event_name),
+        Some(Frame::Error(error)) => {
+            format!("ERROR {} {:?}", error.error_code.code(), error.error_message)
+        }
+        None => of_payload(payload),
     }
 }
 
 fn of_payload(payload: &Payload) -> String {
     let (kind, bytes) = match payload {
-        Payload::Text(bytes) => ("text", bytes),
-        Payload::Binary(bytes) => ("binary", bytes),
+        Payload::Text(data) => ("text", &data.bytes),
+        Payload::Binary(data) => ("binary", &data.bytes),
         Payload::Ping(bytes) => return format!("ping, {} bytes", bytes.len()),
         Payload::Pong(bytes) => return format!("pong, {} bytes", bytes.len()),
     };
@@ -83,10 +81,8 @@ pub(crate) fn is_trouble(entry: &Entry) -> bool {
     match &entry.record.what {
         What::Answered(answered) => answered.status >= 400,
         What::Exceeded { .. } | What::Gone | What::Hooked(_) | What::Refused(_) => true,
-        What::Received(Payload::Text(bytes) | Payload::Binary(bytes)) => {
-            Publish::decode(bytes).action.is_err()
-        }
-        What::Sent(_) => entry.error().is_some(),
+        What::Received(payload) => payload.publish().is_some_and(|publish| publish.action.is_err()),
+        What::Sent(payload) => matches!(payload.frame(), Some(Frame::Error(_))),
         _ => false,
     }
 }

@@ -16,8 +16,14 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// The lanes that entries need, the busiest first to stay if there are more than `most`.
+    /// The busiest lanes, at most so many, in the order of their first entries; and how many more
+    /// there are.
     pub(crate) fn of(entries: &[Entry], most: usize) -> (Self, usize) {
+        Self::with(entries, &[], most)
+    }
+
+    /// The busiest lanes as [`Columns::of`] has them, and in any case some lanes.
+    fn with(entries: &[Entry], always: &[String], most: usize) -> (Self, usize) {
         let mut lanes: Vec<(String, usize)> = Vec::new();
         for title in entries.iter().filter_map(title) {
             match lanes.iter_mut().find(|(known, _)| *known == title) {
@@ -25,12 +31,24 @@ impl Columns {
                 None => lanes.push((title, 1)),
             }
         }
-        let mut counts: Vec<usize> = lanes.iter().map(|(_, count)| *count).collect();
+        for lane in always {
+            if lanes.iter().all(|(known, _)| known != lane) {
+                lanes.push((lane.clone(), 0));
+            }
+        }
+        let is_other = |title: &String| !always.contains(title);
+        let others = lanes.iter().filter(|(title, _)| is_other(title));
+        let mut counts: Vec<usize> = others.map(|(_, count)| *count).collect();
         counts.sort_unstable_by(|one, other| other.cmp(one));
-        let fewest = counts.get(most.saturating_sub(1)).copied().unwrap_or_default();
-        let all = lanes.len();
-        lanes.retain(|(_, count)| *count >= fewest);
-        lanes.truncate(most);
+        let (all, mut left) = (lanes.len(), most.saturating_sub(always.len()));
+        let fewest = counts.get(left.saturating_sub(1)).copied().unwrap_or_default();
+        lanes.retain(|(title, count)| {
+            let is_kept = !is_other(title) || (left > 0 && *count >= fewest);
+            if is_kept && is_other(title) {
+                left -= 1;
+            }
+            is_kept
+        });
         let omitted = all - lanes.len();
         (Self { titles: lanes.into_iter().map(|(title, _)| title).collect() }, omitted)
     }
@@ -69,45 +87,120 @@ pub(crate) fn elapsed(entries: &[Entry], entry: &Entry) -> Duration {
     entries.first().map_or(Duration::ZERO, |first| entry.at().since(first.at()))
 }
 
-/// Entries as rows, as text.
-pub(crate) fn text(entries: &[Entry]) -> String {
-    let mut text = String::new();
-    write(&mut text, entries).expect("a string takes any text");
-    text
+/// The index of the first entry of the row that an entry is in.
+pub(crate) fn row_start(entries: &[Entry], mut index: usize) -> usize {
+    while index > 0 && is_same_delivery(&entries[index - 1], &entries[index]) {
+        index -= 1;
+    }
+    index
 }
 
-/// Writes entries as rows: number, time since the first of them, and a cell in each lane.
-fn write(f: &mut dyn fmt::Write, entries: &[Entry]) -> fmt::Result {
+/// Entries as rows, as text.
+pub(crate) fn text(entries: &[Entry]) -> String {
     let (columns, omitted) = Columns::of(entries, MOST_LANES);
-    let rows = rows(entries, &columns);
-    let mut widths: Vec<usize> = columns.titles.iter().map(|title| width(title)).collect();
-    for row in &rows {
-        for (cell, widest) in row.cells.iter().zip(&mut widths) {
-            *widest = width(cell).max(*widest);
+    Table { rows: rows(entries, entries, &columns, &[]), columns, omitted }.to_string()
+}
+
+/// A part of a log that explains a failure.
+#[derive(Debug)]
+pub(crate) struct Excerpt<'a> {
+    pub(crate) entries: &'a [Entry],
+    /// How many rows at the end of the log are shown.
+    pub(crate) last_rows: usize,
+    /// The indexes of entries that are shown in any case.
+    pub(crate) also: &'a [usize],
+    /// The lanes that are shown in any case.
+    pub(crate) lanes: &'a [String],
+}
+
+impl Excerpt<'_> {
+    /// The index of the first of the last entries that are shown.
+    pub(crate) fn start(&self) -> usize {
+        (0..self.last_rows).fold(self.entries.len(), |start, _| match start {
+            0 => 0,
+            start => row_start(self.entries, start - 1),
+        })
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = self.start();
+        let mut also: Vec<usize> = self.also.iter().map(|i| row_start(self.entries, *i)).collect();
+        also.sort_unstable();
+        also.dedup();
+        let numbers: Vec<u64> = also.iter().map(|index| self.entries[*index].number()).collect();
+        let earlier: Vec<&[Entry]> = also
+            .iter()
+            .filter(|index| **index < start)
+            .filter_map(|index| next_row(&self.entries[*index..start]))
+            .map(|(row, _)| row)
+            .collect();
+        let first = earlier.first().copied().unwrap_or(&self.entries[start..]);
+        let mut most = MOST_LANES;
+        loop {
+            let (columns, omitted) = Columns::with(&self.entries[start..], self.lanes, most);
+            let parts = earlier.iter().copied().chain([&self.entries[start..]]);
+            let rows = parts.flat_map(|part| rows(first, part, &columns, &numbers)).collect();
+            let table = Table { rows, columns, omitted };
+            if most <= self.lanes.len().max(1) || table.width() <= WIDEST {
+                return table.fmt(f);
+            }
+            most -= 1;
         }
     }
-    let mut head = format!("{:>5} {:>9} ", "", "");
-    for (title, width) in columns.titles.iter().zip(&widths) {
-        push_cell(&mut head, title, *width);
-    }
-    writeln!(f, "{}", head.trim_end())?;
-    for row in rows {
-        let seconds = row.time.as_secs_f64();
-        let mut line =
-            format!("{:>5} {:>9} ", format!("#{}", row.number), format!("+{seconds:.3}"));
-        match row.note {
-            Some(note) => write!(line, " {note}")?,
-            None => {
-                for (cell, width) in row.cells.iter().zip(&widths) {
-                    push_cell(&mut line, cell, *width);
-                }
+}
+
+/// Rows with a number, the time since the first of them, and a cell in each lane.
+struct Table {
+    columns: Columns,
+    rows: Vec<Row>,
+    omitted: usize,
+}
+
+impl Table {
+    fn widths(&self) -> Vec<usize> {
+        let titles = self.columns.titles.iter();
+        let mut widths: Vec<usize> = titles.map(|title| width(&shortened(title))).collect();
+        for row in &self.rows {
+            for (cell, widest) in row.cells.iter().zip(&mut widths) {
+                *widest = width(cell).max(*widest);
             }
         }
-        writeln!(f, "{}", line.trim_end())?;
+        widths
     }
-    match omitted {
-        0 => Ok(()),
-        _ => writeln!(f, "      (lanes of {omitted} more connections are not shown)"),
+
+    fn width(&self) -> usize {
+        self.widths().iter().fold(MARGIN, |sum, width| sum + width + 2)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
+        let mut head = " ".repeat(MARGIN);
+        for (title, width) in self.columns.titles.iter().zip(&widths) {
+            push_cell(&mut head, &shortened(title), *width);
+        }
+        writeln!(f, "{}", head.trim_end())?;
+        for row in &self.rows {
+            let seconds = row.time.as_secs_f64();
+            let mut line =
+                format!("{:>5} {:>9} ", format!("#{}", row.number), format!("+{seconds:.3}"));
+            match &row.note {
+                Some(note) => write!(line, " {note}")?,
+                None => {
+                    for (cell, width) in row.cells.iter().zip(&widths) {
+                        push_cell(&mut line, cell, *width);
+                    }
+                }
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        match self.omitted {
+            0 => Ok(()),
+            omitted => writeln!(f, "      (lanes of {omitted} more connections are not shown)"),
+        }
     }
 }
 
@@ -119,12 +212,14 @@ struct Row {
     note: Option<String>,
 }
 
-fn rows(all: &[Entry], columns: &Columns) -> Vec<Row> {
+/// The rows of some entries. Times count from the first of `all`. Rows whose number is in `always`
+/// are shown, whatever they are.
+fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> Vec<Row> {
     let mut rows = Vec::new();
-    let mut rest = all;
+    let mut rest = entries;
     while let Some((row, following)) = next_row(rest) {
         rest = following;
-        if is_as_expected(&row[0]) {
+        if is_as_expected(&row[0]) && !always.contains(&row[0].number()) {
             continue;
         }
         let mut cells = vec![String::new(); columns.titles.len()];
@@ -180,3 +275,9 @@ fn width(text: &str) -> usize {
 
 const WIDEST_CELL: usize = 44;
 const MOST_LANES: usize = 6;
+
+/// The widest line of an excerpt.
+pub(crate) const WIDEST: usize = 120;
+
+/// The width of the number and the time before the lanes.
+const MARGIN: usize = 16;

@@ -166,14 +166,15 @@ fn write_refusal(f: &mut dyn fmt::Write, refused: &Refused) -> fmt::Result {
 }
 
 fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels) -> fmt::Result {
-    let (kind, bytes) = match payload {
-        Payload::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => return write_text(f, text, labels),
-            Err(_) => ("text", &bytes.bytes),
-        },
-        Payload::Binary(bytes) => ("binary", &bytes.bytes),
-        Payload::Ping(bytes) => ("ping", &**bytes),
-        Payload::Pong(bytes) => ("pong", &**bytes),
+    if let Some(text) = payload.text() {
+        return write_text(f, text, labels);
+    }
+    let bytes = payload.bytes();
+    let kind = match payload {
+        Payload::Text(_) => "text",
+        Payload::Binary(_) => "binary",
+        Payload::Ping(_) => "ping",
+        Payload::Pong(_) => "pong",
     };
     let shown = &bytes[..bytes.len().min(LONGEST_TEXT)];
     write!(f, "{kind} \"{}\"", shown.escape_ascii())?;

@@ -199,11 +199,3 @@ mod tests {
         assert_eq!(payload.text(), Some("{"));
     }
 }
-
-impl std::ops::Deref for DataFrame {
-    type Target = Bytes;
-
-    fn deref(&self) -> &Bytes {
-        &self.bytes
-    }
-}

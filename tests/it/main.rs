@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod claims;
+mod closures;
 mod control_plane_constraints;
 mod control_plane_logging;
 mod control_plane_properties;
@@ -62,4 +63,6 @@ mod tidy;
 mod tls;
 mod tokens;
 mod verification;
+mod waits;
+mod waits_explained;
 mod wire;

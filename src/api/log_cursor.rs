@@ -1,0 +1,209 @@
+//! Log cursor: waits for entries of the log that take out what they find.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::api::log::Log;
+use crate::api::wait::{Taken, Wait};
+use crate::log::entry::Entry;
+use crate::log::matcher::Pattern;
+use crate::proto::close::CloseCode;
+use crate::proto::error_code::ErrorCode;
+use crate::proto::frame::{Error, Event, Message};
+use crate::proto::payload::Key;
+
+/// A view of the log whose waits take out what they find, made by [`Log::cursor`].
+///
+/// A wait ignores entries that do not match and takes out the one that does, so waits can come in
+/// any order. The same wait again means another entry. Other views and cursors, and the log
+/// itself, are unaffected.
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// let alice = ivs.create_room("lobby").participant("alice");
+/// let cursor = ivs.log().cursor();
+/// alice.say("one");
+/// alice.say("two");
+/// alice.say("one");
+/// let first = cursor.expect_message("one").wait();
+/// cursor.expect_message("two").wait();
+/// assert_ne!(cursor.expect_message("one").wait().id, first.id);
+/// ```
+pub struct LogCursor {
+    log: Log,
+    taken: Arc<Taken>,
+    /// For each key, the number before which all entries with the key have been taken.
+    starts: Arc<Mutex<BTreeMap<Option<Key>, u64>>>,
+}
+
+impl LogCursor {
+    pub(crate) fn new(log: Log) -> Self {
+        Self { log, taken: Arc::default(), starts: Arc::default() }
+    }
+
+    /// Waits for an entry for which a closure returns `true`, and takes it out.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let cursor = ivs.log().cursor();
+    /// ivs.create_room("lobby");
+    /// cursor.wait_for(|entry| entry.kind() == EntryKind::Called).wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
+    #[track_caller]
+    pub fn wait_for(
+        &self,
+        mut matches: impl FnMut(&Entry) -> bool + Send + 'static,
+    ) -> Wait<Entry> {
+        let what = format!("an entry that matches{}", self.log.filter);
+        let search = self.taking(None, move |entry| matches(entry).then(|| entry.clone()));
+        Wait::new(&self.log, what, search)
+    }
+
+    /// Waits for an entry that matches a pattern, and takes it out.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Operation, Pattern};
+    /// # let ivs = MockIvsChat::start();
+    /// let cursor = ivs.log().cursor();
+    /// ivs.create_room("lobby");
+    /// cursor.expect(Pattern::call(Operation::CreateRoom)).wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
+    #[track_caller]
+    pub fn expect(&self, pattern: Pattern) -> Wait<Entry> {
+        self.expect_as(pattern, |entry| Some(entry.clone()))
+    }
+
+    /// Waits for a MESSAGE with that content, and takes it out.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let cursor = ivs.log().cursor();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// cursor.expect_message("hello").wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
+    #[track_caller]
+    pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
+        self.expect_as(Pattern::message().content(content), Entry::message)
+    }
+
+    /// Waits for an EVENT with that name, and takes it out.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let _alice = room.participant("alice");
+    /// let cursor = ivs.log().cursor();
+    /// room.send_event("app:poll", [("question", "tea?")]);
+    /// cursor.expect_event("app:poll").wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
+    #[track_caller]
+    pub fn expect_event(&self, event_name: &str) -> Wait<Event> {
+        self.expect_as(Pattern::event(event_name), Entry::event)
+    }
+
+    /// Waits for an ERROR with that code, and takes it out.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let cursor = ivs.log().cursor();
+    /// ivs.create_room("lobby").participant("alice").say("");
+    /// cursor.expect_error(ErrorCode::BadRequest).wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
+    #[track_caller]
+    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
+        self.expect_as(Pattern::error(error_code), Entry::error)
+    }
+
+    /// Waits for a close frame with that code, and takes it out.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let cursor = ivs.log().cursor();
+    /// ivs.create_room("lobby").participant("alice").leave();
+    /// cursor.expect_close(CloseCode::NORMAL).wait();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
+    #[track_caller]
+    pub fn expect_close(&self, code: CloseCode) -> Wait<Entry> {
+        self.expect(Pattern::close().close_code(code))
+    }
+
+    #[track_caller]
+    fn expect_as<T: 'static>(
+        &self,
+        pattern: Pattern,
+        make: impl Fn(&Entry) -> Option<T> + Send + 'static,
+    ) -> Wait<T> {
+        let (wanted, filter) = (pattern.clone(), &self.log.filter);
+        let (what, key) = (format!("{pattern}{filter}"), filter.selection(Some(&pattern)).key);
+        let search =
+            self.taking(key, move |entry| wanted.matches(entry).then(|| make(entry)).flatten());
+        let start = self.starts.lock().get(&key).copied().unwrap_or_default();
+        Wait::new(&self.log, what, search).matching(pattern).starting_at(start)
+    }
+
+    /// A search that skips entries taken before, and takes the one that it finds.
+    fn taking<T, F: FnMut(&Entry) -> Option<T> + Send + 'static>(
+        &self,
+        key: Option<Key>,
+        mut search: F,
+    ) -> impl FnMut(&Entry) -> Option<T> + Send + use<T, F> {
+        let (taken, starts) = (Arc::clone(&self.taken), Arc::clone(&self.starts));
+        // As long as all entries so far have been taken, later waits with the key can skip them.
+        let mut all_are_taken = true;
+        move |entry| {
+            if taken.contains(entry) {
+                return None;
+            }
+            // No lock is held while test code runs, so another wait may take the entry meanwhile.
+            let found = search(entry).filter(|_| taken.take(entry));
+            if found.is_some() && all_are_taken {
+                let mut starts = starts.lock();
+                let start = starts.entry(key).or_default();
+                *start = entry.number().max(*start);
+            } else {
+                all_are_taken = false;
+            }
+            found
+        }
+    }
+}
+
+impl fmt::Debug for LogCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogCursor").field("view", &self.log.filter).finish_non_exhaustive()
+    }
+}

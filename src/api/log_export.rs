@@ -1,0 +1,89 @@
+//! Exports of a view of the log, for other tools and for people.
+
+use crate::api::log::Log;
+use crate::log::{export, page};
+
+impl Log {
+    /// This view as a web page with a sequence diagram: a lane for each connection, arrows for
+    /// frames, which unfold to their exact text, trouble in colour, and what the lint finds.
+    ///
+    /// The page is one file without scripts, works offline, and comes in light and dark. It shows
+    /// the last 2,000 entries and the 40 busiest lanes.
+    ///
+    /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
+    /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// let page = ivs.log().to_html("a first message");
+    /// assert!(page.starts_with("<!doctype html>") && page.contains("<h1>a first message</h1>"));
+    /// ```
+    #[must_use]
+    pub fn to_html(&self, title: &str) -> String {
+        page::html(title, &self.entries(), &self.lint())
+    }
+
+    /// This view as a sequence diagram for Mermaid, which many sites draw: an arrow for each
+    /// frame, call and answer.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let mark = ivs.log().mark();
+    /// room.participant("alice").say("hello");
+    /// assert_eq!(ivs.log().since(mark).to_mermaid(), r#"
+    /// sequenceDiagram
+    ///     participant ivs as IVS Chat
+    ///     participant p1 as test
+    ///     participant p2 as alice (lobby)
+    ///     p1->>ivs: CreateChatToken
+    ///     ivs-->>p1: 200
+    ///     p2->>ivs: connects to lobby
+    ///     p2->>ivs: SEND_MESSAGE 'hello'
+    ///     ivs-->>p2: MESSAGE 'hello'
+    ///     p2->>ivs: closes 1000
+    /// "#.trim_start());
+    /// ```
+    #[must_use]
+    pub fn to_mermaid(&self) -> String {
+        export::mermaid(&self.entries())
+    }
+
+    /// This view as JSON Lines: an object for each entry, with its number, its time and the exact
+    /// text, or the bytes in base64, of each frame.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// let lines = ivs.log().to_json_lines();
+    /// let called: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    /// assert_eq!((&called["number"], &called["kind"]), (&0.into(), &"called".into()));
+    /// ```
+    #[must_use]
+    pub fn to_json_lines(&self) -> String {
+        export::json_lines(&self.entries())
+    }
+
+    /// This view as a HAR file, version 1.2: an entry for each call of the control plane, and one
+    /// for each connection, with its frames in `_webSocketMessages` as browsers' developer tools
+    /// write and read them.
+    ///
+    /// The host is always `localhost`, and no time is spent waiting, for the log knows neither.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// let har: serde_json::Value = serde_json::from_str(&ivs.log().to_har()).unwrap();
+    /// let messages = &har["log"]["entries"][2]["_webSocketMessages"];
+    /// assert_eq!((&messages[0]["type"], &messages[1]["type"]), (&"send".into(), &"receive".into()));
+    /// ```
+    #[must_use]
+    pub fn to_har(&self) -> String {
+        export::har(&self.entries())
+    }
+}

@@ -1,0 +1,329 @@
+//! What a participant receives: its frames, waits that take them out, and assertions.
+
+use std::sync::Arc;
+
+use crate::api::log::Log;
+use crate::api::participant::Participant;
+use crate::api::wait::Wait;
+use crate::log::entry::{Entry, EntryKind};
+use crate::log::filter::Filter;
+use crate::log::matcher::Pattern;
+use crate::proto::close::CloseCode;
+use crate::proto::error_code::ErrorCode;
+use crate::proto::frame::{Error, Event, Frame, Message};
+
+impl Participant {
+    /// All frames that it has received, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("hello");
+    /// assert_eq!(bob.received().len(), 1);
+    /// ```
+    #[must_use]
+    pub fn received(&self) -> Vec<Frame> {
+        self.log().into_iter().filter_map(|entry| entry.frame()).collect()
+    }
+
+    /// Takes out the first frame that is there or comes.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{Frame, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("hello");
+    /// assert!(matches!(bob.receive().await, Frame::Message(_)));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn receive(&self) -> Wait<Frame> {
+        self.expect(
+            Pattern::any().that("is a frame", |entry| entry.frame().is_some()),
+            Entry::frame,
+        )
+    }
+
+    /// Takes out the first frame that is there or comes, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("hello");
+    /// assert_eq!(bob.receive_blocking().request_id(), "bob-1");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn receive_blocking(&self) -> Frame {
+        self.receive().block()
+    }
+
+    /// Takes out the first MESSAGE of that content that is there or comes.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("hello");
+    /// bob.expect_message("hello").await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
+        self.expect(Pattern::message().content(content), Entry::message)
+    }
+
+    /// Waits as [`Participant::expect_message`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("hello");
+    /// bob.expect_message_blocking("hello");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_message_blocking(&self, content: impl Into<String>) -> Message {
+        self.expect_message(content).block()
+    }
+
+    /// Takes out the first EVENT of that name that is there or comes.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.send_event("app:poll", [("question", "tea?")]);
+    /// bob.expect_event("app:poll").await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<Event> {
+        self.expect(Pattern::event(&event_name.into()), Entry::event)
+    }
+
+    /// Waits as [`Participant::expect_event`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.send_event("app:poll", [("question", "tea?")]);
+    /// bob.expect_event_blocking("app:poll");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_event_blocking(&self, event_name: impl Into<String>) -> Event {
+        self.expect_event(event_name).block()
+    }
+
+    /// Takes out the first ERROR of that code that is there or comes.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("");
+    /// bob.expect_error(ErrorCode::BadRequest).await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
+        self.expect(Pattern::error(error_code), Entry::error)
+    }
+
+    /// Waits as [`Participant::expect_error`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.say("");
+    /// bob.expect_error_blocking(ErrorCode::BadRequest);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_error_blocking(&self, error_code: ErrorCode) -> Error {
+        self.expect_error(error_code).block()
+    }
+
+    /// Waits for the end of the connection by a close frame of that code; returns the reason.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.disconnect_user("bob", "rude");
+    /// assert_eq!(bob.expect_close(CloseCode::NORMAL).await, "rude");
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When polled after the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_close(&self, code: CloseCode) -> Wait<String> {
+        self.expect(Pattern::close().close_code(code), |entry| {
+            entry.close().map(|(_, reason)| reason.to_owned())
+        })
+    }
+
+    /// Waits as [`Participant::expect_close`] does, and blocks the thread meanwhile.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// let bob = room.participant("bob");
+    /// room.disconnect_user("bob", "rude");
+    /// assert_eq!(bob.expect_close_blocking(CloseCode::NORMAL), "rude");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// After the limit of the mock; see [`Wait`].
+    #[track_caller]
+    pub fn expect_close_blocking(&self, code: CloseCode) -> String {
+        self.expect_close(code).block()
+    }
+
+    /// Asserts that no MESSAGE of that content has come here by now, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.refute_message("hello");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has come; see [`Log::refute`].
+    #[track_caller]
+    pub fn refute_message(&self, content: impl Into<String>) {
+        self.log().refute(Pattern::message().content(content));
+    }
+
+    /// Asserts that no EVENT of that name has come here by now, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.refute_event("app:poll");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has come; see [`Log::refute`].
+    #[track_caller]
+    pub fn refute_event(&self, event_name: &str) {
+        self.log().refute(Pattern::event(event_name));
+    }
+
+    /// Asserts that no ERROR of that code has come here by now, taken out or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.refute_error(ErrorCode::BadRequest);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has come; see [`Log::refute`].
+    #[track_caller]
+    pub fn refute_error(&self, error_code: ErrorCode) {
+        self.log().refute(Pattern::error(error_code));
+    }
+
+    #[track_caller]
+    fn expect<T: 'static>(
+        &self,
+        pattern: Pattern,
+        make: impl Fn(&Entry) -> Option<T> + Send + 'static,
+    ) -> Wait<T> {
+        self.handle.driver().follow(self.party.connection, self.since);
+        self.skip_taken();
+        let (wanted, taken) = (pattern.clone(), Arc::clone(&self.taken));
+        let search = move |entry: &Entry| {
+            // An entry that does not match must not be taken, so it is taken last.
+            wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
+        };
+        let what = format!("{pattern} to {}", self.party.label);
+        Wait::new(&self.log(), what, search).matching(pattern).starting_at(self.taken.start())
+    }
+
+    /// Moves the start of later waits over the entries that no wait can take any more. Each entry
+    /// is passed once in the life of a participant, so a wait looks only at the frames that are
+    /// left.
+    fn skip_taken(&self) {
+        let wanted = self.filter().selection(None);
+        loop {
+            let batch = self.handle.driver().read_log(wanted, self.taken.start(), FEW);
+            for entry in &batch.entries {
+                let is_left = matches!(entry.kind(), EntryKind::Sent | EntryKind::Closed)
+                    && !self.taken.contains(entry);
+                if is_left {
+                    return;
+                }
+                self.taken.set_start(entry.number() + 1);
+            }
+            if batch.is_last {
+                return;
+            }
+            self.taken.set_start(batch.next);
+        }
+    }
+
+    fn filter(&self) -> Filter {
+        Filter::of_connection(self.party.connection, &self.party.label)
+    }
+
+    fn log(&self) -> Log {
+        Log { driver: Arc::clone(self.handle.driver()), filter: self.filter() }
+    }
+}
+
+/// How many frames are read at a time to find the first one that is left.
+const FEW: usize = 4;

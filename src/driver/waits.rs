@@ -1,0 +1,180 @@
+//! Waits: who is woken when something happened, and reading the log in bounded pieces.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+use crate::driver::Driver;
+use crate::log::entry::Entry;
+use crate::log::store::{Selected, Selection};
+use crate::service::ConnectionId;
+
+/// The wakers of pending waits.
+///
+/// A waker is foreign code: an executor's, or a test's own. It is cloned, woken and dropped only
+/// while no lock of the crate is held, so it may call the mock, or block.
+///
+/// A wait registers its waker before it looks at the log. An entry that the look misses is
+/// committed after the look, and the notification that follows it finds the waker.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    inner: Mutex<Inner>,
+    /// How many wakers there are, so that a step that nobody waits for takes no lock.
+    ///
+    /// A registration stores the count before it reads the log under the log's lock. If it misses
+    /// an entry, the entry's step takes that lock later, so the step sees the count.
+    count: AtomicUsize,
+    has_stopped: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    wakers: BTreeMap<u64, Waker>,
+    last: u64,
+}
+
+/// The place of a wait among the waiters, which it leaves when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    waiters: Arc<Waiters>,
+    id: u64,
+}
+
+/// Some entries of the log, for a wait.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) entries: Vec<Entry>,
+    /// Where the next batch starts.
+    pub(crate) next: u64,
+    /// How many entries were dropped from the log before they could be read.
+    pub(crate) missed: u64,
+    /// Nothing is left after this batch.
+    pub(crate) is_last: bool,
+}
+
+impl Waiters {
+    /// Wakes all waits. The caller holds no lock, and has committed the news.
+    pub(crate) fn notify(&self) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let wakers = {
+            let mut inner = self.inner.lock();
+            self.count.store(0, Ordering::Release);
+            std::mem::take(&mut inner.wakers)
+        };
+        wakers.into_values().for_each(Waker::wake);
+    }
+
+    fn new_id(&self) -> u64 {
+        let mut inner = self.inner.lock();
+        inner.last += 1;
+        inner.last
+    }
+
+    /// Sets, replaces or removes a waker; returns the one before, to be dropped without the lock.
+    fn replace(&self, id: u64, waker: Option<Waker>) -> Option<Waker> {
+        let mut inner = self.inner.lock();
+        let before = match waker {
+            Some(waker) => inner.wakers.insert(id, waker),
+            None => inner.wakers.remove(&id),
+        };
+        self.count.store(inner.wakers.len(), Ordering::Release);
+        before
+    }
+
+    /// Records that the mock has stopped, and wakes all waits.
+    pub(crate) fn stop(&self) {
+        self.has_stopped.store(true, Ordering::Release);
+        self.notify();
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.has_stopped.load(Ordering::Acquire)
+    }
+}
+
+impl Registration {
+    pub(crate) fn new(waiters: &Arc<Waiters>) -> Self {
+        Self { waiters: Arc::clone(waiters), id: waiters.new_id() }
+    }
+
+    /// Has the waker woken by the next notification.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let before = self.waiters.replace(self.id, Some(waker));
+        drop(before);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let before = self.waiters.replace(self.id, None);
+        drop(before);
+    }
+}
+
+impl Driver {
+    pub(crate) const fn waiters(&self) -> &Arc<Waiters> {
+        &self.waiters
+    }
+
+    /// Reads at most `most` of the selected entries from a number on.
+    pub(crate) fn read_log(&self, wanted: Selection, first: u64, most: usize) -> Batch {
+        let hides_times = self.clock.is_volatile();
+        let state = self.state.lock();
+        let Selected { records, next } = state.engine.log().select(wanted, first, most);
+        let entry = |(number, record): (u64, &_)| Entry {
+            number,
+            record: Clone::clone(record),
+            hides_times,
+        };
+        let entries = records.into_iter().map(entry).collect();
+        let (dropped, length) = (state.engine.log().dropped(), state.engine.log().len());
+        Batch {
+            entries,
+            next,
+            missed: dropped.min(length).saturating_sub(first),
+            is_last: next >= length,
+        }
+    }
+
+    /// Keeps an index of the entries of a participant that waits for its frames.
+    pub(crate) fn follow(&self, connection: ConnectionId, since: u64) {
+        self.state.lock().engine.follow(connection, since);
+    }
+
+    pub(crate) fn unfollow(&self, connection: ConnectionId) {
+        self.state.lock().engine.unfollow(connection);
+    }
+
+    /// Returns `true` if there was such a connection and no entry about it can follow.
+    pub(crate) fn has_ended(&self, connection: ConnectionId) -> bool {
+        self.state.lock().engine.has_ended(connection)
+    }
+
+    /// The name that texts give a connection.
+    pub(crate) fn label(&self, connection: ConnectionId) -> Option<String> {
+        self.state.lock().engine.party(connection).map(|party| party.label.clone())
+    }
+
+    /// The name of a connection that has ended.
+    pub(crate) fn label_in_log(&self, connection: ConnectionId) -> Option<String> {
+        let wanted = Selection { connection: Some(connection), key: None };
+        let mut next = 0;
+        loop {
+            let batch = self.read_log(wanted, next, 1);
+            if let Some(party) = batch.entries.first().and_then(|entry| entry.record.party.as_ref())
+            {
+                return Some(party.label.clone());
+            }
+            if batch.is_last {
+                return None;
+            }
+            next = batch.next;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Comparison: how an entry differs from a pattern, and what a pattern can ask for.
+
+use std::borrow::Cow;
+
+use crate::log::entry::Entry;
+use crate::log::fields::{self, Name};
+use crate::log::matcher::{Condition, Expected, Field, Pattern};
+use crate::proto::model;
+use crate::proto::operation::Operation;
+
+impl Pattern {
+    /// Returns `true` if entries of a type can have a field.
+    pub(super) fn can_have(&self, kind: &str, name: &Name) -> bool {
+        use Name::{
+            Attribute, CloseCode, Code, Content, From, Id, Named, Operation, Reason, RequestId,
+            Room, Status, To, User,
+        };
+        match kind {
+            "" => true,
+            "MESSAGE" => {
+                matches!(name, From | To | Room | Content | Attribute(_) | RequestId | Id)
+            }
+            "EVENT" => matches!(name, To | Room | Attribute(_) | RequestId | Id | Named),
+            "ERROR" => matches!(name, To | Room | RequestId | Id | Code | Reason),
+            "SEND_MESSAGE" => matches!(name, From | Room | Content | Attribute(_) | RequestId),
+            "DELETE_MESSAGE" => matches!(name, From | Room | Id | Reason | RequestId),
+            "DISCONNECT_USER" => matches!(name, From | Room | User | Reason | RequestId),
+            "close" => matches!(name, From | To | Room | CloseCode | Reason),
+            "refused handshake" => matches!(name, Status | Reason),
+            "answer" => matches!(name, Operation | Status),
+            "hook" => matches!(name, Named | From | Room),
+            "call" if *name == Operation => true,
+            "call" => self.has_member(name),
+            _ => matches!(name, From | Room),
+        }
+    }
+
+    /// Returns `true` if the request of the operation has a member that a field is about.
+    fn has_member(&self, name: &Name) -> bool {
+        let operation = self.expected(&Name::Operation);
+        let operation = Operation::ALL.into_iter().find(|known| Some(known.name()) == operation);
+        let members = operation.map_or(&[][..], model::request);
+        let member = fields::member_of_request(name);
+        members.iter().any(|known| Some(known.name) == member)
+    }
+
+    /// How near an entry comes. It is cheap: only the nearest entry is described.
+    pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
+        let mut comparison = Comparison::default();
+        for Field { name, expected } in &self.fields {
+            match fields::get(entry, name) {
+                Some(got) if expected.admits(&got) => comparison.agreements += 1,
+                got => {
+                    comparison.differences += 1;
+                    comparison.closeness += expected.closeness(&got.unwrap_or_default());
+                }
+            }
+        }
+        // A condition may rely on what the fields promise.
+        if comparison.differences == 0 && self.failing_condition(entry).is_some() {
+            comparison.differences = 1;
+        }
+        comparison
+    }
+
+    /// Describes the fields in which an entry differs, one line for each.
+    pub(crate) fn differences(&self, entry: &Entry) -> Vec<String> {
+        let differing = self.fields.iter().filter(|field| !field.admits(entry));
+        let mut lines: Vec<_> = differing
+            .map(|Field { name, expected }| {
+                let got = fields::get(entry, name);
+                let common = got.as_ref().map_or(0, |got| expected.closeness(got));
+                let got = got.map_or_else(|| "nothing".into(), |got| shown(name, &got, common));
+                format!("{name}: expected {}, got {got}", expected.shown(name, common))
+            })
+            .collect();
+        if lines.is_empty() {
+            let failing = self.failing_condition(entry);
+            lines.extend(failing.map(|Condition { what, .. }| format!("does not satisfy: {what}")));
+        }
+        lines
+    }
+}
+
+/// How near an entry comes to a pattern.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    pub(crate) differences: usize,
+    pub(crate) agreements: usize,
+    /// How many characters the values that differ have in common at their start.
+    pub(crate) closeness: usize,
+}
+
+impl Field {
+    pub(super) fn admits(&self, entry: &Entry) -> bool {
+        fields::get(entry, &self.name).is_some_and(|got| self.expected.admits(&got))
+    }
+}
+
+impl Expected {
+    fn admits(&self, got: &str) -> bool {
+        match self {
+            Self::Is(value) => got == value,
+            Self::Contains(part) => got.contains(part),
+        }
+    }
+
+    fn closeness(&self, got: &str) -> usize {
+        match self {
+            Self::Is(value) => in_common(value, got),
+            Self::Contains(part) => in_common(part, got),
+        }
+    }
+
+    fn shown(&self, name: &Name, common: usize) -> String {
+        match self {
+            Self::Is(value) => shown(name, value, common),
+            Self::Contains(part) => format!("a value containing {:?}", around(part, 0)),
+        }
+    }
+}
+
+fn in_common(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
+}
+
+/// A value as it is shown: words of the protocol bare, words of the test in quotes.
+pub(super) fn shown(name: &Name, value: &str, common: usize) -> String {
+    match name {
+        Name::Type | Name::Code | Name::CloseCode | Name::Status | Name::Operation => {
+            value.to_owned()
+        }
+        _ => format!("{:?}", around(value, common)),
+    }
+}
+
+/// The part of a long value in which it begins to differ, after so many characters.
+fn around(value: &str, common: usize) -> Cow<'_, str> {
+    if value.chars().count() <= LONGEST_VALUE {
+        return value.into();
+    }
+    let start = common.saturating_sub(LONGEST_VALUE / 4);
+    let mut part: String = if start > 0 { "…".into() } else { String::new() };
+    let mut rest = value.chars().skip(start);
+    part.extend(rest.by_ref().take(LONGEST_VALUE));
+    if rest.next().is_some() {
+        part.push('…');
+    }
+    part.into()
+}
+
+/// How many characters of a value a failure shows.
+const LONGEST_VALUE: usize = 40;

@@ -1,0 +1,121 @@
+//! Filter: the entries that a view of the log shows.
+
+use std::fmt;
+
+use crate::log::entry::{Direction, Entry, EntryKind};
+use crate::log::matcher::Pattern;
+use crate::log::store::Selection;
+use crate::service::ConnectionId;
+
+/// A position in the log: the starting point of [`Log::since`](crate::Log::since).
+///
+/// ```
+/// use mock_ivs_chat::MockIvsChat;
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.create_room("lobby");
+/// let mark = ivs.log().mark();
+/// assert!(ivs.log().since(mark).entries().is_empty());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Mark(pub(crate) u64);
+
+/// The conditions of a view: its entries come after a mark and satisfy all else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) since: u64,
+    only: Vec<Only>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Only {
+    User(String),
+    Room(String),
+    /// A connection, and the name that texts give it.
+    Connection(ConnectionId, String),
+    Direction(Direction),
+    Kind(EntryKind),
+    Matching(Pattern),
+}
+
+impl Only {
+    fn admits(&self, entry: &Entry) -> bool {
+        match self {
+            Self::User(user_id) => entry.user_id() == Some(user_id),
+            Self::Room(room) => entry.room() == Some(room),
+            Self::Connection(connection, _) => entry.connection() == Some(*connection),
+            Self::Direction(direction) => entry.direction() == Some(*direction),
+            Self::Kind(kind) => entry.kind() == *kind,
+            Self::Matching(pattern) => pattern.matches(entry),
+        }
+    }
+}
+
+impl Filter {
+    pub(crate) fn of_connection(connection: ConnectionId, label: &str) -> Self {
+        Self { since: 0, only: vec![Only::Connection(connection, label.into())] }
+    }
+
+    pub(crate) fn push(&mut self, only: Only) {
+        self.only.push(only);
+    }
+
+    pub(crate) fn admits(&self, entry: &Entry) -> bool {
+        entry.number >= self.since && self.only.iter().all(|only| only.admits(entry))
+    }
+
+    /// The connection that all entries of the view are about, and its name.
+    pub(crate) fn connection(&self) -> Option<(ConnectionId, &str)> {
+        self.only.iter().find_map(|only| match only {
+            Only::Connection(connection, label) => Some((*connection, label.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Returns a selection that contains all entries of the view which match a pattern.
+    pub(crate) fn selection(&self, pattern: Option<&Pattern>) -> Selection {
+        let patterns = self.only.iter().filter_map(|only| match only {
+            Only::Matching(pattern) => Some(pattern),
+            _ => None,
+        });
+        let key = pattern.into_iter().chain(patterns).find_map(Pattern::key);
+        Selection { connection: self.connection().map(|(connection, _)| connection), key }
+    }
+
+    /// Returns `true` if the view is about an entry's connection, user or room by name.
+    pub(crate) fn names(&self, entry: &Entry) -> bool {
+        let mut by_name =
+            self.only.iter().filter(|only| matches!(only, Only::User(_) | Only::Connection(..)));
+        by_name.clone().count() > 0 && by_name.all(|only| only.admits(entry))
+    }
+
+    /// Says why the view does not show an entry.
+    pub(crate) fn why_not(&self, entry: &Entry) -> String {
+        if entry.number < self.since {
+            return format!("lies before the mark, which is at #{}", self.since);
+        }
+        let refusing = self.only.iter().find(|only| !only.admits(entry));
+        refusing.map_or_else(|| "is not in this view".into(), |only| format!("is not {only}"))
+    }
+}
+
+impl fmt::Display for Only {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user_id) => write!(f, "of user {user_id:?}"),
+            Self::Room(room) => write!(f, "of room {room:?}"),
+            Self::Connection(_, label) => write!(f, "of connection {label:?}"),
+            Self::Direction(Direction::Inbound) => f.write_str("inbound"),
+            Self::Direction(Direction::Outbound) => f.write_str("outbound"),
+            Self::Kind(kind) => write!(f, "of kind {kind:?}"),
+            Self::Matching(pattern) => write!(f, "({pattern})"),
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.only.iter().try_for_each(|only| write!(f, ", {only}"))?;
+        if self.since > 0 { write!(f, ", since #{}", self.since) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,487 @@
+//! Closures of the test: they may block, join threads and use the mock in any way, and everybody
+//! else is served meanwhile.
+
+#![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
+
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mock_ivs_chat::{
+    ActionVerdict, DeliveryVerdict, ErrorCode, Frame, Handle, HandshakeVerdict, MockIvsChat,
+    Operation, OperationVerdict, Participant, Review, ReviewVerdict,
+};
+use serde_json::json;
+
+use crate::support::{connect, full_token, sdk, try_connect, unlimited};
+
+/// Runs a test on a thread of its own, and fails if it does not end: what these tests are about
+/// would make them hang.
+#[track_caller]
+fn within(limit: Duration, test: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        test();
+        sender.send(()).unwrap();
+    });
+    match receiver.recv_timeout(limit) {
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test is stuck after {limit:?}"),
+    }
+}
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Sends a request over HTTP and returns the first line of the response.
+fn post(ivs: &Handle, path: &str, body: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(ivs.addr()).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.lines().next().unwrap_or_default().to_owned()
+}
+
+fn contents(participant: &Participant) -> Vec<String> {
+    let frames = participant.received().into_iter();
+    frames
+        .map(|frame| match frame {
+            Frame::Message(message) => message.content,
+            Frame::Event(event) => event.event_name,
+            Frame::Error(error) => error.error_code.code().to_string(),
+            other => panic!("{other:?} has no content"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_closure_can_join_a_thread_that_uses_the_mock() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let alice = ivs.create_room("lobby").participant("alice");
+        let handle = ivs.handle();
+        ivs.on_action().decide(move |_| {
+            let handle = handle.clone();
+            thread::spawn(move || handle.create_room("backstage")).join().unwrap();
+            ActionVerdict::Pass
+        });
+        alice.say("hello");
+        assert_eq!(contents(&alice), ["hello"]);
+        assert_eq!(ivs.room("backstage").name(), "backstage");
+    });
+}
+
+#[test]
+fn a_closure_can_join_a_thread_that_causes_the_same_event() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let room = ivs.create_room("lobby");
+        let (alice, bob) = (room.participant("alice"), Arc::new(room.participant("bob")));
+        let other = Arc::clone(&bob);
+        ivs.on_action().decide(move |frame| {
+            if frame.user_id == "alice" {
+                let bob = Arc::clone(&other);
+                thread::spawn(move || bob.say("from a thread")).join().unwrap();
+            }
+            ActionVerdict::Pass
+        });
+        alice.say("hello");
+        alice.expect_message_blocking("hello");
+        alice.expect_message_blocking("from a thread");
+    });
+}
+
+#[test]
+fn a_review_handler_can_call_the_mock_over_http() {
+    within(SOON, || {
+        let ivs = MockIvsChat::builder()
+            .clock(mock_ivs_chat::Clock::frozen_at("2026-01-01T00:00:00Z"))
+            .start();
+        let room = ivs.create_room("lobby");
+        let handle = ivs.handle();
+        room.review_with(move |request| {
+            let status = post(&handle, "/CreateRoom", r#"{"name":"backstage"}"#);
+            Review::allow().content(format!("{} {status}", request.content))
+        });
+        let alice = room.participant("alice");
+        alice.say("hello");
+        assert_eq!(contents(&alice), ["hello HTTP/1.1 200 OK"]);
+    });
+}
+
+#[tokio::test]
+async fn a_closure_on_a_clients_frame_can_call_the_mock_over_http_and_tcp() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let handle = ivs.handle();
+    ivs.on_action().from("alice").decide(move |_| {
+        post(&handle, "/CreateRoom", r#"{"name":"backstage"}"#);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let token = full_token(&handle.room("lobby"), "bob");
+            connect(&handle, token).await.echoes("I was here").await;
+        });
+        ActionVerdict::Pass
+    });
+    let mut alice = connect(&ivs, full_token(&room, "alice")).await;
+    let echo = alice.echoes("hello").await;
+    assert_eq!(echo["Sender"]["UserId"], "alice");
+    assert!(ivs.log().to_string().contains("I was here"));
+}
+
+#[test]
+fn two_mocks_whose_closures_use_each_other_do_not_deadlock() {
+    within(SOON, || {
+        let mocks = [unlimited(), unlimited()];
+        let participants: Vec<_> = mocks
+            .iter()
+            .map(|ivs| Arc::new(ivs.create_room("lobby").participant("alice")))
+            .collect();
+        for (ivs, other) in mocks.iter().zip(participants.iter().rev()) {
+            let other = Arc::clone(other);
+            ivs.on_action().decide(move |_| {
+                other.say("from the other mock");
+                ActionVerdict::Pass
+            });
+        }
+        thread::scope(|scope| {
+            for participant in &participants {
+                scope.spawn(|| (0..200).for_each(|_| drop(participant.say("hello"))));
+            }
+        });
+        for participant in &participants {
+            participant.expect_message_blocking("hello");
+            participant.expect_message_blocking("from the other mock");
+        }
+    });
+}
+
+#[tokio::test]
+async fn while_a_closure_decides_everybody_else_is_served() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (decide, decision) = mpsc::channel::<()>();
+    ivs.on_action().from("alice").containing("first").decide(move |_| {
+        let _ = decision.recv();
+        ActionVerdict::Pass
+    });
+    let mut alice = connect(&ivs, full_token(&room, "alice")).await;
+    let mut bob = connect(&ivs, full_token(&room, "bob")).await;
+    alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "first" })).await;
+    alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "second" })).await;
+    ivs.log().user("alice").wait_for_n(2, |entry| entry.action().is_some()).await;
+
+    // Frames, calls and time go on; alice's own next frame waits.
+    assert_eq!(bob.echoes("meanwhile").await["Content"], "meanwhile");
+    sdk(&ivs).list_rooms().send().await.unwrap();
+    ivs.advance(Duration::from_secs(60));
+    assert_eq!(room.participant("carol").user_id(), "carol");
+    assert!(!ivs.log().user("bob").to_string().contains("second"));
+
+    decide.send(()).unwrap();
+    assert_eq!(bob.next_frame().await["Content"], "first");
+    assert_eq!(bob.next_frame().await["Content"], "second");
+}
+
+#[tokio::test]
+async fn later_frames_to_a_client_wait_behind_the_one_that_a_closure_decides_about() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (decide, decision) = mpsc::channel::<()>();
+    ivs.on_delivery().to("bob").once().decide(move |_| {
+        let _ = decision.recv();
+        DeliveryVerdict::Replace(r#"{"Type":"NOTICE"}"#.into())
+    });
+    let mut alice = connect(&ivs, full_token(&room, "alice")).await;
+    let mut bob = connect(&ivs, full_token(&room, "bob")).await;
+    assert_eq!(alice.echoes("one").await["Content"], "one");
+    assert_eq!(alice.echoes("two").await["Content"], "two");
+    room.disconnect_user("bob", "bye");
+    decide.send(()).unwrap();
+    let text = |message| match message {
+        Some(Ok(tokio_tungstenite::tungstenite::Message::Text(text))) => text.to_string(),
+        other => panic!("{other:?} is not a text frame"),
+    };
+    assert_eq!(text(bob.next_raw().await), r#"{"Type":"NOTICE"}"#);
+    assert_eq!(bob.next_frame().await["Content"], "two");
+    assert_eq!(bob.next_frame().await["EventName"], "aws:DISCONNECT_USER");
+    assert_eq!(bob.next_close().await, (1000, "bye".into()));
+}
+
+#[test]
+fn a_stuck_closure_is_named_and_hangs_nobody() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let room = ivs.create_room("lobby");
+        let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+        let (release, stuck) = mpsc::channel::<()>();
+        let (enters, entered) = mpsc::channel();
+        ivs.on_action().named("stuck").from("alice").decide(move |_| {
+            enters.send(()).unwrap();
+            let _ = stuck.recv();
+            ActionVerdict::Pass
+        });
+        let saying = thread::spawn(move || drop(alice.say("hello")));
+        entered.recv().unwrap();
+
+        let sentence = "the closure of \"stuck\" has been running for ";
+        let panics_with_it = |what: &str, act: &dyn Fn()| {
+            let panic = catch_unwind(AssertUnwindSafe(act)).expect_err(what);
+            let text = panic.downcast::<String>().unwrap();
+            assert!(text.contains(sentence), "{what}: {text}");
+        };
+        panics_with_it("verify", &|| ivs.verify());
+        let outage = ivs.outage();
+        drop(outage);
+        drop(bob);
+        let ended = Instant::now();
+        let report = ivs.finish().unwrap_err();
+        assert!(ended.elapsed() < Duration::from_secs(10));
+        assert!(report.unanswered()[0].starts_with(sentence), "{report}");
+        drop(release);
+        saying.join().unwrap();
+    });
+}
+
+#[test]
+fn a_failing_wait_names_the_closure_that_has_not_returned() {
+    within(SOON, || {
+        let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(50)).start();
+        let room = ivs.create_room("lobby");
+        let (release, stuck) = mpsc::channel::<()>();
+        ivs.on_action().named("stuck").decide(move |_| {
+            let _ = stuck.recv();
+            ActionVerdict::Pass
+        });
+        let bob = room.participant("bob");
+        let alice = room.participant("alice");
+        let saying = thread::spawn(move || drop(alice.say("hello")));
+        ivs.log().wait_for_blocking(|entry| entry.action().is_some());
+        let wait = catch_unwind(AssertUnwindSafe(|| bob.expect_message_blocking("hello")));
+        let text = *wait.unwrap_err().downcast::<String>().unwrap();
+        assert!(text.contains("closures that have not returned"), "{text}");
+        assert!(text.contains("the closure of \"stuck\" has been running for "), "{text}");
+        drop(release);
+        saying.join().unwrap();
+        bob.expect_message_blocking("hello");
+    });
+}
+
+#[test]
+fn a_failing_test_ends_although_a_closure_is_stuck() {
+    within(SOON, || {
+        let (release, stuck) = mpsc::channel::<()>();
+        let failed = thread::spawn(move || {
+            let ivs = unlimited();
+            let alice = Arc::new(ivs.create_room("lobby").participant("alice"));
+            let (enters, entered) = mpsc::channel();
+            ivs.on_action().decide(move |_| {
+                enters.send(()).unwrap();
+                let _ = stuck.recv();
+                ActionVerdict::Pass
+            });
+            let saying = Arc::clone(&alice);
+            thread::spawn(move || drop(saying.say("hello")));
+            entered.recv().unwrap();
+            let _outage = ivs.outage();
+            panic!("the test's own failure");
+        });
+        let panic = failed.join().unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"the test's own failure"));
+        drop(release);
+    });
+}
+
+#[test]
+fn a_closure_can_drop_the_mock() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let alice = ivs.create_room("lobby").participant("alice");
+        let handle = ivs.handle();
+        let ivs = Arc::new(parking_lot::Mutex::new(Some(ivs)));
+        let owner = Arc::clone(&ivs);
+        handle.on_action().decide(move |_| {
+            drop(owner.lock().take());
+            ActionVerdict::Pass
+        });
+        alice.say("hello");
+        assert!(ivs.lock().is_none());
+        assert_eq!(contents(&alice), ["hello"]);
+    });
+}
+
+#[tokio::test]
+async fn an_async_closure_decides_at_every_hook_point() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    room.review_with(|_| Review::allow());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let ask = || {
+        let asked = Arc::clone(&asked);
+        move || {
+            let asked = Arc::clone(&asked);
+            async move {
+                tokio::task::yield_now().await;
+                asked.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let (handshake, action, review, delivery, operation) = (ask(), ask(), ask(), ask(), ask());
+    ivs.on_handshake().decide_async(move |request| {
+        let asked = handshake();
+        async move {
+            asked.await;
+            match request.user_id.as_deref() {
+                Some("mallory") => HandshakeVerdict::refuse(403, "no"),
+                _ => HandshakeVerdict::Pass,
+            }
+        }
+    });
+    ivs.on_action().decide_async(move |_| {
+        let asked = action();
+        async move {
+            asked.await;
+            ActionVerdict::Pass
+        }
+    });
+    ivs.on_review().decide_async(move |_| {
+        let asked = review();
+        async move {
+            asked.await;
+            ReviewVerdict::Answer(Review::allow().content("reviewed"))
+        }
+    });
+    ivs.on_delivery().decide_async(move |_| {
+        let asked = delivery();
+        async move {
+            asked.await;
+            DeliveryVerdict::Duplicate
+        }
+    });
+    ivs.on_any_operation().decide_async(move |call| {
+        let asked = operation();
+        async move {
+            asked.await;
+            match call.operation {
+                Operation::ListRooms => {
+                    OperationVerdict::Respond { status: 299, body: "{}".into() }
+                }
+                _ => OperationVerdict::Pass,
+            }
+        }
+    });
+    assert!(try_connect(&ivs, full_token(&room, "mallory")).await.is_err());
+    let alice = room.participant("alice");
+    alice.say("hello");
+    alice.expect_message("reviewed").await;
+    alice.expect_message("reviewed").await;
+    let status = tokio::task::spawn_blocking({
+        let handle = ivs.handle();
+        move || post(&handle, "/ListRooms", "{}")
+    });
+    assert!(status.await.unwrap().starts_with("HTTP/1.1 299"));
+    assert_eq!(asked.load(Ordering::SeqCst), 5);
+}
+
+#[tokio::test]
+async fn an_async_closure_that_panics_is_a_general_error_and_is_reported() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().named("clumsy").decide_async(|_| async { panic!("oops") });
+    alice.say("hello");
+    // The first wait fails with the panic, because what it waits for may never come.
+    let failed =
+        catch_unwind(AssertUnwindSafe(|| alice.expect_error_blocking(ErrorCode::NotFound)));
+    let text = *failed.unwrap_err().downcast::<String>().unwrap();
+    assert!(text.contains("the closure of \"clumsy\" panicked: oops"), "{text}");
+    alice.expect_error(ErrorCode::InternalServerError).await;
+    let report = ivs.finish().unwrap_err();
+    assert_eq!(report.panics(), ["the closure of \"clumsy\" panicked: oops"]);
+}
+
+#[tokio::test]
+async fn an_async_closure_that_never_answers_fails_the_test_and_is_named() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().named("asleep").decide_async(|_| std::future::pending());
+    alice.say("hello");
+    assert!(alice.received().is_empty());
+    let report = ivs.finish().unwrap_err();
+    assert!(report.unanswered()[0].starts_with("the closure of \"asleep\""), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_does_not_advance_while_a_closure_decides() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let start = tokio::time::Instant::now();
+    ivs.on_action().decide(move |_| {
+        // Long enough for the runtime to become idle many times.
+        let busy = Instant::now();
+        while busy.elapsed() < Duration::from_millis(100) {
+            thread::yield_now();
+        }
+        ActionVerdict::Pass
+    });
+    let mut alice = crate::wire::in_memory(&ivs, &full_token(&room, "alice")).await;
+    crate::wire::say(&mut alice, "hello").await;
+    let slept = tokio::time::timeout(
+        Duration::from_secs(3600),
+        ivs.log().wait_for(|entry| entry.message().is_some()),
+    );
+    slept.await.expect("no hour passes while the closure decides");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn a_closure_sees_one_event_at_a_time_in_order() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let room = ivs.create_room("lobby");
+        let users: Vec<_> = (0..8).map(|n| room.participant(format!("user-{n}"))).collect();
+        let running = Arc::new(AtomicUsize::new(0));
+        let mut count = 0;
+        ivs.on_action().decide(move |_| {
+            assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
+            thread::yield_now();
+            count += 1;
+            running.fetch_sub(1, Ordering::SeqCst);
+            if count % 2 == 0 { ActionVerdict::Ignore } else { ActionVerdict::Pass }
+        });
+        thread::scope(|scope| {
+            for user in &users {
+                scope.spawn(|| (0..5).for_each(|_| drop(user.say("hello"))));
+            }
+        });
+        ivs.settled_blocking();
+        assert_eq!(contents(&users[0]).len(), 20);
+        ivs.verify();
+    });
+}
+
+#[test]
+fn a_hook_with_a_limit_fires_no_more_often_although_several_events_wait_for_its_closure() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let room = ivs.create_room("lobby");
+        let users: Vec<_> = (0..8).map(|n| room.participant(format!("user-{n}"))).collect();
+        let hook = ivs.on_action().once().decide(move |_| {
+            thread::yield_now();
+            ActionVerdict::Ignore
+        });
+        thread::scope(|scope| {
+            for user in &users {
+                scope.spawn(|| drop(user.say("hello")));
+            }
+        });
+        ivs.settled_blocking();
+        assert_eq!((hook.hits(), contents(&users[0]).len()), (1, 7));
+    });
+}
