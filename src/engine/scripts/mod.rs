@@ -15,7 +15,6 @@ use crate::engine::script::hook::Hook;
 use crate::engine::script::review::ReviewRule;
 use crate::engine::script::settings::Setting;
 use crate::engine::script::stage::{HttpRequest, Payload as Sent, START};
-use crate::engine::script::story::Token;
 use crate::engine::script::{Stage, corpus};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
 use crate::hook::event::{HookEvent, HookVerdict};

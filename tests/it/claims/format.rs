@@ -134,6 +134,14 @@ fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_a_script_of_the_repository() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).unwrap();
+    let script = read("tests/claims/moderation/deletion-without-a-reason.claim");
+    assert!(read("CONTRIBUTING.md").contains(&format!("```text\n{script}```")));
+}
+
+#[test]
 fn a_mistake_is_reported_with_its_line() {
     let text = script(HEADER, "room lobby\n\nroom");
     let message = "expected the name of a room, found the end of the line";
