@@ -287,7 +287,7 @@ impl Builder {
     /// ```
     #[cfg(feature = "sigv4")]
     #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]
-    pub fn require_signature(mut self, credentials: crate::Credentials) -> Self {
+    pub fn require_signature(mut self, credentials: crate::proto::signature::Credentials) -> Self {
         self.settings.credentials.push(credentials);
         self
     }

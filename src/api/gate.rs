@@ -58,7 +58,7 @@ impl Gate {
         };
         let log = Log { driver, filter: Filter::default() };
         let id = self.id;
-        let matcher = move |entry: &crate::Entry| match &entry.record.what {
+        let matcher = move |entry: &crate::log::entry::Entry| match &entry.record.what {
             What::Hooked(hooked) if hooked.gate == Some(id) => Some(()),
             _ => None,
         };

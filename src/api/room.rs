@@ -102,7 +102,7 @@ impl Room {
     /// If the service refuses: a user id has 1 to 128 characters, and the room must exist.
     #[track_caller]
     pub fn participant(&self, user_id: impl Into<String>) -> Participant {
-        self.chat_token(user_id).capabilities(crate::Capability::ALL).join()
+        self.chat_token(user_id).capabilities(crate::proto::capability::Capability::ALL).join()
     }
 
     /// Sends an event to the room, as SendEvent does; returns the event's id. Attributes that are

@@ -286,7 +286,10 @@ impl<T> Wait<T> {
     fn explain(&self, failure: Failure, named: Option<u64>) -> Failure {
         let (entries, _) = self.driver.entries_since(0);
         let failure = match &self.pattern {
-            Some(pattern) => failure.nearest(pattern, &self.filter, &entries),
+            Some(pattern) => {
+                let end = Instant::now() + LONGEST_SEARCH;
+                failure.nearest(pattern, &self.filter, &entries, || Instant::now() < end)
+            }
             None => failure,
         };
         let missed = match self.missed {
@@ -448,3 +451,6 @@ const GRACE: Duration = Duration::from_millis(50);
 
 /// How many of the last entries are linted for a failure.
 const MOST_LINTED: usize = 2_048;
+
+/// How long a failure looks for the entry that comes nearest. Conditions of patterns are test code.
+const LONGEST_SEARCH: Duration = Duration::from_millis(100);

@@ -22,6 +22,11 @@ mod operation;
 mod outage;
 mod questions;
 mod review;
+#[cfg(test)]
+#[path = "../../tests/script/mod.rs"]
+mod script;
+#[cfg(test)]
+mod scripts;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};

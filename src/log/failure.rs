@@ -5,7 +5,6 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
 use std::panic::Location;
-use std::time::{Duration, Instant};
 
 use crate::log::comparison::Comparison;
 use crate::log::entry::{Entry, EntryKind};
@@ -40,9 +39,16 @@ impl Failure {
         Self { headline, caller, nearest, timeline: None, named, sections: Vec::new() }
     }
 
-    /// Names the entry that comes nearest to a pattern, and the fields that differ.
-    pub(crate) fn nearest(mut self, pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Self {
-        if let Some(nearest) = Nearest::find(pattern, view, entries) {
+    /// Names the entry that comes nearest to a pattern, and the fields that differ. The search ends
+    /// early once `has_time` returns `false`.
+    pub(crate) fn nearest(
+        mut self,
+        pattern: &Pattern,
+        view: &Filter,
+        entries: &[Entry],
+        has_time: impl Fn() -> bool,
+    ) -> Self {
+        if let Some(nearest) = Nearest::find(pattern, view, entries, has_time) {
             self.nearest = nearest.describe(pattern, view, entries);
             self.named.push(nearest.index);
         }
@@ -163,11 +169,15 @@ struct Nearest {
 }
 
 impl Nearest {
-    fn find(pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Option<Self> {
+    fn find(
+        pattern: &Pattern,
+        view: &Filter,
+        entries: &[Entry],
+        has_time: impl Fn() -> bool,
+    ) -> Option<Self> {
         let mut best: Option<Self> = None;
         // Later entries are likelier to be meant, so they come first. Conditions are test code and
         // may take long: the search ends in time, with the best of the later entries.
-        let end = Instant::now() + LONGEST_SEARCH;
         for (index, entry) in entries.iter().enumerate().rev() {
             let comparison = pattern.compare(entry);
             let is_in_view = view.admits(entry);
@@ -178,7 +188,7 @@ impl Nearest {
             if is_in_view && comparison.agreements > 0 && is_nearer {
                 best = Some(Self { index, comparison, is_in_view });
             }
-            if Instant::now() > end {
+            if !has_time() {
                 break;
             }
         }
@@ -244,6 +254,3 @@ const MOST_LINES: usize = 10;
 
 /// How many characters a headline has.
 const LONGEST_HEADLINE: usize = 600;
-
-/// How long the search for the nearest entry may take.
-const LONGEST_SEARCH: Duration = Duration::from_millis(100);

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use crate::log::entry::{Direction, Entry};
 use crate::log::record::What;
-use crate::proto::action::Action;
 use crate::proto::attributes::Attributes;
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
@@ -93,18 +92,17 @@ fn of_publish<'a>(payload: &'a Payload, name: &Name) -> Option<Cow<'a, str>> {
     if *name == Name::RequestId {
         return Some(publish.request_id.as_str().into());
     }
-    let text = match (publish.action.as_ref().ok()?, name) {
-        (Action::SendMessage(sent), Name::Attribute(key)) => {
-            return of_attributes(sent.attributes.as_ref(), key);
-        }
-        (Action::SendMessage(sent), Name::Content) => &sent.content,
-        (Action::DeleteMessage(deletion), Name::Id) => &deletion.id,
-        (Action::DeleteMessage(deletion), Name::Reason) => &deletion.reason,
-        (Action::DisconnectUser(kick), Name::User) => &kick.user_id,
-        (Action::DisconnectUser(kick), Name::Reason) => &kick.reason,
+    let action = publish.action.as_ref().ok()?;
+    let member = match name {
+        Name::Attribute(key) => return of_attributes(action.attributes(), key),
+        Name::Content => "Content",
+        Name::Id => "Id",
+        Name::Reason => "Reason",
+        Name::User => "UserId",
         _ => return None,
     };
-    Some(text.as_str().into())
+    let members = action.string_members();
+    members.into_iter().find(|(name, _)| *name == member).map(|(_, value)| value.into())
 }
 
 fn of_frame<'a>(frame: &'a Frame, name: &Name) -> Option<Cow<'a, str>> {

@@ -10,11 +10,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use mock_ivs_chat::{
     ActionVerdict, DeliveryVerdict, ErrorCode, Frame, Handle, HandshakeVerdict, MockIvsChat,
     Operation, OperationVerdict, Participant, Review, ReviewVerdict,
 };
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{connect, full_token, sdk, try_connect, unlimited};
 
@@ -206,7 +208,7 @@ async fn later_frames_to_a_client_wait_behind_the_one_that_a_closure_decides_abo
     room.disconnect_user("bob", "bye");
     decide.send(()).unwrap();
     let text = |message| match message {
-        Some(Ok(tokio_tungstenite::tungstenite::Message::Text(text))) => text.to_string(),
+        Some(Ok(Message::Text(text))) => text.to_string(),
         other => panic!("{other:?} is not a text frame"),
     };
     assert_eq!(text(bob.next_raw().await), r#"{"Type":"NOTICE"}"#);
@@ -317,22 +319,25 @@ fn a_closure_can_drop_the_mock() {
     });
 }
 
+/// Counts each call, but only after other tasks have had a turn.
+fn count_later(count: &Arc<AtomicUsize>) -> impl Fn() -> BoxFuture<'static, ()> + use<> {
+    let count = Arc::clone(count);
+    move || {
+        let count = Arc::clone(&count);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            count.fetch_add(1, Ordering::SeqCst);
+        })
+    }
+}
+
 #[tokio::test]
 async fn an_async_closure_decides_at_every_hook_point() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     room.review_with(|_| Review::allow());
     let asked = Arc::new(AtomicUsize::new(0));
-    let ask = || {
-        let asked = Arc::clone(&asked);
-        move || {
-            let asked = Arc::clone(&asked);
-            async move {
-                tokio::task::yield_now().await;
-                asked.fetch_add(1, Ordering::SeqCst);
-            }
-        }
-    };
+    let ask = || count_later(&asked);
     let (handshake, action, review, delivery, operation) = (ask(), ask(), ask(), ask(), ask());
     ivs.on_handshake().decide_async(move |request| {
         let asked = handshake();

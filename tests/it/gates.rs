@@ -1,9 +1,8 @@
 //! Gates: points at which things wait until the test lets them go.
 
-use mock_ivs_chat::{Operation, Review};
+use mock_ivs_chat::Operation;
 use serde_json::json;
 
-use crate::raw::{RawClient, handshake};
 use crate::support::{connect, full_token, sdk, unlimited};
 
 #[tokio::test]
@@ -27,21 +26,6 @@ async fn an_action_waits_before_the_service_sees_it() {
     assert!(!gate.release_one(), "nothing waits any more");
 }
 
-#[test]
-fn a_delivery_waits_before_it_leaves() {
-    let ivs = unlimited();
-    let room = ivs.create_room("lobby");
-    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    let gate = ivs.on_delivery().to("bob").nth(1).hold();
-    alice.say("held");
-    gate.reached_blocking();
-    alice.say("overtakes");
-    bob.expect_message_blocking("overtakes");
-    assert_eq!(bob.received().len(), 1);
-    gate.release();
-    bob.expect_message_blocking("held");
-}
-
 #[tokio::test]
 async fn an_answer_over_http_waits_after_the_operation() {
     let ivs = unlimited();
@@ -58,34 +42,6 @@ async fn an_answer_over_http_waits_after_the_operation() {
     assert!(!call.is_finished());
     gate.release();
     assert_eq!(call.await.unwrap().unwrap().id(), Some("Event0000001"));
-}
-
-#[tokio::test]
-async fn a_handshake_waits_before_the_token_is_redeemed() {
-    let ivs = unlimited();
-    let token = full_token(&ivs.create_room("lobby"), "alice");
-    let gate = ivs.on_handshake().hold();
-    let mut client = RawClient::open(&ivs).await;
-    client.write(handshake(&token)).await;
-    gate.reached().await;
-    ivs.advance(std::time::Duration::from_secs(3600));
-    gate.release();
-    let response = client.response().await;
-    assert_eq!((response.status, response.message()), (401, "chat token has expired".to_owned()));
-}
-
-#[test]
-fn a_review_waits_before_its_handler_is_asked() {
-    let ivs = unlimited();
-    let room = ivs.create_room("lobby");
-    room.review_with(|_| Review::allow().content("reviewed"));
-    let alice = room.participant("alice");
-    let gate = ivs.on_review().hold();
-    alice.say("hello");
-    gate.reached_blocking();
-    assert!(alice.received().is_empty());
-    gate.release();
-    alice.expect_message_blocking("reviewed");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod claims;
 mod closures;
 mod control_plane_constraints;
 mod control_plane_logging;
@@ -52,6 +53,8 @@ mod reconnecting;
 mod reviews;
 mod rooms;
 mod runtimes;
+#[path = "../script/mod.rs"]
+mod script;
 mod session_life;
 mod settling;
 mod source;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    Attributes, Capability, EntryKind, ErrorCode, Frame, MockIvsChat, Operation, Participant,
-    Quota, Quotas,
+    Attributes, EntryKind, ErrorCode, Frame, MockIvsChat, Participant, Quota, Quotas,
 };
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{connect, frozen, full_token};
 
@@ -19,39 +18,6 @@ fn texts(ivs: &MockIvsChat, participant: &Participant) -> Vec<String> {
 
 fn last_text(ivs: &MockIvsChat, participant: &Participant) -> String {
     texts(ivs, participant).pop().expect("the participant got a frame")
-}
-
-#[test]
-fn a_message_reaches_everyone_in_the_room_and_its_sender() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let mark = ivs.log().mark();
-    let alice = room.chat_token("alice").capability(Capability::SendMessage).join();
-    let _bob = room.chat_token("bob").join();
-    alice.say("hello");
-    insta::assert_snapshot!(ivs.log().since(mark).kind(EntryKind::Sent), @r#"  alice, bob < {"Type":"MESSAGE","Id":"Message00001","RequestId":"alice-1","Attributes":null,"Content":"hello","SendTime":"2026-01-01T00:00:00Z","Sender":{"UserId":"alice","Attributes":{}}}"#);
-}
-
-#[test]
-fn a_message_has_its_members_in_the_order_of_the_service() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let alice = room
-        .chat_token("alice")
-        .capability(Capability::SendMessage)
-        .attributes([("team", "red"), ("avatar", "cat")])
-        .join();
-    ivs.advance(Duration::from_nanos(500_000_120));
-    alice.say_with("hello", [("z", "26"), ("a", "1")]);
-    assert_eq!(
-        last_text(&ivs, &alice),
-        concat!(
-            r#"{"Type":"MESSAGE","Id":"Message00001","RequestId":"alice-1","#,
-            r#""Attributes":{"a":"1","z":"26"},"Content":"hello","#,
-            r#""SendTime":"2026-01-01T00:00:00.50000012Z","#,
-            r#""Sender":{"UserId":"alice","Attributes":{"avatar":"cat","team":"red"}}}"#
-        )
-    );
 }
 
 #[rstest]
@@ -132,93 +98,6 @@ async fn content_arrives_as_it_was_sent(#[case] content: &str) {
     assert_eq!(alice.echoes(content).await["Content"], content);
 }
 
-#[rstest]
-#[case::as_long_as_may_be(500, "a", None)]
-#[case::too_long(500, "a", Some("a"))]
-#[case::code_points_not_bytes(500, "🍵", None)]
-#[case::one_code_point_too_many(500, "🍵", Some("🍵"))]
-#[case::the_rooms_own_limit(7, "é", None)]
-#[case::beyond_the_rooms_own_limit(7, "é", Some("!"))]
-fn content_may_have_as_many_code_points_as_the_room_allows(
-    #[case] maximum: u32,
-    #[case] character: &str,
-    #[case] more: Option<&str>,
-) {
-    let ivs = frozen();
-    let alice = ivs.new_room("lobby").maximum_message_length(maximum).create().participant("alice");
-    let content = character.repeat(maximum as usize) + more.unwrap_or_default();
-    alice.say(&content);
-    match more {
-        None => drop(alice.expect_message_blocking(content)),
-        Some(_) => {
-            let error = alice.expect_error_blocking(ErrorCode::BadRequest);
-            assert_eq!(error.error_message, "Message exceeds maximum length");
-        }
-    }
-}
-
-#[rstest]
-#[case::as_many_bytes_as_may_be(1_024, None)]
-#[case::one_too_many(1_025, Some("Attributes are 1025 bytes; the maximum is 1024"))]
-fn attributes_that_are_too_large_are_refused_with_413(
-    #[case] bytes: usize,
-    #[case] error_message: Option<&str>,
-) {
-    let ivs = frozen();
-    let alice = ivs.create_room("lobby").participant("alice");
-    alice.say_with("hi", [("é", "v".repeat(bytes - 2))]);
-    match error_message {
-        None => drop(alice.expect_message_blocking("hi")),
-        Some(text) => {
-            let error = alice.expect_error_blocking(ErrorCode::PayloadTooLarge);
-            assert_eq!((error.error_message.as_str(), &*error.request_id), (text, "alice-1"));
-        }
-    }
-}
-
-#[rstest]
-#[case(Capability::SendMessage, r#""Action":"SEND_MESSAGE","Content":"hi""#)]
-#[case(Capability::DeleteMessage, r#""Action":"DELETE_MESSAGE","Id":"Message00001""#)]
-#[case(Capability::DisconnectUser, r#""Action":"DISCONNECT_USER","UserId":"bob""#)]
-fn an_action_needs_its_capability_and_no_other(
-    #[case] needed: Capability,
-    #[case] action: &str,
-    #[values(true, false)] has_it: bool,
-) {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let bob = room.participant("bob");
-    let capabilities = Capability::ALL.into_iter().filter(|c| (*c == needed) == has_it);
-    let alice = room.chat_token("alice").capabilities(capabilities).join();
-    alice.send(format!(r#"{{{action},"RequestId":"r1"}}"#));
-    match alice.receive_blocking() {
-        Frame::Error(error) => {
-            assert!(!has_it);
-            assert_eq!((error.error_code, &*error.request_id), (ErrorCode::Forbidden, "r1"));
-            let text = format!("the chat token lacks the capability {needed}");
-            assert_eq!(error.error_message, text);
-            assert!(bob.received().is_empty() && bob.is_connected());
-        }
-        frame => {
-            assert!(has_it);
-            assert_eq!(bob.received(), [frame]);
-        }
-    }
-}
-
-#[test]
-fn a_token_without_capabilities_listens() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let listener = room.chat_token("listener").join();
-    let alice = room.participant("alice");
-    alice.say("hello");
-    alice.delete("Message00001", "");
-    room.send_event("app:poll", Attributes::new());
-    let received: Vec<_> = listener.received().iter().map(|f| f.id().to_owned()).collect();
-    assert_eq!(received, ["Message00001", "Event0000001", "Event0000002"]);
-}
-
 #[test]
 fn the_checks_have_an_order() {
     let ivs = frozen();
@@ -246,22 +125,6 @@ fn the_checks_have_an_order() {
     room.delete();
     assert_eq!(code(&listener, "hi", "small"), 403);
     assert_eq!(code(&alice, &long, "small"), 404);
-}
-
-#[test]
-fn an_error_has_the_id_that_its_message_would_have_had() {
-    let ivs = frozen();
-    let alice = ivs.create_room("lobby").participant("alice");
-    alice.say("");
-    assert_eq!(
-        last_text(&ivs, &alice),
-        concat!(
-            r#"{"Type":"ERROR","Id":"Message00001","RequestId":"alice-1","#,
-            r#""ErrorCode":400,"ErrorMessage":"Content is missing or empty"}"#
-        )
-    );
-    alice.say("second");
-    assert_eq!(alice.expect_message_blocking("second").id, "Message00002");
 }
 
 #[test]
@@ -338,31 +201,6 @@ fn quotas_can_be_switched_off() {
     assert!(alice.received().iter().all(|frame| matches!(frame, Frame::Message(_))));
 }
 
-#[rstest]
-#[case::absent(None, "null")]
-#[case::empty(Some(json!({})), "{}")]
-#[case::some(Some(json!({ "b": "2", "a": "1" })), r#"{"a":"1","b":"2"}"#)]
-fn an_event_of_the_application_reaches_everyone(
-    #[case] attributes: Option<Value>,
-    #[case] received: &str,
-) {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let bob = room.participant("bob");
-    let mut request = json!({ "roomIdentifier": room.arn(), "eventName": "app:poll" });
-    if let Some(attributes) = attributes {
-        request["attributes"] = attributes;
-    }
-    let answer = ivs.call(Operation::SendEvent, request).unwrap();
-    assert_eq!(answer, json!({ "id": "Event0000001" }));
-    assert_eq!(
-        last_text(&ivs, &bob),
-        format!(
-            r#"{{"Type":"EVENT","Id":"Event0000001","RequestId":"","EventName":"app:poll","Attributes":{received},"SendTime":"2026-01-01T00:00:00Z"}}"#
-        )
-    );
-}
-
 #[tokio::test]
 async fn everyone_sees_the_same_order() {
     let ivs = crate::support::unlimited();
@@ -395,17 +233,4 @@ async fn everyone_sees_the_same_order() {
         let contents: Vec<_> = of_one.map(|frame| frame["Content"].clone()).collect();
         assert_eq!(contents, (0..25).map(|m| json!(format!("{n}-{m}"))).collect::<Vec<_>>());
     }
-}
-
-#[tokio::test]
-async fn nothing_is_replayed_to_those_who_come_later() {
-    let ivs = MockIvsChat::start();
-    let room = ivs.create_room("lobby");
-    let alice = room.participant("alice");
-    alice.say("early");
-    let mut bob = connect(&ivs, full_token(&room, "bob")).await;
-    alice.say("late");
-    assert_eq!(bob.next_frame().await["Content"], "late");
-    // Nor does anybody hear that somebody came.
-    assert_eq!(alice.received().len(), 2);
 }

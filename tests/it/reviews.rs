@@ -28,22 +28,6 @@ fn outcome(alice: &Participant) -> (String, Value) {
 const GENERIC: &str = "message was rejected during review";
 
 #[rstest]
-#[case::allow(json!({ "ReviewResult": "ALLOW", "Content": "hello" }), "hello", json!({ "color": "red" }))]
-#[case::content(json!({ "ReviewResult": "ALLOW", "Content": "HELLO" }), "HELLO", json!({ "color": "red" }))]
-#[case::attributes(json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": { "a": "b" } }), "hello", json!({ "a": "b" }))]
-#[case::null_attributes(json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": null }), "hello", json!({ "color": "red" }))]
-#[case::no_attributes_left(json!({ "ReviewResult": "ALLOW", "Content": "hello", "Attributes": {} }), "hello", json!({}))]
-#[case::deny(json!({ "ReviewResult": "DENY", "Attributes": { "Reason": "denied for moderation" } }), "denied for moderation", json!(406))]
-#[case::deny_with_content(json!({ "ReviewResult": "DENY", "Content": "", "Attributes": { "Reason": "no" } }), "no", json!(406))]
-#[case::deny_bare(json!({ "ReviewResult": "DENY" }), GENERIC, json!(406))]
-fn a_legal_answer_decides(#[case] answer: Value, #[case] text: &str, #[case] rest: Value) {
-    let ivs = frozen();
-    let room = room_with_fallback(&ivs, "DENY");
-    ivs.review_function(ARN, move |_| Review::from_json(&answer));
-    assert_eq!(outcome(&room.participant("alice")), (text.to_owned(), rest));
-}
-
-#[rstest]
 fn an_answer_that_is_not_legal_leaves_it_to_the_fallback(
     #[values(
         json!({}),
@@ -69,43 +53,6 @@ fn an_answer_that_is_not_legal_leaves_it_to_the_fallback(
         _ => (GENERIC.to_owned(), json!(406)),
     };
     assert_eq!(outcome(&room.participant("alice")), expected);
-}
-
-#[rstest]
-#[case::unknown_function(None)]
-#[case::failure(Some(Review::fail()))]
-fn a_function_that_is_unknown_or_fails_leaves_it_to_the_fallback(#[case] answer: Option<Review>) {
-    for (fallback, delivered) in [("ALLOW", true), ("DENY", false)] {
-        let ivs = frozen();
-        let room = room_with_fallback(&ivs, fallback);
-        if let Some(answer) = answer.clone() {
-            ivs.review_function(ARN, move |_| answer.clone());
-        }
-        assert_eq!(outcome(&room.participant("alice")).0 == "hello", delivered);
-    }
-}
-
-#[rstest]
-#[case("ALLOW")]
-#[case("DENY")]
-fn a_handler_has_200_ms_of_the_clock_of_the_mock(#[case] fallback: &str) {
-    let ivs = frozen();
-    let room = room_with_fallback(&ivs, fallback);
-    ivs.review_function(ARN, |_| Review::time_out());
-    let alice = room.participant("alice");
-    alice.say("hello");
-    ivs.advance(Duration::from_millis(199));
-    assert!(alice.received().is_empty());
-    ivs.advance(Duration::from_millis(1));
-    match fallback {
-        "ALLOW" => {
-            let message = alice.expect_message_blocking("hello");
-            assert_eq!(message.send_time.to_string(), "2026-01-01T00:00:00Z", "when it was sent");
-        }
-        _ => drop(alice.expect_error_blocking(ErrorCode::NotAcceptable)),
-    }
-    let log = ivs.log().to_string();
-    assert!(log.contains("review of Message00001: timed out"), "{log}");
 }
 
 #[tokio::test]
@@ -194,33 +141,4 @@ async fn a_room_of_the_sdk_is_reviewed_by_the_closure_of_its_function() {
     });
     assert_eq!(receiver.recv().unwrap(), expected);
     assert!(receiver.try_recv().is_err(), "once for each message");
-}
-
-#[test]
-fn only_messages_are_reviewed_and_a_handler_can_be_taken_away() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    room.review_with(|_| Review::deny("no"));
-    let alice = room.participant("alice");
-    room.send_event("app:hello", [("a", "b")]);
-    alice.delete("Message00009", "");
-    alice.expect_event_blocking("app:hello");
-    alice.expect_event_blocking("aws:DELETE_MESSAGE");
-    alice.say("hello");
-    alice.expect_error_blocking(ErrorCode::NotAcceptable);
-    let handler = json!({ "identifier": room.arn(), "messageReviewHandler": { "uri": "" } });
-    ivs.call(mock_ivs_chat::Operation::UpdateRoom, handler).unwrap();
-    alice.say("hello");
-    alice.expect_message_blocking("hello");
-}
-
-#[test]
-fn others_see_nothing_of_a_denied_message() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    room.review_with(|_| Review::deny("no"));
-    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("hello");
-    alice.expect_error_blocking(ErrorCode::NotAcceptable);
-    assert!(bob.received().is_empty());
 }

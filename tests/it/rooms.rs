@@ -1,9 +1,8 @@
 //! Rooms: what happens in one stays there, and a user may be in it more than once.
 
-use mock_ivs_chat::{Attributes, Capability, EntryKind};
-use serde_json::json;
+use mock_ivs_chat::Attributes;
 
-use crate::support::{connect, frozen, full_token};
+use crate::support::frozen;
 
 #[test]
 fn rooms_do_not_hear_each_other() {
@@ -37,40 +36,6 @@ fn a_deleted_room_takes_no_other_with_it() {
     lobby.delete();
     bob.say("still here");
     bob.expect_message_blocking("still here");
-}
-
-#[tokio::test]
-async fn each_connection_of_a_user_gets_everything() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let mut phone = connect(&ivs, full_token(&room, "alice")).await;
-    let mut laptop = connect(&ivs, full_token(&room, "alice")).await;
-    phone.send(json!({ "Action": "SEND_MESSAGE", "Content": "hi", "RequestId": "p1" })).await;
-    let message = phone.next_frame().await;
-    assert_eq!(laptop.next_frame().await, message);
-    assert_eq!(message["Sender"]["UserId"], "alice");
-}
-
-#[test]
-fn connections_of_a_user_have_their_own_capabilities_attributes_and_labels() {
-    let ivs = frozen();
-    let room = ivs.create_room("lobby");
-    let writer = room
-        .chat_token("alice")
-        .capability(Capability::SendMessage)
-        .attributes([("device", "phone")])
-        .join();
-    let reader = room.chat_token("alice").join();
-    let mark = ivs.log().mark();
-    writer.say("hello");
-    reader.say("me too");
-    insta::assert_snapshot!(ivs.log().since(mark), @r#"
-    alice > {"Action":"SEND_MESSAGE","RequestId":"alice-1","Content":"hello"}
-      alice, alice#2 < {"Type":"MESSAGE","Id":"Message00001","RequestId":"alice-1","Attributes":null,"Content":"hello","SendTime":"2026-01-01T00:00:00Z","Sender":{"UserId":"alice","Attributes":{"device":"phone"}}}
-    alice#2 > {"Action":"SEND_MESSAGE","RequestId":"alice#2-1","Content":"me too"}
-      alice#2 < {"Type":"ERROR","Id":"Message00002","RequestId":"alice#2-1","ErrorCode":403,"ErrorMessage":"the chat token lacks the capability SEND_MESSAGE"}
-    "#);
-    assert_eq!(ivs.log().user("alice").kind(EntryKind::Connected).entries().len(), 2);
 }
 
 #[test]

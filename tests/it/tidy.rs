@@ -83,28 +83,108 @@ fn every_file_says_at_its_top_what_it_is() {
     assert_none(&complaints);
 }
 
+/// The layers of the crate, from the lowest to the highest, and what each may import from the
+/// crate besides itself.
+const LAYERS: [(&str, &[&str]); 11] = [
+    ("proto", &[]),
+    ("clock", &["proto"]),
+    ("service", &["proto"]),
+    ("hook", &["proto", "service"]),
+    ("log", &["hook", "proto", "service"]),
+    ("engine", &["hook", "log", "proto", "service"]),
+    ("transport", &["proto"]),
+    ("driver", &["clock", "engine", "hook", "log", "proto", "service", "transport"]),
+    ("net", &["driver", "proto", "transport"]),
+    ("api", &["clock", "driver", "engine", "hook", "log", "net", "proto", "service", "transport"]),
+    ("fixtures", &["api", "clock"]),
+];
+
 #[test]
-fn the_service_and_its_words_know_no_clock_no_lock_and_no_socket() {
+fn each_layer_imports_only_layers_below_it() {
+    let mut complaints = Vec::new();
+    for file in rust_files().iter().filter(|file| file.is_in("src/")) {
+        let Some(layer) = layer_of(&file.path) else { continue };
+        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
+            complaints.push(format!("{}: add `{layer}` to the table of layers", file.path));
+            continue;
+        };
+        for (number, line) in file.code().lines().enumerate() {
+            for imported in crate_paths(line) {
+                if imported != layer && !allowed.contains(&imported) {
+                    complaints.push(format!(
+                        "{}:{}: `{layer}` must not import `{imported}`",
+                        file.path,
+                        number + 1
+                    ));
+                }
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
+fn no_layer_is_below_itself() {
+    for (index, (layer, allowed)) in LAYERS.iter().enumerate() {
+        for lower in *allowed {
+            let is_lower = LAYERS[..index].iter().any(|(name, _)| name == lower);
+            assert!(is_lower, "`{layer}` may import `{lower}`, which is not below it");
+        }
+    }
+}
+
+/// The folder or file below `src` that a file belongs to; `None` for the root of the crate and the
+/// pages of the guide.
+fn layer_of(path: &str) -> Option<&str> {
+    let layer = path.strip_prefix("src/")?.split(['/', '.']).next()?;
+    (!["docs", "guide", "lib"].contains(&layer)).then_some(layer)
+}
+
+/// The first part of each path in a line that starts at the root of the crate.
+fn crate_paths(line: &str) -> impl Iterator<Item = &str> {
+    let paths = line.match_indices("crate::").filter(|(at, _)| {
+        let before = line[..*at].chars().next_back();
+        // `$crate` is a macro's, and `pub(crate)::` does not exist.
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    });
+    paths.map(|(at, found)| {
+        let rest = &line[at + found.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+#[test]
+fn the_core_knows_no_clock_no_lock_no_thread_and_no_socket() {
+    let core = ["proto", "service", "hook", "log", "engine"];
     let banned = [
         "async",
+        "await",
         "hyper",
         "parking_lot",
+        "std::env",
+        "std::fs",
         "std::net",
+        "std::sync::atomic",
+        "std::thread",
         "tokio",
         "tungstenite",
-        "Instant::now",
+        "Instant",
+        "Mutex",
+        "OnceLock",
+        "RwLock",
         "SystemTime::now",
+        "Waker",
     ];
     let mut complaints = Vec::new();
     for file in rust_files() {
-        if !file.is_in("src/proto/") && !file.is_in("src/service/") {
+        if !layer_of(&file.path).is_some_and(|layer| core.contains(&layer)) {
             continue;
         }
         for (number, line) in file.code().lines().enumerate() {
             for word in banned.iter().filter(|word| has_word(line, word)) {
                 complaints.push(format!(
-                    "{}:{}: `{word}` belongs into src/net or src/driver.rs; what is here gets \
-                     values and gives values",
+                    "{}:{}: `{word}` belongs above the engine, which gets values and gives values",
                     file.path,
                     number + 1
                 ));

@@ -1,0 +1,401 @@
+//! Memory stage: a whole mock in memory, with real WebSocket clients and HTTP requests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use mock_ivs_chat::{
+    Attributes, Capability, Clock, Entry, EntryKind, Gate, Hook, MockIvsChat, Operation,
+    Participant, Quota, Quotas, Review,
+};
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use super::install::{Installed, install};
+use crate::script::hook::Hook as HookData;
+use crate::script::review::{ReviewResponse, ReviewRule};
+use crate::script::settings::Setting;
+use crate::script::stage::{HttpRequest, Payload, START, Stage};
+
+type Socket = WebSocketStream<DuplexStream>;
+
+/// A mock in memory on a paused runtime of one thread, so that each step ends when neither the
+/// mock nor a client has anything left to do.
+pub(crate) struct MemoryStage {
+    // It is dropped before the runtime that its tasks are on.
+    ivs: MockIvsChat,
+    clients: BTreeMap<String, Client>,
+    participants: BTreeMap<String, Participant>,
+    hooks: BTreeMap<String, Hook>,
+    has_hooks: bool,
+    gates: BTreeMap<String, Gate>,
+    reviewers: BTreeMap<String, Arc<Mutex<Vec<ReviewRule>>>>,
+    runtime: Runtime,
+}
+
+/// A WebSocket client. Its handshake may still be unanswered.
+struct Client {
+    connection: Arc<Mutex<Connection>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Connection {
+    sink: Option<SplitSink<Socket, Message>>,
+    /// The text frames that came, in order.
+    received: Vec<String>,
+    has_ended: bool,
+}
+
+impl MemoryStage {
+    pub(crate) fn start(settings: &[Setting]) -> Self {
+        let mut builder = MockIvsChat::builder().clock(Clock::frozen_at(START)).in_memory();
+        let mut quotas = Quotas::aws();
+        for setting in settings {
+            match setting {
+                Setting::QuotasOff => quotas = Quotas::off(),
+                Setting::Quota { name, limit: Some(limit) } => {
+                    quotas = quotas.with(quota(name), *limit);
+                }
+                Setting::Quota { name, limit: None } => quotas = quotas.without(quota(name)),
+                Setting::HttpThrottling => quotas = quotas.with_http_throttling(),
+                Setting::TokenLifetime(lifetime) => builder = builder.token_lifetime(*lifetime),
+                Setting::PingInterval(interval) => builder = builder.ping_interval(*interval),
+                Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
+                Setting::OmitEmptyReason => builder = builder.omit_empty_reason(),
+                Setting::CloseRefusedHandshakes => builder = builder.close_refused_handshakes(),
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime without I/O needs nothing that could be missing");
+        let ivs = runtime.block_on(async { builder.quotas(quotas).start() });
+        Self {
+            ivs,
+            clients: BTreeMap::new(),
+            participants: BTreeMap::new(),
+            hooks: BTreeMap::new(),
+            has_hooks: false,
+            gates: BTreeMap::new(),
+            reviewers: BTreeMap::new(),
+            runtime,
+        }
+    }
+
+    /// Does something with the mock, and lets all that follows from it happen.
+    fn step<T>(&mut self, action: impl FnOnce(&mut Self) -> T) -> T {
+        let context = self.runtime.handle().clone();
+        let result = {
+            let _guard = context.enter();
+            action(self)
+        };
+        self.runtime.block_on(self.ivs.settled());
+        result
+    }
+
+    /// Writes a WebSocket message to the connection of a client.
+    fn write(&mut self, client: &str, message: Message) -> Result<(), String> {
+        let not_connected = || format!("`{client}` is not connected");
+        let connection =
+            Arc::clone(&self.clients.get(client).ok_or_else(not_connected)?.connection);
+        let sink = {
+            let mut connection = connection.lock();
+            if connection.has_ended { None } else { connection.sink.take() }
+        };
+        let mut sink = sink.ok_or_else(not_connected)?;
+        let sent = self.runtime.block_on(async {
+            // On paused time this ends only when nothing can make room for the message any more.
+            let sent = tokio::time::timeout(Duration::from_secs(1), sink.send(message)).await;
+            self.ivs.settled().await;
+            sent
+        });
+        connection.lock().sink = Some(sink);
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("`{client}` cannot send: {error}")),
+            Err(_) => Err(format!("`{client}` cannot send, because nobody reads")),
+        }
+    }
+
+    /// Checks that each client received, in order, the text frames that the log says it was sent;
+    /// where hooks may have broken a connection, it may have missed the last of them.
+    fn check_clients(&self) -> Result<(), String> {
+        for (label, client) in &self.clients {
+            let (plain, quoted) = (format!("{label} connects"), format!("{label:?} connects"));
+            let mut entries = self.ivs.log().kind(EntryKind::Connected).into_iter();
+            let connects = |entry: &Entry| {
+                let line = entry.to_string();
+                line.starts_with(&plain) || line.starts_with(&quoted)
+            };
+            let connection = entries.find(connects).and_then(|entry| entry.connection());
+            let sent: Vec<String> = match connection {
+                Some(connection) => {
+                    let sent = self.ivs.log().connection(connection).kind(EntryKind::Sent);
+                    sent.into_iter().filter_map(|entry| Some(entry.text()?.to_owned())).collect()
+                }
+                None => Vec::new(),
+            };
+            // A frame may be sent in fragments, each of which has its entry.
+            let (sent, received) = (sent.concat(), client.connection.lock().received.concat());
+            let is_expected =
+                if self.has_hooks { sent.starts_with(&received) } else { sent == received };
+            if !is_expected {
+                return Err(format!("`{label}` received {received}, not {sent}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stage for MemoryStage {
+    fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
+        let operation = operation(name);
+        let response = self.step(|stage| stage.ivs.call(operation, Value::Object(request)));
+        response.map_err(|exception| exception.to_string())
+    }
+
+    fn join(&mut self, client: &str, request: Map<String, Value>) -> Result<(), String> {
+        let text = |member: &str| request[member].as_str().unwrap_or_default().to_owned();
+        let participant = self.step(|stage| {
+            let room = stage.ivs.room(&text("roomIdentifier"));
+            let mut new = room.chat_token(text("userId"));
+            for capability in Capability::ALL {
+                let asked = request.get("capabilities").and_then(Value::as_array);
+                if asked.is_some_and(|asked| asked.iter().any(|name| name == capability.as_str())) {
+                    new = new.capability(capability);
+                }
+            }
+            if let Some(minutes) = request.get("sessionDurationInMinutes").and_then(Value::as_u64) {
+                new = new.session_duration_in_minutes(minutes as u32);
+            }
+            if let Some(Value::Object(attributes)) = request.get("attributes") {
+                let pairs = attributes.iter();
+                let pairs = pairs.map(|(key, value)| (key.as_str(), value.as_str().unwrap_or("")));
+                new = new.attributes(pairs.collect::<Attributes>());
+            }
+            new.join()
+        });
+        self.participants.insert(client.to_owned(), participant);
+        Ok(())
+    }
+
+    fn call(&mut self, request: &HttpRequest) -> Result<(), String> {
+        let HttpRequest { method, target, body, .. } = request;
+        let length = body.len();
+        let text = format!(
+            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        self.step(|stage| {
+            let (mut client, server) = tokio::io::duplex(BUFFER_BYTES);
+            stage.ivs.accept(server);
+            tokio::spawn(async move {
+                let mut response = Vec::new();
+                // A response that is cut off, or never comes, is a part of the story.
+                if client.write_all(text.as_bytes()).await.is_ok() {
+                    let _ = client.read_to_end(&mut response).await;
+                }
+            });
+        });
+        Ok(())
+    }
+
+    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
+        let mut request = "ws://edge.ivschat/".into_client_request().map_err(|e| e.to_string())?;
+        if let Some(token) = token {
+            let token = token.parse().map_err(|_| format!("{token:?} cannot be in a header"))?;
+            request.headers_mut().insert("Sec-WebSocket-Protocol", token);
+        }
+        let connection = Arc::<Mutex<Connection>>::default();
+        let shared = Arc::clone(&connection);
+        let task = self.step(|stage| {
+            let (stream, server) = tokio::io::duplex(BUFFER_BYTES);
+            stage.ivs.accept(server);
+            tokio::spawn(async move {
+                let Ok((socket, _)) = tokio_tungstenite::client_async(request, stream).await else {
+                    return;
+                };
+                let (sink, stream) = socket.split();
+                shared.lock().sink = Some(sink);
+                read(stream, &shared).await;
+            })
+        });
+        let is_open = |client: &Client| {
+            let connection = client.connection.lock();
+            connection.sink.is_some() && !connection.has_ended
+        };
+        // A client that is open stays the one of this name, although a second handshake fails.
+        let new = Client { connection, task };
+        match self.clients.get(client) {
+            Some(old) if is_open(old) && is_open(&new) => {
+                Err(format!("`{client}` is connected already; the next is `{client}#2`"))
+            }
+            Some(old) if is_open(old) => Ok(()),
+            _ => {
+                self.clients.insert(client.to_owned(), new);
+                Ok(())
+            }
+        }
+    }
+
+    fn send(&mut self, client: &str, payload: &Payload) -> Result<(), String> {
+        if self.participants.contains_key(client) {
+            let Payload::Text(text) = payload else {
+                return Err(format!("`{client}` is a participant, which sends text frames only"));
+            };
+            self.step(|stage| stage.participants[client].send(text.clone()));
+            return Ok(());
+        }
+        self.write(
+            client,
+            match payload.clone() {
+                Payload::Text(text) => Message::text(text),
+                Payload::Binary(bytes) => Message::binary(bytes),
+                Payload::Ping(bytes) => Message::Ping(bytes.into()),
+            },
+        )
+    }
+
+    fn close(&mut self, client: &str, code: Option<u16>, reason: &str) -> Result<(), String> {
+        let reason = reason.to_owned().into();
+        self.write(
+            client,
+            Message::Close(code.map(|code| CloseFrame { code: code.into(), reason })),
+        )
+    }
+
+    fn vanish(&mut self, client: &str) -> Result<(), String> {
+        if let Some(participant) = self.participants.remove(client) {
+            self.step(|_| drop(participant));
+            return Ok(());
+        }
+        let not_connected = || format!("`{client}` is not connected");
+        let client = self.clients.get(client).ok_or_else(not_connected)?;
+        client.task.abort();
+        let sink = client.connection.lock().sink.take();
+        // The task has the other half of the stream, and lets go of it when it is aborted.
+        self.step(|_| drop(sink));
+        Ok(())
+    }
+
+    fn install(&mut self, hook: &HookData) -> Result<(), String> {
+        self.has_hooks = true;
+        match (install(&self.ivs, hook)?, &hook.name, hook.gate()) {
+            (Installed::Hook(installed), Some(name), _) => {
+                self.hooks.insert(name.clone(), installed);
+            }
+            (Installed::Gate(gate), _, Some(name)) => {
+                self.gates.insert(name.to_owned(), gate);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn remove_hook(&mut self, name: &str) -> Result<(), String> {
+        let hook =
+            self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))?;
+        self.step(|_| hook.remove());
+        Ok(())
+    }
+
+    fn release(&mut self, gate: &str, releases_all: bool) -> Result<(), String> {
+        let gate = self.gates.get(gate).ok_or_else(|| format!("there is not a gate `{gate}`"))?;
+        let gate = gate.clone();
+        let released = self.step(|_| {
+            if releases_all {
+                gate.release();
+            }
+            releases_all || gate.release_one()
+        });
+        if released { Ok(()) } else { Err("nothing waits at this gate".into()) }
+    }
+
+    fn add_review_rule(&mut self, function_arn: &str, rule: ReviewRule) {
+        let ivs = &self.ivs;
+        let rules = self.reviewers.entry(function_arn.to_owned()).or_insert_with(|| {
+            let rules = Arc::<Mutex<Vec<ReviewRule>>>::default();
+            let shared = Arc::clone(&rules);
+            ivs.review_function(function_arn, move |request| {
+                review(&ReviewRule::respond(&shared.lock(), &request.content))
+            });
+            rules
+        });
+        rules.lock().push(rule);
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        self.step(|stage| stage.ivs.advance(duration));
+    }
+
+    fn transcript(&mut self) -> Result<String, String> {
+        self.check_clients()?;
+        Ok(self.ivs.log().to_string())
+    }
+}
+
+/// Reads a connection to its end, as a client must that answers pings and close frames.
+async fn read(mut stream: SplitStream<Socket>, connection: &Mutex<Connection>) {
+    while let Some(Ok(message)) = stream.next().await {
+        if let Message::Text(text) = message {
+            connection.lock().received.push(text.to_string());
+        }
+    }
+    connection.lock().has_ended = true;
+}
+
+/// Returns what a review function of the mock answers.
+pub(crate) fn review(response: &ReviewResponse) -> Review {
+    match response.clone() {
+        ReviewResponse::Allow { content, attributes } => {
+            let mut review = Review::allow();
+            if let Some(content) = content {
+                review = review.content(content);
+            }
+            match attributes {
+                Some(attributes) => review.attributes(attributes),
+                None => review,
+            }
+        }
+        ReviewResponse::Deny { reason: Some(reason) } => Review::deny(reason),
+        ReviewResponse::Deny { reason: None } => Review::deny_without_reason(),
+        ReviewResponse::Fail => Review::fail(),
+        ReviewResponse::TimeOut => Review::time_out(),
+        ReviewResponse::Json(members) => Review::from_json(&Value::Object(members)),
+    }
+}
+
+pub(crate) fn operation(name: &str) -> Operation {
+    let found = Operation::ALL.into_iter().find(|operation| operation.name() == name);
+    found.expect("the parser knows the operations")
+}
+
+fn quota(name: &str) -> Quota {
+    const QUOTAS: [Quota; 9] = [
+        Quota::MessagingRequestsPerConnection,
+        Quota::SendMessagePerRoom,
+        Quota::SendMessage,
+        Quota::DeleteMessage,
+        Quota::DisconnectUser,
+        Quota::ConcurrentConnections,
+        Quota::Rooms,
+        Quota::LoggingConfigurations,
+        Quota::MessageAttributeBytes,
+    ];
+    let found = QUOTAS.into_iter().find(|quota| quota.to_string() == name);
+    found.expect("the parser knows the quotas")
+}
+
+/// As much as the system gives a loopback socket to begin with.
+const BUFFER_BYTES: usize = 64 * 1024;

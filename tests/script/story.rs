@@ -1,0 +1,150 @@
+//! Story: the commands of a script as data.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::hook::Hook;
+use super::review::ReviewRule;
+use super::settings::Setting;
+
+/// A command and the line that has it.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) line: usize,
+    pub(crate) command: Command,
+}
+
+/// One thing that happens. A client is named as in the transcript: by its user's id, and `alice#2`
+/// is the second connection of alice.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Sets something about the mock; only before everything else.
+    Setting(Setting),
+    /// The test creates a room.
+    Room {
+        name: String,
+        members: Map<String, Value>,
+    },
+    /// The test creates a chat token for a client.
+    Token(Token),
+    /// The test creates a chat token and lets a participant in, without a WebSocket.
+    Participant(Token),
+    /// The application calls an operation over HTTP. A text `$lobby` is the ARN of that room.
+    Call {
+        operation: String,
+        request: Map<String, Value>,
+    },
+    Connect {
+        client: String,
+        offer: Offer,
+    },
+    Send {
+        client: String,
+        frame: ClientFrame,
+    },
+    /// A client closes its connection with a close frame.
+    Close {
+        client: String,
+        code: Option<u16>,
+        reason: String,
+    },
+    /// The connection of a client ends without a close frame.
+    Vanish {
+        client: String,
+    },
+    Hook(Hook),
+    RemoveHook(String),
+    Release {
+        gate: String,
+        releases_all: bool,
+    },
+    /// Adds a rule to the review function of this name.
+    Review {
+        function: String,
+        rule: ReviewRule,
+    },
+    Clock(Duration),
+    Repeat {
+        count: usize,
+        command: Box<Self>,
+    },
+}
+
+/// What a chat token is created with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Token {
+    pub(crate) client: String,
+    pub(crate) room: String,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) minutes: Option<u32>,
+    pub(crate) attributes: Option<BTreeMap<String, String>>,
+}
+
+impl Token {
+    /// Returns the user id: the client's name without the number of the connection.
+    pub(crate) fn user_id(&self) -> &str {
+        self.client.split('#').next().unwrap_or_default()
+    }
+}
+
+/// The token that a client offers in its handshake.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Offer {
+    /// The one that was created for this client.
+    Own,
+    /// The one that was created for another client.
+    Of(String),
+    /// Any text.
+    Text(String),
+    Nothing,
+}
+
+/// What a client sends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ClientFrame {
+    /// `SEND_MESSAGE`, with the next `RequestId` of the client.
+    Message {
+        content: String,
+        attributes: Option<BTreeMap<String, String>>,
+    },
+    /// `DELETE_MESSAGE`, with the next `RequestId` of the client.
+    Delete {
+        id: String,
+        reason: Option<String>,
+    },
+    /// `DISCONNECT_USER`, with the next `RequestId` of the client.
+    Disconnect {
+        user_id: String,
+        reason: Option<String>,
+    },
+    /// This text, as it stands.
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+}
+
+/// The operations of the control plane.
+pub(crate) const OPERATIONS: [&str; 17] = [
+    "CreateChatToken",
+    "CreateLoggingConfiguration",
+    "CreateRoom",
+    "DeleteLoggingConfiguration",
+    "DeleteMessage",
+    "DeleteRoom",
+    "DisconnectUser",
+    "GetLoggingConfiguration",
+    "GetRoom",
+    "ListLoggingConfigurations",
+    "ListRooms",
+    "ListTagsForResource",
+    "SendEvent",
+    "TagResource",
+    "UntagResource",
+    "UpdateLoggingConfiguration",
+    "UpdateRoom",
+];
+
+/// The actions of the messaging protocol, each of which needs the capability of its name.
+pub(crate) const ACTIONS: [&str; 3] = ["SEND_MESSAGE", "DELETE_MESSAGE", "DISCONNECT_USER"];
