@@ -305,7 +305,8 @@ impl Builder {
     }
 
     /// Runs the mock's tasks on the tokio runtime that [`Builder::start`] is called in, instead of
-    /// on a thread of its own. A clock of tokio needs that; nothing else does.
+    /// on its own thread. Only a tokio clock needs that. The runtime must have a time driver and,
+    /// except with [`Builder::in_memory`], an I/O driver. When it ends, the mock refuses clients.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -368,8 +369,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the port, a thread or a runtime cannot be had, or if there is no tokio runtime to run
-    /// on.
+    /// If a port, a thread or a runtime is not available, or if the tokio runtime to run on is
+    /// missing or lacks a driver.
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
