@@ -1,4 +1,4 @@
-//! Clock: where the mock's time comes from. Nothing else in the crate reads a time of day.
+//! Clock: the source of time. No other file of the crate reads the time of day.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 
 use crate::proto::timestamp::Timestamp;
 
-/// Where the mock's time comes from.
+/// The source of the mock's time.
 ///
-/// Whatever the clock, [`Handle::advance`](crate::Handle::advance) moves it on at once.
+/// [`Handle::advance`](crate::Handle::advance) jumps any clock forward.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +30,7 @@ enum Source {
 }
 
 impl Clock {
-    /// The system's clock, the default: clients can compare expiration times with their own.
+    /// Returns the system clock, which is the default: clients compare expiration times with it.
     ///
     /// ```
     /// # use mock_ivs_chat::{Clock, MockIvsChat};
@@ -41,8 +41,8 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still at a time until it is advanced. The log shows its times as they
-    /// are, for they are the same in every run.
+    /// Returns a clock that stands still until it is advanced. The log shows its times as they are,
+    /// because they are the same in every run.
     ///
     /// ```
     /// # use mock_ivs_chat::{Clock, MockIvsChat};
@@ -60,8 +60,8 @@ impl Clock {
         Self(Source::Frozen(parse(time)))
     }
 
-    /// A clock that starts at a time and then follows tokio's, which a test can pause. It needs
-    /// the mock to run on the test's own runtime:
+    /// Returns a clock that starts at a time and then follows tokio's, which a test can pause. The
+    /// mock must run on the test's runtime:
     /// [`Builder::on_current_runtime`](crate::Builder::on_current_runtime).
     ///
     /// ```
@@ -100,11 +100,11 @@ fn parse(time: &str) -> Timestamp {
     time.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A clock that runs.
+/// A clock that has been started.
 #[derive(Debug)]
 pub(crate) struct RunningClock {
     source: RunningSource,
-    /// By how much it was advanced, in nanoseconds.
+    /// The sum of all advances, in nanoseconds.
     offset: AtomicU64,
 }
 
@@ -116,7 +116,7 @@ enum RunningSource {
 }
 
 impl RunningClock {
-    /// Starts a clock; one that follows tokio's follows that of `runtime`.
+    /// Starts a clock. A tokio clock follows that of `runtime`.
     pub(crate) fn start(clock: &Clock, runtime: &Handle) -> Self {
         let source = match clock.0 {
             Source::System => RunningSource::System,
@@ -143,7 +143,7 @@ impl RunningClock {
         base + Duration::from_nanos(self.offset.load(Ordering::Relaxed))
     }
 
-    /// Moves the clock on to a time, if it is not there yet.
+    /// Advances the clock to a time, unless it is there already.
     pub(crate) fn advance_to(&self, time: Timestamp) {
         let missing = time.since(self.now());
         self.offset.fetch_add(
@@ -152,7 +152,8 @@ impl RunningClock {
         );
     }
 
-    /// How long to sleep until a time comes by itself; `None` if it never does.
+    /// Returns how long to sleep until a time is reached; `None` if the clock never gets there by
+    /// itself.
     pub(crate) fn sleep_until(&self, time: Timestamp) -> Option<Duration> {
         match self.source {
             RunningSource::Frozen(_) => None,
@@ -160,7 +161,7 @@ impl RunningClock {
         }
     }
 
-    /// Whether its times differ between runs.
+    /// Returns `true` if the times differ between runs.
     pub(crate) const fn is_volatile(&self) -> bool {
         match self.source {
             RunningSource::System => true,
@@ -176,13 +177,14 @@ impl RunningClock {
         matches!(self.source, RunningSource::Tokio { is_paused: true, .. })
     }
 
-    /// Whether the time between two things says anything about a client.
+    /// Returns `true` if the time between two events says anything about a client.
     pub(crate) const fn measures_clients(&self) -> bool {
         !matches!(self.source, RunningSource::Frozen(_))
     }
 }
 
-/// Whether tokio's clock stands still while the system's moves. Only to be asked inside a runtime.
+/// Returns `true` if tokio's clock stands still while the system's moves. Must be called in a
+/// runtime.
 pub(crate) fn is_tokio_paused() -> bool {
     let (tokio, system) = (tokio::time::Instant::now(), std::time::Instant::now());
     while system.elapsed() < Duration::from_micros(1) {

@@ -1,4 +1,4 @@
-//! Builder: what can be set about a mock, and its start.
+//! Builder: the settings of a mock, and its start.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::net::tls::{Authority, Endpoint};
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
 
-/// What can be set about a mock before it starts.
+/// The settings of a mock before it starts.
 ///
 /// ```
 /// use mock_ivs_chat::{Clock, MockIvsChat, Quotas};
@@ -65,7 +65,7 @@ impl Builder {
         }
     }
 
-    /// Listens on this loopback port, instead of an ephemeral one.
+    /// Listens on this loopback port instead of an ephemeral one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -92,8 +92,8 @@ impl Builder {
         self
     }
 
-    /// Listens nowhere: clients come by [`Handle::connect`] and [`Handle::accept`] alone. Such a
-    /// mock has no port and no descriptor, and on the current runtime it needs no I/O driver.
+    /// Opens no port: clients connect only by [`Handle::connect`] and [`Handle::accept`]. Such a mock
+    /// has no descriptor, and on the current runtime it needs no I/O driver.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -105,9 +105,9 @@ impl Builder {
         self
     }
 
-    /// Serves `wss://` and `https://` as well, on an ephemeral loopback port of their own, with
-    /// certificates of an authority that is made at the start: see [`Handle::ca_pem`]. Instead of
-    /// the plain port it is with [`Builder::in_memory`].
+    /// Serves `wss://` and `https://` as well, on another ephemeral loopback port. The authority of
+    /// the certificate is generated at the start: see [`Handle::ca_pem`]. With
+    /// [`Builder::in_memory`] this is the only port.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -157,7 +157,7 @@ impl Builder {
         self
     }
 
-    /// Sets where the mock's time comes from: the system unless set.
+    /// Sets the source of time: the system clock unless set.
     ///
     /// ```
     /// # use mock_ivs_chat::{Clock, MockIvsChat};
@@ -230,8 +230,8 @@ impl Builder {
         self
     }
 
-    /// Has the service send a ping over each WebSocket whenever this long has passed, by the mock's
-    /// clock. Unless set it sends none, as far as anybody knows of the real one.
+    /// Sends a ping over each WebSocket at this interval of the mock clock. Unless set there are no
+    /// pings; none are known of the real service.
     ///
     /// A client that leaves a ping unanswered until the next is found by the lint
     /// [`Lint::PingUnanswered`].
@@ -252,9 +252,9 @@ impl Builder {
         self
     }
 
-    /// Has the service close each WebSocket whose client has sent nothing for this long, by the
-    /// mock's clock: no action, no ping and no pong. Unless set no connection is too idle, as far
-    /// as anybody knows of the real one. The close code is 1001.
+    /// Closes each WebSocket whose client has sent no action, ping or pong for this time of the mock
+    /// clock, with code 1001. Unless set there is no such timeout; none is known of the real
+    /// service.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -272,9 +272,9 @@ impl Builder {
         self
     }
 
-    /// Has calls over HTTP refused unless they are signed with these credentials, by Signature
-    /// Version 4 and by the mock's clock. Called several times, it adds credentials. Without it
-    /// any call is accepted, signed or not.
+    /// Refuses HTTP calls that are not signed with these credentials, by Signature Version 4 and by
+    /// the mock clock. Several calls add credentials. Without it any call is accepted, signed or
+    /// not.
     ///
     /// The refusals are those of AWS: `MissingAuthenticationTokenException`,
     /// `IncompleteSignature`, `UnrecognizedClientException`, `ExpiredTokenException` and
@@ -306,7 +306,8 @@ impl Builder {
     }
 
     /// Runs the mock's tasks on the tokio runtime that [`Builder::start`] is called in, instead of
-    /// on a thread of its own. A clock of tokio needs that; nothing else does.
+    /// on its own thread. Only a tokio clock needs that. The runtime must have a time driver and,
+    /// except with [`Builder::in_memory`], an I/O driver. When it ends, the mock refuses clients.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -330,8 +331,8 @@ impl Builder {
         self
     }
 
-    /// Fails the test, when the mock is dropped, if a client does what this lint looks for;
-    /// `Lint::ALL` stands for all of them.
+    /// Fails the test, when the mock is dropped, if one of these lints has a finding; `Lint::ALL`
+    /// contains all of them.
     ///
     /// ```
     /// # use mock_ivs_chat::{Lint, MockIvsChat};
@@ -351,13 +352,13 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Where [`Builder::try_start`] fails.
+    /// If [`Builder::try_start`] fails.
     #[track_caller]
     pub fn start(self) -> MockIvsChat {
         self.try_start().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Starts the mock, or says why that is impossible.
+    /// Starts the mock, or returns the reason why it cannot start.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -369,8 +370,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the port, a thread or a runtime cannot be had, or if there is no tokio runtime to run
-    /// on.
+    /// If a port, a thread or a runtime is not available, or if the tokio runtime to run on is
+    /// missing or lacks a driver.
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
@@ -444,7 +445,7 @@ impl Builder {
     }
 }
 
-/// Assumed: any time would do; it only has to be the same in each run.
+/// Assumed: the time is arbitrary, but must be the same in each run.
 fn paused_clock() -> Clock {
     Clock::tokio_from("2026-01-01T00:00:00Z")
 }

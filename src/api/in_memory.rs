@@ -1,4 +1,4 @@
-//! In-memory connections: the same bytes as over TCP, with no socket and no descriptor.
+//! In-memory connections: the same bytes as over TCP, without a socket or a descriptor.
 
 use std::fmt;
 use std::io;
@@ -12,18 +12,18 @@ use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
 use crate::transport::stream::SharedStream;
 
-/// The client's end of a connection in memory on which the WebSocket handshake is through.
+/// The client end of an in-memory connection after its WebSocket handshake.
 ///
-/// What is written to it and read from it are WebSocket frames, as on a socket: it is ready for
+/// It carries WebSocket frames, as a socket does. Pass it to
 /// `tokio_tungstenite::WebSocketStream::from_raw_socket` or any other client that takes a stream.
 /// See [`Handle::connect`].
 pub struct ClientStream {
     stream: DuplexStream,
-    /// What the mock sent behind its part of the handshake.
+    /// Bytes that the mock has sent after its handshake response.
     read_ahead: Vec<u8>,
 }
 
-/// Why a connection in memory was not opened.
+/// The reason why an in-memory connection was not opened.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -42,7 +42,7 @@ pub struct ConnectError {
 }
 
 impl ConnectError {
-    /// The HTTP status that the handshake was refused with; `None` if nobody answered, as in an
+    /// Returns the HTTP status of a refused handshake; `None` if there was no response, as in an
     /// outage.
     ///
     /// ```
@@ -80,11 +80,11 @@ impl ConnectError {
 impl Handle {
     /// Connects in memory, with the same handshake, frames and log as over TCP.
     ///
-    /// The mock's end is served on the tokio runtime that this is awaited in, and on the mock's
-    /// own if there is none. Under a paused clock that makes it exact: no real time passes, and
-    /// tokio moves the clock on only when neither the client nor the mock has anything to do. The
-    /// mock sets no timers for such a stream but those of the service, such as the end of a
-    /// session. A test that blocks its runtime's only thread blocks the mock's end, too.
+    /// The mock's end is served on the tokio runtime that this is awaited in, or else on the mock's
+    /// own. Under a paused clock that makes it exact: no real time passes, and tokio advances the
+    /// clock only when neither the client nor the mock has anything to do. Such a stream has only
+    /// the timers of the service, such as the end of a session. A test that blocks the only thread
+    /// of its runtime also blocks the mock's end.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -123,12 +123,13 @@ impl Handle {
         }
     }
 
-    /// Serves a stream that the test brings, as one that was accepted from TCP: HTTP/1.1, and a
-    /// WebSocket once the client asks for it.
+    /// Serves a stream of the test like one that was accepted from TCP: HTTP/1.1, and a WebSocket
+    /// after an upgrade.
     ///
-    /// It is served on the tokio runtime that this is called in, and on the mock's own if there is
-    /// none. Nothing on it is limited in time. After the end of the mock, and in an outage, the
-    /// stream is dropped at once.
+    /// The stream is served on the tokio runtime that this is called in, or else on the mock's own.
+    /// It has no time limits. Its methods may call the mock, and may block without blocking other
+    /// clients if the runtime has another thread. After the end of the mock, and in an outage, the
+    /// stream is dropped immediately.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -150,9 +151,9 @@ impl Handle {
     }
 }
 
-/// The client's part of a handshake.
+/// Performs the client side of the handshake.
 async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream, ConnectError> {
-    // The key is the sample of RFC 6455; it only has to keep caches from answering.
+    // The key is the sample of RFC 6455; its only purpose is to keep caches from responding.
     let request = format!(
         "GET / HTTP/1.1\r\n\
          Host: edge.ivschat\r\n\
@@ -248,6 +249,6 @@ impl AsyncWrite for ClientStream {
     }
 }
 
-/// How much may be under way in either direction before the writer has to wait; as much as the
-/// system gives a loopback socket to begin with. Memory is used as bytes come, not ahead.
+/// The number of bytes in either direction before the writer must wait, which is the initial size
+/// of a loopback socket's buffer. Memory is allocated as bytes arrive.
 const BUFFER_BYTES: usize = 64 * 1024;

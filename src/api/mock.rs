@@ -1,4 +1,4 @@
-//! `MockIvsChat`: the mock as a test owns it, and its end.
+//! `MockIvsChat`: the mock that a test owns, and its end.
 
 use std::backtrace::Backtrace;
 use std::ops::Deref;
@@ -33,9 +33,9 @@ use crate::net::thread::ServerThread;
 #[must_use = "the mock ends when it is dropped"]
 pub struct MockIvsChat {
     handle: Handle,
-    /// The thread of its own, unless it runs on the test's runtime or has stopped.
+    /// The mock's own thread, unless it runs on the test's runtime or has stopped.
     thread: Mutex<Option<ServerThread>>,
-    /// Whether the test has its report already.
+    /// Whether `finish` has returned the report.
     is_finished: bool,
     /// Dropped last, so that it sees the whole log.
     ending: Ending,
@@ -49,10 +49,10 @@ impl MockIvsChat {
 
     /// Starts a mock on an ephemeral loopback port; it is ready when this returns.
     ///
-    /// It runs on a thread of its own, and so in any test: with or without an async runtime, of
-    /// tokio or not. Only under a paused tokio clock it runs on the test's runtime instead and
-    /// follows that clock, for a server on another thread would make each timeout of the client
-    /// fire at once.
+    /// It runs on its own thread, and so in any test: with or without an async runtime, tokio's or
+    /// another. Only under a paused tokio clock does it run on the test's runtime and follow that
+    /// clock. Otherwise each timeout of the client would fire immediately, because tokio does not
+    /// wait for a server on another thread.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -63,23 +63,23 @@ impl MockIvsChat {
     ///
     /// # Panics
     ///
-    /// If no port, no thread or no runtime can be had; see [`MockIvsChat::try_start`].
+    /// If a port, a thread or a runtime is not available; see [`MockIvsChat::try_start`].
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// Starts a mock, or says why that is impossible.
+    /// Starts a mock, or returns the reason why it cannot start.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
     ///
-    /// let ivs = MockIvsChat::try_start().expect("a loopback port can be had");
+    /// let ivs = MockIvsChat::try_start().expect("a loopback port is free");
     /// ```
     ///
     /// # Errors
     ///
-    /// If no port, no thread or no runtime can be had.
+    /// If a port, a thread or a runtime is not available.
     pub fn try_start() -> Result<Self, StartError> {
         Self::builder().try_start()
     }
@@ -96,7 +96,7 @@ impl MockIvsChat {
         Builder::new()
     }
 
-    /// A handle for spawned tasks and other threads, which does not keep the mock alive.
+    /// Returns a handle for spawned tasks and other threads. It does not keep the mock alive.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -217,7 +217,7 @@ impl Drop for MockIvsChat {
         }
         let report = self.handle.report();
         self.handle.driver().release_closures();
-        // A test that fails already is not to fail with something else, let alone to abort.
+        // A panic in a test that is already failing would abort the process.
         if thread::panicking() {
             return;
         }

@@ -1,11 +1,11 @@
-//! Outage: how a test takes the mock from its clients, and gives it back.
+//! Outage: ends connections, restarts the mock, and makes it unreachable for a while.
 
 use crate::api::handle::Handle;
 use crate::api::wait::fail;
 use crate::log::record;
 use crate::proto::close::{Close, CloseCode};
 
-/// A time in which nobody reaches the mock; it ends when this is dropped.
+/// An outage of the mock, which ends when this is dropped.
 ///
 /// ```
 /// use std::net::TcpStream;
@@ -53,8 +53,8 @@ impl Drop for Outage {
 }
 
 impl Handle {
-    /// Ends all chat connections as a network does: without a close frame, but behind what each
-    /// still has to get. Official clients reconnect after this.
+    /// Ends all chat connections as a network does: without a close frame, but after the frames that
+    /// are already queued. Official clients reconnect after this.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -83,8 +83,8 @@ impl Handle {
         self.driver().end_all(record::Outage::Close(Box::new(Close::new(code, reason))));
     }
 
-    /// Cuts everything, HTTP included, and listens anew on the same port. Rooms, tokens and the
-    /// log are kept. A client that reconnects at once is let in.
+    /// Closes all streams, including those of HTTP, and listens again on the same port. Rooms,
+    /// tokens and the log are kept. A client that reconnects immediately is accepted.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -97,7 +97,8 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock has stopped, or if the port cannot be had again.
+    /// If the mock has stopped, if its runtime has ended, or if the system has no descriptor left.
+    /// In the last case nothing has changed.
     #[track_caller]
     pub fn restart(&self) {
         self.expect_running();
@@ -115,9 +116,9 @@ impl Handle {
         self.expect_port(restarted);
     }
 
-    /// Cuts everything, and refuses whoever connects, until the outage that it returns is dropped.
-    /// The port stays the mock's own. Rooms, tokens and the log are kept; participants are gone,
-    /// too, and can come back at any time.
+    /// Closes all streams and refuses clients until the returned outage is dropped. The mock keeps
+    /// its port. Rooms, tokens and the log are kept. Participants are disconnected, too, and can
+    /// reconnect at any time.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -132,7 +133,8 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock has stopped, or if the port cannot be held.
+    /// If the mock has stopped, if its runtime has ended, or if the system has no descriptor left.
+    /// In the last case there is no outage.
     #[track_caller]
     pub fn outage(&self) -> Outage {
         self.expect_running();
