@@ -79,7 +79,7 @@ impl EngineStage {
                     service.quotas = quotas.with(quota(name), *limit);
                 }
                 Setting::Quota { name, limit: None } => {
-                    service.quotas = quotas.without(quota(name))
+                    service.quotas = quotas.without(quota(name));
                 }
                 Setting::HttpThrottling => service.quotas = quotas.with_http_throttling(),
                 Setting::TokenLifetime(lifetime) => service.token_lifetime = *lifetime,
