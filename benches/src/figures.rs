@@ -4,12 +4,12 @@
 
 use mock_ivs_chat_benches::measure::{Effort, Figure};
 use mock_ivs_chat_benches::{
-    clock, drop, echo, fan_out, hooks, http, in_memory, log, measure, memory, start,
+    clock, drop, echo, fan_out, hooks, http, in_memory, log, measure, memory, start, waits,
 };
 
 type Benchmark = fn(Effort) -> Vec<Figure>;
 
-const BENCHMARKS: [(&str, Benchmark); 10] = [
+const BENCHMARKS: [(&str, Benchmark); 11] = [
     ("start", start::measure),
     ("drop", drop::measure),
     ("echo", echo::measure),
@@ -17,6 +17,7 @@ const BENCHMARKS: [(&str, Benchmark); 10] = [
     ("in-memory", in_memory::measure),
     ("hooks", hooks::measure),
     ("log", log::measure),
+    ("waits", waits::measure),
     ("clock", clock::measure),
     ("http", http::measure),
     ("memory", memory::measure),

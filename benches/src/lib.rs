@@ -13,4 +13,5 @@ pub mod measure;
 pub mod memory;
 pub mod servers;
 pub mod start;
+pub mod waits;
 pub mod wire;

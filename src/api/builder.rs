@@ -1,27 +1,24 @@
 //! Builder: what can be set about a mock, and its start.
 
-use std::fmt;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{self, RuntimeFlavor};
 
 use crate::api::handle::Handle;
 use crate::api::mock::MockIvsChat;
+use crate::api::start::{StartError, check_timers, listen, next_mock_id};
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
-use crate::driver::Driver;
+use crate::driver::{Driver, RuntimeThread};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
 use crate::log::lint::Lint;
 use crate::log::retention::{LogSettings, Recording};
-use crate::net::listener::{Door, Lock};
-use crate::net::thread::{OwnRuntime, OwnThread};
+use crate::net::listener::{Listener, Security};
+use crate::net::server::{Endpoints, Server};
+use crate::net::thread::{DetachedRuntime, ServerThread};
 #[cfg(feature = "tls")]
 use crate::net::tls::{Authority, Endpoint};
-use crate::net::{Endpoints, Sockets};
 use crate::service::quota::Quotas;
 use crate::service::{Service, Settings};
 
@@ -250,7 +247,7 @@ impl Builder {
     /// If the interval is zero.
     #[track_caller]
     pub const fn ping_interval(mut self, interval: Duration) -> Self {
-        assert!(!interval.is_zero(), "the interval of pings must be longer than nothing");
+        assert!(!interval.is_zero(), "`ping_interval` must not be zero");
         self.keep_alive.ping_interval = Some(interval);
         self
     }
@@ -270,7 +267,7 @@ impl Builder {
     /// If the timeout is zero.
     #[track_caller]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        assert!(!timeout.is_zero(), "the timeout of idle connections must be longer than nothing");
+        assert!(!timeout.is_zero(), "`idle_timeout` must not be zero");
         self.keep_alive.idle_timeout = Some(timeout);
         self
     }
@@ -374,7 +371,7 @@ impl Builder {
     ///
     /// If the port, a thread or a runtime cannot be had, or if there is no tokio runtime to run
     /// on.
-    pub fn try_start(mut self) -> Result<MockIvsChat, StartError> {
+    pub fn try_start(self) -> Result<MockIvsChat, StartError> {
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
         let clock = self.clock.clone();
@@ -384,10 +381,9 @@ impl Builder {
             };
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
-            if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
-                self.log_settings.shared_thread = Some(thread::current().id());
-            }
-            let handle = self.assemble(&clock, &runtime)?;
+            check_timers()?;
+            let is_shared = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+            let handle = self.assemble(&clock, &runtime, is_shared)?;
             return Ok(MockIvsChat::new(handle, None));
         }
         let clock = clock.unwrap_or_default();
@@ -395,65 +391,57 @@ impl Builder {
             let message = "a clock that follows tokio's needs on_current_runtime()";
             return Err(StartError::new(message, None));
         }
-        let runtime = OwnRuntime::build()
+        let runtime = DetachedRuntime::build()
             .map_err(|error| StartError::new("cannot build a runtime", Some(error)))?;
-        let handle = self.assemble(&clock, runtime.handle())?;
-        let thread = OwnThread::spawn(runtime)
+        let handle = self.assemble(&clock, runtime.handle(), false)?;
+        let thread = ServerThread::spawn(runtime)
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
         Ok(MockIvsChat::new(handle, Some(thread)))
     }
 
-    fn assemble(mut self, clock: &Clock, runtime: &runtime::Handle) -> Result<Handle, StartError> {
+    fn assemble(
+        mut self,
+        clock: &Clock,
+        runtime: &runtime::Handle,
+        is_shared: bool,
+    ) -> Result<Handle, StartError> {
         let _entered = runtime.enter();
-        let (endpoints, doors) = self.listen()?;
-        // Mocks that live at once have different ports, so a token is of one of them only.
-        let fixture = doors.first().map_or_else(unlistening, |door| door.addr().port().into());
-        let service = Service::new(self.settings, fixture);
+        let (endpoints, listeners) = self.listen()?;
+        let mock = next_mock_id();
+        let service = Service::new(self.settings, mock);
         let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
         let clock = RunningClock::start(clock, runtime);
         let recording = self.log_settings.recording;
-        let settings = EngineSettings { mock: fixture, keep_alive: self.keep_alive, recording };
+        let settings = EngineSettings { mock, keep_alive: self.keep_alive, recording };
         let engine = Engine::new(service, settings);
-        let driver = Driver::new(engine, clock, runtime.clone(), wait_limit, self.log_settings);
-        let (driver, sockets) =
-            (Arc::new(driver), Arc::new(Sockets::new(endpoints, doors, runtime.clone())));
-        sockets
+        let thread = is_shared.then(RuntimeThread::new);
+        let driver =
+            Driver::new(engine, clock, runtime.clone(), wait_limit, self.log_settings, thread);
+        let (driver, server) =
+            (Arc::new(driver), Arc::new(Server::new(endpoints, listeners, runtime.clone())));
+        server
             .start(&driver)
             .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;
-        Ok(Handle::new(driver, sockets))
+        Ok(Handle::new(driver, server))
     }
 
-    fn listen(&mut self) -> Result<(Endpoints, Vec<Door>), StartError> {
-        let (mut endpoints, mut doors) = (Endpoints::default(), Vec::new());
+    fn listen(&mut self) -> Result<(Endpoints, Vec<Listener>), StartError> {
+        let (mut endpoints, mut listeners) = (Endpoints::default(), Vec::new());
         if !self.is_in_memory {
-            let door = open_door(self.listener.take(), self.port, Lock::None)?;
-            endpoints.plain = Some(door.addr());
-            doors.push(door);
+            let listener = listen(self.listener.take(), self.port, Security::Plain)?;
+            endpoints.plain = Some(listener.addr());
+            listeners.push(listener);
         }
         #[cfg(feature = "tls")]
         if let Some(port) = self.tls_port {
             let authority = Authority::new(&self.settings.region)
                 .map_err(|error| StartError::new(error, None))?;
-            let door = open_door(None, port, Lock::Tls(authority.acceptor))?;
-            endpoints.tls = Some(Endpoint { addr: door.addr(), ca_pem: authority.ca_pem });
-            doors.push(door);
+            let listener = listen(None, port, Security::Tls(authority.acceptor))?;
+            endpoints.tls = Some(Endpoint { addr: listener.addr(), ca_pem: authority.ca_pem });
+            listeners.push(listener);
         }
-        Ok((endpoints, doors))
+        Ok((endpoints, listeners))
     }
-}
-
-fn open_door(listener: Option<TcpListener>, port: u16, lock: Lock) -> Result<Door, StartError> {
-    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
-    listener
-        .and_then(|listener| Door::new(listener, lock))
-        .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
-}
-
-/// A number for a mock that has no port to be known by.
-fn unlistening() -> u64 {
-    static STARTED: AtomicU64 = AtomicU64::new(0);
-    u64::from(u16::MAX) + 1 + STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Assumed: any time would do; it only has to be the same in each run.
@@ -461,41 +449,5 @@ fn paused_clock() -> Clock {
     Clock::tokio_from("2026-01-01T00:00:00Z")
 }
 
-/// Why a mock could not start.
-///
-/// ```
-/// use mock_ivs_chat::{Clock, MockIvsChat};
-///
-/// let clock = Clock::tokio_from("2026-01-01T00:00:00Z");
-/// let error = MockIvsChat::builder().clock(clock).try_start().unwrap_err();
-/// assert_eq!(error.to_string(), "a clock that follows tokio's needs on_current_runtime()");
-/// ```
-#[derive(Debug)]
-pub struct StartError {
-    message: String,
-    source: Option<io::Error>,
-}
-
-impl StartError {
-    fn new(message: impl Into<String>, source: Option<io::Error>) -> Self {
-        Self { message: message.into(), source }
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => write!(f, "{}: {source}", self.message),
-            None => f.write_str(&self.message),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|error| error as _)
-    }
-}
-
-/// A limit that no test lives to see, but that can still be added to a time.
+/// Upper bound for timeouts, so that adding one to an `Instant` cannot overflow.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);

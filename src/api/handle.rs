@@ -13,7 +13,7 @@ use crate::api::wait::fail;
 use crate::driver::Driver;
 use crate::log::filter::Filter;
 use crate::log::lint::Finding;
-use crate::net::Sockets;
+use crate::net::server::Server;
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
@@ -36,20 +36,20 @@ use crate::service::chat_log::ChatLogRecord;
 #[derive(Clone, Debug)]
 pub struct Handle {
     driver: Arc<Driver>,
-    sockets: Arc<Sockets>,
+    server: Arc<Server>,
 }
 
 impl Handle {
-    pub(crate) const fn new(driver: Arc<Driver>, sockets: Arc<Sockets>) -> Self {
-        Self { driver, sockets }
+    pub(crate) const fn new(driver: Arc<Driver>, server: Arc<Server>) -> Self {
+        Self { driver, server }
     }
 
     pub(crate) const fn driver(&self) -> &Arc<Driver> {
         &self.driver
     }
 
-    pub(crate) const fn sockets(&self) -> &Arc<Sockets> {
-        &self.sockets
+    pub(crate) const fn server(&self) -> &Arc<Server> {
+        &self.server
     }
 
     /// The address that the mock listens on.
@@ -66,7 +66,7 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn addr(&self) -> SocketAddr {
-        self.sockets.endpoints().plain.unwrap_or_else(|| {
+        self.server.endpoints().plain.unwrap_or_else(|| {
             let message = "the mock listens nowhere, for it was started with in_memory()";
             fail(&self.driver, message)
         })

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 
 use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
-use crate::transport::stream::Link;
+use crate::transport::stream::SharedStream;
 
 /// The client's end of a connection in memory on which the WebSocket handshake is through.
 ///
@@ -26,7 +26,7 @@ pub struct ClientStream {
 /// Why a connection in memory was not opened.
 ///
 /// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 /// # use mock_ivs_chat::MockIvsChat;
 /// let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
 /// let token = ivs.create_room("lobby").chat_token("alice").create();
@@ -46,7 +46,7 @@ impl ConnectError {
     /// outage.
     ///
     /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
     /// # let token = ivs.create_room("lobby").chat_token("alice").create();
@@ -87,7 +87,7 @@ impl Handle {
     /// session. A test that blocks its runtime's only thread blocks the mock's end, too.
     ///
     /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// use futures_util::{SinkExt, StreamExt};
     /// use mock_ivs_chat::{Capability, MockIvsChat};
     /// use tokio_tungstenite::tungstenite::{Message, protocol::Role};
@@ -114,9 +114,12 @@ impl Handle {
     ) -> impl Future<Output = Result<ClientStream, ConnectError>> + Send + use<> {
         let (handle, token) = (self.clone(), token.token.clone());
         async move {
+            if let Some(reason) = handle.server().stop_reason() {
+                return Err(ConnectError { status: None, message: reason.message().into() });
+            }
             let (client, server) = tokio::io::duplex(BUFFER_BYTES);
-            handle.sockets().admit(Link::memory(server), handle.driver());
-            shake_hands(client, &token).await
+            handle.server().serve(SharedStream::memory(server), handle.driver());
+            handshake(client, &token).await
         }
     }
 
@@ -128,7 +131,7 @@ impl Handle {
     /// stream is dropped at once.
     ///
     /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// use mock_ivs_chat::MockIvsChat;
     /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
     ///
@@ -143,12 +146,12 @@ impl Handle {
     /// # }).unwrap();
     /// ```
     pub fn accept(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
-        self.sockets().admit(Link::other(stream), self.driver());
+        self.server().serve(SharedStream::other(stream), self.driver());
     }
 }
 
 /// The client's part of a handshake.
-async fn shake_hands(mut stream: DuplexStream, token: &str) -> Result<ClientStream, ConnectError> {
+async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream, ConnectError> {
     // The key is the sample of RFC 6455; it only has to keep caches from answering.
     let request = format!(
         "GET / HTTP/1.1\r\n\

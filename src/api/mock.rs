@@ -1,17 +1,19 @@
 //! `MockIvsChat`: the mock as a test owns it, and its end.
 
+use std::backtrace::Backtrace;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::thread;
 
 use parking_lot::Mutex;
 
-use crate::api::builder::{Builder, StartError};
+use crate::api::builder::Builder;
 use crate::api::failure_page::Ending;
 use crate::api::handle::Handle;
 use crate::api::report::Report;
+use crate::api::start::StartError;
 use crate::log::record::Outage;
-use crate::net::thread::OwnThread;
+use crate::net::thread::ServerThread;
 
 /// An Amazon IVS Chat inside a test.
 ///
@@ -32,7 +34,7 @@ use crate::net::thread::OwnThread;
 pub struct MockIvsChat {
     handle: Handle,
     /// The thread of its own, unless it runs on the test's runtime or has stopped.
-    thread: Mutex<Option<OwnThread>>,
+    thread: Mutex<Option<ServerThread>>,
     /// Whether the test has its report already.
     is_finished: bool,
     /// Dropped last, so that it sees the whole log.
@@ -40,7 +42,7 @@ pub struct MockIvsChat {
 }
 
 impl MockIvsChat {
-    pub(crate) fn new(handle: Handle, thread: Option<OwnThread>) -> Self {
+    pub(crate) fn new(handle: Handle, thread: Option<ServerThread>) -> Self {
         let ending = Ending::new(Arc::clone(handle.driver()));
         Self { handle, thread: Mutex::new(thread), is_finished: false, ending }
     }
@@ -187,20 +189,15 @@ impl MockIvsChat {
 
     /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
     fn end(&self, outage: Option<Outage>) {
-        let sockets = self.handle.sockets();
-        if sockets.is_closed() {
-            return;
+        if let Some(connections) = self.handle.server().stop() {
+            self.handle.driver().shut_down(outage);
+            self.handle.driver().stop();
+            connections.close();
         }
-        let evicted = sockets.close();
-        let driver = self.handle.driver();
-        driver.shut_down(outage);
-        driver.stop();
-        evicted.cut();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             thread.end();
         }
-        self.handle.driver().waiters().stop();
     }
 }
 
@@ -224,6 +221,28 @@ impl Drop for MockIvsChat {
         if thread::panicking() {
             return;
         }
+        if report.is_failure() && is_in_thread_local_destructor() {
+            // A panic here would abort the process, and hide the report of any other test.
+            return print(&report);
+        }
         assert!(!report.is_failure(), "{report}");
     }
+}
+
+/// Returns `true` if a destructor of a thread-local variable is running. Only a backtrace knows
+/// that, and it takes a while, so call this only for a failure.
+fn is_in_thread_local_destructor() -> bool {
+    let backtrace = Backtrace::force_capture().to_string();
+    let mut internals = backtrace.lines().filter_map(|line| line.split_once("sys::thread_local::"));
+    internals.any(|(_, name)| {
+        name.starts_with("destructors::")
+            || name.starts_with("guard::")
+            || name.contains("::destroy")
+    })
+}
+
+/// Prints a failure that cannot be a panic.
+#[expect(clippy::print_stderr, reason = "stderr is the only place left to report a failure")]
+fn print(report: &Report) {
+    eprintln!("a mock in a thread-local variable has failed its test:\n{report}");
 }

@@ -23,5 +23,8 @@ pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_update;
 mod settle;
+pub(crate) mod start;
+#[cfg(feature = "tls")]
+mod tls;
 pub(crate) mod wait;
 mod wait_timeout;

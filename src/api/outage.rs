@@ -39,14 +39,14 @@ impl Outage {
 
 impl Drop for Outage {
     fn drop(&mut self) {
-        // A bound port can be listened on, unless the system has run out of something; then the
-        // next connection fails, and says so.
-        let sockets = self.handle.sockets();
-        if !sockets.end_outage() {
+        // Listening on a bound port fails only if the system has run out of something. Then the next
+        // connection fails, and `Handle::restart` tries again.
+        let server = self.handle.server();
+        if !server.end_outage() {
             return;
         }
-        let is_open = sockets.open(self.handle.driver()).is_ok();
-        if is_open && !sockets.is_closed() {
+        let is_serving = server.resume(self.handle.driver()).is_ok();
+        if is_serving && server.stop_reason().is_none() {
             self.handle.driver().outage_ended();
         }
     }
@@ -101,15 +101,16 @@ impl Handle {
     #[track_caller]
     pub fn restart(&self) {
         self.expect_running();
-        let restarted = self.sockets().shut().and_then(|evicted| {
+        let restarted = self.server().pause().and_then(|connections| {
             self.driver().end_all(record::Outage::Restart);
-            // Who learns that it was cut must find the port open, unless there is an outage.
-            let opened = match self.sockets().is_in_outage() {
+            // A client may reconnect as soon as its stream is closed, so the port must listen first,
+            // unless there is an outage.
+            let resumed = match self.server().is_in_outage() {
                 true => Ok(()),
-                false => self.sockets().open(self.driver()),
+                false => self.server().resume(self.driver()),
             };
-            evicted.cut();
-            opened
+            connections.close();
+            resumed
         });
         self.expect_port(restarted);
     }
@@ -135,26 +136,25 @@ impl Handle {
     #[track_caller]
     pub fn outage(&self) -> Outage {
         self.expect_running();
-        self.sockets().begin_outage();
-        let begun = self.sockets().shut().map(|evicted| {
-            self.driver().end_all(record::Outage::Begin);
-            evicted.cut();
-        });
-        self.expect_port(begun);
+        // If the pause fails there is no outage, and the mock goes on as before.
+        let connections = self.expect_port(self.server().pause());
+        self.server().begin_outage();
+        self.driver().end_all(record::Outage::Begin);
+        connections.close();
         Outage { handle: self.clone() }
     }
 
     #[track_caller]
     fn expect_running(&self) {
-        if self.sockets().is_closed() {
-            fail(self.driver(), "the mock has stopped");
+        if let Some(reason) = self.server().stop_reason() {
+            fail(self.driver(), reason.message());
         }
     }
 
     #[track_caller]
     fn expect_port<T>(&self, result: std::io::Result<T>) -> T {
         result.unwrap_or_else(|error| {
-            fail(self.driver(), format_args!("the mock's port was lost: {error}"))
+            fail(self.driver(), format_args!("cannot hold the mock's port: {error}"))
         })
     }
 }

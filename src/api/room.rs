@@ -31,7 +31,7 @@ pub struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(handle: Handle, room: &service::room::Room) -> Self {
+    pub(crate) fn new(handle: Handle, room: &service::room::RoomState) -> Self {
         let (arn, id, name) = (room.arn.clone(), room.id.clone(), room.name.clone());
         Self { handle, arn, id, name }
     }

@@ -154,7 +154,7 @@ impl<T> Wait<T> {
         self
     }
 
-    /// Waits, and blocks the thread: for tests without a runtime.
+    /// Waits, and blocks the thread: for tests without an async runtime.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -167,6 +167,7 @@ impl<T> Wait<T> {
     /// # Panics
     ///
     /// If nothing matches within the wait timeout, or if nothing can match any more.
+    #[expect(clippy::must_use_candidate, reason = "to have waited may be all that is wanted")]
     pub fn wait(self) -> T {
         self.block()
     }
@@ -248,7 +249,7 @@ impl<T> Wait<T> {
     }
 
     fn fail_if_over(&self, end: Option<End>) {
-        let why = match end {
+        let why: String = match end {
             None => return,
             Some(End::LogIsOff) => {
                 "the log is off, by `Builder::recording`, so there is nothing to look at".into()
@@ -267,7 +268,6 @@ impl<T> Wait<T> {
                 panic!("{}", self.refusal(&why, end.map(|end| entries[end].number())));
             }
         };
-        let why: String = why;
         panic!("{}", self.refusal(&why, None));
     }
 
@@ -315,8 +315,7 @@ impl Wake for Unpark {
 
 /// Says why a wait must not block this thread, if so.
 pub(crate) fn cannot_block(driver: &Driver) -> Option<&'static str> {
-    let shared = driver.log_settings().shared_thread;
-    (shared == Some(thread::current().id())).then_some(
+    driver.runs_on_current_thread().then_some(
         "the mock runs on this thread, by `Builder::on_current_runtime` or under a paused \
          clock, and stands still while the thread is blocked; await the wait instead",
     )
@@ -448,4 +447,4 @@ const LONGEST_TURN: Duration = Duration::from_millis(10);
 const GRACE: Duration = Duration::from_millis(50);
 
 /// How many of the last entries are linted for a failure.
-const MOST_LINTED: usize = 4_096;
+const MOST_LINTED: usize = 2_048;

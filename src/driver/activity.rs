@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
-
 use crate::driver::closures::text_of;
-use crate::driver::{Driver, stack};
+use crate::driver::{Driver, RuntimeThread, stack};
 #[cfg(feature = "tracing")]
 use crate::log::entry::{Entry, EntryKind};
 #[cfg(feature = "tracing")]
@@ -43,15 +41,15 @@ impl Drop for ActivityGuard<'_> {
 }
 
 impl Driver {
-    /// Runs a task that serves a client, and counts it as active whenever it is polled.
-    pub(crate) async fn track_activity<T>(&self, task: impl Future<Output = T>) -> T {
+    /// Runs a task of the mock: counts it as active while it is polled, and records a panic of it as
+    /// one of a closure. A task runs test code too, such as streams and `tracing` subscribers.
+    pub(crate) async fn supervised<T>(&self, source: &str, task: impl Future<Output = T>) -> T {
         let mut task = std::pin::pin!(task);
         std::future::poll_fn(|cx| {
             let _active = ActivityGuard::new(&self.active_tasks);
             let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
-            // It runs code of the test: its streams, and subscribers of `tracing`.
             catch_unwind(poll).unwrap_or_else(|payload| {
-                self.record_panic("a task that serves a client", text_of(&*payload));
+                self.record_panic(source, text_of(&*payload));
                 resume_unwind(payload)
             })
         })
@@ -70,9 +68,9 @@ impl Driver {
         let waiting: Vec<_> = {
             let state = self.state.lock();
             let sinks = state.sinks.values();
-            sinks.filter(|sink| sink.outbox.has_waiting()).cloned().collect()
+            sinks.filter(|sink| sink.queue.has_queued()).cloned().collect()
         };
-        waiting.iter().all(|sink| sink.link.is_blocked())
+        waiting.iter().all(|sink| sink.stream.is_blocked())
     }
 
     /// Returns a sentence for each closure that has not answered, but those that this is called by.
@@ -86,8 +84,20 @@ impl Driver {
         self.has_stopped.store(true, Ordering::Release);
         self.questions.wait_until_idle(&stack::questions_of(self.mock), CLOSURE_TIMEOUT);
         self.questions.abort_all();
-        let timers = std::mem::take(&mut *self.timers.lock());
-        timers.values().for_each(AbortHandle::abort);
+        self.tasks.abort_all();
+        self.waiters.stop();
+    }
+
+    /// Records that the current thread runs the mock's tasks.
+    pub(crate) fn record_runtime_thread(&self) {
+        if let Some(thread) = &self.runtime_thread {
+            thread.record();
+        }
+    }
+
+    /// Returns `true` if the mock stands still while the current thread is blocked.
+    pub(crate) fn runs_on_current_thread(&self) -> bool {
+        self.runtime_thread.as_ref().is_some_and(RuntimeThread::is_current)
     }
 
     pub(crate) fn has_stopped(&self) -> bool {

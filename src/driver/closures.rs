@@ -185,6 +185,13 @@ impl OpenQuestions {
         is_any_running(&self.open.lock(), except)
     }
 
+    /// Returns the open questions apart from these.
+    fn all_except(&self, questions: &[Question]) -> Vec<QuestionId> {
+        let open = self.open.lock();
+        let is_other = |id: &QuestionId| questions.iter().all(|question| question.id != *id);
+        open.keys().copied().filter(is_other).collect()
+    }
+
     /// Waits until no closure has an open question apart from these, but no longer than `limit`.
     pub(super) fn wait_until_idle(&self, except: &[QuestionId], limit: Duration) {
         let mut open = self.open.lock();
@@ -247,6 +254,13 @@ impl Driver {
 
     /// Asks closures on behalf of a client or of the clock, on threads of their own.
     pub(super) fn ask_elsewhere(self: &Arc<Self>, questions: Vec<Question>) {
+        if questions.is_empty() {
+            return;
+        }
+        // On a runtime that the mock shares with the test, what happens next would depend on how
+        // fast another thread is. So that a closure that returns soon does not change the order of
+        // events from run to run, the thread waits for it, but only for a moment.
+        let earlier = self.runs_on_current_thread().then(|| self.questions.all_except(&questions));
         let mut questions = VecDeque::from(questions);
         while let Some(mut question) = questions.pop_front() {
             match question.function.take() {
@@ -257,6 +271,9 @@ impl Driver {
                 }
                 other => questions.extend(self.ask_async(other, question)),
             }
+        }
+        if let Some(earlier) = earlier {
+            self.questions.wait_until_idle(&earlier, HANDOVER_TIMEOUT);
         }
     }
 
@@ -390,6 +407,8 @@ pub(super) fn text_of(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("a payload that is not text")
 }
 
+/// How long a thread that serves clients and runs the test waits for a closure on another thread.
+const HANDOVER_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a method call waits for a closure that another thread is running.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a task that holds the clock looks whether it is still needed.

@@ -15,14 +15,15 @@
 mod activity;
 pub(crate) mod closures;
 mod requests;
+mod runtime_thread;
 mod stack;
 mod state;
+mod tasks;
 mod time;
 mod transaction;
 mod waits;
 mod workers;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,14 +31,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::runtime;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use crate::clock::RunningClock;
 use crate::driver::closures::OpenQuestions;
 use crate::driver::state::State;
 use crate::driver::workers::Workers;
 use crate::engine::Engine;
-use crate::engine::io::TimerId;
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
@@ -47,13 +46,20 @@ use crate::proto::exception::Exception;
 #[cfg(feature = "sigv4")]
 use crate::proto::signature::{self, SignedRequest};
 use crate::proto::timestamp::Timestamp;
+use crate::service::Settings;
 use crate::service::chat_log::ChatLogRecord;
-use crate::service::room::{Room, RoomKey};
-use crate::service::{ConnectionId, Settings};
+use crate::service::room::{RoomKey, RoomState};
 
 pub(crate) use activity::ClosurePanic;
 pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
+pub(crate) use runtime_thread::RuntimeThread;
 pub(crate) use waits::Registration;
+
+pub(crate) use crate::log::record::Origin;
+pub(crate) use crate::service::ConnectionId;
+pub(crate) use crate::service::control::ControlResult as ControlResponse;
+pub(crate) use crate::service::token::PREFIX as TOKEN_PREFIX;
+use tasks::Tasks;
 use waits::Waiters;
 
 /// Executes the engine of one mock.
@@ -64,12 +70,14 @@ pub(crate) struct Driver {
     clock: RunningClock,
     /// Where the mock's tasks run.
     runtime: runtime::Handle,
+    /// The thread that the mock shares with the test, if it does.
+    runtime_thread: Option<RuntimeThread>,
+    /// The tasks that end with the mock.
+    tasks: Arc<Tasks>,
     state: Mutex<State>,
     /// The questions that closures have not answered.
     questions: OpenQuestions,
     workers: Arc<Workers>,
-    /// The tasks that wait for real time.
-    timers: Mutex<BTreeMap<TimerId, AbortHandle>>,
     panics: Mutex<Vec<ClosurePanic>>,
     has_stopped: AtomicBool,
     /// The wakers of those who wait for the log.
@@ -92,17 +100,20 @@ impl Driver {
         runtime: runtime::Handle,
         wait_timeout: Duration,
         log_settings: LogSettings,
+        runtime_thread: Option<RuntimeThread>,
     ) -> Self {
         let mock = engine.mock();
         let state = Mutex::new(State::new(engine, clock.now()));
+        let tasks = Tasks::new(runtime.clone());
         Self {
             mock,
             clock,
             runtime,
+            runtime_thread,
+            tasks,
             state,
             questions: OpenQuestions::default(),
             workers: Arc::default(),
-            timers: Mutex::default(),
             panics: Mutex::default(),
             has_stopped: AtomicBool::new(false),
             waiters: Arc::default(),
@@ -163,7 +174,7 @@ impl Driver {
     /// Returns the room that `wanted` picks, or the labels of all rooms.
     pub(crate) fn find_room<T>(
         &self,
-        wanted: impl Fn(RoomKey, &Room) -> Option<T>,
+        wanted: impl Fn(RoomKey, &RoomState) -> Option<T>,
     ) -> Result<T, Vec<String>> {
         let state = self.state.lock();
         let service = state.engine.service();

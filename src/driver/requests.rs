@@ -19,8 +19,8 @@ use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
-use crate::service::control::Response;
-use crate::transport::client_sink::Wire;
+use crate::service::control::ControlResult;
+use crate::transport::client_sink::ClientSink;
 
 /// What a handshake is answered with.
 #[derive(Debug)]
@@ -44,11 +44,11 @@ impl Driver {
         self: &Arc<Self>,
         token: Option<String>,
         path: &str,
-        sink: Arc<Wire>,
+        sink: Arc<ClientSink>,
     ) -> oneshot::Receiver<HandshakeAnswer> {
         let (sender, receiver) = oneshot::channel();
         // Asked before the state is locked: it takes the lock of the stream.
-        let peer_ip = sink.link.peer_ip();
+        let peer_ip = sink.stream.peer_ip();
         let id = {
             let mut state = self.state.lock();
             let id = HandshakeId(state.next_id());
@@ -57,6 +57,21 @@ impl Driver {
         };
         self.feed(Input::Handshake { id, token, path: path.into(), peer_ip });
         receiver
+    }
+
+    /// Returns the user of a token that can still be redeemed.
+    pub(crate) fn user_of(&self, token: &str) -> Option<String> {
+        let state = self.state.lock();
+        state.engine.service().token_info(token).map(|(user_id, _)| user_id.as_ref().to_owned())
+    }
+
+    /// Records that a client has ended its stream while its request was unanswered.
+    pub(crate) fn client_gave_up(
+        self: &Arc<Self>,
+        operation: Option<Operation>,
+        user_id: Option<&str>,
+    ) {
+        self.feed(Input::GaveUp { operation, user_id: user_id.map(str::to_owned) });
     }
 
     /// Records a handshake that breaks RFC 6455.
@@ -148,7 +163,7 @@ impl Driver {
         operation: Operation,
         request: Map<String, Value>,
         body: String,
-    ) -> Response {
+    ) -> ControlResult {
         match self.call(Input::TestCall { operation, request, body }) {
             Some(Reply::Called(response)) => response,
             other => unexpected(other),

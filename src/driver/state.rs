@@ -13,21 +13,21 @@ use crate::engine::Engine;
 use crate::engine::connection_map::ConnectionMap;
 use crate::engine::io::{CallId, ClosureId, HandshakeId};
 use crate::proto::timestamp::Timestamp;
-use crate::transport::client_sink::Wire;
+use crate::transport::client_sink::ClientSink;
 
 /// The engine, and where its outputs go.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) engine: Engine,
     /// Where the frames of connections go that have a stream.
-    pub(super) sinks: ConnectionMap<Arc<Wire>>,
+    pub(super) sinks: ConnectionMap<Arc<ClientSink>>,
     /// The handshakes that have no answer yet.
     pub(super) handshakes: BTreeMap<HandshakeId, OpenHandshake>,
     /// The HTTP calls that have no answer yet.
     pub(super) calls: BTreeMap<CallId, oneshot::Sender<HttpAnswer>>,
     pub(super) closures: BTreeMap<ClosureId, Closure>,
     /// The sinks with frames that nobody writes before the next flush.
-    pub(super) unflushed: Vec<Arc<Wire>>,
+    pub(super) unflushed: Vec<Arc<ClientSink>>,
     /// When the timer is going to wake up.
     pub(super) armed: Option<Timestamp>,
     /// Where the clock is advanced to.
@@ -40,7 +40,7 @@ pub(super) struct State {
 /// A handshake that has no answer yet.
 #[derive(Debug)]
 pub(super) struct OpenHandshake {
-    pub(super) sink: Arc<Wire>,
+    pub(super) sink: Arc<ClientSink>,
     pub(super) sender: oneshot::Sender<HandshakeAnswer>,
 }
 
@@ -64,6 +64,17 @@ impl State {
     pub(super) fn next_id(&mut self) -> u64 {
         self.latest_id += 1;
         self.latest_id
+    }
+
+    /// Removes the handshakes whose clients have gone away, and returns their ids.
+    pub(super) fn take_abandoned_handshakes(&mut self) -> Vec<HandshakeId> {
+        let is_abandoned = |open: &OpenHandshake| open.sender.is_closed();
+        let abandoned = self.handshakes.iter().filter(|(_, open)| is_abandoned(open));
+        let abandoned: Vec<_> = abandoned.map(|(id, _)| *id).collect();
+        for id in &abandoned {
+            self.handshakes.remove(id);
+        }
+        abandoned
     }
 
     /// Returns the time, which never goes back.

@@ -71,14 +71,10 @@ impl Driver {
 
     /// Waits for real time on behalf of the engine.
     pub(super) fn start_timer(self: &Arc<Self>, id: TimerId, duration: Duration) {
-        // Locked until the task is listed, so that a task that ends early finds itself there.
-        let mut timers = self.timers.lock();
         let driver = Arc::clone(self);
-        let task = self.runtime.spawn(async move {
+        self.tasks.spawn(async move {
             tokio::time::sleep(duration).await;
-            driver.timers.lock().remove(&id);
             driver.feed(Input::RealTimeElapsed(id));
         });
-        timers.insert(id, task.abort_handle());
     }
 }

@@ -14,10 +14,11 @@ use crate::engine::io::{CallId, HandshakeId, HandshakeReply, HttpReply, Input, O
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
-use crate::transport::client_sink::Wire;
+use crate::transport::client_sink::ClientSink;
 use crate::transport::framing;
-use crate::transport::send_queue::Pushed;
-use crate::transport::stream::Link;
+use crate::transport::send_queue::Enqueued;
+use crate::transport::stream::SharedStream;
+use crate::transport::wakeup::Wakeup;
 
 /// What a transaction leaves to its caller.
 #[derive(Debug, Default)]
@@ -41,9 +42,10 @@ pub(super) struct Transaction<'a> {
 
 /// Something that may run foreign code, or takes the lock of a stream.
 enum Afterwards {
-    Reset(Arc<Link>),
-    Stall(Arc<Link>),
-    LimitBandwidth(Arc<Link>, u32),
+    Wake(Wakeup),
+    Reset(Arc<SharedStream>),
+    Stall(Arc<SharedStream>),
+    LimitBandwidth(Arc<SharedStream>, u32),
     AnswerHandshake(tokio::sync::oneshot::Sender<HandshakeAnswer>, HandshakeAnswer),
     AnswerCall(tokio::sync::oneshot::Sender<HttpAnswer>, HttpAnswer),
     Withdraw(QuestionId),
@@ -90,6 +92,9 @@ impl Driver {
     pub(super) fn begin(self: &Arc<Self>) -> Transaction<'_> {
         let mut state = self.state.lock();
         let now = state.now(&self.clock);
+        for id in state.take_abandoned_handshakes() {
+            state.engine.handle(now, Input::HandshakeAbandoned(id));
+        }
         Transaction {
             driver: self,
             state,
@@ -118,7 +123,7 @@ impl Driver {
 /// The sinks that a flush has taken. Those that it did not reach are given back.
 struct Taken<'a> {
     driver: &'a Driver,
-    sinks: VecDeque<Arc<Wire>>,
+    sinks: VecDeque<Arc<ClientSink>>,
 }
 
 impl Drop for Taken<'_> {
@@ -182,10 +187,11 @@ impl Transaction<'_> {
             Output::Send { to, frame } => self.send(&to, &frame),
             Output::Finish { connection, close } => {
                 let Some(sink) = self.state.sinks.get(connection) else { return };
-                match close {
-                    Some(close) => drop(sink.outbox.finish(framing::close(&close))),
-                    None => sink.outbox.finish_bare(),
-                }
+                let wakeup = match close {
+                    Some(close) => sink.queue.close_with(framing::close(&close)),
+                    None => Some(sink.queue.close_without_frame()),
+                };
+                self.afterwards.extend(wakeup.map(Afterwards::Wake));
             }
             Output::Reset(connection) => {
                 let stream = self.stream(connection);
@@ -199,7 +205,7 @@ impl Transaction<'_> {
             Output::Handshake { id, reply } => self.answer_handshake(id, reply),
             Output::LimitBandwidth { handshake, bytes_per_second } => {
                 let open = self.state.handshakes.get(&handshake);
-                let stream = open.map(|open| Arc::clone(&open.sink.link));
+                let stream = open.map(|open| Arc::clone(&open.sink.stream));
                 let limit = |stream| Afterwards::LimitBandwidth(stream, bytes_per_second);
                 self.afterwards.extend(stream.map(limit));
             }
@@ -226,13 +232,13 @@ impl Transaction<'_> {
         for connection in to {
             let Some(sink) = self.state.sinks.get(*connection) else { continue };
             let bytes = encoded.get_or_insert_with(|| framing::encode(frame));
-            match sink.outbox.push(bytes.clone()) {
-                Pushed::Taken | Pushed::Finished => {}
-                Pushed::First => {
+            match sink.queue.push(bytes.clone()) {
+                Enqueued::Queued | Enqueued::Closed => {}
+                Enqueued::NeedsFlush => {
                     let sink = Arc::clone(sink);
                     self.state.unflushed.push(sink);
                 }
-                Pushed::Full => self.overflowed.push(*connection),
+                Enqueued::Full => self.overflowed.push(*connection),
             }
         }
     }
@@ -245,14 +251,15 @@ impl Transaction<'_> {
                 HandshakeAnswer::Accept(connection)
             }
             HandshakeReply::AcceptAndClose(connection, close) => {
-                open.sink.outbox.finish(framing::close(&close));
+                let wakeup = open.sink.queue.close_with(framing::close(&close));
+                self.afterwards.extend(wakeup.map(Afterwards::Wake));
                 HandshakeAnswer::Accept(connection)
             }
             HandshakeReply::Refuse { status, message } => {
                 HandshakeAnswer::Refuse { status, message }
             }
             HandshakeReply::Reset => {
-                self.afterwards.push(Afterwards::Reset(Arc::clone(&open.sink.link)));
+                self.afterwards.push(Afterwards::Reset(Arc::clone(&open.sink.stream)));
                 HandshakeAnswer::Never
             }
             HandshakeReply::Never => HandshakeAnswer::Never,
@@ -266,8 +273,8 @@ impl Transaction<'_> {
         }
     }
 
-    fn stream(&self, connection: ConnectionId) -> Option<Arc<Link>> {
-        self.state.sinks.get(connection).map(|sink| Arc::clone(&sink.link))
+    fn stream(&self, connection: ConnectionId) -> Option<Arc<SharedStream>> {
+        self.state.sinks.get(connection).map(|sink| Arc::clone(&sink.stream))
     }
 
     /// Takes the result of a call of the test.
@@ -284,11 +291,18 @@ impl Transaction<'_> {
 impl Driver {
     fn act(self: &Arc<Self>, action: Afterwards) {
         match action {
+            Afterwards::Wake(wakeup) => wakeup.wake(),
             Afterwards::Reset(stream) => stream.reset(),
             Afterwards::Stall(stream) => stream.stall(),
-            Afterwards::LimitBandwidth(stream, bytes_per_second) => stream.slow(bytes_per_second),
-            // A client that has gone away meanwhile needs no answer.
-            Afterwards::AnswerHandshake(sender, answer) => drop(sender.send(answer)),
+            Afterwards::LimitBandwidth(stream, bytes_per_second) => {
+                stream.limit_bandwidth(bytes_per_second)
+            }
+            // A client may have gone away meanwhile.
+            Afterwards::AnswerHandshake(sender, answer) => {
+                if let Err(HandshakeAnswer::Accept(connection)) = sender.send(answer) {
+                    self.stream_ended(connection);
+                }
+            }
             Afterwards::AnswerCall(sender, answer) => drop(sender.send(answer)),
             Afterwards::Withdraw(question) => self.questions.withdraw(question),
             Afterwards::StartTimer(id, duration) => self.start_timer(id, duration),

@@ -82,7 +82,7 @@ impl Engine {
             }
             Inbound::Ending(Ending::Close(close)) => self.client_closed(connection, close),
             Inbound::Ending(Ending::ProtocolError { code, reason }) => {
-                if self.service.disconnected(connection) {
+                if self.service.remove_session(connection) {
                     let cause = self.log.len();
                     self.close(cause, connection, Close::new(code, &reason));
                 }
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     fn client_closed(&mut self, connection: ConnectionId, close: Close) {
-        if self.service.disconnected(connection) {
+        if self.service.remove_session(connection) {
             let what = What::ClosedByClient(Box::new(close.clone()));
             self.record(self.log.len(), Some(connection), what);
         }
@@ -109,7 +109,7 @@ impl Engine {
     /// Records the end of a stream. A connection that has not ended by a close frame before is
     /// gone without one.
     fn stream_ended(&mut self, connection: ConnectionId) {
-        if self.service.disconnected(connection) {
+        if self.service.remove_session(connection) {
             self.record(self.log.len(), Some(connection), What::Gone);
         }
         self.remove(connection);
@@ -143,7 +143,7 @@ impl Engine {
             user_id: Some(&party.user_id),
             room: Some(&party.room),
             connection: Some(connection),
-            action: action.map(Action::capability),
+            action: action.map(Action::kind),
             text: match action {
                 Some(Action::SendMessage(sent)) => &sent.content,
                 _ => &text,
@@ -245,7 +245,7 @@ impl Engine {
             }
             ActionVerdict::Disconnect { code, reason } => {
                 self.record_effect(cause, on, hook, "disconnected");
-                if self.service.disconnected(connection) {
+                if self.service.remove_session(connection) {
                     self.close(cause, connection, Close::new(code, &reason));
                 }
                 return;

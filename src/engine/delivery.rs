@@ -232,7 +232,7 @@ impl Engine {
             }
             DeliveryVerdict::Disconnect { code, reason } => {
                 self.record_not_sent(cause, connection, hook, "disconnected", payload);
-                if self.service.disconnected(connection) {
+                if self.service.remove_session(connection) {
                     // Directly: frames that wait behind this one must not leave before.
                     self.close_now(cause, connection, Close::new(code, &reason));
                 }
@@ -314,7 +314,7 @@ impl Engine {
 
     /// Ends the connection of a client that does not read.
     pub(super) fn drop_slow_reader(&mut self, connection: ConnectionId) {
-        if self.service.disconnected(connection) {
+        if self.service.remove_session(connection) {
             let close = Close::new(CloseCode::POLICY_VIOLATION, "the client does not read");
             let what = What::ClosedByService(Box::new(close));
             self.record(self.log.len(), Some(connection), what);
@@ -325,7 +325,7 @@ impl Engine {
     /// Resets a connection for a hook.
     pub(super) fn reset(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
         self.record_effect(cause, Some(connection), hook, "reset");
-        self.service.disconnected(connection);
+        self.service.remove_session(connection);
         self.reset_now(connection);
     }
 
@@ -345,7 +345,7 @@ impl Engine {
 
     /// Ends a connection after what is queued, without a close frame.
     pub(super) fn end_without_close(&mut self, cause: u64, connection: ConnectionId) {
-        if self.service.disconnected(connection) {
+        if self.service.remove_session(connection) {
             self.record(cause, Some(connection), What::Gone);
         }
         let Some(open) = self.connections.open.get_mut(connection) else { return };

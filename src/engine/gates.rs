@@ -49,6 +49,13 @@ impl Gates {
         self.closed.remove(&gate).unwrap_or_default()
     }
 
+    /// Drops the events that no longer matter.
+    pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
+        for waiting in self.closed.values_mut() {
+            waiting.retain(|deferred| !is_moot(deferred));
+        }
+    }
+
     pub(super) fn waiting_at(&self, gate: GateId) -> usize {
         self.closed.get(&gate).map_or(0, VecDeque::len)
     }

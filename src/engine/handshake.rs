@@ -44,7 +44,7 @@ impl Engine {
         handshake: PendingHandshake,
         last: HookId,
     ) {
-        let known = handshake.token.as_deref().and_then(|token| self.service.peek(token));
+        let known = handshake.token.as_deref().and_then(|token| self.service.token_info(token));
         let (user_id, room) = known.map_or((None, None), |(user_id, room)| (Some(user_id), room));
         let context = EventContext {
             user_id: user_id.as_deref(),
@@ -144,6 +144,22 @@ impl Engine {
                 self.answer_handshake(id, HandshakeReply::Refuse { status, message });
             }
         }
+    }
+
+    /// Forgets a handshake whose client has gone away, wherever it waits.
+    pub(super) fn abandon_handshake(&mut self, id: HandshakeId) {
+        let is_abandoned = |handshake: &PendingHandshake| handshake.id == id;
+        let moot = self.questions.withdraw(|parked| match parked {
+            Parked::Handshake { handshake, .. } => is_abandoned(handshake),
+            _ => false,
+        });
+        self.outputs.extend(moot.into_iter().map(Output::Withdraw));
+        let is_deferred = |deferred: &Deferred| match deferred {
+            Deferred::Handshake(handshake) => is_abandoned(handshake),
+            _ => false,
+        };
+        self.timers.discard(is_deferred);
+        self.gates.discard(is_deferred);
     }
 
     /// Accepts a handshake and immediately closes the connection.

@@ -16,7 +16,7 @@ use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
-use crate::service::control::Response;
+use crate::service::control::ControlResult;
 
 /// Identifies a WebSocket handshake until it is answered.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -48,6 +48,10 @@ pub(crate) enum Input {
     Handshake { id: HandshakeId, token: Option<String>, path: String, peer_ip: Option<String> },
     /// A client asks for a WebSocket in a way that breaks RFC 6455.
     InvalidHandshake { status: u16, message: String },
+    /// A client ended its stream while its handshake was unanswered. The token stays unused.
+    HandshakeAbandoned(HandshakeId),
+    /// A client did not wait for the response to a handshake, or to a call of an operation.
+    GaveUp { operation: Option<Operation>, user_id: Option<String> },
     /// A participant connects. The engine returns [`Reply::Joined`].
     Join { token: String },
     /// A frame arrived from a client or a participant.
@@ -187,16 +191,16 @@ pub(crate) enum HandshakeReply {
 /// The answer to an HTTP call.
 #[derive(Debug)]
 pub(crate) enum HttpReply {
-    Answer(Response),
+    Answer(ControlResult),
     /// A status and a body that no operation would answer with.
     Raw {
         status: u16,
         body: String,
     },
     /// A response that is cut within its head.
-    CutHead(Response),
+    CutHead(ControlResult),
     /// A response that is cut within its body.
-    CutBody(Response),
+    CutBody(ControlResult),
     Reset,
     /// No answer follows, and the stream stays as it is.
     Never,
@@ -206,7 +210,7 @@ pub(crate) enum HttpReply {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Joined(Result<Arc<Party>, Box<Refused>>),
-    Called(Response),
+    Called(ControlResult),
     Installed(HookId),
     Gate(GateId),
     Released(bool),

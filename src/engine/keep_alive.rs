@@ -60,7 +60,7 @@ impl Engine {
         if due > self.now {
             let remaining = due.since(self.now);
             self.watch_later(remaining, connection, Deferred::CloseIfIdle(connection));
-        } else if self.service.disconnected(connection) {
+        } else if self.service.remove_session(connection) {
             self.close(cause, connection, Close::new(CloseCode::GOING_AWAY, "connection is idle"));
         }
     }

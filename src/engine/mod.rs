@@ -42,7 +42,7 @@ use crate::engine::timers::{Deferred, Delay, Timers};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::HookRegistry;
-use crate::log::record::{Hooked, Party, Record, Reviewed, What};
+use crate::log::record::{GaveUp, Hooked, Party, Record, Reviewed, What};
 use crate::log::retention::Recording;
 use crate::log::store::LogStore;
 use crate::proto::payload::Payload;
@@ -151,6 +151,10 @@ impl Engine {
             Input::InvalidHandshake { status, message } => {
                 let cause = self.log.len();
                 self.record_refusal(cause, status, &message, None, None);
+            }
+            Input::HandshakeAbandoned(id) => self.abandon_handshake(id),
+            Input::GaveUp { operation, user_id } => {
+                self.record_own(What::GaveUp(Box::new(GaveUp { operation, user_id })));
             }
             Input::Join { token } => self.join(&token),
             Input::Frame { connection, payload } => self.receive(connection, payload),

@@ -17,7 +17,7 @@ use crate::proto::close::truncate;
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
-use crate::service::control::Response;
+use crate::service::control::ControlResult;
 
 /// A call over HTTP.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) struct AskedCall {
 #[derive(Debug)]
 pub(super) struct PendingReply {
     call: Call,
-    response: Response,
+    response: ControlResult,
 }
 
 impl Engine {
@@ -230,7 +230,7 @@ impl Engine {
         hook: &Arc<str>,
         delay: Delay,
         call: Call,
-        response: Response,
+        response: ControlResult,
     ) {
         let reply = Deferred::Reply(Box::new(PendingReply { call, response }));
         self.defer(cause, None, hook, delay, reply);
@@ -252,7 +252,7 @@ impl Engine {
         cause: u64,
         operation: Operation,
         request: &Map<String, Value>,
-    ) -> Response {
+    ) -> ControlResult {
         let mut outputs = Vec::new();
         let response = self.service.operate(self.now, operation, request, &mut outputs);
         self.apply(cause, outputs);
@@ -272,7 +272,7 @@ impl Engine {
         cause: u64,
         origin: Origin,
         operation: Option<Operation>,
-        response: &Response,
+        response: &ControlResult,
     ) {
         let success = operation.map_or(200, Operation::success_status);
         let (status, exception, body) = match response {

@@ -16,7 +16,7 @@ impl Engine {
             }
             match &outage {
                 Outage::Close(close) => {
-                    self.service.disconnected(connection);
+                    self.service.remove_session(connection);
                     self.close(cause, connection, close.as_ref().clone());
                 }
                 Outage::Disconnect => self.end_without_close(cause, connection),
@@ -29,7 +29,7 @@ impl Engine {
 
     /// Ends a connection whose stream is about to be cut.
     fn end_before_cut(&mut self, cause: u64, connection: ConnectionId) {
-        self.service.disconnected(connection);
+        self.service.remove_session(connection);
         self.record(cause, Some(connection), What::Gone);
         let has_stream = self.connections.open.get(connection).is_some_and(|open| open.has_stream);
         if !has_stream {
@@ -41,7 +41,7 @@ impl Engine {
     pub(super) fn shut_down(&mut self) {
         for (connection, has_stream) in self.open_connections() {
             if has_stream {
-                self.service.disconnected(connection);
+                self.service.remove_session(connection);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::hook::verdict::Verdict;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
-use crate::service::review::ReviewCall;
+use crate::service::output::ReviewCall;
 
 /// Identifies a question to a closure within one mock.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

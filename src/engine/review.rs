@@ -14,7 +14,7 @@ use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::review::ReviewVerdict;
 use crate::proto::frame::Message;
-use crate::service::review::{ReviewCall, ReviewOutcome};
+use crate::service::output::{ReviewCall, ReviewOutcome};
 use crate::service::review_handler::{Review, ReviewRequest};
 
 impl Engine {

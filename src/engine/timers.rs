@@ -12,7 +12,7 @@ use crate::proto::action::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
-use crate::service::review::ReviewCall;
+use crate::service::output::ReviewCall;
 
 /// Something that was stopped on its way and continues later from where it was.
 #[derive(Debug)]
@@ -84,6 +84,12 @@ impl Timers {
 
     pub(super) fn pop_real_time(&mut self, id: TimerId) -> Option<Deferred> {
         self.real_time.remove(&id)
+    }
+
+    /// Drops the entries that no longer matter.
+    pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
+        self.due.retain(|_, deferred| !is_moot(deferred));
+        self.real_time.retain(|_, deferred| !is_moot(deferred));
     }
 
     /// Drops the timers that watch a connection which has ended.

@@ -8,8 +8,7 @@ use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
-use crate::proto::action::Action;
-use crate::proto::capability::Capability;
+use crate::proto::action::{Action, ActionKind};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::timestamp::Timestamp;
@@ -216,7 +215,7 @@ impl<D: Destination> NewHook<Actions, D> {
     /// let hook = ivs.on_action().send_message().ignore();
     /// ```
     pub fn send_message(mut self) -> Self {
-        self.filter.action = Some(Capability::SendMessage);
+        self.filter.action = Some(ActionKind::SendMessage);
         self
     }
 
@@ -228,7 +227,7 @@ impl<D: Destination> NewHook<Actions, D> {
     /// let hook = ivs.on_action().delete_message().ignore();
     /// ```
     pub fn delete_message(mut self) -> Self {
-        self.filter.action = Some(Capability::DeleteMessage);
+        self.filter.action = Some(ActionKind::DeleteMessage);
         self
     }
 
@@ -240,7 +239,7 @@ impl<D: Destination> NewHook<Actions, D> {
     /// let hook = ivs.on_action().disconnect_user().ignore();
     /// ```
     pub fn disconnect_user(mut self) -> Self {
-        self.filter.action = Some(Capability::DisconnectUser);
+        self.filter.action = Some(ActionKind::DisconnectUser);
         self
     }
 

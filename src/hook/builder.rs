@@ -353,6 +353,10 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// alice.say("hello");
     /// ivs.verify();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the range contains no number, such as `5..3`.
     #[track_caller]
     pub fn expect(mut self, hits: impl RangeBounds<usize>) -> Self {
         let from = match hits.start_bound() {

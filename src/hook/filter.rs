@@ -1,6 +1,6 @@
 //! Filter: which events a hook is about.
 
-use crate::proto::capability::Capability;
+use crate::proto::action::ActionKind;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
 
@@ -11,7 +11,7 @@ pub(crate) struct Filter {
     pub(crate) sender: Option<String>,
     pub(crate) room: Option<String>,
     pub(crate) connection: Option<ConnectionId>,
-    pub(crate) action: Option<Capability>,
+    pub(crate) action: Option<ActionKind>,
     pub(crate) kind: Option<FrameKind>,
     pub(crate) event_name: Option<String>,
     pub(crate) operation: Option<Operation>,
@@ -35,7 +35,7 @@ pub(crate) struct EventContext<'a> {
     /// The room's name, or its id if it has no name.
     pub(crate) room: Option<&'a str>,
     pub(crate) connection: Option<ConnectionId>,
-    pub(crate) action: Option<Capability>,
+    pub(crate) action: Option<ActionKind>,
     pub(crate) kind: Option<FrameKind>,
     pub(crate) event_name: Option<&'a str>,
     pub(crate) operation: Option<Operation>,

@@ -64,6 +64,8 @@ pub enum EntryKind {
     Connected,
     /// A quota refused something.
     Exceeded,
+    /// A client ended its stream before its handshake or call was answered.
+    GaveUp,
     /// A connection ended without a closing handshake.
     Gone,
     /// A hook fired.
@@ -159,6 +161,7 @@ impl Entry {
             What::ClosedByService(_) | What::ClosedByClient(_) => EntryKind::Closed,
             What::Connected(_) => EntryKind::Connected,
             What::Exceeded { .. } => EntryKind::Exceeded,
+            What::GaveUp(_) => EntryKind::GaveUp,
             What::Gone => EntryKind::Gone,
             What::Hooked(_) => EntryKind::Hooked,
             What::Outage(_) => EntryKind::Outage,
@@ -183,6 +186,7 @@ impl Entry {
             What::Called(_)
             | What::ClosedByClient(_)
             | What::Connected(_)
+            | What::GaveUp(_)
             | What::Gone
             | What::Received(_) => Some(Direction::Inbound),
             What::Answered(_) | What::ClosedByService(_) | What::Refused(_) | What::Sent(_) => {

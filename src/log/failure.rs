@@ -246,4 +246,4 @@ const MOST_LINES: usize = 10;
 const LONGEST_HEADLINE: usize = 600;
 
 /// How long the search for the nearest entry may take.
-const LONGEST_SEARCH: Duration = Duration::from_millis(250);
+const LONGEST_SEARCH: Duration = Duration::from_millis(100);

@@ -158,6 +158,7 @@ fn type_of(entry: &Entry) -> &'static str {
         What::ClosedByService(_) | What::ClosedByClient(_) => "close",
         What::Connected(_) => "connect",
         What::Exceeded { .. } => "exceeded quota",
+        What::GaveUp(_) => "request given up",
         What::Gone => "end without a close",
         What::Hooked(_) => "hook",
         What::Outage(_) => "outage",
@@ -167,7 +168,7 @@ fn type_of(entry: &Entry) -> &'static str {
         What::Received(Payload::Pong(_)) | What::Sent(Payload::Pong(_)) => "pong",
         What::Received(payload) => {
             let action = payload.publish().and_then(|publish| publish.action.as_ref().ok());
-            action.map_or(UNREADABLE, |action| action.capability().as_str())
+            action.map_or(UNREADABLE, |action| action.name())
         }
         What::Sent(payload) => match payload.frame() {
             Some(Frame::Message(_)) => "MESSAGE",

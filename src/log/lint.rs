@@ -402,7 +402,7 @@ impl Checker {
             Ok(action) => action,
             Err(why) => return self.find(Lint::FrameUnreadable, entry, why.as_str()),
         };
-        let name = action.capability();
+        let name = action.name();
         if request_id.is_empty() {
             let message = format!("the {name} has none, so its answer cannot be told from others");
             self.find(Lint::RequestIdMissing, entry, message);
@@ -410,9 +410,10 @@ impl Checker {
             let message = format!("`{request_id}` was used before and is not answered yet");
             self.find(Lint::RequestIdInFlight, entry, message);
         }
-        let capabilities = &self.connection(entry).capabilities;
-        if capabilities.as_ref().is_some_and(|capabilities| !capabilities.contains(&name)) {
-            self.find(Lint::CapabilityMissing, entry, format!("the chat token has no {name}"));
+        let granted = &self.connection(entry).capabilities;
+        let is_granted = |needed| granted.as_ref().is_none_or(|granted| granted.contains(&needed));
+        if let Some(missing) = action.capability().filter(|needed| !is_granted(*needed)) {
+            self.find(Lint::CapabilityMissing, entry, format!("the chat token has no {missing}"));
         }
         self.check_members(entry, action, payload.bytes());
         self.check_sizes(entry, action);
@@ -420,11 +421,7 @@ impl Checker {
 
     fn check_members(&mut self, entry: &Entry, action: &Action, frame: &[u8]) {
         let text = String::from_utf8_lossy(frame);
-        let known = match action {
-            Action::SendMessage(_) => ["Action", "RequestId", "Content", "Attributes"],
-            Action::DeleteMessage(_) => ["Action", "RequestId", "Id", "Reason"],
-            Action::DisconnectUser(_) => ["Action", "RequestId", "UserId", "Reason"],
-        };
+        let known = action.kind().members();
         for (name, _) in Members::read(&text).iter() {
             match known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
                 Some(known) if *known == name => {}
@@ -433,7 +430,7 @@ impl Checker {
                     self.find(Lint::MemberCase, entry, message);
                 }
                 None => {
-                    let message = format!("{} has no `{name}`", action.capability());
+                    let message = format!("{} has no `{name}`", action.name());
                     self.find(Lint::MemberUnknown, entry, message);
                 }
             }

@@ -67,6 +67,8 @@ pub(crate) enum What {
     Connected(Box<[Capability]>),
     /// A quota refused something.
     Exceeded { quota: Quota, limit: u32 },
+    /// A client ended its stream before its request was answered.
+    GaveUp(Box<GaveUp>),
     /// A connection ended without a closing handshake.
     Gone,
     /// A hook fired.
@@ -141,6 +143,26 @@ pub(crate) struct Answered {
     pub(crate) exception: Option<String>,
     /// The body, as text, without any chat token.
     pub(crate) body: String,
+}
+
+/// A request whose client did not wait for the response.
+#[derive(Clone, Debug)]
+pub(crate) struct GaveUp {
+    /// The operation; `None` for a handshake.
+    pub(crate) operation: Option<Operation>,
+    /// The user of the handshake's token, if the token is known.
+    pub(crate) user_id: Option<String>,
+}
+
+impl GaveUp {
+    /// Returns the entry as a line.
+    pub(crate) fn describe(&self) -> String {
+        match (self.operation, &self.user_id) {
+            (Some(operation), _) => format!("a client gives up on {operation}"),
+            (None, Some(user_id)) => format!("{user_id} gives up on the handshake"),
+            (None, None) => "a client gives up on the handshake".into(),
+        }
+    }
 }
 
 /// A refused handshake.

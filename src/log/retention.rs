@@ -1,7 +1,6 @@
 //! Recording: how much of what happens the log keeps.
 
 use std::collections::BTreeSet;
-use std::thread::ThreadId;
 
 use crate::log::lint::Lint;
 
@@ -39,6 +38,4 @@ pub(crate) struct LogSettings {
     pub(crate) recording: Recording,
     /// The findings that fail the test.
     pub(crate) denied: BTreeSet<Lint>,
-    /// The thread that the mock shares with the test; nothing happens while a wait blocks it.
-    pub(crate) shared_thread: Option<ThreadId>,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Origin, What};
+use crate::log::record::{GaveUp, Origin, What};
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 
@@ -57,6 +57,7 @@ impl Entry {
                 map.serialize_entry("quota", &quota.to_string())?;
                 map.serialize_entry("limit", limit)?;
             }
+            What::GaveUp(gave_up) => serialize_gave_up(&mut map, gave_up)?,
             What::Gone => {}
             What::Hooked(hooked) => {
                 map.serialize_entry("hook", &*hooked.hook)?;
@@ -66,12 +67,9 @@ impl Entry {
                 }
             }
             What::Outage(outage) => map.serialize_entry("outage", outage.name())?,
-            What::Received(payload) | What::Sent(payload) => match (payload, payload.text()) {
-                (_, Some(text)) => serialize_text(&mut map, "frame", &labels.apply(text))?,
-                (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes))?,
-                (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes))?,
-                _ => map.serialize_entry("binary", &escaped(payload.bytes()))?,
-            },
+            What::Received(payload) | What::Sent(payload) => {
+                serialize_payload(&mut map, payload, labels)?;
+            }
             What::Refused(refused) => {
                 map.serialize_entry("status", &refused.status)?;
                 map.serialize_entry("message", &refused.message)?;
@@ -83,6 +81,24 @@ impl Entry {
             }
         }
         map.end()
+    }
+}
+
+fn serialize_gave_up<M: SerializeMap>(map: &mut M, gave_up: &GaveUp) -> Result<(), M::Error> {
+    map.serialize_entry("operation", &gave_up.operation.map(Operation::name))?;
+    map.serialize_entry("user_id", &gave_up.user_id)
+}
+
+fn serialize_payload<M: SerializeMap>(
+    map: &mut M,
+    payload: &Payload,
+    labels: &mut Labels,
+) -> Result<(), M::Error> {
+    match (payload, payload.text()) {
+        (_, Some(text)) => serialize_text(map, "frame", &labels.apply(text)),
+        (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes)),
+        (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes)),
+        _ => map.serialize_entry("binary", &escaped(payload.bytes())),
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn of(entry: &Entry) -> String {
         What::ClosedByClient(close) => format!("closes {}", of_close(close)),
         What::Connected(_) => format!("connects to {}", entry.room().unwrap_or_default()),
         What::Exceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
+        What::GaveUp(gave_up) => gave_up.describe(),
         What::Gone => "is gone".into(),
         What::Hooked(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
         What::Outage(outage) => format!("outage: {}", outage.name()),
@@ -80,7 +81,11 @@ const LONGEST: usize = 40;
 pub(crate) fn is_trouble(entry: &Entry) -> bool {
     match &entry.record.what {
         What::Answered(answered) => answered.status >= 400,
-        What::Exceeded { .. } | What::Gone | What::Hooked(_) | What::Refused(_) => true,
+        What::Exceeded { .. }
+        | What::GaveUp(_)
+        | What::Gone
+        | What::Hooked(_)
+        | What::Refused(_) => true,
         What::Received(payload) => payload.publish().is_some_and(|publish| publish.action.is_err()),
         What::Sent(payload) => matches!(payload.frame(), Some(Frame::Error(_))),
         _ => false,

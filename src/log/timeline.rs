@@ -136,7 +136,7 @@ impl fmt::Display for Excerpt<'_> {
             .filter_map(|index| next_row(&self.entries[*index..start]))
             .map(|(row, _)| row)
             .collect();
-        let first = earlier.first().copied().unwrap_or(&self.entries[start..]);
+        let first = earlier.first().copied().unwrap_or_else(|| &self.entries[start..]);
         let mut most = MOST_LANES;
         loop {
             let (columns, omitted) = Columns::with(&self.entries[start..], self.lanes, most);

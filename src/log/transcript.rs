@@ -79,6 +79,7 @@ fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) ->
             Ok(())
         }
         What::Exceeded { quota, limit } => write!(f, "quota exceeded: {quota}, {limit}"),
+        What::GaveUp(gave_up) => f.write_str(&gave_up.describe()),
         What::Gone => write!(f, "{who} is gone"),
         What::Hooked(hooked) => write_hooked(f, record.party.as_ref(), hooked, labels),
         What::Outage(outage) => write_outage(f, outage),

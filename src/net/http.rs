@@ -1,7 +1,9 @@
 //! HTTP: requests to operations and back, and the upgrade of a request to a WebSocket.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,35 +15,37 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 
-use crate::driver::{Driver, HandshakeAnswer, HttpAnswer};
+use crate::driver::{ControlResponse, Driver, HandshakeAnswer, HttpAnswer};
 use crate::net::hyper_errors::HttpStream;
 use crate::net::{request, websocket};
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
-use crate::transport::client_sink::Wire;
-use crate::transport::stream::{Link, Part};
+use crate::transport::client_sink::ClientSink;
+use crate::transport::faults::CutAt;
+use crate::transport::stream::SharedStream;
 
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
-pub(crate) async fn serve(link: Arc<Link>, driver: Arc<Driver>) {
-    let io = TokioIo::new(HttpStream::new(Arc::clone(&link), Arc::clone(&driver)));
-    let head_limit = link.has_time_limits().then_some(HEAD_TIMEOUT);
+pub(crate) async fn serve(stream: Arc<SharedStream>, driver: Arc<Driver>) {
+    let io = TokioIo::new(HttpStream::new(Arc::clone(&stream), Arc::clone(&driver)));
+    let head_timeout = stream.has_time_limits().then_some(HEAD_TIMEOUT);
     let service = service_fn(|request| {
-        let (driver, link) = (Arc::clone(&driver), Arc::clone(&link));
-        async move { Ok::<_, Infallible>(respond(request, driver, link).await) }
+        let (driver, stream) = (Arc::clone(&driver), Arc::clone(&stream));
+        async move { Ok::<_, Infallible>(respond(request, driver, stream).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_limit)
+        .header_read_timeout(head_timeout)
         .max_buf_size(MAXIMUM_HEAD_BYTES)
-        // A client may close its side as soon as it has asked.
+        // A client may close its side as soon as it has sent its request.
         .half_close(true)
         .auto_date_header(false)
         .serve_connection(io, service)
         .with_upgrades();
-    // What goes wrong here is the peer's doing, and has been answered as far as it could be.
-    let _ = driver.track_activity(connection).await;
+    // Errors are the peer's, and have been answered where a response was possible.
+    let _ = driver.supervised(SERVING, connection).await;
 }
 
 type Body = Full<Bytes>;
@@ -49,36 +53,44 @@ type Body = Full<Bytes>;
 async fn respond(
     request: Request<Incoming>,
     driver: Arc<Driver>,
-    link: Arc<Link>,
+    stream: Arc<SharedStream>,
 ) -> Response<Body> {
     if asks_for_upgrade(request.headers()) {
-        return upgrade(request, driver, link).await;
+        return upgrade(request, driver, stream).await;
     }
-    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let requested_headers = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let mut response = if request.method() == Method::OPTIONS {
         Response::new(Body::default())
     } else {
-        operate(request, &driver, &link).await
+        operate(request, &driver, &stream).await
     };
     add_headers(response.headers_mut(), &driver);
-    if let Some(asked) = asked {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+    if let Some(requested_headers) = requested_headers {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested_headers);
     }
     response
 }
 
-/// Answers a call of the control plane.
-async fn operate(request: Request<Incoming>, driver: &Arc<Driver>, link: &Link) -> Response<Body> {
+/// Responds to a call of the control plane.
+async fn operate(
+    request: Request<Incoming>,
+    driver: &Arc<Driver>,
+    stream: &SharedStream,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let origin = request::origin_of(&head);
-    let limit = link.has_time_limits().then_some(BODY_TIMEOUT);
+    let limit = stream.has_time_limits().then_some(BODY_TIMEOUT);
     let body = request::read_body(&head, body, limit).await;
     let text = body.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let text = text.unwrap_or_default();
     match body.and_then(|body| read_call(&head, &body, driver)) {
         Ok((operation, members)) => {
-            let reply = driver.call_by_http(origin, operation, members, text).await;
-            reply_with(reply.unwrap_or(HttpAnswer::Never), operation, link).await
+            let reply = driver.call_by_http(origin, operation, members, text);
+            let waiting = Unanswered { driver, stream, operation: Some(operation), user_id: None };
+            match waiting.reply(reply).await {
+                Some(reply) => reply_with(reply, operation, &waiting).await,
+                None => waiting.silence().await,
+            }
         }
         Err(exception) => {
             let operation = request::route(&head.method, head.uri.path());
@@ -88,8 +100,13 @@ async fn operate(request: Request<Incoming>, driver: &Arc<Driver>, link: &Link) 
     }
 }
 
-/// Does with the stream what the driver says.
-async fn reply_with(reply: HttpAnswer, operation: Operation, link: &Link) -> Response<Body> {
+/// Turns the reply of the driver into a response, or into a fault of the stream.
+async fn reply_with(
+    reply: HttpAnswer,
+    operation: Operation,
+    waiting: &Unanswered<'_>,
+) -> Response<Body> {
+    let stream = waiting.stream;
     match reply {
         HttpAnswer::Answer(response) => answer(operation, response),
         HttpAnswer::Raw { status, body } => {
@@ -98,22 +115,22 @@ async fn reply_with(reply: HttpAnswer, operation: Operation, link: &Link) -> Res
             response
         }
         HttpAnswer::CutHead(response) => {
-            link.cut_within(Part::Head);
+            stream.close_within(CutAt::Head);
             answer(operation, response)
         }
         HttpAnswer::CutBody(response) => {
-            link.cut_within(Part::Body);
+            stream.close_within(CutAt::Body);
             answer(operation, response)
         }
         HttpAnswer::Reset => {
-            link.reset();
-            silence(link).await
+            stream.reset();
+            waiting.silence().await
         }
-        HttpAnswer::Never => silence(link).await,
+        HttpAnswer::Never => waiting.silence().await,
     }
 }
 
-fn answer(operation: Operation, response: crate::service::control::Response) -> Response<Body> {
+fn answer(operation: Operation, response: ControlResponse) -> Response<Body> {
     match response {
         Ok(_) if operation.success_status() == 204 => {
             let mut response = Response::new(Body::default());
@@ -146,11 +163,11 @@ fn read_call(
     Ok((operation, members))
 }
 
-/// Opens a WebSocket, or refuses to.
+/// Opens a WebSocket, or refuses the handshake.
 async fn upgrade(
     request: Request<Incoming>,
     driver: Arc<Driver>,
-    link: Arc<Link>,
+    stream: Arc<SharedStream>,
 ) -> Response<Body> {
     let accept = match accept_key(&request) {
         Ok(accept) => accept,
@@ -160,28 +177,30 @@ async fn upgrade(
         }
     };
     let token = offered_token(request.headers());
-    let wire = Wire::new(link);
+    let sink = ClientSink::new(stream);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let reply = driver.shake_hands(token.clone(), path, Arc::clone(&wire)).await;
-    let connection = match reply.unwrap_or(HandshakeAnswer::Never) {
-        HandshakeAnswer::Accept(connection) => connection,
-        HandshakeAnswer::Refuse { status, message } => {
+    let user_id = token.as_deref().and_then(|token| driver.user_of(token));
+    let reply = driver.shake_hands(token.clone(), path, Arc::clone(&sink));
+    let waiting = Unanswered { driver: &driver, stream: &sink.stream, operation: None, user_id };
+    let connection = match waiting.reply(reply).await {
+        Some(HandshakeAnswer::Accept(connection)) => connection,
+        Some(HandshakeAnswer::Refuse { status, message }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
             return handshake_refusal(status, &message, &driver);
         }
-        HandshakeAnswer::Never => return silence(&wire.link).await,
+        Some(HandshakeAnswer::Never) | None => return waiting.silence().await,
     };
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await;
-        // A stream that is gone before the upgrade was through has no more to say.
+        // The stream may end before the upgrade is complete.
         let parts =
             upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<HttpStream>>().ok());
         let Some(parts) = parts else { return driver.stream_ended(connection) };
-        // Nothing of HTTP is kept for as long as the connection lives, its buffers least of all.
+        // Drop hyper's state, including its buffers, for the lifetime of the WebSocket.
         let read_ahead = Vec::from(parts.read_buf);
         drop(parts.io);
-        let serving = websocket::serve(Arc::clone(&driver), connection, &wire, read_ahead);
-        driver.track_activity(serving).await;
+        let serving = websocket::serve(Arc::clone(&driver), connection, &sink, read_ahead);
+        driver.supervised(SERVING, serving).await;
     });
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -197,17 +216,47 @@ async fn upgrade(
     response
 }
 
-/// Answers nothing, for as long as there is somebody to answer.
-async fn silence(link: &Link) -> Response<Body> {
-    std::future::poll_fn(|cx| link.poll_ended(cx)).await;
-    Response::new(Body::default())
+/// A request without a response so far.
+struct Unanswered<'a> {
+    driver: &'a Arc<Driver>,
+    stream: &'a SharedStream,
+    /// The operation; `None` for a handshake.
+    operation: Option<Operation>,
+    /// The user of the handshake's token.
+    user_id: Option<String>,
+}
+
+impl Unanswered<'_> {
+    /// Waits for the driver to reply; `None` if it never will or if the client gives up before.
+    /// The receiver is dropped then, so that the driver knows.
+    async fn reply<T>(&self, receiver: oneshot::Receiver<T>) -> Option<T> {
+        let mut receiver = pin!(receiver);
+        std::future::poll_fn(|cx| match receiver.as_mut().poll(cx) {
+            Poll::Ready(reply) => Poll::Ready(reply.ok()),
+            Poll::Pending => self.stream.poll_peer_end(cx).map(|()| None),
+        })
+        .await
+    }
+
+    /// Sends no response until the client gives up or the stream is closed, and then closes it.
+    ///
+    /// A client that ends its side while it waits has given up. HTTP would let it read a response
+    /// nevertheless, but no client that the mock is made for does that.
+    async fn silence(&self) -> Response<Body> {
+        std::future::poll_fn(|cx| self.stream.poll_peer_end(cx)).await;
+        if !self.stream.is_closed() {
+            self.driver.client_gave_up(self.operation, self.user_id.as_deref());
+            self.stream.close();
+        }
+        Response::new(Body::default())
+    }
 }
 
 fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     values(headers, &header::UPGRADE).any(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-/// Checks a handshake as RFC 6455, section 4.2.1 has it.
+/// Checks a handshake by RFC 6455, section 4.2.1.
 fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &'static str)> {
     let headers = request.headers();
     let bad = |message| Err((StatusCode::BAD_REQUEST, message));
@@ -234,7 +283,7 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
     HeaderValue::from_str(&accept).or_else(|_| bad("Sec-WebSocket-Key cannot be answered"))
 }
 
-/// What RFC 6455, section 1.3, has appended to the client's key.
+/// The suffix of the client's key by RFC 6455, section 1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Documented: the token is the value of `Sec-WebSocket-Protocol`. Assumed: of several the first.
@@ -242,7 +291,7 @@ fn offered_token(headers: &HeaderMap) -> Option<String> {
     values(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|v| !v.is_empty()).map(str::to_owned)
 }
 
-/// The comma-separated values of all headers of a name.
+/// Returns the comma-separated values of all headers with a name.
 fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let all = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(',')).map(str::trim)
@@ -281,7 +330,7 @@ fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
     if let Ok(request_id) = HeaderValue::from_str(&driver.request_id()) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
     }
-    // AWS SDKs set the clock that they sign by after this header.
+    // AWS SDKs correct the clock that they sign with by this header.
     let now = httpdate::fmt_http_date(UNIX_EPOCH + driver.now().to_unix());
     if let Ok(now) = HeaderValue::from_str(&now) {
         headers.insert(header::DATE, now);
@@ -289,17 +338,18 @@ fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
     let any = HeaderValue::from_static("*");
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, any);
-    // Browsers do not count `Authorization` among the headers that `*` stands for.
+    // For browsers, `*` does not include `Authorization`.
     let requested = HeaderValue::from_static("*, Authorization");
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested);
     let methods = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, POST");
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
 }
 
-/// How long a head may take to arrive; also how long a client may keep a connection that it makes
-/// no use of.
+/// How long a head may take to arrive, and how long a client may keep an idle connection.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Assumed: how long a head may be.
 const MAXIMUM_HEAD_BYTES: usize = 64 * 1024;
+/// The name of the tasks that serve clients, for the report of a panic.
+const SERVING: &str = "a task that serves a client";

@@ -1,4 +1,4 @@
-//! What hyper answers by itself when a request is no HTTP, in the words of AWS.
+//! Hyper errors: rewrites hyper's built-in 4xx responses to AWS's error format.
 
 use std::fmt;
 use std::io;
@@ -8,52 +8,55 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::driver::Driver;
-use crate::log::record::Origin;
+use crate::driver::{Driver, Origin};
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
-use crate::transport::stream::Link;
+use crate::transport::stream::SharedStream;
 
-/// A link as hyper sees it. What hyper writes passes, but for the bare refusals of its own that
-/// cannot be shaped otherwise.
+/// A shared stream with tokio's traits, for hyper. Everything that hyper writes passes through,
+/// except for the error responses that hyper makes itself and does not let its users shape.
 pub(crate) struct HttpStream {
-    link: Arc<Link>,
+    stream: Arc<SharedStream>,
     driver: Arc<Driver>,
-    /// What is left to write in the place of a bare refusal.
-    refusal: Option<Vec<u8>>,
+    /// The unwritten rest of the response that replaces one of hyper's.
+    error_response: Option<Vec<u8>>,
 }
 
 impl HttpStream {
-    pub(crate) const fn new(link: Arc<Link>, driver: Arc<Driver>) -> Self {
-        Self { link, driver, refusal: None }
+    pub(crate) const fn new(stream: Arc<SharedStream>, driver: Arc<Driver>) -> Self {
+        Self { stream, driver, error_response: None }
     }
 
-    /// Writes a refusal in the place of hyper's.
-    fn poll_refuse(&mut self, cx: &mut Context<'_>, bare: &[u8]) -> Poll<io::Result<usize>> {
-        let refusal = self.refusal.get_or_insert_with(|| refuse(&self.driver, bare));
-        while !refusal.is_empty() {
-            match self.link.poll_write(cx, &[io::IoSlice::new(refusal)]) {
-                Poll::Ready(Ok(written)) if written > 0 => drop(refusal.drain(..written)),
+    /// Writes another response instead of the one that hyper made.
+    fn poll_write_error(
+        &mut self,
+        cx: &mut Context<'_>,
+        original: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let response = self.error_response.get_or_insert_with(|| refuse(&self.driver, original));
+        while !response.is_empty() {
+            match self.stream.poll_write(cx, &[io::IoSlice::new(response)]) {
+                Poll::Ready(Ok(written)) if written > 0 => drop(response.drain(..written)),
                 Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
         }
-        self.refusal = None;
-        Poll::Ready(Ok(bare.len()))
+        self.error_response = None;
+        Poll::Ready(Ok(original.len()))
     }
 }
 
-/// Whether this is the head of an answer that is none of ours: ours have a request id.
-fn is_bare_refusal(bytes: &[u8]) -> bool {
+/// Returns `true` if this is an error response from hyper: the mock's own have a request ID.
+fn is_from_hyper(bytes: &[u8]) -> bool {
     let names_a_request = |head: &[u8]| head.windows(16).any(|name| name == b"x-amzn-requestid");
     bytes.starts_with(b"HTTP/1.1 4") && bytes.ends_with(b"\r\n\r\n") && !names_a_request(bytes)
 }
 
 /// Assumed: the name. Documented: that it stands for "problems with the request at the HTTP
-/// level", in the errors that all services of AWS have in common.
-fn refuse(driver: &Arc<Driver>, bare: &[u8]) -> Vec<u8> {
-    let status_line = bare.split(|byte| *byte == b'\r').next().unwrap_or_default();
+/// level", in the errors that all AWS services have in common.
+fn refuse(driver: &Arc<Driver>, original: &[u8]) -> Vec<u8> {
+    let status_line = original.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let status_line = String::from_utf8_lossy(status_line).into_owned();
     let status = status_line.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(400);
     let exception = Exception::new(
@@ -86,7 +89,7 @@ fn refuse(driver: &Arc<Driver>, bare: &[u8]) -> Vec<u8> {
 
 impl fmt::Debug for HttpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HttpStream").field(&self.link).finish()
+        f.debug_tuple("HttpStream").field(&self.stream).finish()
     }
 }
 
@@ -96,7 +99,7 @@ impl AsyncRead for HttpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.link.poll_read(cx, buf)
+        self.stream.poll_read(cx, buf)
     }
 }
 
@@ -115,8 +118,8 @@ impl AsyncWrite for HttpStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match slices.iter().find(|slice| !slice.is_empty()) {
-            Some(first) if is_bare_refusal(first) => self.poll_refuse(cx, first),
-            _ => self.link.poll_write(cx, slices),
+            Some(first) if is_from_hyper(first) => self.poll_write_error(cx, first),
+            _ => self.stream.poll_write(cx, slices),
         }
     }
 
@@ -125,10 +128,10 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.link.poll_flush(cx)
+        self.stream.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.link.poll_shutdown(cx)
+        self.stream.poll_shutdown(cx)
     }
 }

@@ -1,4 +1,4 @@
-//! Door: a port that the mock listens on, and can stop to listen on without giving it away.
+//! Listener: a port of the mock, which can stop listening without giving the port away.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,123 +7,131 @@ use std::task::{Context, Poll};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::transport::stream::Link;
+use crate::transport::stream::SharedStream;
 
 /// A port of the mock.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Listener {
     addr: SocketAddr,
-    entrance: Entrance,
-    lock: Lock,
+    state: ListenerState,
+    security: Security,
 }
 
 #[derive(Debug)]
-enum Entrance {
-    Open(TcpListener),
-    /// Bound, so that nobody else gets the port, but not listening: who connects is refused.
-    Shut(TcpSocket),
-    /// Neither; only while the one becomes the other.
-    Gone,
+enum ListenerState {
+    Listening(TcpListener),
+    /// Bound, so that no other process gets the port, but not listening: clients are refused.
+    Bound(TcpSocket),
+    /// Neither. A listener is closed only while it changes its state, or if a change has failed.
+    Closed,
 }
 
-/// What a client has to get through before it can speak HTTP.
+/// The protocol below HTTP.
 #[derive(Clone, Debug)]
-pub(crate) enum Lock {
-    /// Nothing.
-    None,
-    /// A TLS handshake.
+pub(crate) enum Security {
+    Plain,
     #[cfg(feature = "tls")]
     Tls(crate::net::tls::Acceptor),
 }
 
-impl Door {
-    /// A door that is open; only to be asked for inside a runtime that drives I/O.
-    pub(crate) fn new(listener: std::net::TcpListener, lock: Lock) -> io::Result<Self> {
+/// A port that is bound for a pause that has not begun yet.
+#[derive(Debug)]
+pub(crate) struct Reservation(Option<TcpSocket>);
+
+impl Listener {
+    /// Listens on a socket. Must be called in a runtime with an I/O driver.
+    pub(crate) fn new(listener: std::net::TcpListener, security: Security) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
-        lend_port(&listener)?;
-        Ok(Self { addr, entrance: Entrance::Open(listener), lock })
+        enable_port_reuse(&listener)?;
+        Ok(Self { addr, state: ListenerState::Listening(listener), security })
     }
 
     pub(crate) const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    pub(crate) fn lock(&self) -> Lock {
-        self.lock.clone()
+    pub(crate) fn security(&self) -> Security {
+        self.security.clone()
     }
 
-    /// Refuses whoever connects from now on.
-    pub(crate) fn shut(&mut self) -> io::Result<()> {
-        if !matches!(self.entrance, Entrance::Shut(_)) {
-            if cfg!(not(unix)) {
-                // Here a port that is listened on cannot be bound.
-                self.entrance = Entrance::Gone;
-            }
-            self.entrance = Entrance::Shut(bind(self.addr)?);
+    /// Takes what a pause needs from the system. If this fails the listener goes on as before.
+    pub(crate) fn reserve(&mut self) -> io::Result<Reservation> {
+        if matches!(self.state, ListenerState::Bound(_)) {
+            return Ok(Reservation(None));
         }
-        Ok(())
+        if cfg!(not(unix)) {
+            // These systems do not bind a port on which a socket listens.
+            self.state = ListenerState::Closed;
+        }
+        bind(self.addr).map(|socket| Reservation(Some(socket)))
     }
 
-    /// Listens again; only to be asked for inside a runtime that drives I/O.
-    pub(crate) fn open(&mut self) -> io::Result<()> {
-        let socket = match std::mem::replace(&mut self.entrance, Entrance::Gone) {
-            Entrance::Open(listener) => {
-                self.entrance = Entrance::Open(listener);
+    /// Refuses clients from now on, but keeps the port.
+    pub(crate) fn pause(&mut self, Reservation(reserved): Reservation) {
+        if let Some(socket) = reserved {
+            self.state = ListenerState::Bound(socket);
+        }
+    }
+
+    /// Listens again. Must be called in a runtime with an I/O driver.
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
+        let socket = match std::mem::replace(&mut self.state, ListenerState::Closed) {
+            ListenerState::Listening(listener) => {
+                self.state = ListenerState::Listening(listener);
                 return Ok(());
             }
-            Entrance::Shut(socket) => socket,
-            Entrance::Gone => bind(self.addr)?,
+            ListenerState::Bound(socket) => socket,
+            ListenerState::Closed => bind(self.addr)?,
         };
-        let listener = socket.listen(BACKLOG)?;
-        self.entrance = Entrance::Open(listener);
+        self.state = ListenerState::Listening(socket.listen(BACKLOG)?);
         Ok(())
     }
 
-    /// The next stream that a client opens; an error while the door is shut.
-    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<Link>>> {
-        match &self.entrance {
-            Entrance::Open(listener) => {
-                listener.poll_accept(cx).map_ok(|(stream, _)| Link::tcp(stream))
+    /// Returns the next stream that a client opens; an error if this does not listen.
+    pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<SharedStream>>> {
+        match &self.state {
+            ListenerState::Listening(listener) => {
+                listener.poll_accept(cx).map_ok(|(stream, _)| SharedStream::tcp(stream))
             }
-            Entrance::Shut(_) | Entrance::Gone => {
+            ListenerState::Bound(_) | ListenerState::Closed => {
                 Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
             }
         }
     }
 }
 
-impl Lock {
-    /// Lets a client through, or not.
+impl Security {
+    /// Performs the handshake below HTTP, if there is one; `None` if the client fails it.
     #[cfg_attr(
         not(feature = "tls"),
         expect(clippy::unused_async, reason = "a TLS handshake takes its time")
     )]
-    pub(crate) async fn pass(&self, link: Arc<Link>) -> Option<Arc<Link>> {
+    pub(crate) async fn accept(&self, stream: Arc<SharedStream>) -> Option<Arc<SharedStream>> {
         match self {
-            Self::None => Some(link),
+            Self::Plain => Some(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(acceptor) => acceptor.accept(link).await,
+            Self::Tls(acceptor) => acceptor.accept(stream).await,
         }
     }
 }
 
-/// Has a listener share its port with a socket that takes its place, where the system knows of
-/// such a thing: so the port is nobody's at no time, and nobody else can get it. The connections
-/// that the listener accepts share it, too, and do not stand in the way when they linger.
+/// Sets `SO_REUSEPORT`, so that a replacement socket can bind before the listener closes. The port
+/// is never free in between. Accepted connections inherit the option, so connections that linger
+/// do not block the port either.
 #[cfg(unix)]
-fn lend_port(listener: &TcpListener) -> io::Result<()> {
+fn enable_port_reuse(listener: &TcpListener) -> io::Result<()> {
     socket2::SockRef::from(listener).set_reuse_port(true)
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "on other systems there is something to do")]
-fn lend_port(_: &TcpListener) -> io::Result<()> {
+#[expect(clippy::unnecessary_wraps, reason = "other systems have an option to set")]
+fn enable_port_reuse(_: &TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes a port, for this socket alone but for the listener whose place it takes.
+/// Binds a port. Only a listener of this mock may have it already.
 fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     #[cfg(unix)]
@@ -132,5 +140,5 @@ fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// How many clients may wait to be accepted.
+/// The number of clients that may wait to be accepted.
 const BACKLOG: u32 = 1024;

@@ -1,4 +1,4 @@
-//! Request: how an HTTP request is read as a call of an operation.
+//! Request: reads an HTTP request as a call of an operation.
 
 use std::time::Duration;
 
@@ -13,16 +13,15 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::log::record::Origin;
+use crate::driver::{Origin, TOKEN_PREFIX};
 use crate::proto::exception::Exception;
 use crate::proto::members::is_deeper_than;
 use crate::proto::operation::Operation;
 use crate::proto::percent;
 #[cfg(feature = "sigv4")]
 use crate::proto::signature::SignedRequest;
-use crate::service::session::TOKEN_PREFIX;
 
-/// Which operation a request is for, and the resource's ARN if it stands in the path.
+/// Returns the operation of a request, and the ARN of the resource if the path has one.
 pub(crate) fn route(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
     let candidates = Operation::ALL.into_iter().filter(|operation| operation.method() == *method);
     for operation in candidates {
@@ -36,7 +35,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Option<(Operation, Option<St
     None
 }
 
-/// The members of a request for an operation: those of the body, or of the path and the query.
+/// Returns the members of a request: those of the body, or of the path and the query.
 pub(crate) fn members(
     operation: Operation,
     in_path: Option<String>,
@@ -44,7 +43,7 @@ pub(crate) fn members(
     body: &[u8],
 ) -> Result<Map<String, Value>, Exception> {
     let mut members = match operation {
-        // These two have no body; what a client sends as one is nothing to them.
+        // These two have no body; they ignore a body that a client sends anyway.
         Operation::ListTagsForResource => Map::new(),
         Operation::UntagResource => tag_keys(query).into_iter().collect(),
         _ => read_object(body)?,
@@ -53,7 +52,7 @@ pub(crate) fn members(
     Ok(members)
 }
 
-/// The keys of the query that name tags: `tagKeys=a&tagKeys=b`.
+/// Returns the tag keys in a query such as `tagKeys=a&tagKeys=b`.
 fn tag_keys(query: Option<&str>) -> Option<(String, Value)> {
     let pairs = query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let keys = pairs.filter(|(name, _)| percent::decode(name) == "tagKeys");
@@ -61,15 +60,15 @@ fn tag_keys(query: Option<&str>) -> Option<(String, Value)> {
     (!keys.is_empty()).then(|| ("tagKeys".to_owned(), json!(keys)))
 }
 
-/// Reads a body to its end, in so far as it has one and it arrives within a limit.
+/// Reads a body to its end. Fails if the body has no end, or does not arrive within a time limit.
 ///
-/// Assumed: the exceptions for bodies that are no requests at all.
+/// Assumed: the exceptions for bodies that are not requests at all.
 pub(crate) async fn read_body(
     head: &Parts,
     body: Incoming,
     limit: Option<Duration>,
 ) -> Result<Bytes, Exception> {
-    // A client that asks first is told before it sends.
+    // A client that expects `100 Continue` gets the error before it sends the body.
     let asks_first = head.headers.contains_key(header::EXPECT);
     if asks_first && body.size_hint().lower() > MAXIMUM_BODY_BYTES as u64 {
         return Err(too_large());
@@ -82,7 +81,7 @@ pub(crate) async fn read_body(
     })
 }
 
-/// What is too large is read nevertheless, for a client that is still writing reads no answer.
+/// Reads an oversized body to the end: a client that is still writing would not read the response.
 async fn read_to_end(mut body: Incoming) -> Result<Bytes, Exception> {
     let (mut bytes, mut length) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -127,7 +126,7 @@ fn read_object(body: &[u8]) -> Result<Map<String, Value>, Exception> {
     }
 }
 
-/// A request with what its signature is about.
+/// Returns the parts of a request that its signature covers.
 #[cfg(feature = "sigv4")]
 pub(crate) fn as_signed<'a>(head: &'a Parts, body: &'a [u8]) -> SignedRequest<'a> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -140,7 +139,7 @@ pub(crate) fn as_signed<'a>(head: &'a Parts, body: &'a [u8]) -> SignedRequest<'a
     }
 }
 
-/// Who calls, as far as the head says.
+/// Returns the caller as the head of a request describes it.
 pub(crate) fn origin_of(head: &Parts) -> Origin {
     let authorization = head.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let part = |name: &str| {
@@ -155,7 +154,7 @@ pub(crate) fn origin_of(head: &Parts) -> Origin {
     }
 }
 
-/// A path in which nobody can find a chat token: some clients put theirs where it does not belong.
+/// Replaces chat tokens in a path: some clients put theirs there by mistake, and logs are printed.
 fn without_token(path: &str) -> String {
     let Some(start) = path.find(TOKEN_PREFIX) else { return path.into() };
     let (before, token) = path.split_at(start);
@@ -165,7 +164,7 @@ fn without_token(path: &str) -> String {
 
 /// Assumed: how long a body may be.
 const MAXIMUM_BODY_BYTES: usize = 1024 * 1024;
-/// How much of what is too large is read before the connection is given up.
+/// The number of bytes of an oversized body that are read before the connection is closed.
 const MAXIMUM_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
-/// No request has more than three levels, and the reader stops at 128.
+/// Requests have at most three levels, and the JSON reader fails at 128.
 const MAXIMUM_BODY_DEPTH: usize = 100;

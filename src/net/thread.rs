@@ -1,4 +1,4 @@
-//! `OwnThread`: a thread with a runtime of its own, which ends within a bound.
+//! `ServerThread`: a thread with its own runtime, which ends in a bounded time.
 
 use std::io;
 use std::sync::{Arc, mpsc};
@@ -8,49 +8,49 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 
-/// A thread that a mock runs on.
+/// The thread that a mock runs on.
 #[derive(Debug)]
-pub(crate) struct OwnThread {
+pub(crate) struct ServerThread {
     join: JoinHandle<()>,
     stop: Arc<Notify>,
     ended: mpsc::Receiver<()>,
 }
 
-impl OwnThread {
-    /// Runs what is spawned on a runtime.
-    pub(crate) fn spawn(runtime: OwnRuntime) -> io::Result<Self> {
+impl ServerThread {
+    /// Runs the tasks of a runtime.
+    pub(crate) fn spawn(runtime: DetachedRuntime) -> io::Result<Self> {
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         let (end, ended) = mpsc::channel();
         let join = thread::Builder::new().name("mock-ivs-chat".into()).spawn(move || {
             runtime.get().block_on(stopped.notified());
             drop(runtime);
-            // Nobody hears it if the mock gave up waiting.
+            // The mock may have given up waiting.
             let _ = end.send(());
         })?;
         Ok(Self { join, stop, ended })
     }
 
-    /// Ends the thread, and waits for that as long as is reasonable.
+    /// Ends the thread, and waits for its end for a limited time.
     pub(crate) fn end(self) {
         self.stop.notify_one();
-        // A mock that is dropped on its own thread, by a closure that it runs, cannot wait for it.
+        // A closure on this very thread may drop the mock, and cannot wait for the thread.
         let is_own_thread = self.join.thread().id() == thread::current().id();
-        // A closure of the test that never returns must not take the whole test run with it.
+        // A test closure that never returns must not block the whole test run.
         if !is_own_thread
             && self.ended.recv_timeout(TIMEOUT) != Err(mpsc::RecvTimeoutError::Timeout)
         {
-            // The thread has nothing to say: its tasks' panics stay with the tasks.
+            // The result is empty: panics of tasks are recorded when they happen.
             let _ = self.join.join();
         }
     }
 }
 
-/// A runtime that can be dropped anywhere, also where another one runs.
+/// A runtime that can be dropped anywhere, even in a task of another runtime.
 #[derive(Debug)]
-pub(crate) struct OwnRuntime(Option<Runtime>);
+pub(crate) struct DetachedRuntime(Option<Runtime>);
 
-impl OwnRuntime {
+impl DetachedRuntime {
     pub(crate) fn build() -> io::Result<Self> {
         Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
     }
@@ -60,11 +60,11 @@ impl OwnRuntime {
     }
 
     const fn get(&self) -> &Runtime {
-        self.0.as_ref().expect("only its drop takes the runtime away")
+        self.0.as_ref().expect("only the drop takes the runtime")
     }
 }
 
-impl Drop for OwnRuntime {
+impl Drop for DetachedRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

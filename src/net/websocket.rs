@@ -1,4 +1,4 @@
-//! One WebSocket: frames from the client to the driver, bytes from the outbox to the client.
+//! One WebSocket: frames from the client to the driver, bytes from the send queue to the client.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -12,21 +12,20 @@ use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, Utf8Bytes};
 
-use crate::driver::Driver;
+use crate::driver::{ConnectionId, Driver};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::payload::Payload;
-use crate::service::ConnectionId;
-use crate::transport::client_sink::Wire;
-use crate::transport::send_queue::{Batch, Next, Outbox};
-use crate::transport::stream::Link;
+use crate::transport::client_sink::ClientSink;
+use crate::transport::send_queue::{Batch, SendQueue, Work};
+use crate::transport::stream::SharedStream;
 
-/// Serves a connection after its handshake, until both sides are done with it.
+/// Serves a connection after its handshake, until both sides have ended.
 ///
-/// `read_ahead` is what the client sent behind its handshake already.
+/// `read_ahead` contains what the client has already sent after its handshake.
 pub(crate) async fn serve(
     driver: Arc<Driver>,
     connection: ConnectionId,
-    wire: &Wire,
+    sink: &ClientSink,
     read_ahead: Vec<u8>,
 ) {
     let config = WebSocketConfig::default()
@@ -34,85 +33,121 @@ pub(crate) async fn serve(
         .max_frame_size(Some(MAXIMUM_FRAME_BYTES))
         .max_message_size(Some(MAXIMUM_FRAME_BYTES));
     let context = WebSocketContext::from_partially_read(read_ahead, Role::Server, Some(config));
-    let _ending = Ending { driver: &driver, connection, link: &wire.link };
+    let _guard = ConnectionGuard { driver: &driver, connection, stream: &sink.stream };
     let mut socket = Socket {
         driver: &driver,
         connection,
-        link: &wire.link,
-        outbox: &wire.outbox,
+        stream: &sink.stream,
+        queue: &sink.queue,
         context,
-        reading: Reading::Frames,
+        read: ReadState::Frames,
         has_read_ahead: true,
-        writing: Batch::default(),
-        has_written_all: false,
-        has_unflushed: false,
-        patience: (0, None),
+        write: WriteState::Idle,
+        drain: DrainTimeout::default(),
     };
     if socket.run().await == Outcome::Open {
-        // What the client has yet to say must be read, or the system resets the connection and
-        // takes the close frame from the client again. A client that says nothing is not waited
-        // for in vain.
-        if wire.link.has_time_limits() {
-            let _ = timeout(CLOSING_TIMEOUT, socket.hear_out()).await;
+        // Bytes that the client still sends must be read. Otherwise the system resets the
+        // connection, and the client may lose the close frame. The time limit is for clients that
+        // never close their side.
+        if sink.stream.has_time_limits() {
+            let _ = timeout(CLOSING_TIMEOUT, socket.drain_until_close()).await;
         } else {
-            socket.hear_out().await;
+            socket.drain_until_close().await;
         }
     }
 }
 
-/// How far a connection is.
 #[derive(Debug, Eq, PartialEq)]
 enum Outcome {
-    /// The stream is still there.
+    /// The stream is still open.
     Open,
-    /// The stream is gone.
+    /// The stream has ended.
     Gone,
 }
 
 struct Socket<'a> {
     driver: &'a Arc<Driver>,
     connection: ConnectionId,
-    link: &'a Link,
-    outbox: &'a Outbox,
+    stream: &'a SharedStream,
+    queue: &'a SendQueue,
     context: WebSocketContext,
-    reading: Reading,
-    /// Whether there may be frames that were read from the stream, but not from the buffer.
+    read: ReadState,
+    /// Whether tungstenite may hold frames that it has read from the stream.
     has_read_ahead: bool,
-    writing: Batch,
-    has_written_all: bool,
-    /// Whether what was written may still be kept by TLS.
-    has_unflushed: bool,
-    /// How often, once nothing follows what is left to write, a client has taken nothing of it for
-    /// a while, and the while that runs.
-    patience: (u32, Option<Pin<Box<Sleep>>>),
+    write: WriteState,
+    drain: DrainTimeout,
 }
 
-/// What becomes of the bytes that the client sends.
+/// How the bytes of the client are treated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Reading {
+enum ReadState {
     /// They are frames.
     Frames,
-    /// They cannot be understood any more, or need not be: the closing handshake is through.
-    Nothing,
+    /// They are discarded: the closing handshake is over, or the client broke the protocol.
+    Discard,
+}
+
+/// The progress of writing.
+///
+/// ```text
+/// Idle ─► Writing ─► Flushing ─► Idle
+///   └───► ShuttingDown ─► Finished
+/// ```
+#[derive(Debug)]
+enum WriteState {
+    /// All bytes that were taken from the queue are written and flushed.
+    Idle,
+    /// This batch is being written.
+    Writing(Batch),
+    /// The batch is written, but TLS may still hold some of it.
+    Flushing,
+    /// The queue is closed and written; the stream is told so.
+    ShuttingDown,
+    /// Nothing is left to write.
+    Finished,
+}
+
+/// Measures how long a client reads nothing while the last bytes wait for it.
+#[derive(Debug, Default)]
+struct DrainTimeout {
+    elapsed_intervals: u32,
+    interval: Option<Pin<Box<Sleep>>>,
+}
+
+impl DrainTimeout {
+    /// Ready once all intervals have elapsed. The timeout is split into intervals because on a
+    /// paused clock one of them may elapse before the system has reported that the client reads.
+    fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.elapsed_intervals < DRAIN_INTERVALS {
+            let length = CLOSING_TIMEOUT / DRAIN_INTERVALS;
+            let interval = self.interval.get_or_insert_with(|| Box::pin(sleep(length)));
+            if interval.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.elapsed_intervals += 1;
+            self.interval = None;
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Socket<'_> {
-    /// Reads and writes until the outbox is finished and written, or the stream is gone.
+    /// Reads and writes until the queue is closed and written, or the stream has ended.
     async fn run(&mut self) -> Outcome {
         std::future::poll_fn(|cx| {
-            let read = match self.reading {
-                Reading::Frames => self.poll_frames(cx),
-                Reading::Nothing => Poll::Pending,
+            let read = match self.read {
+                ReadState::Frames => self.poll_frames(cx),
+                ReadState::Discard => Poll::Pending,
             };
             if let Poll::Ready(Outcome::Gone) = read {
                 return read;
             }
             let written = match self.poll_write(cx) {
-                Poll::Pending => self.poll_patience(cx),
+                Poll::Pending => self.poll_drain_timeout(cx),
                 written @ Poll::Ready(_) => written,
             };
             if written.is_pending() && read.is_ready() {
-                // A client that floods the mock waits for its turn like all others.
+                // A client that floods the mock must not starve the other tasks.
                 cx.waker().wake_by_ref();
             }
             written
@@ -120,14 +155,14 @@ impl Socket<'_> {
         .await
     }
 
-    /// Reads what the client still says, until it closes the stream.
-    async fn hear_out(&mut self) {
+    /// Reads until the client closes the stream.
+    async fn drain_until_close(&mut self) {
         std::future::poll_fn(|cx| {
             let _flushing = self.driver.flush_later();
-            for _ in 0..FRAMES_IN_A_ROW {
-                let read = match self.reading {
-                    Reading::Frames => self.poll_frame(cx),
-                    Reading::Nothing => self.poll_drain(cx),
+            for _ in 0..MAX_FRAMES_PER_POLL {
+                let read = match self.read {
+                    ReadState::Frames => self.poll_frame(cx),
+                    ReadState::Discard => self.poll_discard(cx),
                 };
                 match read {
                     Poll::Ready(Outcome::Open) => {}
@@ -141,36 +176,36 @@ impl Socket<'_> {
         .await;
     }
 
-    /// Reads what the client has sent, many frames if there are many, so that what they cause
-    /// leaves in one write.
+    /// Reads the frames that have arrived, several per poll, so that everything they cause leaves
+    /// in one write.
     fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        // In a busy room a connection is woken to write far more often than to read, and
-        // tungstenite clears a buffer for each look at the stream.
-        if !self.has_read_ahead && self.link.poll_readable(cx).is_pending() {
+        // In a busy room a task is woken far more often to write than to read, and tungstenite
+        // clears a buffer whenever it looks at the stream.
+        if !self.has_read_ahead && self.stream.poll_readable(cx).is_pending() {
             return Poll::Pending;
         }
         let _flushing = self.driver.flush_later();
         let mut read = Poll::Ready(Outcome::Open);
-        for _ in 0..FRAMES_IN_A_ROW {
+        for _ in 0..MAX_FRAMES_PER_POLL {
             read = self.poll_frame(cx);
             self.has_read_ahead = read.is_ready();
-            if read != Poll::Ready(Outcome::Open) || self.reading == Reading::Nothing {
+            if read != Poll::Ready(Outcome::Open) || self.read == ReadState::Discard {
                 break;
             }
         }
         read
     }
 
-    /// Reads a frame, and hands it on.
+    /// Reads a frame and passes it to the driver.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let mut stream = Polled { link: self.link, cx };
+        let mut stream = SyncAdapter { stream: self.stream, cx };
         let payload = match self.context.read(&mut stream) {
             Ok(Message::Text(text)) => Payload::from_client_text(text),
             Ok(Message::Binary(data)) => Payload::from_client_binary(data),
             Ok(Message::Ping(data)) => Payload::Ping(Arc::new(data)),
             Ok(Message::Pong(data)) => Payload::Pong(Arc::new(data)),
             Ok(Message::Close(frame)) => {
-                self.close(frame.map(|frame| (frame.code.into(), frame.reason)));
+                self.receive_close(frame.map(|frame| (frame.code.into(), frame.reason)));
                 return Poll::Ready(Outcome::Open);
             }
             Ok(Message::Frame(_)) => unreachable!("tungstenite reads whole messages only"),
@@ -183,22 +218,22 @@ impl Socket<'_> {
         Poll::Ready(Outcome::Open)
     }
 
-    /// Answers the client's close frame, unless it is the answer to one of ours.
-    fn close(&mut self, frame: Option<(u16, Utf8Bytes)>) {
+    /// Answers the close frame of the client, unless it answers one of ours.
+    fn receive_close(&mut self, frame: Option<(u16, Utf8Bytes)>) {
         let close = match frame {
             Some((code, reason)) => Close::new(CloseCode(code), &reason),
             None => Close { code: None, reason: String::new() },
         };
-        self.reading = Reading::Nothing;
-        if close == Close::new(CloseCode::PROTOCOL_ERROR, FORBIDDEN_CODE) {
+        self.read = ReadState::Discard;
+        if close == Close::new(CloseCode::PROTOCOL_ERROR, RESERVED_CODE_REASON) {
             let reason = "Close code is none that a client may send";
             return self.driver.fail(self.connection, CloseCode::PROTOCOL_ERROR, reason);
         }
         self.driver.client_closed(self.connection, close);
     }
 
-    /// Ends a connection that can be read no further; one whose client broke the protocol is told
-    /// so by the code that RFC 6455 has for it.
+    /// Ends a connection that cannot be read any further. A client that broke the protocol gets
+    /// the close code that RFC 6455 defines for that.
     fn fail(&mut self, error: &Error) -> Outcome {
         let code = match error {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Outcome::Gone,
@@ -208,108 +243,99 @@ impl Socket<'_> {
             _ => return Outcome::Gone,
         };
         self.driver.fail(self.connection, code, &error.to_string());
-        self.reading = Reading::Nothing;
+        self.read = ReadState::Discard;
         Outcome::Open
     }
 
-    /// Writes what waits, many frames at once if many do; ready once there will be no more.
+    /// Writes everything that is queued, many frames per write; ready once nothing can follow.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        while !self.has_written_all {
-            if self.writing.is_empty() {
-                if self.has_unflushed {
-                    match self.link.poll_flush(cx) {
-                        Poll::Ready(Ok(())) => self.has_unflushed = false,
-                        Poll::Ready(Err(_)) => return Poll::Ready(Outcome::Gone),
+        loop {
+            let next = match &mut self.write {
+                WriteState::Idle => match self.queue.poll_work(cx) {
+                    Poll::Ready(Work::Write(batch)) => WriteState::Writing(batch),
+                    Poll::Ready(Work::Finish) => WriteState::ShuttingDown,
+                    Poll::Pending => return Poll::Pending,
+                },
+                WriteState::Writing(batch) if batch.is_empty() => WriteState::Flushing,
+                WriteState::Writing(batch) => {
+                    match batch.write(|slices| self.stream.poll_write(cx, slices)) {
+                        Poll::Ready(Ok(written)) if written > 0 => {
+                            self.queue.record_written(batch, written);
+                            self.drain = DrainTimeout::default();
+                            continue;
+                        }
+                        Poll::Ready(_) => return Poll::Ready(Outcome::Gone),
                         Poll::Pending => return Poll::Pending,
                     }
                 }
-                match self.outbox.poll_next(cx) {
-                    Poll::Ready(Next::Write(bytes)) => self.writing = bytes,
-                    Poll::Ready(Next::Finish) => match self.link.poll_shutdown(cx) {
-                        Poll::Ready(Ok(())) => self.has_written_all = true,
-                        Poll::Ready(Err(_)) => return Poll::Ready(Outcome::Gone),
-                        Poll::Pending => return Poll::Pending,
-                    },
+                WriteState::Flushing => match self.stream.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => WriteState::Idle,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Outcome::Gone),
                     Poll::Pending => return Poll::Pending,
-                }
-                continue;
-            }
-            match self.writing.write(|slices| self.link.poll_write(cx, slices)) {
-                Poll::Ready(Ok(written)) if written > 0 => {
-                    self.outbox.written(&mut self.writing, written);
-                    self.has_unflushed = true;
-                    self.patience = (0, None);
-                }
-                Poll::Ready(_) => return Poll::Ready(Outcome::Gone),
-                Poll::Pending => return Poll::Pending,
-            }
+                },
+                WriteState::ShuttingDown => match self.stream.poll_shutdown(cx) {
+                    Poll::Ready(Ok(())) => WriteState::Finished,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Outcome::Gone),
+                    Poll::Pending => return Poll::Pending,
+                },
+                WriteState::Finished => return Poll::Ready(Outcome::Open),
+            };
+            self.write = next;
         }
-        Poll::Ready(Outcome::Open)
     }
 
-    /// Ready once a client has taken nothing for too long of what is left to write: its
-    /// connection is over, and it would keep the stream for as long as it likes.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if self.outbox.poll_finished(cx).is_pending() || !self.link.has_time_limits() {
+    /// Ready once a client has taken none of the last bytes for too long: otherwise its connection
+    /// would be over, but keep the stream for as long as the client likes.
+    fn poll_drain_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if self.queue.poll_closed(cx).is_pending() || !self.stream.has_time_limits() {
             return Poll::Pending;
         }
-        let (pauses, pause) = &mut self.patience;
-        // In several pauses, for on a paused clock one of them may be over before the system has
-        // told that the client reads.
-        while *pauses < PAUSES {
-            let sleeping = pause.get_or_insert_with(|| Box::pin(sleep(CLOSING_TIMEOUT / PAUSES)));
-            if sleeping.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            *pauses += 1;
-            *pause = None;
-        }
-        Poll::Ready(Outcome::Gone)
+        self.drain.poll_elapsed(cx).map(|()| Outcome::Gone)
     }
 
-    /// Reads, and throws away.
-    fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    /// Reads bytes and discards them.
+    fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let mut buffer = [0; 512];
         let mut buf = ReadBuf::new(&mut buffer);
-        self.link.poll_read(cx, &mut buf).map(|read| match read {
+        self.stream.poll_read(cx, &mut buf).map(|read| match read {
             Ok(()) if !buf.filled().is_empty() => Outcome::Open,
             _ => Outcome::Gone,
         })
     }
 }
 
-/// Tells the driver that a connection has ended, also if its task is dropped.
-struct Ending<'a> {
+/// Tells the driver that a connection has ended, even if its task is dropped.
+struct ConnectionGuard<'a> {
     driver: &'a Arc<Driver>,
     connection: ConnectionId,
-    link: &'a Link,
+    stream: &'a SharedStream,
 }
 
-impl Drop for Ending<'_> {
+impl Drop for ConnectionGuard<'_> {
     fn drop(&mut self) {
-        self.link.cut();
+        self.stream.close();
         self.driver.stream_ended(self.connection);
     }
 }
 
-/// A link as tungstenite sees it while a task is polled. It is only read: what tungstenite would
-/// answer by itself, the driver answers, so that it stands in the log.
-struct Polled<'a, 'b, 'c> {
-    link: &'a Link,
+/// A shared stream with the blocking traits that tungstenite needs, within one poll. Tungstenite
+/// only reads from it: the driver answers pings and close frames itself, so that the log has them.
+struct SyncAdapter<'a, 'b, 'c> {
+    stream: &'a SharedStream,
     cx: &'b mut Context<'c>,
 }
 
-impl Read for Polled<'_, '_, '_> {
+impl Read for SyncAdapter<'_, '_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut buf = ReadBuf::new(buffer);
-        match self.link.poll_read(self.cx, &mut buf) {
+        match self.stream.poll_read(self.cx, &mut buf) {
             Poll::Ready(result) => result.map(|()| buf.filled().len()),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
 
-impl Write for Polled<'_, '_, '_> {
+impl Write for SyncAdapter<'_, '_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(bytes.len())
     }
@@ -319,16 +345,17 @@ impl Write for Polled<'_, '_, '_> {
     }
 }
 
-/// What tungstenite has for a reason, with code 1002, in the place of a code that nobody may send.
-const FORBIDDEN_CODE: &str = "Protocol violation";
+/// The reason that tungstenite substitutes, with code 1002, when a client sends a reserved close
+/// code.
+const RESERVED_CODE_REASON: &str = "Protocol violation";
 /// Assumed: the largest frame, and the largest message of several frames, that the service reads.
 const MAXIMUM_FRAME_BYTES: usize = 128 * 1024;
-/// Most frames of a chat are far smaller; a small buffer keeps idle connections cheap.
+/// Most chat frames are far smaller; a small buffer keeps idle connections cheap.
 const READ_BUFFER_BYTES: usize = 2 * 1024;
-/// How many frames of one client are read before what waits is written, and all others have had
-/// their turn.
-const FRAMES_IN_A_ROW: usize = 64;
+/// The number of frames of one client that are read before queued bytes are written and the other
+/// tasks run.
+const MAX_FRAMES_PER_POLL: usize = 64;
 /// How long a client may take to close its side after a close frame, and before that to read some
-/// of what was sent ahead of it.
+/// of the bytes ahead of it.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
-const PAUSES: u32 = 5;
+const DRAIN_INTERVALS: u32 = 5;

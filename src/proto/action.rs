@@ -1,10 +1,12 @@
-//! Action: what a client publishes, and how its frames are read.
+//! Action: a request that a client publishes in a frame, and the reading of its frames.
+
+use std::fmt;
 
 use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::members::Members;
 
-/// What a client asks of the service in a frame.
+/// A request of a client to the service, in a frame.
 ///
 /// Documented: "Actions" of the messaging API reference.
 ///
@@ -29,23 +31,161 @@ pub enum Action {
 }
 
 impl Action {
-    /// The capability that a connection needs for this action; its name is the action's, too.
+    /// Returns the kind of the action.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Action, Capability, MockIvsChat};
+    /// # use mock_ivs_chat::{ActionKind, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// # alice.say("hello");
     /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
-    /// assert_eq!(action.capability(), Capability::SendMessage);
+    /// assert_eq!(action.kind(), ActionKind::SendMessage);
     /// ```
     #[must_use]
-    pub const fn capability(&self) -> Capability {
+    pub const fn kind(&self) -> ActionKind {
         match self {
-            Self::SendMessage(_) => Capability::SendMessage,
-            Self::DeleteMessage(_) => Capability::DeleteMessage,
-            Self::DisconnectUser(_) => Capability::DisconnectUser,
+            Self::SendMessage(_) => ActionKind::SendMessage,
+            Self::DeleteMessage(_) => ActionKind::DeleteMessage,
+            Self::DisconnectUser(_) => ActionKind::DisconnectUser,
         }
+    }
+
+    /// Returns the name of the action, such as `SEND_MESSAGE`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// # alice.say("hello");
+    /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
+    /// assert_eq!(action.name(), "SEND_MESSAGE");
+    /// ```
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Returns the capability that a connection needs for this action, if it needs one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Capability, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// # alice.say("hello");
+    /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
+    /// assert_eq!(action.capability(), Some(Capability::SendMessage));
+    /// ```
+    #[must_use]
+    pub const fn capability(&self) -> Option<Capability> {
+        self.kind().capability()
+    }
+
+    /// Returns the string members that only this kind of action has, with their values.
+    pub(crate) fn string_members(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::SendMessage(sent) => vec![("Content", &sent.content)],
+            Self::DeleteMessage(deletion) => {
+                vec![("Id", &deletion.id), ("Reason", &deletion.reason)]
+            }
+            Self::DisconnectUser(disconnection) => {
+                vec![("UserId", &disconnection.user_id), ("Reason", &disconnection.reason)]
+            }
+        }
+    }
+
+    /// Returns the attributes of the action, if it has any.
+    pub(crate) const fn attributes(&self) -> Option<&Attributes> {
+        match self {
+            Self::SendMessage(sent) => sent.attributes.as_ref(),
+            Self::DeleteMessage(_) | Self::DisconnectUser(_) => None,
+        }
+    }
+}
+
+/// The kind of an [`Action`].
+///
+/// ```
+/// use mock_ivs_chat::ActionKind;
+///
+/// assert_eq!(ActionKind::DeleteMessage.to_string(), "DELETE_MESSAGE");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum ActionKind {
+    /// `SEND_MESSAGE`.
+    SendMessage,
+    /// `DELETE_MESSAGE`.
+    DeleteMessage,
+    /// `DISCONNECT_USER`.
+    DisconnectUser,
+}
+
+/// The properties of a kind of action: one entry of the table of actions.
+struct Definition {
+    name: &'static str,
+    capability: Option<Capability>,
+    members: &'static [&'static str],
+}
+
+impl ActionKind {
+    /// All kinds, in the order of the API reference.
+    pub const ALL: [Self; 3] = [Self::SendMessage, Self::DeleteMessage, Self::DisconnectUser];
+
+    const fn definition(self) -> &'static Definition {
+        match self {
+            Self::SendMessage => &Definition {
+                name: "SEND_MESSAGE",
+                capability: Some(Capability::SendMessage),
+                members: &["Action", "RequestId", "Content", "Attributes"],
+            },
+            Self::DeleteMessage => &Definition {
+                name: "DELETE_MESSAGE",
+                capability: Some(Capability::DeleteMessage),
+                members: &["Action", "RequestId", "Id", "Reason"],
+            },
+            Self::DisconnectUser => &Definition {
+                name: "DISCONNECT_USER",
+                capability: Some(Capability::DisconnectUser),
+                members: &["Action", "RequestId", "UserId", "Reason"],
+            },
+        }
+    }
+
+    /// Returns the value of the member `Action`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::ActionKind;
+    /// assert_eq!(ActionKind::SendMessage.name(), "SEND_MESSAGE");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// Returns the capability that a connection needs for an action of this kind, if it needs one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ActionKind, Capability};
+    /// assert_eq!(ActionKind::SendMessage.capability(), Some(Capability::SendMessage));
+    /// ```
+    #[must_use]
+    pub const fn capability(self) -> Option<Capability> {
+        self.definition().capability
+    }
+
+    /// Returns the names of all members that a frame of this kind can have.
+    pub(crate) const fn members(self) -> &'static [&'static str] {
+        self.definition().members
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for ActionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -120,8 +260,8 @@ pub struct DisconnectUser {
     pub reason: String,
 }
 
-/// A frame from a client as the service reads it: its `RequestId`, and the action or what is
-/// wrong with it.
+/// A frame from a client as the service reads it: its `RequestId`, and the action or the fault of
+/// the frame.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Publish {
     pub(crate) request_id: String,
@@ -129,14 +269,14 @@ pub(crate) struct Publish {
 }
 
 impl Publish {
-    /// Reads a frame. This never fails: what cannot be read is an input to the service, too.
+    /// Reads a frame. This never fails: an unreadable frame is an input to the service as well.
     pub(crate) fn decode(payload: &[u8]) -> Self {
         let Ok(text) = std::str::from_utf8(payload) else {
             let action = Err("frame is neither text nor UTF-8".into());
             return Self { request_id: String::new(), action };
         };
         let members = Members::read(text);
-        // A `RequestId` that can be read goes into the error, whatever else is wrong.
+        // The error has the `RequestId` if that can be read, whatever else is wrong.
         let request_id = members.string("RequestId").unwrap_or_default();
         Self { request_id, action: decode_action(&members) }
     }
@@ -147,26 +287,33 @@ fn decode_action(members: &Members<'_>) -> Result<Action, String> {
         return Err(broken.into());
     }
     members.string("RequestId")?;
-    let action = members.string("Action")?;
-    match action.as_str() {
-        "SEND_MESSAGE" => Ok(Action::SendMessage(SendMessage {
+    let name = members.string("Action")?;
+    let Some(kind) = ActionKind::of_name(&name) else {
+        let fault = if name.is_empty() { "Action is missing" } else { "unknown Action" };
+        return Err(format!("{fault}; it must be {}", names_of_actions()));
+    };
+    Ok(match kind {
+        ActionKind::SendMessage => Action::SendMessage(SendMessage {
             content: members.string("Content")?,
             attributes: members.attributes("Attributes")?,
-        })),
-        "DELETE_MESSAGE" => Ok(Action::DeleteMessage(DeleteMessage {
+        }),
+        ActionKind::DeleteMessage => Action::DeleteMessage(DeleteMessage {
             id: members.string("Id")?,
             reason: members.string("Reason")?,
-        })),
-        "DISCONNECT_USER" => Ok(Action::DisconnectUser(DisconnectUser {
+        }),
+        ActionKind::DisconnectUser => Action::DisconnectUser(DisconnectUser {
             user_id: members.string("UserId")?,
             reason: members.string("Reason")?,
-        })),
-        "" => Err(format!("Action is missing; it must be {ACTIONS}")),
-        _ => Err(format!("unknown Action; it must be {ACTIONS}")),
-    }
+        }),
+    })
 }
 
-const ACTIONS: &str = "SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USER";
+/// Returns the names of all actions: "A, B or C".
+fn names_of_actions() -> String {
+    let names = ActionKind::ALL.map(ActionKind::name);
+    let (last, others) = names.split_last().expect("there are actions");
+    format!("{} or {last}", others.join(", "))
+}
 
 #[cfg(test)]
 mod tests {
@@ -275,5 +422,34 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_refused() {
         assert_eq!(Publish::decode(b"\xff").action, Err("frame is neither text nor UTF-8".into()));
+    }
+
+    #[test]
+    fn the_table_of_actions_agrees_with_their_frames() {
+        for kind in ActionKind::ALL {
+            let frame = format!(r#"{{"Action":"{kind}"}}"#);
+            let action = read(&frame).action.unwrap();
+            assert_eq!((action.kind(), action.name()), (kind, kind.name()));
+            assert_eq!(action.capability(), kind.capability());
+            assert_eq!(kind.capability().map(Capability::as_str), Some(kind.name()));
+            assert_eq!(kind.members()[..2], ["Action", "RequestId"]);
+            for (member, _) in action.string_members() {
+                assert!(kind.members()[2..].contains(&member), "{kind} has no {member}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_member_of_a_frame_is_read() {
+        let action = |members: &str| read(&format!("{{{members}}}")).action.unwrap();
+        let sent = action(r#""Action":"SEND_MESSAGE","Content":"a","Attributes":{"b":"c"}"#);
+        assert_eq!(sent.string_members(), [("Content", "a")]);
+        assert_eq!(sent.attributes(), Some(&Attributes::from([("b", "c")])));
+        let deletion = action(r#""Action":"DELETE_MESSAGE","Id":"a","Reason":"b""#);
+        assert_eq!(deletion.string_members(), [("Id", "a"), ("Reason", "b")]);
+        let disconnection = action(r#""Action":"DISCONNECT_USER","UserId":"a","Reason":"b""#);
+        assert_eq!(disconnection.string_members(), [("UserId", "a"), ("Reason", "b")]);
+        assert_eq!((deletion.attributes(), disconnection.attributes()), (None, None));
+        assert_eq!(SendMessage::new("a").content, "a");
     }
 }

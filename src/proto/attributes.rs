@@ -86,3 +86,19 @@ impl From<BTreeMap<String, String>> for Attributes {
         Self(map)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_sorted_and_their_size_counts_bytes() {
+        let mut attributes = Attributes::from([("b", "ä"), ("a", "")]);
+        assert_eq!(serde_json::to_string(&attributes).unwrap(), r#"{"a":"","b":"ä"}"#);
+        assert_eq!((attributes.size_bytes(), Attributes::new().size_bytes()), (4, 0));
+        attributes.insert("b", "xyz");
+        assert_eq!((attributes.size_bytes(), attributes.len(), &*attributes["b"]), (5, 2, "xyz"));
+        let map = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+        assert_eq!(Attributes::from(map), Attributes::from([("a", "b")]));
+    }
+}

@@ -1,10 +1,10 @@
-//! Capability: what a chat token allows its user.
+//! Capability: a right that a chat token grants to its user.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a chat token allows its user to do in the room. Receiving is always allowed.
+/// A right that a chat token grants to its user. Receiving is always allowed.
 ///
 /// Documented: `CreateChatToken`, member `capabilities`.
 ///
@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Capability {
-    /// To send messages: `SEND_MESSAGE`.
+    /// `SEND_MESSAGE`: to send messages.
     SendMessage,
-    /// To disconnect users of the room: `DISCONNECT_USER`.
+    /// `DISCONNECT_USER`: to disconnect users from the room.
     DisconnectUser,
-    /// To delete messages of anybody in the room: `DELETE_MESSAGE`.
+    /// `DELETE_MESSAGE`: to delete any message of the room.
     DeleteMessage,
 }
 
@@ -29,7 +29,11 @@ impl Capability {
     /// All capabilities, in the order of the API's model.
     pub const ALL: [Self; 3] = [Self::SendMessage, Self::DisconnectUser, Self::DeleteMessage];
 
-    /// The service's own word for it.
+    /// The names of all capabilities, in the order of [`Self::ALL`].
+    pub(crate) const NAMES: [&'static str; 3] =
+        [Self::ALL[0].as_str(), Self::ALL[1].as_str(), Self::ALL[2].as_str()];
+
+    /// Returns the name that the service uses.
     ///
     /// ```
     /// # use mock_ivs_chat::Capability;
@@ -48,5 +52,19 @@ impl Capability {
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_all_forms() {
+        for (capability, name) in Capability::ALL.into_iter().zip(Capability::NAMES) {
+            assert_eq!((capability.as_str(), &*capability.to_string()), (name, name));
+            assert_eq!(serde_json::to_string(&capability).unwrap(), format!("{name:?}"));
+        }
+        assert_eq!(Capability::NAMES, ["SEND_MESSAGE", "DISCONNECT_USER", "DELETE_MESSAGE"]);
     }
 }

@@ -81,4 +81,20 @@ mod tests {
         assert_eq!(Close::new(CloseCode::NORMAL, &"é".repeat(100)).reason, "é".repeat(61));
         assert_eq!(Close::new(CloseCode::NORMAL, "spam").reason, "spam");
     }
+
+    #[test]
+    fn texts_are_cut_before_a_character_that_does_not_fit() {
+        let cut: Vec<_> = (0..=5).map(|maximum| truncate("aéü", maximum)).collect();
+        assert_eq!(cut, ["", "a", "a", "aé", "aé", "aéü"]);
+        assert_eq!(truncate("a", 2), "a");
+    }
+
+    #[test]
+    fn a_close_has_its_code() {
+        let close = Close::new(CloseCode::GOING_AWAY, "");
+        assert_eq!(
+            (close.code, CloseCode(4000).to_string()),
+            (Some(CloseCode(1001)), "4000".into())
+        );
+    }
 }

@@ -102,3 +102,30 @@ impl fmt::Display for ErrorCode {
         write!(f, "{} {}", self.code(), self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_those_of_the_reference() {
+        let texts: Vec<_> = ErrorCode::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "400 Bad Request",
+                "401 Unauthorized",
+                "403 Forbidden",
+                "404 Not Found",
+                "406 Not Acceptable",
+                "413 Payload Too Large",
+                "429 Too Many Requests",
+                "500 Internal Server Error",
+            ]
+        );
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::try_from(code.code()), Ok(code));
+        }
+        assert_eq!(ErrorCode::try_from(418), Err(418));
+    }
+}

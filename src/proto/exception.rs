@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// A refusal by the HTTP control plane: a status, a name and a JSON body.
 ///
-/// The constructors make the exceptions of the API's model; [`Exception::new`] makes any other.
+/// The constructors create the exceptions of the API's model; [`Exception::new`] creates any other.
 ///
 /// Documented: the errors of the Amazon IVS Chat API reference, and its common errors.
 ///
@@ -25,7 +25,7 @@ pub struct Exception {
 }
 
 impl Exception {
-    /// Any exception: the HTTP status, the name that goes into `x-amzn-ErrorType`, the message.
+    /// Creates any exception from its HTTP status, its name for `x-amzn-ErrorType`, and a message.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -38,7 +38,7 @@ impl Exception {
         Self { status, name: name.into(), body }
     }
 
-    /// `AccessDeniedException`, 403.
+    /// Creates an `AccessDeniedException`, 403.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -49,7 +49,7 @@ impl Exception {
         Self::new(403, "AccessDeniedException", message)
     }
 
-    /// `ConflictException`, 409.
+    /// Creates a `ConflictException`, 409.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -57,10 +57,10 @@ impl Exception {
     /// ```
     #[must_use]
     pub fn conflict(message: impl Into<String>) -> Self {
-        Self::new(409, "ConflictException", message).about("")
+        Self::new(409, "ConflictException", message).resource("")
     }
 
-    /// `InternalServerException`, 500.
+    /// Creates an `InternalServerException`, 500.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -71,8 +71,8 @@ impl Exception {
         Self::new(500, "InternalServerException", message)
     }
 
-    /// `PendingVerification`, 403: the account is not verified yet. It has no "Exception" in its
-    /// name.
+    /// Creates a `PendingVerification`, 403: the account is not verified yet. The name does not end
+    /// in "Exception".
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -83,7 +83,7 @@ impl Exception {
         Self::new(403, "PendingVerification", message)
     }
 
-    /// `ResourceNotFoundException`, 404.
+    /// Creates a `ResourceNotFoundException`, 404.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -91,10 +91,10 @@ impl Exception {
     /// ```
     #[must_use]
     pub fn resource_not_found(message: impl Into<String>) -> Self {
-        Self::new(404, "ResourceNotFoundException", message).about("")
+        Self::new(404, "ResourceNotFoundException", message).resource("")
     }
 
-    /// `ServiceQuotaExceededException`, 402.
+    /// Creates a `ServiceQuotaExceededException`, 402.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -103,10 +103,10 @@ impl Exception {
     /// ```
     #[must_use]
     pub fn service_quota_exceeded(message: impl Into<String>) -> Self {
-        Self::new(402, "ServiceQuotaExceededException", message).about("").limit(0)
+        Self::new(402, "ServiceQuotaExceededException", message).resource("").limit(0)
     }
 
-    /// `ThrottlingException`, 429.
+    /// Creates a `ThrottlingException`, 429.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -114,10 +114,10 @@ impl Exception {
     /// ```
     #[must_use]
     pub fn throttling(message: impl Into<String>) -> Self {
-        Self::new(429, "ThrottlingException", message).about("").limit(0)
+        Self::new(429, "ThrottlingException", message).resource("").limit(0)
     }
 
-    /// `ValidationException`, 400, with the reason `OTHER`.
+    /// Creates a `ValidationException`, 400, with the reason `OTHER`.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -143,11 +143,11 @@ impl Exception {
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
-    /// let exception = Exception::resource_not_found("gone").about("Room00000001");
+    /// let exception = Exception::resource_not_found("gone").resource("Room00000001");
     /// assert_eq!(exception.body()["resourceId"], "Room00000001");
     /// ```
     #[must_use]
-    pub fn about(self, resource_id: impl Into<String>) -> Self {
+    pub fn resource(self, resource_id: impl Into<String>) -> Self {
         self.with("resourceId", json!(resource_id.into())).with("resourceType", json!("ROOM"))
     }
 
@@ -164,9 +164,10 @@ impl Exception {
         self
     }
 
-    /// `ValidationException` with the reason `FIELD_VALIDATION_FAILED`, which names each field.
+    /// Creates a `ValidationException` with the reason `FIELD_VALIDATION_FAILED`, which names each
+    /// field.
     ///
-    /// Observed: the form of the message. Assumed: how several fields are put together.
+    /// Observed: the form of the message. Assumed: the form for several fields.
     pub(crate) fn fields(failures: &[FieldFailure]) -> Self {
         let message = |failure: &FieldFailure| {
             let FieldFailure { name, why } = failure;
@@ -182,7 +183,7 @@ impl Exception {
             .with("fieldList", fields)
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -193,7 +194,7 @@ impl Exception {
         self.status
     }
 
-    /// The name, as it stands in the header `x-amzn-ErrorType`.
+    /// Returns the name, which is also in the header `x-amzn-ErrorType`.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -204,7 +205,7 @@ impl Exception {
         &self.name
     }
 
-    /// The member `message` of the body.
+    /// Returns the member `message` of the body.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -215,7 +216,7 @@ impl Exception {
         self.body["message"].as_str().unwrap_or_default()
     }
 
-    /// The whole body.
+    /// Returns the whole body.
     ///
     /// ```
     /// # use mock_ivs_chat::Exception;
@@ -240,4 +241,68 @@ impl std::error::Error for Exception {}
 pub(crate) struct FieldFailure {
     pub(crate) name: String,
     pub(crate) why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constructors_make_the_exceptions_of_the_model() {
+        let resource = json!({ "message": "m", "resourceId": "", "resourceType": "ROOM" });
+        let mut limited = resource.clone();
+        limited["limit"] = json!(0);
+        let plain = json!({ "message": "m" });
+        let cases = [
+            (Exception::access_denied("m"), "AccessDeniedException (403): m", &plain),
+            (Exception::conflict("m"), "ConflictException (409): m", &resource),
+            (Exception::internal_server("m"), "InternalServerException (500): m", &plain),
+            (Exception::pending_verification("m"), "PendingVerification (403): m", &plain),
+            (Exception::resource_not_found("m"), "ResourceNotFoundException (404): m", &resource),
+            (
+                Exception::service_quota_exceeded("m"),
+                "ServiceQuotaExceededException (402): m",
+                &limited,
+            ),
+            (Exception::throttling("m"), "ThrottlingException (429): m", &limited),
+            (
+                Exception::validation("m"),
+                "ValidationException (400): m",
+                &json!({ "message": "m", "reason": "OTHER" }),
+            ),
+        ];
+        for (exception, text, body) in cases {
+            assert_eq!((exception.to_string(), &json!(exception.body())), (text.to_owned(), body));
+            assert_eq!(exception.message(), "m");
+            assert!(text.starts_with(&format!("{} ({})", exception.name(), exception.status())));
+        }
+    }
+
+    #[test]
+    fn members_can_be_set() {
+        let exception = Exception::new(418, "Teapot", "m").limit(5).resource("room").with("a", "b");
+        let expected = json!({
+            "message": "m", "limit": 5, "resourceId": "room", "resourceType": "ROOM", "a": "b",
+        });
+        assert_eq!(json!(exception.body()), expected);
+        assert_eq!(Exception::new(418, "Teapot", "m").with("message", 1).message(), "");
+    }
+
+    #[test]
+    fn each_field_is_named_with_its_fault() {
+        let failure = |name: &str| FieldFailure { name: name.into(), why: "must exist".into() };
+        let exception = Exception::fields(&[failure("a"), failure("b")]);
+        let message = |name: &str| {
+            format!("Request member: {name} failed to satisfy the constraints: must exist")
+        };
+        let expected = json!({
+            "message": format!("{}; {}", message("a"), message("b")),
+            "reason": "FIELD_VALIDATION_FAILED",
+            "fieldList": [
+                { "name": "a", "message": message("a") },
+                { "name": "b", "message": message("b") },
+            ],
+        });
+        assert_eq!(json!(exception.body()), expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! Frame: what a client is sent, as data and as the bytes of the wire.
+//! Frame: a frame that the service sends to a client, as a value and as text.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -8,10 +8,10 @@ use crate::proto::timestamp::Timestamp;
 
 /// A frame that the service sends to a client.
 ///
-/// It serialises to the layout of the wire, member order included.
+/// It serializes to the layout of the wire, including the order of members.
 ///
 /// Observed: the order of the members, `RequestId` as `""` when there is none, and `null` for the
-/// attributes of a message that came without any. Assumed: the order within an ERROR.
+/// attributes of a message that has none. Assumed: the order within an ERROR.
 ///
 /// ```
 /// use mock_ivs_chat::Frame;
@@ -34,7 +34,7 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// The frame's `Id`.
+    /// Returns the `Id` of the frame.
     ///
     /// ```
     /// # use mock_ivs_chat::Frame;
@@ -51,7 +51,7 @@ impl Frame {
         }
     }
 
-    /// The frame's `RequestId`; empty if the request had none.
+    /// Returns the `RequestId` of the frame; empty if the request had none.
     ///
     /// ```
     /// # use mock_ivs_chat::Frame;
@@ -68,13 +68,13 @@ impl Frame {
         }
     }
 
-    /// The text that crosses the wire.
+    /// Returns the text of the frame on the wire.
     pub(crate) fn encode(&self) -> String {
         serde_json::to_string(self).expect("a frame has only string keys, so it is always JSON")
     }
 }
 
-/// A message that somebody sent to the room.
+/// A message to the room.
 ///
 /// Documented: "Message (Subscribe)" of the messaging API reference.
 ///
@@ -100,13 +100,13 @@ pub struct Message {
     pub attributes: Option<Attributes>,
     /// The text, as sent or as the message review changed it.
     pub content: String,
-    /// When the service received it.
+    /// The time at which the service received it.
     pub send_time: Timestamp,
-    /// Who sent it.
+    /// The sender.
     pub sender: Sender,
 }
 
-/// Who sent a message, by the chat token of the connection.
+/// The sender of a message, from the chat token of the connection.
 ///
 /// Documented: "Message (Subscribe)". Observed: `{}` where the token had no attributes.
 ///
@@ -155,18 +155,18 @@ pub struct Event {
     pub event_name: String,
     /// Its details; `None`, written `null`, if SendEvent gave none.
     pub attributes: Option<Attributes>,
-    /// When the service received what caused it.
+    /// The time at which the service received its cause.
     pub send_time: Timestamp,
 }
 
 impl Event {
     /// The name of the event that asks clients to delete a message.
     pub const DELETE_MESSAGE: &'static str = "aws:DELETE_MESSAGE";
-    /// The name of the event that tells that a user was disconnected.
+    /// The name of the event about a disconnected user.
     pub const DISCONNECT_USER: &'static str = "aws:DISCONNECT_USER";
 }
 
-/// An error: what a client is told when an action of its own fails.
+/// An error: the response to an action of the client that fails.
 ///
 /// Documented: "WebSocket Errors".
 ///
@@ -189,7 +189,7 @@ pub struct Error {
     pub request_id: String,
     /// The code.
     pub error_code: ErrorCode,
-    /// What was wrong, for people.
+    /// A description of the fault.
     pub error_message: String,
 }
 
@@ -202,7 +202,34 @@ impl Serialize for ErrorCode {
 impl<'de> Deserialize<'de> for ErrorCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::try_from(u16::deserialize(deserializer)?).map_err(|code| {
-            de::Error::custom(format_args!("{code} is no error code of the service"))
+            de::Error::custom(format_args!("{code} is not an error code of the service"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        r#"{"Type":"MESSAGE","Id":"i","RequestId":"r","Attributes":null,"Content":"c","SendTime":"1970-01-01T00:00:00Z","Sender":{"UserId":"u","Attributes":{}}}"#
+    )]
+    #[case(
+        r#"{"Type":"EVENT","Id":"i","RequestId":"r","EventName":"e","Attributes":{"a":"b"},"SendTime":"1970-01-01T00:00:00Z"}"#
+    )]
+    #[case(r#"{"Type":"ERROR","Id":"i","RequestId":"r","ErrorCode":400,"ErrorMessage":"m"}"#)]
+    fn a_frame_is_read_and_written_as_it_is_on_the_wire(#[case] text: &str) {
+        let frame: Frame = serde_json::from_str(text).unwrap();
+        assert_eq!((frame.id(), frame.request_id()), ("i", "r"));
+        assert_eq!(frame.encode(), text);
+    }
+
+    #[test]
+    fn an_unknown_code_is_refused() {
+        let error = serde_json::from_str::<ErrorCode>("418").unwrap_err().to_string();
+        assert_eq!(error, "418 is not an error code of the service");
     }
 }

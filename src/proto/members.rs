@@ -1,4 +1,4 @@
-//! Reading a JSON object member by member, so that one bad member spoils no other.
+//! Members: a JSON object is read member by member, so that a bad member does not affect others.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::proto::attributes::Attributes;
 
-/// The members of a JSON object, unread, in the order of the text; with what broke the object
-/// off, if anything did.
+/// The unread members of a JSON object, in the order of the text, and the fault that ended the
+/// reading, if there was one.
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
     members: Vec<(String, &'a RawValue)>,
@@ -17,29 +17,29 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Takes an object apart. This never fails: what could be read before an error is kept.
+    /// Reads an object. This never fails: the members before an error are kept.
     pub(crate) fn read(text: &'a str) -> Self {
         let mut members = Vec::new();
         let broken = read_into(&mut members, text).err();
         Self { members, broken }
     }
 
-    /// Why the text is not an object of JSON; `None` if it is one.
+    /// Returns the reason for which the text is not a JSON object; `None` if it is one.
     pub(crate) fn broken(&self) -> Option<&str> {
         self.broken.as_deref()
     }
 
-    /// The members in the order of the text, the values as raw JSON.
+    /// Returns the members in the order of the text, the values as raw JSON.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.members.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// The string member `name`; empty if it is absent or `null`.
+    /// Returns the string member `name`; empty if it is absent or `null`.
     pub(crate) fn string(&self, name: &str) -> Result<String, String> {
         self.last(name).map_or(Ok(String::new()), |value| read_string(name, value))
     }
 
-    /// The member `name` as attributes; `None` if it is absent or `null`.
+    /// Returns the member `name` as attributes; `None` if it is absent or `null`.
     pub(crate) fn attributes(&self, name: &str) -> Result<Option<Attributes>, String> {
         let Some(value) = self.last(name) else { return Ok(None) };
         if !value.get().starts_with('{') {
@@ -55,7 +55,7 @@ impl<'a> Members<'a> {
         entries.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
 
-    /// The member of that name in any case. Of several the last one counts; `null` counts as
+    /// Returns the member of that name in any case. The last of several counts; `null` counts as
     /// absent.
     ///
     /// Observed: the service accepts members in lower camel case. Assumed: that it does so in any
@@ -116,7 +116,7 @@ fn kind(value: &RawValue) -> &'static str {
     }
 }
 
-/// Whether brackets outside strings are open more than `maximum` deep anywhere.
+/// Returns `true` if brackets outside strings are nested more than `maximum` levels deep.
 pub(crate) fn is_deeper_than(text: &str, maximum: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
@@ -137,5 +137,99 @@ pub(crate) fn is_deeper_than(text: &str, maximum: usize) -> bool {
     false
 }
 
-/// Assumed: that there is a limit, and that it is about this.
+/// Assumed: there is a limit, of about this size.
 pub(crate) const MAXIMUM_DEPTH: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("", 0, false)]
+    #[case("[]", 0, true)]
+    #[case("[]", 1, false)]
+    #[case("[{}]", 1, true)]
+    #[case("[{}]", 2, false)]
+    #[case("[][]{}", 1, false)]
+    #[case("}}[[", 1, true)]
+    #[case("}}[", 1, false)]
+    #[case(r#""[[["[]"#, 1, false)]
+    #[case(r#""\"[[["[]"#, 1, false)]
+    #[case(r#""\\"[["#, 1, true)]
+    #[case(r#"\"[[""#, 1, false)]
+    #[case(r#"["]","["#, 1, false)]
+    #[case(r#"["}"][["#, 1, true)]
+    fn depth_counts_open_brackets_outside_strings(
+        #[case] text: &str,
+        #[case] maximum: usize,
+        #[case] is_deeper: bool,
+    ) {
+        assert_eq!(is_deeper_than(text, maximum), is_deeper);
+    }
+
+    #[test]
+    fn a_thousand_levels_are_allowed() {
+        let nested = |levels: usize| {
+            format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
+        };
+        assert_eq!(Members::read(&nested(127)).broken(), None);
+        assert_eq!(Members::read(&nested(MAXIMUM_DEPTH)).broken(), None);
+        let broken = "JSON is nested more than 1000 levels deep";
+        assert_eq!(Members::read(&nested(MAXIMUM_DEPTH + 1)).broken(), Some(broken));
+    }
+
+    #[test]
+    fn members_are_read_in_order_and_until_the_object_breaks_off() {
+        let members = Members::read(r#" {"a":"x","B":[1],"a":null,"#);
+        let found: Vec<_> = members.iter().map(|(name, value)| (name, value.get())).collect();
+        assert_eq!(found, [("a", r#""x""#), ("B", "[1]"), ("a", "null")]);
+        assert_eq!(members.broken(), Some("invalid JSON at line 1, column 27"));
+        assert_eq!(members.string("a"), Ok(String::new()));
+        assert_eq!(members.string("b"), Err("b must be a string, not an array".into()));
+        assert_eq!(members.string("c"), Ok(String::new()));
+    }
+
+    #[rstest]
+    #[case("1")]
+    #[case("[]")]
+    #[case(" \"a\" ")]
+    #[case("null")]
+    fn other_json_is_not_an_object(#[case] text: &str) {
+        assert_eq!(Members::read(text).broken(), Some("JSON is not an object"));
+    }
+
+    #[rstest]
+    #[case("{}{}", "invalid JSON at line 1, column 3")]
+    #[case(" {\n\"a\" 1}", "invalid JSON at line 2, column 5")]
+    #[case("{1:2}", "invalid JSON at line 1, column 2")]
+    fn faults_have_a_place(#[case] text: &str, #[case] broken: &str) {
+        assert_eq!(Members::read(text).broken(), Some(broken));
+    }
+
+    #[rstest]
+    #[case("null", Ok(None))]
+    #[case("{}", Ok(Some(Attributes::new())))]
+    #[case(r#"{"b":"c"}"#, Ok(Some(Attributes::from([("b", "c")]))))]
+    #[case(r#""b""#, Err("a must be an object, not a string"))]
+    #[case("[]", Err("a must be an object, not an array"))]
+    #[case("true", Err("a must be an object, not a boolean"))]
+    #[case("false", Err("a must be an object, not a boolean"))]
+    #[case("-1", Err("a must be an object, not a number"))]
+    #[case(r#"{"b":{}}"#, Err("a.b must be a string, not an object"))]
+    #[case(r#"{"b":null}"#, Err("a.b must be a string, not null"))]
+    #[case(r#"{"b":"\ud800"}"#, Err("a.b contains a lone surrogate, which is no character"))]
+    fn attributes_are_an_object_of_strings(
+        #[case] value: &str,
+        #[case] expected: Result<Option<Attributes>, &str>,
+    ) {
+        let text = format!(r#"{{"A":{value}}}"#);
+        assert_eq!(Members::read(&text).attributes("a"), expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn absent_attributes_are_none() {
+        assert_eq!(Members::read("{}").attributes("a"), Ok(None));
+    }
+}

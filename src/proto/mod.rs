@@ -1,4 +1,4 @@
-//! The wire, as data: no room, no clock and no socket is known here.
+//! The vocabulary of the wire as plain values, and the conversions from and to text.
 
 pub(crate) mod action;
 pub(crate) mod attributes;
@@ -10,9 +10,12 @@ pub(crate) mod frame;
 pub(crate) mod json;
 pub(crate) mod members;
 pub(crate) mod model;
+#[cfg(test)]
+mod model_tests;
 pub(crate) mod operation;
 pub(crate) mod payload;
 pub(crate) mod percent;
+pub(crate) mod request;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
 pub(crate) mod string_pattern;

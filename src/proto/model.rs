@@ -1,12 +1,13 @@
-//! The constraints on every request of the control plane, in one table, and their check.
+//! Model: the constraints on every request of the control plane, in one table, and their check.
 
 use serde_json::{Map, Value};
 
+use crate::proto::capability::Capability;
 use crate::proto::exception::{Exception, FieldFailure};
 use crate::proto::operation::{Operation, Operation as Op};
-use crate::proto::string_pattern::Pattern;
+use crate::proto::string_pattern::StringPattern;
 
-/// The members of each operation's request.
+/// Returns the members of an operation's request.
 ///
 /// Documented: the API's model, version 2020-07-14. The limits on the bytes of attributes are in
 /// the texts of `CreateChatToken` and `SendEvent`, not in their shapes.
@@ -15,9 +16,11 @@ pub(crate) const fn request(operation: Operation) -> &'static [Member] {
         Op::CreateChatToken => CREATE_CHAT_TOKEN,
         Op::CreateLoggingConfiguration => CREATE_LOGGING_CONFIGURATION,
         Op::CreateRoom => CREATE_ROOM,
-        Op::DeleteLoggingConfiguration | Op::GetLoggingConfiguration => ONE_LOGGING_CONFIGURATION,
+        Op::DeleteLoggingConfiguration | Op::GetLoggingConfiguration => {
+            LOGGING_CONFIGURATION_IDENTIFIER
+        }
         Op::DeleteMessage => DELETE_MESSAGE,
-        Op::DeleteRoom | Op::GetRoom => ONE_ROOM,
+        Op::DeleteRoom | Op::GetRoom => ROOM_IDENTIFIER,
         Op::DisconnectUser => DISCONNECT_USER,
         Op::ListLoggingConfigurations => LIST_LOGGING_CONFIGURATIONS,
         Op::ListRooms => LIST_ROOMS,
@@ -53,15 +56,16 @@ const CREATE_ROOM: &[Member] = &[
     optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
 ];
 
-const ONE_LOGGING_CONFIGURATION: &[Member] = &[required("identifier", LOGGING_CONFIGURATION_ARN)];
+const LOGGING_CONFIGURATION_IDENTIFIER: &[Member] =
+    &[required("identifier", LOGGING_CONFIGURATION_ARN)];
 
 const DELETE_MESSAGE: &[Member] = &[
     required("roomIdentifier", ROOM_ARN),
-    required("id", Shape::String { min: 12, max: 12, pattern: Some(Pattern::Id) }),
+    required("id", Shape::String { min: 12, max: 12, pattern: Some(StringPattern::Id) }),
     optional("reason", REASON),
 ];
 
-const ONE_ROOM: &[Member] = &[required("identifier", ROOM_ARN)];
+const ROOM_IDENTIFIER: &[Member] = &[required("identifier", ROOM_ARN)];
 
 const DISCONNECT_USER: &[Member] = &[
     required("roomIdentifier", ROOM_ARN),
@@ -110,7 +114,7 @@ const UPDATE_ROOM: &[Member] = &[
     optional("loggingConfigurationIdentifiers", LOGGING_CONFIGURATIONS),
 ];
 
-/// Holds a request against the constraints of its operation.
+/// Checks a request against the constraints of its operation.
 pub(crate) fn validate(operation: Operation, body: &Map<String, Value>) -> Result<(), Exception> {
     let mut failures = Vec::new();
     check_members(request(operation), body, "", &mut failures);
@@ -125,20 +129,20 @@ pub(crate) struct Member {
     pub(crate) shape: Shape,
 }
 
-/// What a member may be.
+/// The type of a member, with its constraints.
 #[derive(Debug)]
 pub(crate) enum Shape {
-    /// Text of so many characters.
-    String { min: usize, max: usize, pattern: Option<Pattern> },
-    /// One of these words.
+    /// A string of `min` to `max` characters.
+    String { min: usize, max: usize, pattern: Option<StringPattern> },
+    /// One of these strings.
     Enum(&'static [&'static str]),
     /// A whole number.
     Integer { min: i64, max: i64 },
-    /// A list of at most so many.
+    /// A list of at most `max` items.
     List { of: &'static Self, max: usize },
-    /// Attributes: text to text, of so many bytes in all.
+    /// A map from string to string, of at most `max_bytes` bytes in all.
     Attributes { max_bytes: usize },
-    /// Tags: text to text, of so many pairs.
+    /// A map from string to string, of at most `max` pairs.
     Tags { key: &'static Self, value: &'static Self, max: usize },
     /// An object of these members.
     Structure(&'static [Member]),
@@ -146,17 +150,18 @@ pub(crate) enum Shape {
     Union(&'static [Member]),
 }
 
-const CAPABILITY: Shape = Shape::Enum(&["SEND_MESSAGE", "DISCONNECT_USER", "DELETE_MESSAGE"]);
+const CAPABILITY: Shape = Shape::Enum(&Capability::NAMES);
 const MESSAGE_LENGTH: Shape = Shape::Integer { min: 1, max: 500 };
 const MESSAGE_RATE: Shape = Shape::Integer { min: 1, max: 100 };
 const NEXT_TOKEN: Shape = text(0, 1024);
 const REASON: Shape = text(1, 256);
 const USER_ID: Shape = text(1, 128);
-const NAME: Shape = Shape::String { min: 0, max: 128, pattern: Some(Pattern::Name) };
-const ROOM_ARN: Shape = arn(Pattern::RoomArn);
-const LOGGING_CONFIGURATION_ARN: Shape = arn(Pattern::LoggingConfigurationArn);
-const RESOURCE_ARN: Shape = arn(Pattern::ResourceArn);
-const LAMBDA_URI: Shape = Shape::String { min: 0, max: 170, pattern: Some(Pattern::LambdaUri) };
+const NAME: Shape = Shape::String { min: 0, max: 128, pattern: Some(StringPattern::Name) };
+const ROOM_ARN: Shape = arn(StringPattern::RoomArn);
+const LOGGING_CONFIGURATION_ARN: Shape = arn(StringPattern::LoggingConfigurationArn);
+const RESOURCE_ARN: Shape = arn(StringPattern::ResourceArn);
+const LAMBDA_URI: Shape =
+    Shape::String { min: 0, max: 170, pattern: Some(StringPattern::LambdaUri) };
 const LOGGING_CONFIGURATIONS: Shape = Shape::List { of: &LOGGING_CONFIGURATION_ARN, max: 3 };
 const PAGE: Shape = Shape::Integer { min: 1, max: 50 };
 const TAG_KEY: Shape = text(1, 128);
@@ -171,26 +176,26 @@ const DESTINATION: Shape = Shape::Union(&[
         "s3",
         Shape::Structure(&[required(
             "bucketName",
-            Shape::String { min: 3, max: 63, pattern: Some(Pattern::BucketName) },
+            Shape::String { min: 3, max: 63, pattern: Some(StringPattern::BucketName) },
         )]),
     ),
     optional(
         "cloudWatchLogs",
         Shape::Structure(&[required(
             "logGroupName",
-            Shape::String { min: 1, max: 512, pattern: Some(Pattern::LogGroupName) },
+            Shape::String { min: 1, max: 512, pattern: Some(StringPattern::LogGroupName) },
         )]),
     ),
     optional(
         "firehose",
         Shape::Structure(&[required(
             "deliveryStreamName",
-            Shape::String { min: 1, max: 64, pattern: Some(Pattern::DeliveryStreamName) },
+            Shape::String { min: 1, max: 64, pattern: Some(StringPattern::DeliveryStreamName) },
         )]),
     ),
 ]);
 
-/// How many tags a resource can have, in a request and in all.
+/// The maximum of tags in a request, and of a resource.
 pub(crate) const MAXIMUM_TAGS: usize = 50;
 
 const fn required(name: &'static str, shape: Shape) -> Member {
@@ -205,7 +210,7 @@ const fn text(min: usize, max: usize) -> Shape {
     Shape::String { min, max, pattern: None }
 }
 
-const fn arn(pattern: Pattern) -> Shape {
+const fn arn(pattern: StringPattern) -> Shape {
     Shape::String { min: 1, max: 128, pattern: Some(pattern) }
 }
 
@@ -217,7 +222,7 @@ fn check_members(
 ) {
     for member in members {
         let name = format!("{path}{}", member.name);
-        // In AWS's JSON, `null` says that a member is absent.
+        // In AWS's JSON, `null` means that a member is absent.
         match body.get(member.name).filter(|value| !value.is_null()) {
             Some(value) => check(&member.shape, value, &name, failures),
             None if member.required => fail(failures, &name, "must not be null"),
@@ -282,8 +287,8 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             check_members(members, body, &format!("{name}."), failures);
         }
         (Shape::Union(members), Value::Object(body)) => {
-            let given = |member: &&Member| body.get(member.name).is_some_and(|v| !v.is_null());
-            if members.iter().filter(given).count() == 1 {
+            let present = |member: &&Member| body.get(member.name).is_some_and(|v| !v.is_null());
+            if members.iter().filter(present).count() == 1 {
                 check_members(members, body, &format!("{name}."), failures);
             } else {
                 let names: Vec<_> = members.iter().map(|member| member.name).collect();

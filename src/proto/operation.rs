@@ -154,3 +154,25 @@ impl fmt::Display for Operation {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_its_route_and_status() {
+        for operation in Operation::ALL {
+            let name = format!("{operation:?}");
+            assert_eq!((operation.name(), operation.to_string()), (&*name, name.clone()));
+            let (method, path) = match operation {
+                Operation::ListTagsForResource => ("GET", "/tags/{resourceArn}".to_owned()),
+                Operation::TagResource => ("POST", "/tags/{resourceArn}".to_owned()),
+                Operation::UntagResource => ("DELETE", "/tags/{resourceArn}".to_owned()),
+                _ => ("POST", format!("/{name}")),
+            };
+            assert_eq!((operation.method(), operation.path()), (method, &*path));
+            let is_deletion = ["DeleteRoom", "DeleteLoggingConfiguration"].contains(&&*name);
+            assert_eq!(operation.success_status(), if is_deletion { 204 } else { 200 });
+        }
+    }
+}

@@ -50,4 +50,26 @@ mod tests {
     fn percent_encoding_is_undone(#[case] text: &str, #[case] decoded: &str) {
         assert_eq!(decode(text), decoded);
     }
+
+    #[rstest]
+    #[case("%2f%2F", "//")]
+    #[case("%zz%41", "%zzA")]
+    #[case("%4z", "%4z")]
+    #[case("%%41", "%A")]
+    fn digits_have_either_case_and_others_are_left(#[case] text: &str, #[case] decoded: &str) {
+        assert_eq!(decode(text), decoded);
+    }
+
+    #[cfg(feature = "sigv4")]
+    #[rstest]
+    #[case("a/b:é 9", "/", "a/b%3A%C3%A9%209")]
+    #[case("a/b", "", "a%2Fb")]
+    fn all_but_the_legal_characters_are_encoded(
+        #[case] text: &str,
+        #[case] others: &str,
+        #[case] encoded: &str,
+    ) {
+        assert_eq!(encode(text, others), encoded);
+        assert_eq!(decode(encoded), text);
+    }
 }

@@ -197,4 +197,43 @@ mod tests {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn arithmetic_stays_in_range() {
+        let second = Duration::from_secs(1);
+        let at = Timestamp::from_unix(Duration::new(5, 123_456_789));
+        assert_eq!((at + second).to_unix(), Duration::new(6, 123_456_789));
+        assert_eq!((at - second).to_unix(), Duration::new(4, 123_456_789));
+        assert_eq!((at - second * 6).to_unix(), Duration::ZERO);
+        let last = Timestamp::from_unix(Duration::MAX);
+        assert_eq!(last.to_unix(), Duration::from_nanos(u64::MAX));
+        assert_eq!(last + second, last);
+        assert_eq!((at + second).since(at), second);
+        assert_eq!(at.since(at + second), Duration::ZERO);
+    }
+
+    #[test]
+    fn fractions_can_be_cut() {
+        let at = Timestamp::from_unix(Duration::new(5, 123_456_789));
+        assert_eq!(at.whole_seconds().to_unix(), Duration::from_secs(5));
+        assert_eq!(at.whole_milliseconds().to_unix(), Duration::from_millis(5_123));
+        assert_eq!(at.whole_seconds().whole_milliseconds().whole_seconds(), at.whole_seconds());
+    }
+
+    #[test]
+    fn times_of_the_system_and_of_json_are_read() {
+        let at = Timestamp::from_unix(Duration::from_millis(1_500));
+        assert_eq!(Timestamp::from(UNIX_EPOCH + Duration::from_millis(1_500)), at);
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)), Timestamp::default());
+        assert_eq!(serde_json::to_string(&at).unwrap(), r#""1970-01-01T00:00:01.5Z""#);
+        assert_eq!(serde_json::from_str::<Timestamp>(r#""1970-01-01T00:00:01.5Z""#).unwrap(), at);
+        let error = "x".parse::<Timestamp>().unwrap_err().to_string();
+        assert_eq!(error, "`x` is not a time such as 2026-01-01T00:00:00Z");
+        assert!(
+            serde_json::from_str::<Timestamp>(r#""x""#)
+                .unwrap_err()
+                .to_string()
+                .starts_with(&error)
+        );
+    }
 }

@@ -1,18 +1,18 @@
-//! Chat logging as a test sees it: what arrived at the destinations of logging configurations.
+//! Chat log records: the objects that arrive at the destinations of logging configurations.
 
 use std::fmt;
 
-use crate::proto::frame::Frame;
+use crate::proto::frame::{Event, Frame, Message};
 use crate::proto::timestamp::Timestamp;
 
-/// A record of a room's chat log, and where it went.
+/// A record of a room's chat log, with its destination.
 ///
-/// A room with a logging configuration yields one for each message and event that its clients
-/// get. `Display` writes the JSON text.
+/// A room with a logging configuration yields a record for each message and event that its clients
+/// receive. `Display` writes the JSON text.
 ///
 /// Documented: "Logging" of the Amazon IVS Chat User Guide. Observed: the order of the record's
 /// members, and that its payload is the frame as delivered. Assumed: no delay. AWS delivers after
-/// seconds or minutes; here a record is at its destination as soon as the frame is on its way.
+/// seconds or minutes; the mock delivers a record as soon as it sends the frame.
 ///
 /// ```
 /// use mock_ivs_chat::{ChatLogDestination, Clock, MockIvsChat};
@@ -36,22 +36,22 @@ use crate::proto::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatLogRecord {
-    /// Where the record went.
+    /// The destination of the record.
     pub destination: ChatLogDestination,
     /// The logging configuration that sent it there.
     pub logging_configuration_arn: String,
-    /// The room that it is about.
+    /// The room of the message or event.
     pub room_arn: String,
-    /// When the message or event was sent.
+    /// The time at which the message or event was sent.
     pub at: Timestamp,
-    /// The record itself: one object of JSON.
+    /// The record itself: a JSON object.
     pub text: String,
     /// The record's payload: a MESSAGE or an EVENT.
     pub frame: Frame,
 }
 
 impl ChatLogRecord {
-    /// The payload, if it is a MESSAGE.
+    /// Returns the payload if it is a MESSAGE.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -62,14 +62,14 @@ impl ChatLogRecord {
     /// assert_eq!(ivs.chat_logs()[0].message().unwrap().sender.user_id, "alice");
     /// ```
     #[must_use]
-    pub const fn message(&self) -> Option<&crate::Message> {
+    pub const fn message(&self) -> Option<&Message> {
         match &self.frame {
             Frame::Message(message) => Some(message),
             Frame::Event(_) | Frame::Error(_) => None,
         }
     }
 
-    /// The payload, if it is an EVENT.
+    /// Returns the payload if it is an EVENT.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -80,7 +80,7 @@ impl ChatLogRecord {
     /// assert_eq!(ivs.chat_logs()[0].event().unwrap().event_name, "app:poll");
     /// ```
     #[must_use]
-    pub const fn event(&self) -> Option<&crate::Event> {
+    pub const fn event(&self) -> Option<&Event> {
         match &self.frame {
             Frame::Event(event) => Some(event),
             Frame::Message(_) | Frame::Error(_) => None,
@@ -94,7 +94,7 @@ impl fmt::Display for ChatLogRecord {
     }
 }
 
-/// Where a record of a chat log goes.
+/// The destination of a chat log record.
 ///
 /// Documented: "Logging" of the Amazon IVS Chat User Guide.
 ///
@@ -123,7 +123,7 @@ pub enum ChatLogDestination {
         /// The delivery stream of the logging configuration.
         delivery_stream_name: String,
     },
-    /// An object in S3. The service would gather the records of a while in it and compress them.
+    /// An object in S3. The service would collect the records of several minutes and compress them.
     S3 {
         /// The bucket of the logging configuration.
         bucket_name: String,

@@ -1,33 +1,31 @@
-//! Messaging: how an action becomes frames for the room, or an error for its sender.
+//! Messaging: an action becomes frames for its room, or an error for its sender.
 
-use crate::proto::action::{Action, DeleteMessage, DisconnectUser, Publish, SendMessage};
+use crate::proto::action::{
+    Action, ActionKind, DeleteMessage, DisconnectUser, Publish, SendMessage,
+};
 use crate::proto::attributes::Attributes;
-use crate::proto::capability::Capability;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{Error, Event, Frame, Message, Sender};
 use crate::proto::timestamp::Timestamp;
 use crate::service::quota::Quota;
-use crate::service::room::RoomKey;
+use crate::service::room::{ReviewHandler, RoomKey};
 use crate::service::{ConnectionId, Output, Service};
 
-/// Documented: the limit on attributes that a review handler returns.
-pub(super) const MAXIMUM_ATTRIBUTE_BYTES: usize = 1_024;
-
-/// Why an action is refused.
-struct Failure {
+/// The reason for which an action is refused.
+struct MessagingError {
     code: ErrorCode,
     message: String,
     exceeded: Option<(Quota, u32)>,
 }
 
-impl Failure {
+impl MessagingError {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), exceeded: None }
     }
 }
 
 impl Service {
-    /// Takes a frame from a client.
+    /// Handles a frame from a client.
     ///
     /// Assumed: the order of the checks, which is that of the code.
     pub(crate) fn publish(
@@ -41,41 +39,38 @@ impl Service {
             return;
         }
         let Publish { request_id, action } = publish;
-        // Documented: an operation that has an id of its own is known by it in an error, too.
-        let (id, result) = match action {
-            Err(message) => {
-                (self.mint.error_id(), Err(Failure::new(ErrorCode::BadRequest, message)))
-            }
+        let mut message_id = None;
+        let result = match action {
+            Err(message) => Err(MessagingError::new(ErrorCode::BadRequest, message)),
             Ok(Action::SendMessage(sent)) => {
-                let id = self.mint.message_id();
-                (id.clone(), self.send_message(now, connection, id, &request_id, sent, out))
+                let id = message_id.insert(self.ids.message_id()).clone();
+                self.send_message(now, connection, id, &request_id, sent, out)
             }
             Ok(Action::DeleteMessage(deletion)) => {
-                let result = self.delete_message(now, connection, &request_id, deletion, out);
-                (String::new(), result)
+                self.delete_message(now, connection, &request_id, deletion, out)
             }
-            Ok(Action::DisconnectUser(kick)) => {
-                let result = self.disconnect_user(now, connection, &request_id, kick, out);
-                (String::new(), result)
+            Ok(Action::DisconnectUser(disconnection)) => {
+                self.disconnect_user_of_room(now, connection, &request_id, disconnection, out)
             }
         };
-        let Err(Failure { code, message, exceeded }) = result else { return };
+        let Err(MessagingError { code, message, exceeded }) = result else { return };
         if let Some((quota, limit)) = exceeded {
             out.push(Output::Exceeded { quota, limit });
         }
-        // Observed: clients drop a frame whose `Id` they have seen, so an error never takes the
-        // id of the message that was to be deleted.
-        let id = if id.is_empty() { self.mint.error_id() } else { id };
+        // Documented: an error has the id of the operation if that has one, as a message has.
+        // Observed: clients drop a frame whose `Id` they have seen, so an error never has the id
+        // of the message that was to be deleted.
+        let id = message_id.unwrap_or_else(|| self.ids.error_id());
         let error = Error { id, request_id, error_code: code, error_message: message };
         out.push(Output::Deliver { to: vec![connection], frame: Frame::Error(error) });
     }
 
-    /// An id for an error that is about nothing that has one.
+    /// Returns an id for an error about something that has no id itself.
     pub(crate) fn error_id(&mut self) -> String {
-        self.mint.error_id()
+        self.ids.error_id()
     }
 
-    /// Refuses a frame from a client for a reason that is not the service's.
+    /// Refuses a frame from a client for a reason that the service does not know.
     pub(crate) fn reject(
         &mut self,
         connection: ConnectionId,
@@ -85,8 +80,8 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let id = match publish.action {
-            Ok(Action::SendMessage(_)) => self.mint.message_id(),
-            _ => self.mint.error_id(),
+            Ok(Action::SendMessage(_)) => self.ids.message_id(),
+            _ => self.ids.error_id(),
         };
         let request_id = publish.request_id.clone();
         let error = Error { id, request_id, error_code, error_message };
@@ -101,27 +96,30 @@ impl Service {
         request_id: &str,
         sent: SendMessage,
         out: &mut Vec<Output>,
-    ) -> Result<(), Failure> {
-        let room = self.permit(connection, Capability::SendMessage)?;
+    ) -> Result<(), MessagingError> {
+        let room = self.permit(connection, ActionKind::SendMessage)?;
         let SendMessage { content, attributes } = sent;
         if content.is_empty() {
             return Err(missing("Content"));
         }
-        // Documented: the length counts Unicode code points. Assumed: the maximum is allowed
-        // itself, as the control plane's reference has it; the messaging reference says
+        // Documented: the length counts Unicode code points. Assumed: the maximum itself is
+        // allowed, as the control plane's reference has it. The messaging reference says
         // "shorter than". Observed: the text.
-        let longest = self.rooms[&room].maximum_message_length as usize;
-        if content.chars().count() > longest {
-            return Err(Failure::new(ErrorCode::BadRequest, "Message exceeds maximum length"));
+        let maximum = self.rooms[&room].maximum_message_length as usize;
+        if content.chars().count() > maximum {
+            return Err(MessagingError::new(
+                ErrorCode::BadRequest,
+                "Message exceeds maximum length",
+            ));
         }
         let bytes = attributes.as_ref().map_or(0, Attributes::size_bytes);
         if let Some(limit) = self.settings.quotas.limit(Quota::MessageAttributeBytes) {
             if bytes > limit as usize {
                 let message = format!("Attributes are {bytes} bytes; the maximum is {limit}");
-                return Err(Failure::new(ErrorCode::PayloadTooLarge, message));
+                return Err(MessagingError::new(ErrorCode::PayloadTooLarge, message));
             }
         }
-        self.throttle(now, connection, Quota::SendMessage, Some(room))?;
+        self.count_action(now, connection, ActionKind::SendMessage, Some(room))?;
         let session = &self.sessions[&connection];
         let sender = Sender {
             user_id: session.user_id.as_ref().into(),
@@ -129,7 +127,7 @@ impl Service {
         };
         let request_id = request_id.into();
         let message = Message { id, request_id, attributes, content, send_time: now, sender };
-        match self.rooms[&room].handler.clone().filter(|handler| !handler.uri.is_empty()) {
+        match self.rooms[&room].handler.clone().filter(ReviewHandler::is_set) {
             Some(handler) => self.review(now, connection, room, handler, message, out),
             None => self.broadcast(room, Frame::Message(message), out),
         }
@@ -143,58 +141,65 @@ impl Service {
         request_id: &str,
         deletion: DeleteMessage,
         out: &mut Vec<Output>,
-    ) -> Result<(), Failure> {
-        let room = self.permit(connection, Capability::DeleteMessage)?;
+    ) -> Result<(), MessagingError> {
+        let room = self.permit(connection, ActionKind::DeleteMessage)?;
         if deletion.id.is_empty() {
             return Err(missing("Id"));
         }
-        self.throttle(now, connection, Quota::DeleteMessage, None)?;
-        self.announce_deletion(now, room, request_id, deletion, out);
+        self.count_action(now, connection, ActionKind::DeleteMessage, None)?;
+        self.send_deletion(now, room, request_id, deletion, out);
         Ok(())
     }
 
-    fn disconnect_user(
+    fn disconnect_user_of_room(
         &mut self,
         now: Timestamp,
         connection: ConnectionId,
         request_id: &str,
-        kick: DisconnectUser,
+        disconnection: DisconnectUser,
         out: &mut Vec<Output>,
-    ) -> Result<(), Failure> {
-        let room = self.permit(connection, Capability::DisconnectUser)?;
-        if kick.user_id.is_empty() {
+    ) -> Result<(), MessagingError> {
+        let room = self.permit(connection, ActionKind::DisconnectUser)?;
+        if disconnection.user_id.is_empty() {
             return Err(missing("UserId"));
         }
-        self.throttle(now, connection, Quota::DisconnectUser, None)?;
-        self.kick(now, room, request_id, kick, out);
+        self.count_action(now, connection, ActionKind::DisconnectUser, None)?;
+        self.disconnect_user(now, room, request_id, disconnection, out);
         Ok(())
     }
 
-    /// The room of a connection that may take the action, if the room still exists.
-    fn permit(&self, connection: ConnectionId, needed: Capability) -> Result<RoomKey, Failure> {
+    /// Returns the room of a connection if the room exists and the token allows the action.
+    fn permit(
+        &self,
+        connection: ConnectionId,
+        action: ActionKind,
+    ) -> Result<RoomKey, MessagingError> {
         let session = &self.sessions[&connection];
-        if !session.capabilities.contains(&needed) {
-            let message = format!("the chat token lacks the capability {needed}");
-            return Err(Failure::new(ErrorCode::Forbidden, message));
+        if let Some(needed) = action.capability() {
+            if !session.capabilities.contains(&needed) {
+                let message = format!("the chat token lacks the capability {needed}");
+                return Err(MessagingError::new(ErrorCode::Forbidden, message));
+            }
         }
         if !self.rooms.contains_key(&session.room) {
-            return Err(Failure::new(ErrorCode::NotFound, "the room does not exist"));
+            return Err(MessagingError::new(ErrorCode::NotFound, "the room does not exist"));
         }
         Ok(session.room)
     }
 
-    /// Counts an action against the connection's rate, the room's if one is given, and the
-    /// account's; or against none of them, if one refuses.
-    fn throttle(
+    /// Counts an action against the rates of the connection, of the room if there is one, and of
+    /// the account; or against none of them if one is exhausted.
+    fn count_action(
         &mut self,
         now: Timestamp,
         connection: ConnectionId,
-        account: Quota,
+        action: ActionKind,
         room: Option<RoomKey>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), MessagingError> {
         let quotas = &self.settings.quotas;
         let session = self.sessions.get_mut(&connection).expect("the connection was just seen");
         let own = Quota::MessagingRequestsPerConnection;
+        let account = Quota::of_action(action);
         let mut buckets = Vec::with_capacity(3);
         buckets.push((own, quotas.limit(own), &mut session.requests));
         if let Some(room) = room.and_then(|room| self.rooms.get_mut(&room)) {
@@ -206,8 +211,8 @@ impl Service {
             let Some(limit) = *limit else { continue };
             if !bucket.has_room(now, limit) {
                 // Observed: the text.
-                let failure = Failure::new(ErrorCode::TooManyRequests, "rate limit exceeded");
-                return Err(Failure { exceeded: Some((*quota, limit)), ..failure });
+                let error = MessagingError::new(ErrorCode::TooManyRequests, "rate limit exceeded");
+                return Err(MessagingError { exceeded: Some((*quota, limit)), ..error });
             }
         }
         for (_, limit, bucket) in buckets {
@@ -218,10 +223,10 @@ impl Service {
         Ok(())
     }
 
-    /// Tells the room to delete a message; returns the id of the event.
+    /// Asks the room to delete a message; returns the id of the event.
     ///
-    /// Observed: no store of messages is consulted: any id is passed on.
-    pub(super) fn announce_deletion(
+    /// Observed: the service keeps no messages, so it passes on any id.
+    pub(super) fn send_deletion(
         &mut self,
         now: Timestamp,
         room: RoomKey,
@@ -233,28 +238,28 @@ impl Service {
         // Documented: both spellings of the id, `MessageID` deprecated.
         let mut attributes = Attributes::from([("MessageID", id.clone()), ("MessageId", id)]);
         self.insert_reason(&mut attributes, reason);
-        self.announce(now, room, request_id, Event::DELETE_MESSAGE, Some(attributes), out)
+        self.send_event(now, room, request_id, Event::DELETE_MESSAGE, Some(attributes), out)
     }
 
-    /// Tells the room that a user is disconnected, then closes the user's connections; returns
-    /// the id of the event.
+    /// Sends the room the event that a user is disconnected, then closes the user's connections;
+    /// returns the id of the event.
     ///
-    /// Observed: the event goes to everybody, the user included, before the connections close,
-    /// and the reason stands in the close frame. Assumed: that a user who is not there makes no
-    /// difference.
-    pub(super) fn kick(
+    /// Observed: all connections receive the event, the user's included, before those are closed,
+    /// and the close frame has the reason. Observed: an official sample bans a user by
+    /// disconnecting an id that no connection has, and relies on the event.
+    pub(super) fn disconnect_user(
         &mut self,
         now: Timestamp,
         room: RoomKey,
         request_id: &str,
-        kick: DisconnectUser,
+        disconnection: DisconnectUser,
         out: &mut Vec<Output>,
     ) -> String {
-        let DisconnectUser { user_id, reason } = kick;
+        let DisconnectUser { user_id, reason } = disconnection;
         let mut attributes = Attributes::from([("UserId", user_id.clone())]);
         self.insert_reason(&mut attributes, reason.clone());
         let name = Event::DISCONNECT_USER;
-        let event = self.announce(now, room, request_id, name, Some(attributes), out);
+        let event = self.send_event(now, room, request_id, name, Some(attributes), out);
         let is_user = |c: &ConnectionId| *self.sessions[c].user_id == *user_id;
         let connections: Vec<_> = self.members(room).into_iter().filter(is_user).collect();
         for connection in connections {
@@ -264,7 +269,7 @@ impl Service {
     }
 
     /// Sends an event to a room; returns its id.
-    pub(super) fn announce(
+    pub(super) fn send_event(
         &mut self,
         now: Timestamp,
         room: RoomKey,
@@ -273,7 +278,7 @@ impl Service {
         attributes: Option<Attributes>,
         out: &mut Vec<Output>,
     ) -> String {
-        let id = self.mint.event_id();
+        let id = self.ids.event_id();
         let event = Event {
             id: id.clone(),
             request_id: request_id.into(),
@@ -285,18 +290,18 @@ impl Service {
         id
     }
 
-    /// Sends a frame to everybody in a room, its sender included.
+    /// Sends a frame to all connections of a room, its sender's included.
     pub(super) fn broadcast(&mut self, room: RoomKey, frame: Frame, out: &mut Vec<Output>) {
-        self.archive(room, &frame);
+        self.write_chat_log(room, &frame);
         out.push(Output::Deliver { to: self.members(room), frame });
     }
 
-    /// Everybody in a room, in the order in which they connected.
+    /// Returns the connections of a room in the order in which they were made.
     pub(crate) fn members(&self, room: RoomKey) -> Vec<ConnectionId> {
         self.rooms.get(&room).map(|room| room.members.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Assumed: an absent reason is written as `""`, as the service seems to omit nothing.
+    /// Assumed: an absent reason is written as `""`, because the service seems to omit nothing.
     fn insert_reason(&self, attributes: &mut Attributes, reason: String) {
         if !(reason.is_empty() && self.settings.omits_empty_reason) {
             attributes.insert("Reason", reason);
@@ -304,6 +309,6 @@ impl Service {
     }
 }
 
-fn missing(member: &str) -> Failure {
-    Failure::new(ErrorCode::BadRequest, format!("{member} is missing or empty"))
+fn missing(member: &str) -> MessagingError {
+    MessagingError::new(ErrorCode::BadRequest, format!("{member} is missing or empty"))
 }

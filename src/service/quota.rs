@@ -1,15 +1,16 @@
-//! Quotas: the service's limits, each of which can be set or switched off, and their counters.
+//! Quotas: the limits of the service, each of which can be set or switched off, and their counters.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::proto::action::ActionKind;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 
 /// A limit of the service that a test can set or switch off.
 ///
-/// Documented: "Service Quotas" of the Amazon IVS Chat User Guide, but for
+/// Documented: "Service Quotas" of the Amazon IVS Chat User Guide, except
 /// [`Quota::MessageAttributeBytes`].
 ///
 /// ```
@@ -23,8 +24,8 @@ use crate::proto::timestamp::Timestamp;
 pub enum Quota {
     /// Actions of any kind by one connection: 10 a second.
     MessagingRequestsPerConnection,
-    /// Messages to one room: as many a second as the room's `maximumMessageRatePerSecond` says,
-    /// 10 unless set. A limit set here stands in for that of every room.
+    /// Messages to one room: the room's `maximumMessageRatePerSecond` a second, 10 by default. A
+    /// limit that is set here replaces that of every room.
     SendMessagePerRoom,
     /// Messages to all rooms together: 1,000 a second.
     SendMessage,
@@ -33,20 +34,31 @@ pub enum Quota {
     /// Disconnections of users from all rooms together, over HTTP and over WebSockets: 100 a
     /// second.
     DisconnectUser,
-    /// Connections that are open at once: 50,000.
+    /// Connections that are open concurrently: 50,000.
     ConcurrentConnections,
-    /// Rooms that exist at once: 50,000.
+    /// Rooms that exist at the same time: 50,000.
     Rooms,
-    /// Logging configurations that exist at once: 10.
+    /// Logging configurations that exist at the same time: 10.
     LoggingConfigurations,
     /// Bytes of the keys and values of a message's attributes: 1,024.
     ///
-    /// Documented: that there is a limit. Assumed: the number, which is the one that the user
-    /// guide gives for attributes returned by a message review handler.
+    /// Documented: there is a limit. Assumed: the number, which the user guide gives for the
+    /// attributes that a message review handler returns.
     MessageAttributeBytes,
-    /// Calls of this HTTP operation, a second. The documented rates are off in
-    /// [`Quotas::aws`]: see [`Quotas::with_http_throttling`].
+    /// Requests of this HTTP operation a second. The documented rates are off in
+    /// [`Quotas::aws`]; see [`Quotas::with_http_throttling`].
     Operation(Operation),
+}
+
+impl Quota {
+    /// Returns the account's quota of an action.
+    pub(crate) const fn of_action(action: ActionKind) -> Self {
+        match action {
+            ActionKind::SendMessage => Self::SendMessage,
+            ActionKind::DeleteMessage => Self::DeleteMessage,
+            ActionKind::DisconnectUser => Self::DisconnectUser,
+        }
+    }
 }
 
 impl fmt::Display for Quota {
@@ -67,7 +79,7 @@ impl fmt::Display for Quota {
     }
 }
 
-/// The limits that are in force. [`Quotas::aws`] is the default.
+/// The limits in force. [`Quotas::aws`] is the default.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, Quota, Quotas};
@@ -84,8 +96,7 @@ pub struct Quotas {
 }
 
 impl Quotas {
-    /// The limits of an AWS account that has asked for no increase, but for the rates of HTTP
-    /// calls.
+    /// Returns the limits of an AWS account without increases, except the rates of HTTP requests.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
@@ -106,7 +117,7 @@ impl Quotas {
         Self { limits: limits.into(), rooms_limit_themselves: true }
     }
 
-    /// No limits.
+    /// Returns no limits.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
@@ -146,7 +157,7 @@ impl Quotas {
         self
     }
 
-    /// Throttles the HTTP operations at their documented rates, from 3 to 200 calls a second.
+    /// Throttles the HTTP operations at their documented rates, from 3 to 200 requests a second.
     ///
     /// ```
     /// # use mock_ivs_chat::{Operation, Quota, Quotas};
@@ -160,7 +171,7 @@ impl Quotas {
         self
     }
 
-    /// The limit in force; `None` if it is off, or if each room has its own.
+    /// Returns the limit in force; `None` if it is off, or if each room has its own.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
@@ -171,7 +182,7 @@ impl Quotas {
         self.limits.get(&quota).copied()
     }
 
-    /// The limit on the rate of messages to a room that allows `own` a second.
+    /// Returns the limit on messages a second to a room whose own limit is `own`.
     pub(crate) fn room_rate(&self, own: u32) -> Option<u32> {
         self.limit(Quota::SendMessagePerRoom).or_else(|| self.rooms_limit_themselves.then_some(own))
     }
@@ -183,7 +194,7 @@ impl Default for Quotas {
     }
 }
 
-/// Documented: calls a second of each operation, per account and region.
+/// Documented: requests a second of each operation, per account and region.
 const fn rate(operation: Operation) -> u32 {
     match operation {
         Operation::CreateChatToken => 200,
@@ -202,18 +213,18 @@ const fn rate(operation: Operation) -> u32 {
     }
 }
 
-/// A token bucket that holds a second's worth and is full at first.
+/// A token bucket that holds one second's worth of requests and is full at first.
 ///
 /// Assumed: AWS does not say how it measures "a second".
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bucket {
-    /// What has been taken and not refilled yet, in billionths of a request.
+    /// The taken and not yet refilled part, in billionths of a request.
     taken: u64,
     since: Timestamp,
 }
 
 impl Bucket {
-    /// Refills for the time gone by, and says whether a request would still go through.
+    /// Refills for the time that has passed; returns `true` if the bucket has room for a request.
     pub(crate) fn has_room(&mut self, now: Timestamp, limit: u32) -> bool {
         let passed = now.since(self.since).min(Duration::from_secs(1)).as_nanos() as u64;
         self.since = self.since.max(now);

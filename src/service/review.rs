@@ -1,16 +1,13 @@
-//! Message review: what a review handler is asked, what it may answer, and what follows.
+//! Message review: the call of a review handler, and the effect of its result.
 
 use crate::proto::attributes::Attributes;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{Error, Frame, Message};
+use crate::proto::request::FallbackResult;
 use crate::proto::timestamp::Timestamp;
-use crate::service::messaging::MAXIMUM_ATTRIBUTE_BYTES;
+use crate::service::output::{ReviewCall, ReviewId, ReviewOutcome};
 use crate::service::room::{ReviewHandler, RoomKey};
 use crate::service::{ConnectionId, Deadline, Output, Service};
-
-/// A review's number within the fixture.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct ReviewId(pub(crate) u64);
 
 /// A message that waits for its review.
 #[derive(Debug)]
@@ -19,33 +16,11 @@ pub(crate) struct PendingReview {
     room: RoomKey,
     message: Message,
     deadline: Timestamp,
-    denies_on_failure: bool,
-}
-
-/// A call of a review handler.
-#[derive(Clone, Debug)]
-pub(crate) struct ReviewCall {
-    pub(crate) review: ReviewId,
-    pub(crate) connection: ConnectionId,
-    pub(crate) room: RoomKey,
-    pub(crate) room_arn: String,
-    pub(crate) uri: String,
-    pub(crate) message: Message,
-}
-
-/// What came of a call.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum ReviewOutcome {
-    /// `ReviewResult` is `ALLOW`; what is given takes the place of what was sent.
-    Allow { content: Option<String>, attributes: Option<Attributes> },
-    /// `ReviewResult` is `DENY`; the attributes may have a `Reason`.
-    Deny { attributes: Option<Attributes> },
-    /// The handler failed or its answer was not valid.
-    Failed,
+    fallback_result: FallbackResult,
 }
 
 impl Service {
-    /// Hands a message to the room's review handler.
+    /// Calls the review handler of a room for a message.
     pub(super) fn review(
         &mut self,
         now: Timestamp,
@@ -55,8 +30,8 @@ impl Service {
         message: Message,
         out: &mut Vec<Output>,
     ) {
-        self.reviews_made += 1;
-        let review = ReviewId(self.reviews_made);
+        self.review_count += 1;
+        let review = ReviewId(self.review_count);
         let deadline = now + self.settings.review_timeout;
         self.deadlines.insert((deadline, Deadline::Review(review)));
         let room_arn = self.rooms[&room].arn.clone();
@@ -68,13 +43,13 @@ impl Service {
             uri: handler.uri,
             message: message.clone(),
         }));
-        let denies_on_failure = handler.denies_on_failure;
-        let pending = PendingReview { connection, room, message, deadline, denies_on_failure };
+        let fallback_result = handler.fallback_result;
+        let pending = PendingReview { connection, room, message, deadline, fallback_result };
         self.reviews.insert(review, pending);
     }
 
-    /// Takes the outcome of a review, and says whether it was one that counts; one that comes too
-    /// late changes nothing.
+    /// Applies the outcome of a review; returns whether the outcome was valid, or `None` if the
+    /// review has ended already, so that nothing changes.
     pub(crate) fn reviewed(
         &mut self,
         review: ReviewId,
@@ -83,48 +58,59 @@ impl Service {
     ) -> Option<bool> {
         let pending = self.reviews.remove(&review)?;
         self.deadlines.remove(&(pending.deadline, Deadline::Review(review)));
-        Some(self.conclude(pending, outcome, out))
+        Some(self.finish_review(pending, outcome, out))
     }
 
     /// Ends a review that took too long.
-    pub(super) fn fall_back(&mut self, review: ReviewId, out: &mut Vec<Output>) {
+    pub(super) fn review_timed_out(&mut self, review: ReviewId, out: &mut Vec<Output>) {
         if let Some(pending) = self.reviews.remove(&review) {
             out.push(Output::ReviewTimedOut { message_id: pending.message.id.clone() });
-            self.conclude(pending, ReviewOutcome::Failed, out);
+            self.finish_review(pending, ReviewOutcome::Failed, out);
         }
     }
 
-    /// Does with a message what its review says; says whether that was an outcome that counts.
-    fn conclude(
+    /// Sends or denies a message by the outcome of its review; returns `true` if the outcome was
+    /// valid.
+    fn finish_review(
         &mut self,
         pending: PendingReview,
         outcome: ReviewOutcome,
         out: &mut Vec<Output>,
     ) -> bool {
-        let PendingReview { connection, room, mut message, denies_on_failure, .. } = pending;
-        let longest = self.rooms.get(&room).map_or(0, |room| room.maximum_message_length as usize);
-        let counts = match &outcome {
-            ReviewOutcome::Allow { content, attributes } => {
-                is_content(content.as_deref(), longest) && are_attributes(attributes)
-            }
-            ReviewOutcome::Deny { attributes } => are_attributes(attributes),
-            ReviewOutcome::Failed => false,
-        };
+        let PendingReview { connection, room, mut message, fallback_result, .. } = pending;
+        let is_valid = self.is_valid(room, &outcome);
         match outcome {
-            ReviewOutcome::Allow { content, attributes } if counts => {
+            ReviewOutcome::Allow { content, attributes } if is_valid => {
                 message.content = content.unwrap_or(message.content);
-                // Assumed: attributes that are given replace those of the message.
+                // Assumed: attributes that are present replace those of the message.
                 message.attributes = attributes.or(message.attributes);
                 self.broadcast(room, Frame::Message(message), out);
             }
-            ReviewOutcome::Deny { attributes } if counts => {
+            ReviewOutcome::Deny { attributes } if is_valid => {
                 let reason = attributes.and_then(|attributes| attributes.get("Reason").cloned());
                 self.deny(connection, message, reason, out);
             }
-            _ if denies_on_failure => self.deny(connection, message, None, out),
-            _ => self.broadcast(room, Frame::Message(message), out),
+            _ => match fallback_result {
+                FallbackResult::Allow => self.broadcast(room, Frame::Message(message), out),
+                FallbackResult::Deny => self.deny(connection, message, None, out),
+            },
         }
-        counts
+        is_valid
+    }
+
+    /// Returns `true` if the service accepts an outcome.
+    fn is_valid(&self, room: RoomKey, outcome: &ReviewOutcome) -> bool {
+        let maximum = self.rooms.get(&room).map_or(0, |room| room.maximum_message_length as usize);
+        match outcome {
+            ReviewOutcome::Allow { content, attributes } => {
+                content.as_deref().is_none_or(|content| is_valid_content(content, maximum))
+                    && attributes.as_ref().is_none_or(are_valid_attributes)
+            }
+            ReviewOutcome::Deny { attributes } => {
+                attributes.as_ref().is_none_or(are_valid_attributes)
+            }
+            ReviewOutcome::Failed => false,
+        }
     }
 
     /// Observed: the text is the handler's reason. Assumed: the text when there is none.
@@ -148,12 +134,14 @@ impl Service {
     }
 }
 
-/// Documented: an allowed content has 1 to the room's maximum length.
-fn is_content(content: Option<&str>, longest: usize) -> bool {
-    content.is_none_or(|text| !text.is_empty() && text.chars().count() <= longest)
+/// Documented: an allowed content has 1 to the room's maximum of characters.
+fn is_valid_content(content: &str, maximum: usize) -> bool {
+    (1..=maximum).contains(&content.chars().count())
 }
 
 /// Documented: attributes have at most 1 KB.
-fn are_attributes(attributes: &Option<Attributes>) -> bool {
-    attributes.as_ref().is_none_or(|map| map.size_bytes() <= MAXIMUM_ATTRIBUTE_BYTES)
+fn are_valid_attributes(attributes: &Attributes) -> bool {
+    attributes.size_bytes() <= MAXIMUM_ATTRIBUTE_BYTES
 }
+
+const MAXIMUM_ATTRIBUTE_BYTES: usize = 1_024;

@@ -1,12 +1,12 @@
-//! Review: what a message review handler is asked and what it answers.
+//! Review handler: the request that a message review handler gets, and its response.
 
 use serde_json::{Value, json};
 
 use crate::proto::attributes::Attributes;
 use crate::proto::frame::Sender;
-use crate::service::review::{ReviewCall, ReviewOutcome};
+use crate::service::output::{ReviewCall, ReviewOutcome};
 
-/// A message that a review handler is to judge.
+/// A message that a review handler must allow or deny.
 ///
 /// Documented: the request of the message review handler.
 ///
@@ -28,15 +28,15 @@ use crate::service::review::{ReviewCall, ReviewOutcome};
 pub struct ReviewRequest {
     /// `Content` of the message.
     pub content: String,
-    /// `MessageId`: the id that the message has if it is allowed.
+    /// `MessageId`: the id of the message if it is allowed.
     pub message_id: String,
     /// `RoomArn`.
     pub room_arn: String,
     /// `Attributes` of the message; `None` if it came without any.
     pub attributes: Option<Attributes>,
-    /// `Sender`, but for the address.
+    /// `Sender`, without the address.
     pub sender: Sender,
-    /// `Sender.Ip`: the address of the client; `127.0.0.1` for one inside the mock.
+    /// `Sender.Ip`: the address of the client; `127.0.0.1` for a client inside the mock.
     pub ip: String,
 }
 
@@ -53,7 +53,7 @@ impl ReviewRequest {
         }
     }
 
-    /// The event that a Lambda function is invoked with.
+    /// Returns the event with which a Lambda function is invoked.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Review};
@@ -82,11 +82,11 @@ impl ReviewRequest {
     }
 }
 
-/// What a review handler answers, or how it fails to.
+/// The response of a review handler, or its failure.
 ///
-/// What the service does not accept counts as a failure, as with a real handler: an allowed
-/// content of no characters or more than the room's maximum, or attributes of more than 1,024
-/// bytes. After a failure the room's `fallbackResult` decides.
+/// A response that the service does not accept counts as a failure, as with a real handler: an
+/// allowed content that is empty or longer than the room's maximum, or attributes of more than
+/// 1,024 bytes. After a failure the room's `fallbackResult` applies.
 ///
 /// Documented: the response of the message review handler.
 ///
@@ -104,10 +104,10 @@ impl ReviewRequest {
 /// assert_eq!(error.error_message, "no links");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Review(Answer);
+pub struct Review(Decision);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Answer {
+enum Decision {
     Allow { content: Option<String>, attributes: Option<Attributes> },
     Deny { attributes: Option<Attributes> },
     Failure,
@@ -115,7 +115,7 @@ enum Answer {
 }
 
 impl Review {
-    /// Allows the message as it is.
+    /// Allows the message without changes.
     ///
     /// ```
     /// # use mock_ivs_chat::Review;
@@ -123,10 +123,10 @@ impl Review {
     /// ```
     #[must_use]
     pub const fn allow() -> Self {
-        Self(Answer::Allow { content: None, attributes: None })
+        Self(Decision::Allow { content: None, attributes: None })
     }
 
-    /// Denies the message: its sender gets ERROR 406 with this reason.
+    /// Denies the message: its sender receives ERROR 406 with this reason.
     ///
     /// ```
     /// # use mock_ivs_chat::Review;
@@ -145,10 +145,10 @@ impl Review {
     /// ```
     #[must_use]
     pub const fn deny_without_reason() -> Self {
-        Self(Answer::Deny { attributes: None })
+        Self(Decision::Deny { attributes: None })
     }
 
-    /// The handler fails: the room's `fallbackResult` decides.
+    /// Fails the review: the room's `fallbackResult` applies.
     ///
     /// ```
     /// # use mock_ivs_chat::Review;
@@ -156,11 +156,10 @@ impl Review {
     /// ```
     #[must_use]
     pub const fn fail() -> Self {
-        Self(Answer::Failure)
+        Self(Decision::Failure)
     }
 
-    /// The handler does not answer in time: after 200 ms of the mock's clock the room's
-    /// `fallbackResult` decides.
+    /// Never responds: after 200 ms of the mock clock the room's `fallbackResult` applies.
     ///
     /// ```
     /// # use mock_ivs_chat::Review;
@@ -168,14 +167,13 @@ impl Review {
     /// ```
     #[must_use]
     pub const fn time_out() -> Self {
-        Self(Answer::Timeout)
+        Self(Decision::Timeout)
     }
 
-    /// The answer of a real handler, as its Lambda function returns it. What is no legal answer
+    /// Reads the response of a real handler, as its Lambda function returns it. An illegal response
     /// counts as a failure.
     ///
-    /// Documented: `ReviewResult` is required, and `Content` too. Observed: a denial needs no
-    /// content.
+    /// Documented: `ReviewResult` and `Content` are required. Observed: a denial needs no content.
     ///
     /// ```
     /// # use mock_ivs_chat::Review;
@@ -197,13 +195,13 @@ impl Review {
     /// ```
     #[must_use]
     pub fn content(mut self, new: impl Into<String>) -> Self {
-        if let Answer::Allow { content, .. } = &mut self.0 {
+        if let Decision::Allow { content, .. } = &mut self.0 {
             *content = Some(new.into());
         }
         self
     }
 
-    /// Puts attributes in the place of those of the message, or gives those of a denial.
+    /// Replaces the attributes of an allowed message, or sets those of a denial.
     ///
     /// ```
     /// # use mock_ivs_chat::Review;
@@ -211,36 +209,36 @@ impl Review {
     /// ```
     #[must_use]
     pub fn attributes(mut self, new: impl Into<Attributes>) -> Self {
-        if let Answer::Allow { attributes, .. } | Answer::Deny { attributes } = &mut self.0 {
+        if let Decision::Allow { attributes, .. } | Decision::Deny { attributes } = &mut self.0 {
             *attributes = Some(new.into());
         }
         self
     }
 
-    /// What the service makes of it; `None` if it is never answered.
+    /// Returns the outcome for the service; `None` if the handler never responds.
     pub(crate) fn into_outcome(self) -> Option<ReviewOutcome> {
         match self.0 {
-            Answer::Allow { content, attributes } => {
+            Decision::Allow { content, attributes } => {
                 Some(ReviewOutcome::Allow { content, attributes })
             }
-            Answer::Deny { attributes } => Some(ReviewOutcome::Deny { attributes }),
-            Answer::Failure => Some(ReviewOutcome::Failed),
-            Answer::Timeout => None,
+            Decision::Deny { attributes } => Some(ReviewOutcome::Deny { attributes }),
+            Decision::Failure => Some(ReviewOutcome::Failed),
+            Decision::Timeout => None,
         }
     }
 }
 
-/// Reads the answer of a Lambda function, if it is legal.
+/// Reads the response of a Lambda function; returns `None` if it is illegal.
 fn read(response: &Value) -> Option<Review> {
-    let given = |member: &str| response.get(member).filter(|value| !value.is_null());
-    let attributes = given("Attributes").map(|map| serde_json::from_value(map.clone()));
+    let present = |member: &str| response.get(member).filter(|value| !value.is_null());
+    let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));
     let attributes: Option<Attributes> = attributes.transpose().ok()?;
     match response.get("ReviewResult")?.as_str()? {
         "ALLOW" => {
-            let content = Some(given("Content")?.as_str()?.to_owned());
-            Some(Review(Answer::Allow { content, attributes }))
+            let content = Some(present("Content")?.as_str()?.to_owned());
+            Some(Review(Decision::Allow { content, attributes }))
         }
-        "DENY" => Some(Review(Answer::Deny { attributes })),
+        "DENY" => Some(Review(Decision::Deny { attributes })),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
-//! Chat tokens and sessions: issued, redeemed once, expired.
+//! Sessions: a chat token is redeemed once, and its session ends by disconnection or expiry.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::proto::attributes::Attributes;
@@ -10,34 +11,22 @@ use crate::proto::frame::{Error, Frame};
 use crate::proto::timestamp::Timestamp;
 use crate::service::quota::{Bucket, Quota};
 use crate::service::room::RoomKey;
+use crate::service::token::{Token, is_well_formed};
 use crate::service::{ConnectionId, Deadline, Output, Service};
 
-/// What a chat token stands for.
-#[derive(Debug)]
-pub(crate) struct IssuedToken {
-    /// The how manieth token of the fixture it is.
-    pub(crate) number: usize,
-    pub(crate) room: RoomKey,
-    pub(crate) user_id: Arc<str>,
-    pub(crate) attributes: Attributes,
-    pub(crate) capabilities: Vec<Capability>,
-    pub(crate) token_expiration_time: Timestamp,
-    pub(crate) session_expiration_time: Timestamp,
-    pub(crate) used: bool,
-}
-
-/// A connection and what its token allows.
+/// A connection and the rights that its token grants.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) room: RoomKey,
-    pub(crate) user_id: Arc<str>,
-    pub(crate) attributes: Attributes,
-    pub(crate) capabilities: Vec<Capability>,
-    pub(crate) expires: Timestamp,
-    pub(crate) requests: Bucket,
+    pub(super) room: RoomKey,
+    pub(super) user_id: Arc<str>,
+    pub(super) attributes: Attributes,
+    pub(super) capabilities: BTreeSet<Capability>,
+    expires: Timestamp,
+    /// Counts requests against the connection's rate.
+    pub(super) requests: Bucket,
 }
 
-/// What the shell needs to know about a connection that was let in.
+/// The data of an accepted connection that the log and the hooks need.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     pub(crate) room_label: Arc<str>,
@@ -45,10 +34,10 @@ pub(crate) struct Admission {
     pub(crate) capabilities: Vec<Capability>,
 }
 
-/// Why a handshake was refused.
+/// The reason for which a handshake is refused.
 ///
-/// Assumed: the statuses and all texts. Documented: that 401 stands for a missing token and 404
-/// for a missing room.
+/// Assumed: the statuses and all texts. Documented: 401 stands for a missing token and 404 for a
+/// missing room.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Refusal {
     MissingToken,
@@ -98,38 +87,40 @@ impl Service {
         connection: ConnectionId,
         token: Option<&str>,
     ) -> Result<Admission, Refusal> {
-        let open = self.sessions.len();
         let token = token.ok_or(Refusal::MissingToken)?;
         if !is_well_formed(token) {
             return Err(Refusal::MalformedToken);
         }
-        let issued = self.tokens.get_mut(token).ok_or(Refusal::UnknownToken)?;
-        if issued.used {
+        let Token { number, claims } = self.ids.read_token(token).ok_or(Refusal::UnknownToken)?;
+        if self.used_tokens.contains(number) {
             return Err(Refusal::UsedToken);
         }
-        if issued.token_expiration_time <= now {
+        if claims.token_expiration_time <= now {
             return Err(Refusal::ExpiredToken);
         }
-        let room = self.rooms.get_mut(&issued.room).ok_or(Refusal::RoomNotFound)?;
+        let key = *self.rooms_by_arn.get(&claims.room_arn).ok_or(Refusal::RoomNotFound)?;
+        let room = self.rooms.get_mut(&key).ok_or(Refusal::RoomNotFound)?;
         let limit = self.settings.quotas.limit(Quota::ConcurrentConnections);
-        if limit.is_some_and(|limit| open >= limit as usize) {
+        if limit.is_some_and(|limit| self.sessions.len() >= limit as usize) {
             return Err(Refusal::TooManyConnections);
         }
-        issued.used = true;
+        self.used_tokens.insert(number);
         room.members.insert(connection);
-        self.deadlines.insert((issued.session_expiration_time, Deadline::Session(connection)));
-        let session = Session {
-            room: issued.room,
-            user_id: Arc::clone(&issued.user_id),
-            attributes: issued.attributes.clone(),
-            capabilities: issued.capabilities.clone(),
-            expires: issued.session_expiration_time,
-            requests: Bucket::default(),
-        };
+        let expires = claims.session_expiration_time;
+        self.deadlines.insert((expires, Deadline::Session(connection)));
+        let user_id = Arc::from(claims.user_id);
         let admission = Admission {
             room_label: room.label().into(),
-            user_id: Arc::clone(&session.user_id),
-            capabilities: session.capabilities.clone(),
+            user_id: Arc::clone(&user_id),
+            capabilities: claims.capabilities.iter().copied().collect(),
+        };
+        let session = Session {
+            room: key,
+            user_id,
+            attributes: claims.attributes,
+            capabilities: claims.capabilities,
+            expires,
+            requests: Bucket::default(),
         };
         self.sessions.insert(connection, session);
         Ok(admission)
@@ -139,20 +130,20 @@ impl Service {
         self.sessions.contains_key(&connection)
     }
 
-    /// The user and the room's label of a token, whether it can still be used or not.
-    pub(crate) fn peek(&self, token: &str) -> Option<(Arc<str>, Option<String>)> {
-        let issued = self.tokens.get(token)?;
-        let room = self.rooms.get(&issued.room).map(|room| room.label().to_owned());
-        Some((Arc::clone(&issued.user_id), room))
+    /// Returns the user of a token, and the label of its room if the room still exists. The token
+    /// may have been used or have expired.
+    pub(crate) fn token_info(&self, token: &str) -> Option<(Arc<str>, Option<String>)> {
+        let claims = self.ids.read_token(token)?.claims;
+        Some((claims.user_id.into(), self.room_label(&claims.room_arn)))
     }
 
-    /// What stands for a token where the token itself must not be shown.
+    /// Returns the label that replaces a token in the log, where the token must not be shown.
     pub(crate) fn token_label(&self, token: &str) -> Option<String> {
-        self.tokens.get(token).map(|issued| format!("[token-{}]", issued.number))
+        self.ids.token_number(token).map(|number| format!("[token-{number}]"))
     }
 
-    /// Forgets a connection that has ended; says whether it was still known.
-    pub(crate) fn disconnected(&mut self, connection: ConnectionId) -> bool {
+    /// Removes a connection that has ended; returns `true` if it was still known.
+    pub(crate) fn remove_session(&mut self, connection: ConnectionId) -> bool {
         let Some(session) = self.sessions.remove(&connection) else { return false };
         self.deadlines.remove(&(session.expires, Deadline::Session(connection)));
         if let Some(room) = self.rooms.get_mut(&session.room) {
@@ -165,10 +156,10 @@ impl Service {
     ///
     /// Documented: the connection is closed, and ERROR 401 stands for "the connection has
     /// expired". Observed: clients reconnect after a 401 and not after a bare close, and take a
-    /// reason in JSON as a sign that the session has expired. Assumed: that both are sent.
+    /// reason in JSON as a sign that the session has expired. Assumed: both are sent.
     pub(super) fn expire(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
         let error = Frame::Error(Error {
-            id: self.mint.error_id(),
+            id: self.ids.error_id(),
             request_id: String::new(),
             error_code: ErrorCode::Unauthorized,
             error_message: EXPIRED.into(),
@@ -178,26 +169,15 @@ impl Service {
         self.close(connection, &reason, out);
     }
 
-    /// Closes a connection for the service's own reasons.
+    /// Closes a connection for a reason of the service.
     ///
-    /// Observed: with code 1000.
+    /// Observed: the code is 1000.
     pub(super) fn close(&mut self, connection: ConnectionId, reason: &str, out: &mut Vec<Output>) {
-        if self.disconnected(connection) {
+        if self.remove_session(connection) {
             let close = Close::new(CloseCode::NORMAL, reason);
             out.push(Output::Close { connection, close });
         }
     }
 }
 
-/// Whether a text could be a token at all.
-fn is_well_formed(token: &str) -> bool {
-    let Some((body, ending)) = token.split_once("!#") else { return false };
-    body.starts_with(TOKEN_PREFIX)
-        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        && ending.len() == 1
-        && ending.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Observed: what all chat tokens begin with.
-pub(crate) const TOKEN_PREFIX: &str = "AQICAH";
 const EXPIRED: &str = "session has expired";

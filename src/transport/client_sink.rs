@@ -1,37 +1,41 @@
-//! Wire: the way to a client after its handshake.
+//! Client sink: where the frames of a connection go after its handshake.
 
 use std::sync::Arc;
 
-use crate::transport::send_queue::{Batch, Outbox};
-use crate::transport::stream::Link;
+use crate::transport::send_queue::{Batch, SendQueue};
+use crate::transport::stream::SharedStream;
 
-/// The way to a client: what waits for it, and the stream that it goes over.
+/// The queue of one client, and the stream that the queue is written to.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    pub(crate) outbox: Outbox,
-    pub(crate) link: Arc<Link>,
+pub(crate) struct ClientSink {
+    pub(crate) queue: SendQueue,
+    pub(crate) stream: Arc<SharedStream>,
 }
 
-impl Wire {
-    pub(crate) fn new(link: Arc<Link>) -> Arc<Self> {
-        Arc::new(Self { outbox: Outbox::default(), link })
+impl ClientSink {
+    pub(crate) fn new(stream: Arc<SharedStream>) -> Arc<Self> {
+        Arc::new(Self { queue: SendQueue::default(), stream })
     }
 
-    /// Writes what waits as far as the peer takes it at once, and leaves the rest to the
-    /// connection's task. To wake a task for each of a thousand members of a room costs about half
-    /// as much as the writes themselves.
+    /// Writes queued bytes until the peer takes no more, and gives the rest to the connection task.
+    /// Must not be called while a lock is held.
+    ///
+    /// Waking a task for each of a thousand members of a room would cost about half as much as the
+    /// writes themselves.
     pub(crate) fn flush(&self) {
         let mut batch = Batch::default();
         loop {
-            batch = self.outbox.next_to_flush(batch);
-            if batch.is_empty() {
+            let (taken, wakeup) = self.queue.take_batch(batch);
+            wakeup.wake();
+            if taken.is_empty() {
                 return;
             }
+            batch = taken;
             while !batch.is_empty() {
-                match batch.write(|slices| self.link.try_write(slices)) {
-                    Ok(written) if written > 0 => self.outbox.written(&mut batch, written),
-                    // What is wrong with the stream, the task finds out for itself.
-                    _ => return self.outbox.hand_to_task(batch),
+                match batch.write(|slices| self.stream.try_write(slices)) {
+                    Ok(written) if written > 0 => self.queue.record_written(&mut batch, written),
+                    // The task finds an error of the stream itself.
+                    _ => return self.queue.give_to_task(batch).wake(),
                 }
             }
         }

@@ -1,68 +1,97 @@
-//! Outbox: the bytes that wait to be written to one connection, and who writes them.
+//! Send queue: the bytes that wait to be written to one connection, and who writes them.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 
+use crate::transport::wakeup::{WakerSlot, Wakeup};
+
 /// The bytes that wait to be written to one connection, in order.
 ///
-/// The driver fills it under its lock. It is emptied by whoever flushes after the step, as far as
-/// the peer takes it at once, and else by the connection's task: never by both. Its own lock is the
-/// last that anybody takes.
+/// The driver appends under its own lock. Two parties drain the queue: a flush, which runs after
+/// the driver has released its lock, and the connection task. They never write at the same time:
+/// `Writer` names the one that may.
+///
+/// ```text
+///               poll_work finds the queue empty
+///        ┌──────────────────────────────────────────┐
+///        │                                          ▼
+///   ┌────────┐   close, which wakes the task    ┌────────┐
+///   │  Task  │◄─────────────────────────────────│ Nobody │
+///   └────────┘                                  └────────┘
+///        ▲                                        │    ▲
+///        │ give_to_task: the peer takes no more,  │    │ take_batch finds the
+///        │ or take_batch finds the closed queue   │    │ open queue empty
+///        │ empty; both wake the task              ▼    │
+///        │                                      ┌────────┐
+///        └──────────────────────────────────────│ Flush  │
+///                                               └────────┘
+///                      push into `Nobody` asks for a flush
+/// ```
+///
+/// - In `Task`, the task either runs or has been woken. It goes on until it finds the queue empty,
+///   so a push needs no wakeup.
+/// - In `Nobody`, the queue is empty and open or the task has been told that it is closed. The task
+///   has left its waker.
+/// - In `Flush`, one flush has been asked for or is running. A task that is polled meanwhile only
+///   leaves its waker: it must not write in the middle of a batch of the flush.
+///
+/// The mutex is the last one that any thread takes. No waker is cloned, woken or dropped while it
+/// is held: methods that end with work for the task return a [`Wakeup`].
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    inner: Mutex<Inner>,
+pub(crate) struct SendQueue {
+    state: Mutex<QueueState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    queue: VecDeque<Bytes>,
+struct QueueState {
+    chunks: VecDeque<Bytes>,
     queued_bytes: usize,
-    is_finished: bool,
+    is_closed: bool,
     writer: Writer,
-    /// The connection's task, once it has found nothing to do.
-    task: Option<Waker>,
+    /// The connection task, once it has found nothing to do.
+    task: WakerSlot,
 }
 
-/// Who writes what waits, and what comes behind it.
+/// The party that writes the queued bytes, including those that are appended later.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Writer {
-    /// The connection's task: at first, for its handshake is to be answered before, and whenever
-    /// more is there than the peer takes at once.
+    /// The connection task: first because the handshake response must precede all frames, and
+    /// later whenever the peer does not take everything immediately.
     #[default]
     Task,
-    /// Nobody: there is nothing.
+    /// Neither: the queue is empty.
     Nobody,
-    /// Whoever flushes next.
+    /// The next flush, or the one that is running.
     Flush,
 }
 
-/// What became of bytes that were to be appended.
+/// The result of appending bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Pushed {
-    /// They wait to be written, by somebody who knows.
-    Taken,
-    /// They are the first that wait, and nobody writes them unless a flush does.
-    First,
-    /// They come behind the last that is ever written.
-    Finished,
-    /// The peer reads too slowly.
+pub(crate) enum Enqueued {
+    /// The bytes are queued, and their writer knows that there are bytes to write.
+    Queued,
+    /// The bytes are queued, but stay there until the caller flushes.
+    NeedsFlush,
+    /// The queue is closed; the bytes were dropped.
+    Closed,
+    /// The peer reads too slowly; the bytes were dropped.
     Full,
 }
 
-/// What the connection's task is to do.
+/// The next thing that the connection task has to do.
 #[derive(Debug)]
-pub(crate) enum Next {
-    /// To write these bytes.
+pub(crate) enum Work {
+    /// Write these bytes.
     Write(Batch),
-    /// To end: nothing comes after what it was given.
+    /// Shut the stream down: all bytes are written and the queue is closed.
     Finish,
 }
 
-/// Bytes that are on their way from the outbox to the stream.
+/// Bytes that are on their way from the queue to the stream.
 #[derive(Debug, Default)]
 pub(crate) struct Batch(VecDeque<Bytes>);
 
@@ -71,16 +100,16 @@ impl Batch {
         self.0.is_empty()
     }
 
-    /// Writes as much of it as goes into one write.
+    /// Calls `write` with as many slices as fit into one write.
     pub(crate) fn write<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
-        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         for (slice, bytes) in slices.iter_mut().zip(&self.0) {
             *slice = IoSlice::new(bytes);
         }
-        write(&slices[..self.0.len().min(SLICES)])
+        write(&slices[..self.0.len().min(MAX_SLICES)])
     }
 
-    /// Takes out what was written.
+    /// Removes bytes that were written.
     fn consume(&mut self, mut written: usize) {
         while let Some(bytes) = self.0.front_mut() {
             if written < bytes.len() {
@@ -92,194 +121,250 @@ impl Batch {
     }
 }
 
-impl Outbox {
-    /// Appends bytes, unless they cannot go out any more. A peer that does not read cannot make
-    /// the queue grow without limit, but a single frame may be as large as it likes.
-    pub(crate) fn push(&self, bytes: Bytes) -> Pushed {
-        let mut inner = self.inner.lock();
-        if inner.is_finished {
-            return Pushed::Finished;
+impl SendQueue {
+    /// Appends bytes. The limit keeps a peer that does not read from growing the queue, but a
+    /// single frame may have any size.
+    pub(crate) fn push(&self, bytes: Bytes) -> Enqueued {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Enqueued::Closed;
         }
-        if inner.queued_bytes > 0 && inner.queued_bytes + bytes.len() > MAXIMUM_QUEUED_BYTES {
-            return Pushed::Full;
+        if state.queued_bytes > 0 && state.queued_bytes + bytes.len() > MAXIMUM_QUEUED_BYTES {
+            return Enqueued::Full;
         }
-        inner.queued_bytes += bytes.len();
-        inner.queue.push_back(bytes);
-        if inner.writer == Writer::Nobody {
-            inner.writer = Writer::Flush;
-            return Pushed::First;
+        state.queued_bytes += bytes.len();
+        state.chunks.push_back(bytes);
+        if state.writer == Writer::Nobody {
+            state.writer = Writer::Flush;
+            return Enqueued::NeedsFlush;
         }
-        Pushed::Taken
+        Enqueued::Queued
     }
 
-    /// Appends the last bytes; says whether they were taken.
-    pub(crate) fn finish(&self, bytes: Bytes) -> bool {
-        self.end(Some(bytes))
+    /// Appends the last bytes and closes the queue; `None` if it was closed before.
+    pub(crate) fn close_with(&self, bytes: Bytes) -> Option<Wakeup> {
+        self.close(Some(bytes))
     }
 
-    /// Ends it behind what waits, with no close frame.
-    pub(crate) fn finish_bare(&self) {
-        self.end(None);
+    /// Closes the queue after the bytes that are in it, without a close frame.
+    pub(crate) fn close_without_frame(&self) -> Wakeup {
+        self.close(None).unwrap_or(Wakeup::none())
     }
 
-    fn end(&self, last: Option<Bytes>) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.is_finished {
-            return false;
+    fn close(&self, last: Option<Bytes>) -> Option<Wakeup> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return None;
         }
-        inner.queue.extend(last);
-        inner.is_finished = true;
-        if inner.writer != Writer::Flush {
-            inner.hand_to_task();
-        }
-        true
+        state.queued_bytes += last.as_ref().map_or(0, Bytes::len);
+        state.chunks.extend(last);
+        state.is_closed = true;
+        // A flush that is under way gives the rest to the task at its end.
+        let is_flushing = state.writer == Writer::Flush;
+        Some(if is_flushing { Wakeup::none() } else { state.give_to_task() })
     }
 
     /// Ready once nothing more can be appended.
-    pub(crate) fn poll_finished(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut inner = self.inner.lock();
-        if inner.is_finished {
-            return Poll::Ready(());
-        }
-        inner.task = Some(cx.waker().clone());
-        Poll::Pending
+    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll(cx, |state| state.is_closed.then_some(()))
     }
 
-    /// Whether anything waits that is not in the hands of the connection's task.
-    pub(crate) fn has_waiting(&self) -> bool {
-        let inner = self.inner.lock();
-        inner.writer == Writer::Flush || !inner.queue.is_empty()
+    /// Returns `true` if bytes are queued that the connection task does not have yet.
+    pub(crate) fn has_queued(&self) -> bool {
+        let state = self.state.lock();
+        state.writer == Writer::Flush || !state.chunks.is_empty()
     }
 
-    /// Takes all that waits, for the connection's task. What it is given counts against the limit
-    /// until it has been written.
-    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
-        let mut inner = self.inner.lock();
-        if inner.writer != Writer::Flush {
-            if !inner.queue.is_empty() {
-                inner.writer = Writer::Task;
-                return Poll::Ready(Next::Write(Batch(std::mem::take(&mut inner.queue))));
+    /// Takes everything that is queued, for the connection task. Bytes count against the limit
+    /// until they are written.
+    pub(crate) fn poll_work(&self, cx: &Context<'_>) -> Poll<Work> {
+        self.poll(cx, QueueState::next_work)
+    }
+
+    fn poll<T>(&self, cx: &Context<'_>, look: impl Fn(&mut QueueState) -> Option<T>) -> Poll<T> {
+        // A waker is cloned and dropped outside the lock, which takes a second round. The queue may
+        // have changed between the two, so the second round looks again.
+        let mut waker = None;
+        loop {
+            let mut state = self.state.lock();
+            if let Some(found) = look(&mut state) {
+                return Poll::Ready(found);
             }
-            if inner.is_finished {
-                return Poll::Ready(Next::Finish);
+            if state.task.holds(cx.waker()) {
+                return Poll::Pending;
             }
-            inner.writer = Writer::Nobody;
-        }
-        match &mut inner.task {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => inner.task = Some(cx.waker().clone()),
-        }
-        Poll::Pending
-    }
-
-    /// Takes all that waits, for a flush, whose last batch was written and whose room is used
-    /// again. Nothing more is the flush's to write behind an empty one.
-    pub(crate) fn next_to_flush(&self, mut batch: Batch) -> Batch {
-        batch.0.shrink_to(SLICES);
-        let mut inner = self.inner.lock();
-        std::mem::swap(&mut inner.queue, &mut batch.0);
-        if batch.is_empty() {
-            inner.writer = Writer::Nobody;
-            if inner.is_finished {
-                inner.hand_to_task();
+            if let Some(waker) = waker.take() {
+                let replaced = state.task.replace(waker);
+                drop(state);
+                drop(replaced);
+                return Poll::Pending;
             }
+            drop(state);
+            waker = Some(cx.waker().clone());
         }
-        batch
     }
 
-    /// Leaves what a flush could not write to the task, in front of what came since.
-    pub(crate) fn hand_to_task(&self, Batch(mut rest): Batch) {
-        let mut inner = self.inner.lock();
-        rest.append(&mut inner.queue);
-        inner.queue = rest;
-        inner.hand_to_task();
+    /// Takes everything that is queued, for a flush whose last batch is written; that batch lends
+    /// its memory. An empty batch ends the flush.
+    pub(crate) fn take_batch(&self, mut batch: Batch) -> (Batch, Wakeup) {
+        batch.0.shrink_to(MAX_SLICES);
+        let mut state = self.state.lock();
+        std::mem::swap(&mut state.chunks, &mut batch.0);
+        if !batch.is_empty() {
+            return (batch, Wakeup::none());
+        }
+        state.writer = Writer::Nobody;
+        let wakeup = if state.is_closed { state.give_to_task() } else { Wakeup::none() };
+        (batch, wakeup)
     }
 
-    /// Takes note of what was written of a batch.
-    pub(crate) fn written(&self, batch: &mut Batch, bytes: usize) {
+    /// Gives the rest of a batch to the task, ahead of bytes that were appended meanwhile.
+    pub(crate) fn give_to_task(&self, Batch(mut rest): Batch) -> Wakeup {
+        let mut state = self.state.lock();
+        rest.append(&mut state.chunks);
+        state.chunks = rest;
+        state.give_to_task()
+    }
+
+    /// Removes written bytes from a batch, and from the bytes that count against the limit.
+    pub(crate) fn record_written(&self, batch: &mut Batch, bytes: usize) {
         batch.consume(bytes);
-        let mut inner = self.inner.lock();
-        inner.queued_bytes = inner.queued_bytes.saturating_sub(bytes);
+        let mut state = self.state.lock();
+        state.queued_bytes = state.queued_bytes.saturating_sub(bytes);
     }
 }
 
-impl Inner {
-    fn hand_to_task(&mut self) {
-        self.writer = Writer::Task;
-        if let Some(task) = self.task.take() {
-            task.wake();
+impl QueueState {
+    fn next_work(&mut self) -> Option<Work> {
+        if self.writer == Writer::Flush {
+            return None;
         }
+        if !self.chunks.is_empty() {
+            self.writer = Writer::Task;
+            return Some(Work::Write(Batch(std::mem::take(&mut self.chunks))));
+        }
+        if self.is_closed {
+            return Some(Work::Finish);
+        }
+        self.writer = Writer::Nobody;
+        None
+    }
+
+    fn give_to_task(&mut self) -> Wakeup {
+        self.writer = Writer::Task;
+        self.task.take()
     }
 }
 
-/// Assumed: how much the service keeps for a peer that does not read.
+/// Assumed: how many bytes the service keeps for a peer that does not read.
 pub(crate) const MAXIMUM_QUEUED_BYTES: usize = 16 * 1024 * 1024;
-/// How many queued frames leave in one write.
-const SLICES: usize = 64;
+/// The number of queued frames that leave in one write.
+const MAX_SLICES: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+
     use super::*;
 
     fn text(batch: &Batch) -> String {
         batch.write(|slices| slices.iter().flat_map(|s| s.iter().map(|b| *b as char)).collect())
     }
 
-    fn idle() -> Outbox {
-        let outbox = Outbox::default();
-        assert!(outbox.poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
-        outbox
+    fn idle() -> SendQueue {
+        let queue = SendQueue::default();
+        assert!(queue.poll_work(&Context::from_waker(Waker::noop())).is_pending());
+        queue
+    }
+
+    fn take(queue: &SendQueue) -> Batch {
+        let (batch, wakeup) = queue.take_batch(Batch::default());
+        wakeup.wake();
+        batch
     }
 
     #[test]
-    fn nothing_is_flushed_before_the_task_has_had_its_first_turn() {
-        let outbox = Outbox::default();
-        assert_eq!(outbox.push("early".into()), Pushed::Taken);
-        let mut cx = Context::from_waker(Waker::noop());
-        let next = outbox.poll_next(&mut cx);
-        assert!(matches!(next, Poll::Ready(Next::Write(batch)) if text(&batch) == "early"));
-        // It is still at work on that.
-        assert_eq!(outbox.push("late".into()), Pushed::Taken);
+    fn nothing_is_flushed_before_the_task_has_run_for_the_first_time() {
+        let queue = SendQueue::default();
+        assert_eq!(queue.push("early".into()), Enqueued::Queued);
+        let work = queue.poll_work(&Context::from_waker(Waker::noop()));
+        assert!(matches!(work, Poll::Ready(Work::Write(batch)) if text(&batch) == "early"));
+        // The task is still writing that.
+        assert_eq!(queue.push("late".into()), Enqueued::Queued);
     }
 
     #[test]
-    fn only_the_first_that_waits_asks_for_a_flush() {
-        let outbox = idle();
-        assert_eq!(outbox.push("one ".into()), Pushed::First);
-        assert_eq!(outbox.push("two".into()), Pushed::Taken);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(outbox.poll_next(&mut cx).is_pending(), "it is promised to a flush");
-        assert!(outbox.has_waiting());
-        assert_eq!(text(&outbox.next_to_flush(Batch::default())), "one two");
-        assert!(outbox.has_waiting(), "it was not written yet");
-        assert!(outbox.next_to_flush(Batch::default()).is_empty());
-        assert!(!outbox.has_waiting());
-        assert_eq!(outbox.push("three".into()), Pushed::First);
+    fn only_the_first_queued_bytes_ask_for_a_flush() {
+        let queue = idle();
+        assert_eq!(queue.push("one ".into()), Enqueued::NeedsFlush);
+        assert_eq!(queue.push("two".into()), Enqueued::Queued);
+        let cx = Context::from_waker(Waker::noop());
+        assert!(queue.poll_work(&cx).is_pending(), "the bytes belong to a flush");
+        assert!(queue.has_queued());
+        assert_eq!(text(&take(&queue)), "one two");
+        assert!(queue.has_queued(), "the batch is not written yet");
+        assert!(take(&queue).is_empty());
+        assert!(!queue.has_queued());
+        assert_eq!(queue.push("three".into()), Enqueued::NeedsFlush);
     }
 
     #[test]
-    fn what_a_flush_cannot_write_goes_to_the_task_in_front_of_the_rest() {
-        let outbox = idle();
-        outbox.push("one".into());
-        let mut batch = outbox.next_to_flush(Batch::default());
-        outbox.written(&mut batch, 1);
-        outbox.push("two".into());
-        outbox.hand_to_task(batch);
-        assert_eq!(outbox.push("three".into()), Pushed::Taken);
-        let next = outbox.poll_next(&mut Context::from_waker(Waker::noop()));
-        assert!(matches!(next, Poll::Ready(Next::Write(batch)) if text(&batch) == "netwothree"));
+    fn the_task_writes_what_a_flush_could_not_ahead_of_later_bytes() {
+        let queue = idle();
+        queue.push("one".into());
+        let mut batch = take(&queue);
+        queue.record_written(&mut batch, 1);
+        queue.push("two".into());
+        queue.give_to_task(batch).wake();
+        assert_eq!(queue.push("three".into()), Enqueued::Queued);
+        let work = queue.poll_work(&Context::from_waker(Waker::noop()));
+        assert!(matches!(work, Poll::Ready(Work::Write(batch)) if text(&batch) == "netwothree"));
     }
 
     #[test]
-    fn the_end_is_left_to_the_task_behind_a_flush() {
-        let outbox = idle();
-        outbox.push("one".into());
-        assert!(outbox.finish("close".into()));
-        assert_eq!(outbox.push("two".into()), Pushed::Finished);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(outbox.poll_next(&mut cx).is_pending());
-        assert_eq!(text(&outbox.next_to_flush(Batch::default())), "oneclose");
-        assert!(outbox.next_to_flush(Batch::default()).is_empty());
-        assert!(matches!(outbox.poll_next(&mut cx), Poll::Ready(Next::Finish)));
+    fn the_task_finishes_after_a_flush_that_was_under_way() {
+        let queue = idle();
+        queue.push("one".into());
+        queue.close_with("close".into()).unwrap().wake();
+        assert!(queue.close_with("again".into()).is_none());
+        assert_eq!(queue.push("two".into()), Enqueued::Closed);
+        let cx = Context::from_waker(Waker::noop());
+        assert!(queue.poll_work(&cx).is_pending());
+        assert_eq!(text(&take(&queue)), "oneclose");
+        assert!(take(&queue).is_empty());
+        assert!(matches!(queue.poll_work(&cx), Poll::Ready(Work::Finish)));
+    }
+
+    /// A waker that uses the queue when it is woken or dropped.
+    struct Reentrant(Arc<SendQueue>);
+
+    impl Wake for Reentrant {
+        fn wake(self: Arc<Self>) {
+            self.0.has_queued();
+        }
+    }
+
+    impl Drop for Reentrant {
+        fn drop(&mut self) {
+            self.0.has_queued();
+        }
+    }
+
+    /// If the queue wakes or drops a waker while it is locked, this test can only hang.
+    #[test]
+    fn wakers_are_woken_and_dropped_outside_the_lock() {
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let queue = Arc::new(SendQueue::default());
+            for _ in 0..2 {
+                let waker = Waker::from(Arc::new(Reentrant(Arc::clone(&queue))));
+                // The second waker replaces the first, and is the last reference to itself.
+                assert!(queue.poll_work(&Context::from_waker(&waker)).is_pending());
+            }
+            queue.close_without_frame().wake();
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
     }
 }

@@ -1,59 +1,76 @@
-//! Link: a byte stream that can be cut, reset or stalled from outside, whoever is using it.
+//! Shared stream: a byte stream that can be closed, reset or stalled while a task uses it.
 
+use std::any::Any;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
+use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::unconstrained;
 #[cfg(feature = "tls")]
 use tokio_rustls::server::TlsStream;
 
-use crate::net::Registration;
 #[cfg(feature = "tls")]
-use crate::net::tls::LinkStream;
+use crate::transport::adapter::AsyncStream;
+use crate::transport::faults::{CutAt, Throttle};
+use crate::transport::io::Stream;
+use crate::transport::wakeup::{WakerSlot, Wakeup};
 
 /// A byte stream to a peer, and its only owner: dropping the stream inside ends it for all users.
-pub(crate) struct Link {
-    inner: Mutex<Inner>,
-    registration: OnceLock<Registration>,
+///
+/// A stream that is not the system's may run any code when it is polled or dropped: it may block,
+/// call the mock, or even close this very stream. It is therefore taken out for each poll and put
+/// back afterwards, and the mutex is never held while such code runs. Operations that arrive in
+/// between are recorded, and take effect when the stream is put back. The other side's poll finds
+/// the stream in use, and is woken when it is back.
+///
+/// No method but the polls runs code that is not the mock's under any lock, and the mutex is never
+/// held while another one is taken (except for that of the stream below TLS).
+pub(crate) struct SharedStream {
+    state: Mutex<StreamState>,
+    /// Dropped with the stream.
+    guard: OnceLock<Box<dyn Any + Send + Sync>>,
+    has_time_limits: bool,
 }
 
-struct Inner {
-    stream: Option<Stream>,
+struct StreamState {
+    slot: Slot,
     is_stalled: bool,
-    /// Whether the peer has to read before more can be written.
+    /// Whether the peer must read before more can be written.
     is_full: bool,
-    cut: Option<Cut>,
-    pace: Option<Pace>,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    cut_at: Option<CutAt>,
+    throttle: Option<Throttle>,
+    /// Bytes that were read while a task watched for the end of the stream.
+    read_ahead: BytesMut,
+    has_read_end: bool,
+    reader: WakerSlot,
+    writer: WakerSlot,
 }
 
-enum Stream {
-    Tcp(TcpStream),
-    /// TLS on another link.
-    #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<LinkStream>>),
-    /// The other end is a client of this very process.
-    Memory(DuplexStream),
-    /// The test brought it.
-    Other(Pin<Box<dyn ByteStream>>),
+/// The place of the stream.
+enum Slot {
+    Idle(Stream),
+    /// A poll has taken the stream out. `is_contended` is set if another poll waits for it.
+    InUse {
+        is_contended: bool,
+    },
+    /// The stream is closed. If a poll has it at the moment, that poll drops it.
+    Closed,
 }
 
-trait ByteStream: AsyncRead + AsyncWrite + Send {}
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Side {
+    Reader,
+    Writer,
+}
 
-impl<T: AsyncRead + AsyncWrite + Send> ByteStream for T {}
-
-impl Link {
+impl SharedStream {
     pub(crate) fn tcp(stream: TcpStream) -> Arc<Self> {
-        // A frame must not wait for the acknowledgement of the one before it. A socket that
-        // cannot be told so is about to fail at its first use, where it is dealt with.
+        // A frame must not wait for the acknowledgement of the previous one. A socket on which this
+        // fails is about to fail at its first use, which handles the error.
         let _ = stream.set_nodelay(true);
         Self::new(Stream::Tcp(stream))
     }
@@ -67,115 +84,130 @@ impl Link {
     }
 
     #[cfg(feature = "tls")]
-    pub(crate) fn tls(stream: TlsStream<LinkStream>) -> Arc<Self> {
+    pub(crate) fn tls(stream: TlsStream<AsyncStream>) -> Arc<Self> {
         Self::new(Stream::Tls(Box::new(stream)))
     }
 
     fn new(stream: Stream) -> Arc<Self> {
-        let inner = Inner {
-            stream: Some(stream),
+        let has_time_limits = stream.is_of_the_system();
+        let state = StreamState {
+            slot: Slot::Idle(stream),
             is_stalled: false,
             is_full: false,
-            cut: None,
-            pace: None,
-            reader: None,
-            writer: None,
+            cut_at: None,
+            throttle: None,
+            read_ahead: BytesMut::new(),
+            has_read_end: false,
+            reader: WakerSlot::default(),
+            writer: WakerSlot::default(),
         };
-        Arc::new(Self { inner: Mutex::new(inner), registration: OnceLock::new() })
+        Arc::new(Self { state: Mutex::new(state), guard: OnceLock::new(), has_time_limits })
     }
 
-    /// Has it listed among the streams of the mock for as long as it is in use.
-    pub(crate) fn set_registration(&self, registration: Registration) {
-        assert!(self.registration.set(registration).is_ok(), "a link is registered once");
+    /// Keeps a guard for as long as this stream is in use.
+    pub(crate) fn set_guard(&self, guard: impl Any + Send + Sync) {
+        assert!(self.guard.set(Box::new(guard)).is_ok(), "a stream has one guard");
     }
 
-    /// Whether its peer has to keep to the time limits of this mock, which none can that a hook has
-    /// made stall. The peer of a stream that is
-    /// none of the system's is the test, which may take as long as it likes by whatever clock it
-    /// goes.
+    /// Returns `true` if the peer must respect the mock's time limits. A stalled peer cannot, and
+    /// the peer of a stream that is not the system's is the test: it may take any time, by any
+    /// clock.
     pub(crate) fn has_time_limits(&self) -> bool {
-        let inner = self.inner.lock();
-        !inner.is_stalled && !matches!(inner.stream, Some(Stream::Memory(_) | Stream::Other(_)))
+        self.has_time_limits && !self.state.lock().is_stalled
     }
 
-    /// Closes the stream without ceremony.
-    pub(crate) fn cut(&self) {
-        let ended = self.inner.lock().end();
-        ended.conclude();
+    /// Closes the stream.
+    pub(crate) fn close(&self) {
+        let closed = self.state.lock().close();
+        closed.finish();
     }
 
-    /// Closes the stream so that the peer sees a reset, where the transport knows one.
+    /// Closes the stream so that the peer sees a reset, if the transport has resets.
     pub(crate) fn reset(&self) {
-        let mut inner = self.inner.lock();
-        match &inner.stream {
-            Some(Stream::Tcp(stream)) => {
-                // If this fails the connection is gone already, which is what is wanted.
-                let _ = stream.set_zero_linger();
-            }
-            #[cfg(feature = "tls")]
-            Some(Stream::Tls(stream)) => stream.get_ref().0.0.reset(),
-            Some(Stream::Memory(_) | Stream::Other(_)) | None => {}
+        let mut state = self.state.lock();
+        if let Slot::Idle(stream) = &state.slot {
+            stream.prepare_reset();
         }
-        let ended = inner.end();
-        drop(inner);
-        ended.conclude();
+        let closed = state.close();
+        drop(state);
+        closed.finish();
     }
 
-    /// Cuts the stream within the next answer over HTTP.
-    pub(crate) fn cut_within(&self, part: Part) {
-        self.inner.lock().cut = Some(Cut { part });
+    /// Closes the stream within the next HTTP response.
+    pub(crate) fn close_within(&self, cut_at: CutAt) {
+        self.state.lock().cut_at = Some(cut_at);
     }
 
-    /// Writes at most so many bytes a second of real time from now on.
-    pub(crate) fn slow(&self, bytes_per_second: u32) {
-        self.inner.lock().pace = Some(Pace { bytes_per_second, pause: None });
+    /// Limits the bytes that are written per second of real time.
+    pub(crate) fn limit_bandwidth(&self, bytes_per_second: u32) {
+        let replaced = self.state.lock().throttle.replace(Throttle::new(bytes_per_second));
+        drop(replaced);
     }
 
-    /// The address of the peer, where the transport knows one.
+    /// Returns the address of the peer, if the transport has addresses.
     pub(crate) fn peer_ip(&self) -> Option<String> {
-        match &self.inner.lock().stream {
-            Some(Stream::Tcp(stream)) => stream.peer_addr().ok().map(|addr| addr.ip().to_string()),
-            #[cfg(feature = "tls")]
-            Some(Stream::Tls(stream)) => stream.get_ref().0.0.peer_ip(),
-            Some(Stream::Memory(_) | Stream::Other(_)) | None => None,
+        match &self.state.lock().slot {
+            Slot::Idle(stream) => stream.peer_ip(),
+            Slot::InUse { .. } | Slot::Closed => None,
         }
     }
 
-    /// Leaves the stream open, unread and unwritten from now on.
+    /// Leaves the stream open, but neither reads nor writes from now on.
     pub(crate) fn stall(&self) {
-        self.inner.lock().is_stalled = true;
+        self.state.lock().is_stalled = true;
     }
 
-    /// Completes when the stream is gone.
-    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.inner.lock();
-        if inner.stream.is_none() {
-            return Poll::Ready(());
-        }
-        inner.reader = Some(cx.waker().clone());
-        Poll::Pending
+    /// Ready once the stream is closed.
+    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<()> {
+        self.register(cx, Side::Reader, |state| state.is_closed().then_some(()))
     }
 
-    /// Whether the stream is gone.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.inner.lock().stream.is_none()
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed()
     }
 
-    /// Whether nothing can be written for now: it stalls, it is slow, or its peer does not read.
+    /// Returns `true` if nothing can be written for now: the stream is stalled, throttled or
+    /// closed, or its peer does not read.
     pub(crate) fn is_blocked(&self) -> bool {
-        let inner = self.inner.lock();
-        inner.stream.is_none() || inner.is_stalled || inner.is_full
+        let state = self.state.lock();
+        state.is_closed() || state.is_stalled || state.is_full
     }
 
-    /// Whether there may be something to read, or the end of the stream. Where the transport
-    /// cannot say, there may always be.
+    /// Ready once the peer has ended its side, or the stream is closed. What arrives before is kept
+    /// for later reads, up to a limit: beyond it, the end is not noticed.
+    pub(crate) fn poll_peer_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = [0; 512];
+        loop {
+            let has_room = {
+                let state = self.state.lock();
+                if state.has_read_end || state.is_closed() {
+                    return Poll::Ready(());
+                }
+                state.read_ahead.len() < MAXIMUM_READ_AHEAD
+            };
+            if !has_room {
+                return self.poll_closed(cx);
+            }
+            let mut buf = ReadBuf::new(&mut buffer);
+            match self.poll_stream(cx, Side::Reader, |stream, cx| stream.poll_read(cx, &mut buf)) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {
+                    let mut state = self.state.lock();
+                    state.has_read_end = buf.filled().is_empty();
+                    state.read_ahead.extend_from_slice(buf.filled());
+                }
+            }
+        }
+    }
+
+    /// Ready if there may be something to read, or the end of the stream. A transport that cannot
+    /// tell is always ready.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.lock().poll(cx, Side::Reader, |stream, cx| match stream {
-            Stream::Tcp(stream) => stream.poll_read_ready(cx),
-            #[cfg(feature = "tls")]
-            Stream::Tls(_) => Poll::Ready(Ok(())),
-            Stream::Memory(_) | Stream::Other(_) => Poll::Ready(Ok(())),
-        })
+        if self.state.lock().has_read_ahead() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_stream(cx, Side::Reader, |stream, cx| stream.poll_read_ready(cx))
     }
 
     pub(crate) fn poll_read(
@@ -183,13 +215,15 @@ impl Link {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.inner.lock().poll(cx, Side::Reader, |stream, cx| match stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            #[cfg(feature = "tls")]
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Other(stream) => stream.as_mut().poll_read(cx, buf),
-        })
+        let mut state = self.state.lock();
+        if state.has_read_ahead() && !state.is_stalled && !state.is_closed() {
+            let count = state.read_ahead.len().min(buf.remaining());
+            buf.put_slice(&state.read_ahead[..count]);
+            state.read_ahead.advance(count);
+            return Poll::Ready(Ok(()));
+        }
+        drop(state);
+        self.poll_stream(cx, Side::Reader, |stream, cx| stream.poll_read(cx, buf))
     }
 
     pub(crate) fn poll_write(
@@ -197,213 +231,253 @@ impl Link {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut inner = self.inner.lock();
-        if inner.cut.is_none() && inner.pace.is_none() {
-            return inner.poll(cx, Side::Writer, |stream, cx| stream.poll_write(cx, slices));
+        if self.state.lock().is_faulty() {
+            return self.poll_faulty_write(cx, slices);
         }
-        let (written, ended) = inner.poll_faulty_write(cx, slices);
-        drop(inner);
-        if let Some(ended) = ended {
-            ended.conclude();
+        self.poll_stream(cx, Side::Writer, |stream, cx| stream.poll_write(cx, slices))
+    }
+
+    /// Writes as a hook wants it: at most as much as the throttle allows, and nothing after the
+    /// cut.
+    fn poll_faulty_write(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut state = self.state.lock();
+        let allowance = state.throttle.as_mut().map(|throttle| throttle.poll_allowance(cx));
+        let cut = state.cut_at.and_then(|cut_at| cut_at.offset_in(&bytes));
+        state.is_full = matches!(allowance, Some(Poll::Pending));
+        drop(state);
+        let longest = match allowance {
+            None => bytes.len(),
+            Some(Poll::Ready(allowance)) => allowance.min(bytes.len()),
+            Some(Poll::Pending) => {
+                let closed = self.register(cx, Side::Writer, |s| s.is_closed().then_some(()));
+                return closed.map(|()| Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+        };
+        let slices = [io::IoSlice::new(&bytes[..cut.unwrap_or(longest)])];
+        let written =
+            self.poll_stream(cx, Side::Writer, |stream, cx| stream.poll_write(cx, &slices));
+        if let Poll::Ready(Ok(written)) = written {
+            if let Some(throttle) = &mut self.state.lock().throttle {
+                throttle.record_written(written);
+            }
+        }
+        if cut.is_some() && written.is_ready() {
+            self.close();
         }
         written
     }
 
-    /// Writes what is taken at once, without waiting for anything. That is nothing for streams
-    /// that a hook has done something to, and for those that only a task can write to.
+    /// Writes as much as the peer takes immediately. That is nothing on a stream that a hook has
+    /// done something to, that is in use, or that only a task can write to.
     pub(crate) fn try_write(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let mut inner = self.inner.lock();
-        if inner.is_stalled || inner.cut.is_some() || inner.pace.is_some() {
+        let mut state = self.state.lock();
+        if state.is_stalled || state.is_faulty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        match (&mut inner.stream, slices) {
-            // The system does less for a plain write.
-            (Some(Stream::Tcp(stream)), [slice]) => stream.try_write(slice),
-            (Some(Stream::Tcp(stream)), _) => stream.try_write_vectored(slices),
-            (Some(Stream::Memory(stream)), _) => try_write_to_memory(stream, slices),
-            _ => Err(io::ErrorKind::WouldBlock.into()),
+        match &mut state.slot {
+            Slot::Idle(stream) if stream.is_of_the_system() => stream.try_write(slices),
+            Slot::Idle(Stream::Memory(_)) => {
+                // The peer's waker, which is any code, is woken by the write.
+                let mut taken = Taken::new(self, &mut state);
+                drop(state);
+                taken.stream_mut().try_write(slices)
+            }
+            Slot::Idle(_) | Slot::InUse { .. } | Slot::Closed => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
         }
     }
 
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.lock().poll(cx, Side::Writer, |stream, cx| match stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            #[cfg(feature = "tls")]
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Memory(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Other(stream) => stream.as_mut().poll_flush(cx),
-        })
+        self.poll_stream(cx, Side::Writer, Stream::poll_flush)
     }
 
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner.lock().poll(cx, Side::Writer, |stream, cx| match stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            #[cfg(feature = "tls")]
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Other(stream) => stream.as_mut().poll_shutdown(cx),
-        })
-    }
-}
-
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("is_open", &self.inner.lock().stream.is_some()).finish()
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Reader,
-    Writer,
-}
-
-impl Stream {
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match (self, slices) {
-            // The system does less for a plain write.
-            (Self::Tcp(stream), [slice]) => Pin::new(stream).poll_write(cx, slice),
-            (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
-            #[cfg(feature = "tls")]
-            (Self::Tls(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
-            (Self::Memory(stream), _) => Pin::new(stream).poll_write_vectored(cx, slices),
-            (Self::Other(stream), _) => stream.as_mut().poll_write_vectored(cx, slices),
-        }
-    }
-}
-
-/// Writes what a pipe has room for. It does not count against what the task may do that this runs
-/// in, which may be anybody's.
-fn try_write_to_memory(stream: &mut DuplexStream, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-    let write = poll_fn(|cx| Pin::new(&mut *stream).poll_write_vectored(cx, slices));
-    match pin!(unconstrained(write)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(written) => written,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
-/// Where an answer over HTTP is cut.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Part {
-    Head,
-    Body,
-}
-
-/// A cut that is to come.
-struct Cut {
-    part: Part,
-}
-
-impl Cut {
-    /// How many of these bytes are still written, if the cut is among them.
-    fn place(&mut self, bytes: &[u8]) -> Option<usize> {
-        if self.part == Part::Head {
-            return Some(bytes.len().min(CUT_HEAD_BYTES));
-        }
-        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-        // Half of the body, which is written in one piece with the head.
-        Some(head + (bytes.len() - head) / 2)
-    }
-}
-
-/// A limit on the bytes that are written in a time.
-struct Pace {
-    bytes_per_second: u32,
-    pause: Option<Pin<Box<tokio::time::Sleep>>>,
-}
-
-impl Inner {
-    /// Writes to a stream that a hook has done something to; gives the stream away if this was the
-    /// end of it.
-    fn poll_faulty_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> (Poll<io::Result<usize>>, Option<Ended>) {
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        let mut longest = bytes.len();
-        if let Some(Pace { bytes_per_second, pause }) = &mut self.pace {
-            if let Some(sleep) = pause {
-                if sleep.as_mut().poll(cx).is_pending() {
-                    self.is_full = true;
-                    return (Poll::Pending, None);
-                }
-                *pause = None;
-            }
-            longest = longest.min((*bytes_per_second / PIECES_PER_SECOND).max(1) as usize);
-        }
-        let cut = self.cut.as_mut().and_then(|cut| cut.place(&bytes));
-        let bytes = &bytes[..cut.unwrap_or(longest)];
-        let slices = [io::IoSlice::new(bytes)];
-        let written = self.poll(cx, Side::Writer, |stream, cx| stream.poll_write(cx, &slices));
-        let is_over = cut.is_some() && written.is_ready();
-        let ended = is_over.then(|| self.end());
-        if let (Some(pace), Poll::Ready(Ok(written))) = (&mut self.pace, &written) {
-            let seconds = *written as f64 / f64::from(pace.bytes_per_second.max(1));
-            let pause = std::time::Duration::from_secs_f64(seconds);
-            pace.pause = Some(Box::pin(tokio::time::sleep(pause)));
-        }
-        (written, ended)
+        self.poll_stream(cx, Side::Writer, Stream::poll_shutdown)
     }
 
-    fn end(&mut self) -> Ended {
-        Ended { stream: self.stream.take(), wakers: [self.reader.take(), self.writer.take()] }
-    }
-
-    fn poll<T>(
-        &mut self,
+    /// Polls the stream for one side, which is woken when the stream is closed.
+    fn poll_stream<T>(
+        &self,
         cx: &mut Context<'_>,
         side: Side,
         poll: impl FnOnce(&mut Stream, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let Some(stream) = &mut self.stream else {
+        // Nothing but this slot wakes a task whose stream is closed by another one. The waker is
+        // stored before the poll, so that no close in between is missed.
+        let closed = self.register(cx, side, |state| state.is_closed().then_some(()));
+        if closed.is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        };
-        let polled = if self.is_stalled { Poll::Pending } else { poll(stream, cx) };
-        if let Side::Writer = side {
-            self.is_full = polled.is_pending();
         }
-        if polled.is_pending() {
-            // Nobody but this link wakes a task whose stream is taken away.
-            let waker = match side {
-                Side::Reader => &mut self.reader,
-                Side::Writer => &mut self.writer,
-            };
-            match waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                None => *waker = Some(cx.waker().clone()),
+        let mut state = self.state.lock();
+        if state.is_stalled {
+            return Poll::Pending;
+        }
+        match &mut state.slot {
+            Slot::Closed => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+            Slot::InUse { is_contended } => {
+                *is_contended = true;
+                Poll::Pending
+            }
+            Slot::Idle(stream) if stream.is_of_the_system() => {
+                let polled = poll(stream, cx);
+                state.set_full(side, polled.is_pending());
+                polled
+            }
+            Slot::Idle(_) => {
+                let mut taken = Taken::new(self, &mut state);
+                drop(state);
+                let polled = poll(taken.stream_mut(), cx);
+                taken.finish(side, polled)
             }
         }
+    }
+
+    /// Looks at the state, and stores the waker of a side if there is nothing to find yet.
+    fn register<T>(
+        &self,
+        cx: &Context<'_>,
+        side: Side,
+        look: impl Fn(&StreamState) -> Option<T>,
+    ) -> Poll<T> {
+        // A waker is cloned and dropped outside the lock, which takes a second round. The state may
+        // have changed between the two, so the second round looks again.
+        let mut waker: Option<Waker> = None;
+        loop {
+            let mut state = self.state.lock();
+            if let Some(found) = look(&state) {
+                return Poll::Ready(found);
+            }
+            let slot = match side {
+                Side::Reader => &mut state.reader,
+                Side::Writer => &mut state.writer,
+            };
+            if slot.holds(cx.waker()) {
+                return Poll::Pending;
+            }
+            if let Some(waker) = waker.take() {
+                let replaced = slot.replace(waker);
+                drop(state);
+                drop(replaced);
+                return Poll::Pending;
+            }
+            drop(state);
+            waker = Some(cx.waker().clone());
+        }
+    }
+}
+
+impl fmt::Debug for SharedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedStream").field("is_open", &!self.is_closed()).finish()
+    }
+}
+
+impl StreamState {
+    const fn is_closed(&self) -> bool {
+        matches!(self.slot, Slot::Closed)
+    }
+
+    const fn is_faulty(&self) -> bool {
+        self.cut_at.is_some() || self.throttle.is_some()
+    }
+
+    fn has_read_ahead(&self) -> bool {
+        self.has_read_end || !self.read_ahead.is_empty()
+    }
+
+    fn set_full(&mut self, side: Side, is_full: bool) {
+        if side == Side::Writer {
+            self.is_full = is_full;
+        }
+    }
+
+    fn close(&mut self) -> Closed {
+        let stream = match std::mem::replace(&mut self.slot, Slot::Closed) {
+            Slot::Idle(stream) => Some(stream),
+            Slot::InUse { .. } | Slot::Closed => None,
+        };
+        Closed { stream, wakeups: [self.reader.take(), self.writer.take()] }
+    }
+}
+
+/// A stream that a poll has taken out. It is put back when this is dropped, even by a panic of the
+/// stream.
+struct Taken<'a> {
+    shared: &'a SharedStream,
+    /// `None` only while this is dropped.
+    stream: Option<Stream>,
+}
+
+impl<'a> Taken<'a> {
+    fn new(shared: &'a SharedStream, state: &mut StreamState) -> Self {
+        match std::mem::replace(&mut state.slot, Slot::InUse { is_contended: false }) {
+            Slot::Idle(stream) => Self { shared, stream: Some(stream) },
+            Slot::InUse { .. } | Slot::Closed => {
+                unreachable!("the caller has seen the stream in its slot")
+            }
+        }
+    }
+
+    const fn stream_mut(&mut self) -> &mut Stream {
+        self.stream.as_mut().expect("only the drop takes the stream")
+    }
+
+    /// Puts the stream back. Fails if it was closed meanwhile: whatever was polled is void then.
+    fn finish<T>(self, side: Side, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let shared = self.shared;
+        drop(self);
+        let mut state = shared.state.lock();
+        if state.is_closed() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        state.set_full(side, polled.is_pending());
+        drop(state);
         polled
     }
 }
 
-/// What is left of a link that has ended. The stream may be of any type and its end may run any
-/// code, and so may a waker: neither may find the link locked.
-#[must_use]
-struct Ended {
-    stream: Option<Stream>,
-    wakers: [Option<Waker>; 2],
-}
-
-impl Ended {
-    fn conclude(self) {
-        #[cfg(feature = "tls")]
-        if let Some(Stream::Tls(stream)) = &self.stream {
-            stream.get_ref().0.0.cut();
-        }
-        drop(self.stream);
-        for waker in self.wakers.into_iter().flatten() {
-            waker.wake();
-        }
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let Some(stream) = self.stream.take() else { return };
+        let mut state = self.shared.state.lock();
+        let Slot::InUse { is_contended } = state.slot else {
+            drop(state);
+            // The stream was closed while it was out.
+            return Closed { stream: Some(stream), wakeups: Default::default() }.finish();
+        };
+        state.slot = Slot::Idle(stream);
+        let wakeups = match is_contended {
+            true => [state.reader.take(), state.writer.take()],
+            false => Default::default(),
+        };
+        drop(state);
+        wakeups.into_iter().for_each(Wakeup::wake);
     }
 }
 
-/// How much of a head is written before the cut: a part of its first line.
-const CUT_HEAD_BYTES: usize = 10;
-/// Into how many pieces a second's worth of bytes is cut on a slow link.
-const PIECES_PER_SECOND: u32 = 20;
+/// The remains of a closed stream. Dropping the stream and waking the tasks may run any code, so
+/// both happen after the lock is released.
+#[must_use]
+struct Closed {
+    stream: Option<Stream>,
+    wakeups: [Wakeup; 2],
+}
+
+impl Closed {
+    fn finish(self) {
+        if let Some(stream) = &self.stream {
+            stream.close_below();
+        }
+        drop(self.stream);
+        self.wakeups.into_iter().for_each(Wakeup::wake);
+    }
+}
+
+/// The number of bytes that are read while a task watches for the end of a stream.
+const MAXIMUM_READ_AHEAD: usize = 64 * 1024;

@@ -52,11 +52,13 @@ mod readme;
 mod reconnecting;
 mod reviews;
 mod rooms;
+mod runtimes;
 #[path = "../script/mod.rs"]
 mod script;
 mod session_life;
 mod settling;
 mod source;
+mod streams;
 mod support;
 mod tidy;
 #[cfg(feature = "tls")]

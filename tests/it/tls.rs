@@ -139,7 +139,7 @@ async fn a_restart_and_a_drop_end_tls_connections_too() {
 }
 
 #[test]
-#[should_panic(expected = "the mock has no TLS, for it was not started with tls()")]
+#[should_panic(expected = "the mock has no TLS port: it was not started with `tls()`")]
 fn a_mock_without_tls_says_so() {
     let _ = MockIvsChat::start().ca_pem();
 }

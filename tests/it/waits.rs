@@ -331,7 +331,6 @@ fn send_and_expect(count: usize, expect: impl Fn(&MockIvsChat, &Participant, Str
 fn assert_linear(expect: impl Fn(&MockIvsChat, &Participant, String) + Copy) {
     let few = send_and_expect(800, expect);
     let many = send_and_expect(3_200, expect);
-    println!("800: {few:?}, 3,200: {many:?}");
     assert!(few < Duration::from_secs(3), "800 took {few:?}");
     // Other tests run beside this one: what both take is compared with some slack.
     assert!(many < few * 5 + Duration::from_millis(500), "800 took {few:?}, 3,200 {many:?}");

@@ -18,8 +18,7 @@ use crate::hook::ids::GateId;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::registry::AnyRule;
 use crate::hook::review::ReviewVerdict;
-use crate::proto::action::{Action, SendMessage};
-use crate::proto::capability::Capability;
+use crate::proto::action::{Action, ActionKind, SendMessage};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
@@ -72,7 +71,7 @@ fn filter(hook: &Hook) -> Result<Filter, String> {
         Some("EVENT") => filter.kind = Some(FrameKind::Event),
         Some("ERROR") => filter.kind = Some(FrameKind::Error),
         Some(name) => {
-            let action = Capability::ALL.into_iter().find(|action| action.as_str() == name);
+            let action = ActionKind::ALL.into_iter().find(|action| action.name() == name);
             let operation = Operation::ALL.into_iter().find(|operation| operation.name() == name);
             if action.is_none() && operation.is_none() {
                 return Err(format!("`{name}` is neither an action nor an operation"));

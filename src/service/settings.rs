@@ -1,0 +1,56 @@
+//! Settings: the configuration of the service, fixed when it starts.
+
+use std::time::Duration;
+
+#[cfg(feature = "sigv4")]
+use crate::proto::signature::Credentials;
+use crate::service::quota::Quotas;
+
+/// The configuration of the service.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) account_id: String,
+    pub(crate) region: String,
+    pub(crate) quotas: Quotas,
+    /// The time for which a token can be redeemed, unless its session would end earlier.
+    pub(crate) token_lifetime: Duration,
+    /// The time that a message review may take.
+    pub(crate) review_timeout: Duration,
+    /// Whether events without a reason omit `Reason` instead of writing it empty.
+    pub(crate) omits_empty_reason: bool,
+    /// Whether a handshake with a bad token is accepted and then closed, instead of refused.
+    pub(crate) closes_refused_handshakes: bool,
+    /// The credentials that HTTP requests must be signed with; empty if no signature is required.
+    #[cfg(feature = "sigv4")]
+    pub(crate) credentials: Vec<Credentials>,
+}
+
+impl Settings {
+    /// Returns the values that a client signs with: an access key id, a secret and, for temporary
+    /// credentials, a session token.
+    pub(crate) fn credentials_for_clients(&self) -> (String, String, Option<String>) {
+        #[cfg(feature = "sigv4")]
+        if let Some(credentials) = self.credentials.first() {
+            return credentials.parts();
+        }
+        ("AKIDEXAMPLE".into(), "secret".into(), None)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            account_id: "123456789012".into(),
+            region: "us-west-2".into(),
+            quotas: Quotas::aws(),
+            // Observed: tokens of sessions of three hours can be redeemed for one hour.
+            token_lifetime: Duration::from_secs(3_600),
+            // Documented: 200 ms, not adjustable.
+            review_timeout: Duration::from_millis(200),
+            omits_empty_reason: false,
+            closes_refused_handshakes: false,
+            #[cfg(feature = "sigv4")]
+            credentials: Vec::new(),
+        }
+    }
+}
