@@ -176,14 +176,14 @@ impl Engine {
                 }
             }
             Input::Advance(duration) => self.record_own(What::Advanced(duration)),
-            Input::Outage(outage) => self.end_all(outage),
+            Input::Outage(outage) => self.end_all(&outage),
             Input::OutageEnded => self.outage_ended(),
             Input::Shutdown => self.shut_down(),
             Input::FromClosures { ancestry, input } => {
                 self.ancestry = ancestry;
                 self.dispatch(*input);
             }
-            Input::Arrange(arrangement) => self.arrange(arrangement),
+            Input::Arrange(arrangement) => self.arrange(*arrangement),
         }
     }
 
@@ -191,7 +191,7 @@ impl Engine {
     fn arrange(&mut self, arrangement: Arrangement) {
         match arrangement {
             Arrangement::InstallHook(rule) => {
-                let id = self.hooks.install(rule);
+                let id = self.hooks.install(*rule);
                 self.outputs.push_back(Output::Return(Reply::Installed(id)));
             }
             Arrangement::RemoveHook(id) => self.hooks.remove(id),

@@ -175,7 +175,8 @@ impl Engine {
             verdict => {
                 let AskedCall { call, request, .. } = asked;
                 let response = self.operate(cause, call.operation, &request);
-                self.apply_response_verdict(cause, hook, verdict, PendingReply { call, response });
+                let reply = PendingReply { call, response };
+                self.apply_response_verdict(cause, hook, &verdict, reply);
             }
         }
     }
@@ -185,13 +186,13 @@ impl Engine {
         &mut self,
         cause: u64,
         hook: &Arc<str>,
-        verdict: OperationVerdict,
+        verdict: &OperationVerdict,
         reply: PendingReply,
     ) {
         let PendingReply { call, response } = reply;
         let success = call.operation.success_status();
         let status = response.as_ref().map_or_else(Exception::status, |_| success);
-        let (effect, http_reply) = match verdict {
+        let (effect, http_reply) = match *verdict {
             OperationVerdict::Delay(duration) => {
                 return self.defer_reply(cause, hook, Delay::Clock(duration), call, response);
             }

@@ -83,12 +83,10 @@ impl Engine {
         let Some(handler) = self.handlers.get(&call.uri).copied() else {
             return self.conclude_review(cause, &call, Review::fail());
         };
-        let question = self.questions.next_id();
         let event = HookEvent::ReviewHandler(self.review_request(&call));
-        let (closure, name) = (ClosureId::Handler(handler), Arc::<str>::from(call.uri.as_str()));
-        let asked = Asked { question, hook: HookId::default(), name: Arc::clone(&name) };
-        let ancestry = self.ancestry.clone();
-        self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
+        let name = Arc::<str>::from(call.uri.as_str());
+        let question = self.ask(ClosureId::Handler(handler), Arc::clone(&name), event);
+        let asked = Asked { question, hook: HookId::default(), name };
         self.park(asked, Parked::ReviewHandler { call });
     }
 

@@ -79,7 +79,7 @@ impl EngineStage {
                     service.quotas = quotas.with(quota(name), *limit);
                 }
                 Setting::Quota { name, limit: None } => {
-                    service.quotas = quotas.without(quota(name))
+                    service.quotas = quotas.without(quota(name));
                 }
                 Setting::HttpThrottling => service.quotas = quotas.with_http_throttling(),
                 Setting::TokenLifetime(lifetime) => service.token_lifetime = *lifetime,
@@ -287,7 +287,7 @@ impl Stage for EngineStage {
     fn install(&mut self, hook: &Hook) -> Result<(), String> {
         let gate = match hook.gate() {
             Some(name) => {
-                self.feed(Input::Arrange(Arrangement::AddGate));
+                self.feed(Input::arrange(Arrangement::AddGate));
                 let Some(Reply::Gate(gate)) = self.reply.take() else {
                     return Err("the engine returned no gate".into());
                 };
@@ -296,7 +296,7 @@ impl Stage for EngineStage {
             }
             None => None,
         };
-        self.feed(Input::Arrange(Arrangement::InstallHook(rules::rule(hook, gate)?)));
+        self.feed(Input::arrange(Arrangement::InstallHook(Box::new(rules::rule(hook, gate)?))));
         if let (Some(name), Some(Reply::Installed(id))) = (&hook.name, self.reply.take()) {
             self.hooks.insert(name.clone(), id);
         }
@@ -306,17 +306,17 @@ impl Stage for EngineStage {
     fn remove_hook(&mut self, name: &str) -> Result<(), String> {
         let hook =
             self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))?;
-        self.feed(Input::Arrange(Arrangement::RemoveHook(hook)));
+        self.feed(Input::arrange(Arrangement::RemoveHook(hook)));
         Ok(())
     }
 
     fn release(&mut self, gate: &str, releases_all: bool) -> Result<(), String> {
         let gate = self.gates.get(gate).ok_or_else(|| format!("there is not a gate `{gate}`"))?;
         if releases_all {
-            self.feed(Input::Arrange(Arrangement::OpenGate(*gate)));
+            self.feed(Input::arrange(Arrangement::OpenGate(*gate)));
             return Ok(());
         }
-        self.feed(Input::Arrange(Arrangement::ReleaseOne(*gate)));
+        self.feed(Input::arrange(Arrangement::ReleaseOne(*gate)));
         match self.reply.take() {
             Some(Reply::Released(true)) => Ok(()),
             _ => Err("nothing waits at this gate".into()),
@@ -331,7 +331,7 @@ impl Stage for EngineStage {
         let handler = HandlerId(self.review_rules.len() as u64);
         self.review_rules.push((function_arn.to_owned(), vec![rule]));
         let uri = function_arn.to_owned();
-        self.feed(Input::Arrange(Arrangement::SetReviewHandler { uri, handler }));
+        self.feed(Input::arrange(Arrangement::SetReviewHandler { uri, handler }));
     }
 
     fn advance(&mut self, duration: Duration) {
