@@ -206,14 +206,14 @@ impl Engine {
                 let body = String::new();
                 ("answered with an empty body", HttpReply::Raw { status, body })
             }
-            OperationVerdict::BrokenBody => {
+            OperationVerdict::TruncatedBody => {
                 let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
                 let body = truncate(&text, text.len() / 2).to_owned();
                 ("answered with half a body", HttpReply::Raw { status, body })
             }
-            OperationVerdict::CutHead => ("cut within the head", HttpReply::CutHead(response)),
-            OperationVerdict::CutBody => ("cut within the body", HttpReply::CutBody(response)),
-            OperationVerdict::NeverAnswer => ("never answered", HttpReply::Never),
+            OperationVerdict::CloseInHead => ("cut within the head", HttpReply::CutHead(response)),
+            OperationVerdict::CloseInBody => ("cut within the body", HttpReply::CutBody(response)),
+            OperationVerdict::NeverRespond => ("never answered", HttpReply::Never),
             OperationVerdict::Pass
             | OperationVerdict::Fail(_)
             | OperationVerdict::Respond { .. }

@@ -22,7 +22,7 @@ use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Origin, What};
-use crate::log::retention::Recording;
+use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::json::to_text;
@@ -74,7 +74,7 @@ impl EngineStage {
         for setting in settings {
             let quotas = service.quotas.clone();
             match setting {
-                Setting::QuotasOff => service.quotas = Quotas::off(),
+                Setting::QuotasOff => service.quotas = Quotas::unlimited(),
                 Setting::Quota { name, limit: Some(limit) } => {
                     service.quotas = quotas.with(quota(name), *limit);
                 }
@@ -89,7 +89,7 @@ impl EngineStage {
                 Setting::CloseRefusedHandshakes => service.closes_refused_handshakes = true,
             }
         }
-        let settings = EngineSettings { mock: 1, keep_alive, recording: Recording::All };
+        let settings = EngineSettings { mock: 1, keep_alive, recording: LogRetention::All };
         Self {
             engine: Engine::new(Service::new(service, 1), settings),
             now: START.parse().expect("the start is a time"),
