@@ -14,6 +14,7 @@ use crate::api::log_wait::with_sections;
 use crate::api::wait::{Wait, Waiting};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
+use crate::engine::QuestionId;
 use crate::log::failure::Failure;
 
 impl Handle {
@@ -63,7 +64,8 @@ pub(crate) struct Settling {
 impl Settling {
     pub(crate) fn start(driver: &Arc<Driver>, caller: &'static Location<'static>) -> Self {
         let own = Arc::clone(driver);
-        let settling = Box::pin(async move { settle_here_and_there(&own).await });
+        let except: Arc<[QuestionId]> = driver.own_questions().into();
+        let settling = Box::pin(async move { settle_here_and_there(&own, &except).await });
         Self { driver: Arc::clone(driver), caller, settling, timeout: None }
     }
 
@@ -109,15 +111,15 @@ fn unsettled(
 
 /// Lets the tasks of the caller's runtime run, which may serve connections of this mock, and those
 /// of the mock's own, until neither has anything to do.
-async fn settle_here_and_there(driver: &Arc<Driver>) {
+async fn settle_here_and_there(driver: &Arc<Driver>, except: &Arc<[QuestionId]>) {
     loop {
         let seen = driver.log_length();
         for _ in 0..QUIET_ROUNDS {
             step_back().await;
         }
         // Where the mock's runtime is gone, nothing is under way there.
-        let _ = settle(driver).await;
-        if driver.log_length() == seen && driver.is_idle() {
+        let _ = settle(driver, Arc::clone(except)).await;
+        if driver.log_length() == seen && driver.is_idle(except) {
             return;
         }
     }
@@ -137,7 +139,7 @@ async fn step_back() {
 }
 
 /// Looks, from where the mock's tasks run, until nothing has been under way for a while.
-fn settle(driver: &Arc<Driver>) -> oneshot::Receiver<()> {
+fn settle(driver: &Arc<Driver>, except: Arc<[QuestionId]>) -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     let looking = Arc::clone(driver);
     driver.runtime().spawn(async move {
@@ -147,7 +149,7 @@ fn settle(driver: &Arc<Driver>) -> oneshot::Receiver<()> {
             // the system has news for: bytes to read, or room to write.
             tokio::task::yield_now().await;
             let length = looking.log_length();
-            let is_quiet = length == seen && looking.is_idle();
+            let is_quiet = length == seen && looking.is_idle(&except);
             quiet = if is_quiet { quiet + 1 } else { 0 };
             seen = length;
         }

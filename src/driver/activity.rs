@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::driver::closures::text_of;
 use crate::driver::{Driver, RuntimeThread, stack};
+use crate::engine::QuestionId;
 #[cfg(feature = "tracing")]
 use crate::log::entry::{Entry, EntryKind};
 #[cfg(feature = "tracing")]
@@ -56,12 +57,16 @@ impl Driver {
         .await
     }
 
-    /// Returns `true` if no task of a client is active, no closure is running but those that this
-    /// is called by, and no frame waits to be written that could be.
-    pub(crate) fn is_idle(self: &Arc<Self>) -> bool {
-        if self.active_tasks.load(Ordering::Acquire) > 0
-            || self.questions.is_any_running(&stack::questions_of(self.mock))
-        {
+    /// Returns the questions that closures on this thread are about to answer. A closure that waits
+    /// for the mock to become idle must not wait for itself.
+    pub(crate) fn own_questions(&self) -> Vec<QuestionId> {
+        stack::questions_of(self.mock)
+    }
+
+    /// Returns `true` if no task of a client is active, no closure is running apart from those with
+    /// these questions, and no frame waits to be written that could be.
+    pub(crate) fn is_idle(&self, except: &[QuestionId]) -> bool {
+        if self.active_tasks.load(Ordering::Acquire) > 0 || self.questions.is_any_running(except) {
             return false;
         }
         // Collected first: whether a stream is blocked takes its lock.

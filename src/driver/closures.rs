@@ -257,6 +257,8 @@ impl Driver {
         if questions.is_empty() {
             return;
         }
+        // A closure may wait for a client's reaction to the frames so far.
+        self.flush();
         // On a runtime that the mock shares with the test, what happens next would depend on how
         // fast another thread is. So that a closure that returns soon does not change the order of
         // events from run to run, the thread waits for it, but only for a moment.

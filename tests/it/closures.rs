@@ -489,3 +489,20 @@ fn a_hook_with_a_limit_fires_no_more_often_although_several_events_wait_for_its_
         assert_eq!((hook.hits(), contents(&users[0]).len()), (1, 7));
     });
 }
+
+#[test]
+fn a_closure_can_wait_for_the_mock_to_settle() {
+    within(SOON, || {
+        let ivs = unlimited();
+        let room = ivs.create_room("lobby");
+        let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+        let handle = ivs.handle();
+        ivs.on_action().from("alice").decide(move |_| {
+            bob.send_message("from the closure");
+            handle.settled().wait();
+            ActionVerdict::Pass
+        });
+        alice.send_message("hello");
+        assert_eq!(contents(&alice), ["from the closure", "hello"]);
+    });
+}
