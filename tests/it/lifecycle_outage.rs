@@ -1,5 +1,6 @@
 //! Disconnections, restarts, outages and the stop, seen from the log and from clients.
 
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
 use insta::assert_snapshot;
@@ -108,8 +109,13 @@ async fn in_an_outage_all_are_refused_and_the_port_stays_the_mocks() {
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;
     let outage = ivs.outage();
     assert!(end(&mut alice).await.is_none());
-    let refused = TcpStream::connect(ivs.addr()).unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    let refused = TcpStream::connect(ivs.addr()).and_then(|mut client| client.read(&mut [0]));
+    match cfg!(windows) {
+        // The port of a socket that only binds it cannot be kept there, so the mock accepts clients
+        // and resets their connections. Wine may make an end of the stream out of a reset.
+        true => assert!(matches!(refused, Ok(0) | Err(_)), "{refused:?}"),
+        false => assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused),
+    }
     let taken = TcpListener::bind(ivs.addr()).unwrap_err();
     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
     assert_eq!(ivs.connect(&token(&room, "bob")).await.unwrap_err().status(), None);
