@@ -6,7 +6,7 @@
 mod client;
 
 use client::Client;
-use mock_ivs_chat::{Capability, Clock, MockIvsChat, Review};
+use mock_ivs_chat::{Capability, Clock, MockIvsChat, ReviewResponse};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,18 +15,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The application's review handler, as a closure: no Lambda function is needed.
     room.review_with(|message| {
-        if message.content.contains("http") { Review::deny("no links") } else { Review::allow() }
+        if message.content.contains("http") {
+            ReviewResponse::deny("no links")
+        } else {
+            ReviewResponse::allow()
+        }
     });
 
     let token = room.chat_token("alice").capability(Capability::SendMessage).create();
     let bob = room.participant("bob");
     let mut alice = Client::connect(&ivs.ws_url(), &token.token).await?;
 
-    alice.say("look at http://example.com").await?;
+    alice.send_message("look at http://example.com").await?;
     let denial = alice.next().await?;
     println!("alice is told: {} {}\n", denial["ErrorCode"], denial["ErrorMessage"]);
 
-    alice.say("never mind").await?;
+    alice.send_message("never mind").await?;
     alice.next().await?;
     let message = bob.expect_message("never mind").await;
     assert_eq!(message.sender.user_id, "alice");

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let room = ivs.create_room("lobby");
     let first = token(&room);
     let mut alice = Client::connect(&ivs.ws_url(), &first).await?;
-    alice.say("hello").await?;
+    alice.send_message("hello").await?;
     alice.next().await?;
 
     ivs.advance(Duration::from_secs(60 * 60));
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The old token is of no use any more: it was used, and it has expired.
     assert!(Client::connect(&ivs.ws_url(), &first).await.is_err());
     let mut alice = Client::connect(&ivs.ws_url(), &token(&room)).await?;
-    alice.say("here I am again").await?;
+    alice.send_message("here I am again").await?;
     alice.next().await?;
 
     print!("{}", ivs.log());

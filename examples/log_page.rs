@@ -17,21 +17,21 @@ fn main() {
     let bob = room.participant("bob");
     let carol = room.participant("carol");
 
-    alice.say_with("hello", [("color", "red")]);
-    let message = bob.expect_message_blocking("hello");
+    alice.send_message_with("hello", [("color", "red")]);
+    let message = bob.expect_message("hello").wait();
     ivs.advance(Duration::from_millis(1_200));
 
     // She may only send messages, and not such long ones.
     alice.delete(&message.id, "second thoughts");
-    alice.expect_error_blocking(ErrorCode::Forbidden);
-    alice.say(&"spam! ".repeat(20));
-    alice.expect_error_blocking(ErrorCode::BadRequest);
+    alice.expect_error(ErrorCode::Forbidden).wait();
+    alice.send_message(&"spam! ".repeat(20));
+    alice.expect_error(ErrorCode::BadRequest).wait();
     // A client that forgets the id of its request, and writes a member in lower case.
     alice.send(r#"{"Action":"SEND_MESSAGE","content":"more spam"}"#);
     ivs.advance(Duration::from_millis(300));
 
     bob.delete(&message.id, "too loud");
-    carol.kick("alice", "rude");
+    carol.disconnect_user("alice", "rude");
     room.send_event("app:poll", [("question", "tea?")]);
     bob.leave();
 

@@ -13,12 +13,12 @@ use mock_ivs_chat::{Capability, Clock, MockIvsChat, Quotas};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
-    let ivs = MockIvsChat::builder().clock(clock).quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().clock(clock).quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let token = room.chat_token("alice").capability(Capability::SendMessage).create();
     let mut alice = Client::connect(&ivs.ws_url(), &token.token).await?;
     let bob = room.participant("bob");
-    alice.say("hello").await?;
+    alice.send_message("hello").await?;
     alice.next().await?;
 
     let to_alice = || ivs.on_delivery().to("alice");
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     to_alice().containing("last").named("cable").reset();
 
     for content in ["lost", "twice", "late", "second", "first"] {
-        bob.say(content);
+        bob.send_message(content);
     }
     ivs.advance(Duration::from_secs(2));
     let mut seen = Vec::new();
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("alice has seen: {seen:?}\n");
     assert_eq!(seen, ["twice", "twice", "first", "second", "late"]);
 
-    bob.say("last");
+    bob.send_message("last");
     assert!(alice.next().await.is_err(), "the connection is reset");
 
     print!("{}", ivs.log());

@@ -6,7 +6,7 @@
 mod client;
 
 use client::Client;
-use mock_ivs_chat::{Capability, Clock, MockIvsChat, Review};
+use mock_ivs_chat::{Capability, Clock, MockIvsChat, ReviewResponse};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,14 +15,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The room names the function by its ARN, as it would in production.
     let arn = "arn:aws:lambda:us-west-2:123456789012:function:review";
-    ivs.review_function(arn, |request| Review::from_json(&lambda(&request.to_json())));
+    ivs.review_lambda(arn, |request| ReviewResponse::from_json(&lambda(&request.to_json())));
     let handler = json!({ "uri": arn, "fallbackResult": "DENY" });
     let room = ivs.new_room("lobby").with("messageReviewHandler", handler).create();
 
     let token = room.chat_token("alice").capability(Capability::SendMessage).create();
     let mut alice = Client::connect(&ivs.ws_url(), &token.token).await?;
     for content in ["hello", "damn", "buy now", "crash"] {
-        alice.say(content).await?;
+        alice.send_message(content).await?;
         let frame = alice.next().await?;
         let outcome =
             if frame["Type"] == "ERROR" { &frame["ErrorMessage"] } else { &frame["Content"] };

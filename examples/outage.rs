@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
     let room = ivs.create_room("lobby");
     let mut alice = Client::connect(&ivs.ws_url(), &token(&room)).await?;
-    alice.say("hello").await?;
+    alice.send_message("hello").await?;
     alice.next().await?;
 
     let outage = ivs.outage();
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     outage.end();
 
     let mut alice = reconnecting.await??;
-    alice.say("what did I miss?").await?;
+    alice.send_message("what did I miss?").await?;
     alice.next().await?;
     print!("{}", ivs.log().user("alice"));
     Ok(())

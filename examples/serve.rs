@@ -16,8 +16,8 @@ async fn main() -> ExitCode {
         Ok(options) => options,
         Err(mistake) => return fail(2, format_args!("{mistake}\n{USAGE}")),
     };
-    let quotas = if options.has_quotas { Quotas::aws() } else { Quotas::off() };
-    let builder = MockIvsChat::builder().port(options.port).quotas(quotas).wait_limit(FOR_EVER);
+    let quotas = if options.has_quotas { Quotas::aws() } else { Quotas::unlimited() };
+    let builder = MockIvsChat::builder().port(options.port).quotas(quotas).wait_timeout(FOR_EVER);
     let ivs = match builder.try_start() {
         Ok(ivs) => ivs,
         Err(error) => return fail(1, error),
@@ -49,7 +49,7 @@ fn print_all(urls: &str, log: &Log) -> io::Result<()> {
         let transcript = log.to_string();
         print(&transcript[printed..])?;
         printed = transcript.len();
-        log.clone().since(mark).wait_for_blocking(|_| true);
+        log.clone().since(mark).wait_for(|_| true).wait();
     }
 }
 

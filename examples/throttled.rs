@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut refused = None;
     for content in ["one", "two", "three"] {
-        alice.say(content).await?;
+        alice.send_message(content).await?;
         let frame = alice.next().await?;
         if frame["ErrorCode"] == 429 {
             refused = Some(content);
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A well-behaved client waits for its rate to recover, then sends again.
     ivs.advance(Duration::from_secs(1));
-    alice.say(refused.ok_or("nothing was refused")?).await?;
+    alice.send_message(refused.ok_or("nothing was refused")?).await?;
     let frame = alice.next().await?;
     assert_eq!(frame["Content"], "three");
 

@@ -62,7 +62,7 @@ impl Clock {
 
     /// Returns a clock that starts at a time and then follows tokio's, which a test can pause. The
     /// mock must run on the test's runtime:
-    /// [`Builder::on_current_runtime`](crate::Builder::on_current_runtime).
+    /// [`MockIvsChatBuilder::on_current_runtime`](crate::MockIvsChatBuilder::on_current_runtime).
     ///
     /// ```
     /// # use std::time::Duration;

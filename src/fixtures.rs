@@ -11,8 +11,8 @@
 //! fn a_message_reaches_bob(ivs: MockIvsChat) {
 //!     let room = ivs.create_room("lobby");
 //!     let bob = room.participant("bob");
-//!     room.participant("alice").say("hello");
-//!     bob.expect_message_blocking("hello");
+//!     room.participant("alice").send_message("hello");
+//!     bob.expect_message("hello").wait();
 //! }
 //!
 //! #[rstest]
@@ -42,11 +42,11 @@
 //! fn an_echo_comes_back(lobby: (MockIvsChat, Room), #[case] content: &str) {
 //!     let (_ivs, room) = lobby;
 //!     let alice = room.participant("alice");
-//!     alice.say(content);
-//!     alice.expect_message_blocking(content);
+//!     alice.send_message(content);
+//!     alice.expect_message(content).wait();
 //! }
 //! # let (_ivs, room) = lobby(frozen_ivs());
-//! # room.participant("alice").say("hello");
+//! # room.participant("alice").send_message("hello");
 //! ```
 
 use rstest::fixture;

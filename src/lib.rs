@@ -13,15 +13,15 @@
 //! let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
 //! let room = ivs.create_room("lobby");
 //! let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-//! alice.say("hello");
-//! let message = bob.expect_message_blocking("hello");
+//! alice.send_message("hello");
+//! let message = bob.expect_message("hello").wait();
 //! assert_eq!(message.sender.user_id, "alice");
 //! print!("{}", ivs.log());
 //! ```
 //!
 //! [`MockIvsChat`] starts and ends a mock. Its methods are those of [`Handle`], by which a test
-//! arranges and asserts; [`Room`], [`NewChatToken`] and [`Participant`] come from it, and so do
-//! hooks and the [`Log`]. A [`Builder`] sets the [`Clock`], the [`Quotas`] and what else can be set. The
+//! arranges and asserts; [`Room`], [`ChatTokenBuilder`] and [`Participant`] come from it, and so do
+//! hooks and the [`Log`]. A [`MockIvsChatBuilder`] sets the [`Clock`], the [`Quotas`] and what else can be set. The
 //! README has a first test to copy, and what is supported, assumed and left out.
 //!
 //! # Map
@@ -104,60 +104,52 @@ mod engine;
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
 pub mod fixtures;
 pub mod hook;
-mod log;
+pub mod log;
 mod net;
 mod proto;
 mod service;
 mod transport;
 
-pub use crate::api::builder::Builder;
-pub use crate::api::chat_token::{ChatToken, NewChatToken};
+pub use crate::api::builder::MockIvsChatBuilder;
+pub use crate::api::chat_token::{ChatToken, ChatTokenBuilder};
 pub use crate::api::gate::Gate;
 pub use crate::api::handle::Handle;
 pub use crate::api::hook::{Hook, HookGuard};
 pub use crate::api::in_memory::{ClientStream, ConnectError};
 pub use crate::api::log::Log;
 pub use crate::api::log_cursor::LogCursor;
-pub use crate::api::logging_configuration::{LoggingConfiguration, NewLoggingConfiguration};
 pub use crate::api::mock::MockIvsChat;
 pub use crate::api::outage::Outage;
 pub use crate::api::participant::Participant;
 pub use crate::api::report::Report;
-pub use crate::api::room::{NewRoom, Room};
+pub use crate::api::room::{Room, RoomBuilder};
 pub use crate::api::room_update::RoomUpdate;
 pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
-pub use crate::hook::action::{ActionVerdict, InboundFrame};
-pub use crate::hook::builder::{
-    Actions, Deliveries, Destination, Handshakes, HookValue, NewHook, Operations, Place, Reviews,
-};
-pub use crate::hook::delivery::{DeliveryVerdict, Malformation, OutboundFrame};
-pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
-pub use crate::hook::operation::{OperationCall, OperationVerdict};
-pub use crate::hook::review::ReviewVerdict;
-pub use crate::log::entry::{Direction, Entry, EntryKind};
-pub use crate::log::filter::Mark;
-pub use crate::log::lanes::Lanes;
-pub use crate::log::lint::{Finding, Lint};
-pub use crate::log::matcher::Pattern;
-pub use crate::log::retention::Recording;
 pub use crate::proto::action::{Action, ActionKind, DeleteMessage, DisconnectUser, SendMessage};
 pub use crate::proto::attributes::Attributes;
 pub use crate::proto::capability::Capability;
 pub use crate::proto::close::CloseCode;
 pub use crate::proto::error_code::ErrorCode;
 pub use crate::proto::exception::Exception;
-pub use crate::proto::frame::{Error, Event, Frame, Message, Sender};
+pub use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame, Sender};
 pub use crate::proto::operation::Operation;
 #[cfg(feature = "sigv4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]
 pub use crate::proto::signature::Credentials;
 pub use crate::proto::timestamp::{ParseTimestampError, Timestamp};
 pub use crate::service::ConnectionId;
-pub use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 pub use crate::service::quota::{Quota, Quotas};
-pub use crate::service::review_handler::{Review, ReviewRequest};
+pub use crate::service::review_handler::{ReviewRequest, ReviewResponse};
+
+/// Chat logging: logging configurations, and the records that arrive at their destinations.
+pub mod logging {
+    pub use crate::api::logging_configuration::{
+        LoggingConfiguration, LoggingConfigurationBuilder,
+    };
+    pub use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
+}
 
 /// The README's Rust is compiled and run as well, with the feature that its fixtures need.
 #[cfg(all(doctest, feature = "rstest"))]

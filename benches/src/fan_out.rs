@@ -1,6 +1,6 @@
 //! One client publishes, everybody in the room gets it: one publish at a time, and 16 at once.
 
-use mock_ivs_chat::{Builder, Capability, ChatToken, Clock, MockIvsChat, Quotas, Room};
+use mock_ivs_chat::{Capability, ChatToken, Clock, MockIvsChat, MockIvsChatBuilder, Quotas, Room};
 
 use crate::crowd::Crowd;
 use crate::measure::{Effort, Figure, Target, Unit, rounds, seconds};
@@ -55,7 +55,7 @@ fn measure_room(effort: Effort, size: usize) -> Vec<Figure> {
 /// A mock that refuses nothing, and whose frames all have the same length, so that they can be
 /// counted.
 pub fn steady() -> Builder {
-    MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(Quotas::off())
+    MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(Quotas::unlimited())
 }
 
 /// A MESSAGE as such a mock delivers it.

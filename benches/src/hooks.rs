@@ -1,6 +1,6 @@
 //! What hooks cost that are asked and do not fire.
 
-use mock_ivs_chat::{MockIvsChat, Participant, Recording};
+use mock_ivs_chat::{MockIvsChat, Participant, log::LogRetention};
 
 use crate::fan_out::steady;
 use crate::measure::{Effort, Figure, Samples, Target, Unit, rounds, seconds};
@@ -21,7 +21,7 @@ fn compare(effort: Effort, what: &str, size: usize, install: fn(&MockIvsChat)) -
     let publishes = effort.times((20_000 / size).max(2));
     let mut rooms = COUNTS.map(|count| {
         // What the log keeps must not grow from round to round.
-        let ivs = steady().recording(Recording::Last(1_000)).start();
+        let ivs = steady().log_retention(LogRetention::Last(1_000)).start();
         (0..count).for_each(|_| install(&ivs));
         let room = ivs.create_room("lobby");
         let users: Vec<Participant> =
@@ -29,7 +29,7 @@ fn compare(effort: Effort, what: &str, size: usize, install: fn(&MockIvsChat)) -
         move || {
             // The mock lives as long as its room.
             let _lives = &ivs;
-            let say = || (0..publishes).for_each(|_| drop(users[0].say("hello")));
+            let say = || (0..publishes).for_each(|_| drop(users[0].send_message("hello")));
             seconds(say) / (publishes * size) as f64
         }
     });

@@ -11,7 +11,7 @@ use crate::servers::hyper_answer;
 
 /// Measures calls. The other server reads the body, and answers with one that was made before.
 pub fn measure(effort: Effort) -> Vec<Figure> {
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let request = json!({
         "roomIdentifier": room.arn(),

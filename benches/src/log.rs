@@ -1,6 +1,6 @@
 //! What the log costs: a delivery with all kept, with the last ones kept, and with none.
 
-use mock_ivs_chat::{Participant, Recording};
+use mock_ivs_chat::{Participant, log::LogRetention};
 
 use crate::fan_out::steady;
 use crate::measure::{Effort, Figure, Target, Unit, rounds, seconds};
@@ -9,15 +9,15 @@ use crate::measure::{Effort, Figure, Target, Unit, rounds, seconds};
 pub fn measure(effort: Effort) -> Vec<Figure> {
     let size = if effort == Effort::Quick { 10 } else { 1_000 };
     let publishes = effort.times(100);
-    let recordings = [Recording::All, Recording::Off, Recording::Last(1_000)];
+    let recordings = [LogRetention::All, LogRetention::Off, LogRetention::Last(1_000)];
     let mut rooms = recordings.map(|recording| {
         move || {
             // A log of its own for each round, or the first would keep more and more.
-            let ivs = steady().recording(recording).start();
+            let ivs = steady().log_retention(recording).start();
             let room = ivs.create_room("lobby");
             let users: Vec<Participant> =
                 (0..size).map(|user| room.participant(format!("user-{user}"))).collect();
-            let say = || (0..publishes).for_each(|_| drop(users[0].say("hello")));
+            let say = || (0..publishes).for_each(|_| drop(users[0].send_message("hello")));
             seconds(say) / (publishes * size) as f64
         }
     });

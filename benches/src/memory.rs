@@ -78,7 +78,7 @@ pub fn child(arguments: &[String]) {
     let count = arguments[1].parse().expect("the parent gives a number");
     match arguments[0].as_str() {
         "ours" => {
-            let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+            let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
             let tokens = tokens(&ivs.create_room("lobby"), count);
             serve(&ivs.addr().to_string(), &tokens);
         }
@@ -120,10 +120,10 @@ fn print_bytes_of_a_delivery(publishes: usize) {
     let ivs = steady().start();
     let room = ivs.create_room("lobby");
     let users: Vec<_> = (0..1_000).map(|user| room.participant(format!("user-{user}"))).collect();
-    users[0].say("the first one brings what all share");
+    users[0].send_message("the first one brings what all share");
     let before = resident_bytes();
     for _ in 0..publishes {
-        users[0].say("hello");
+        users[0].send_message("hello");
     }
     let grown = resident_bytes() - before;
     println!("{}", grown / (publishes * users.len()) as f64);

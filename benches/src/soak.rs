@@ -12,9 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::{
-    Capability, CloseCode, ErrorCode, Handle, Malformation, MockIvsChat, Quotas, Room,
-};
+use mock_ivs_chat::{Capability, CloseCode, ErrorCode, Handle, MockIvsChat, Quotas, Room, hook::Corruption};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -60,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// One mock and its clients; returns how often clients connected, and what they received.
 fn generation(length: Duration) -> Result<(usize, usize), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     install_faults(&ivs);
     runtime.block_on(async {
         let rooms: Vec<_> = (0..50).map(|room| ivs.create_room(format!("room-{room}"))).collect();
@@ -92,7 +90,7 @@ fn install_faults(ivs: &MockIvsChat) {
     ivs.on_delivery().every(101).drop_frame();
     ivs.on_delivery().every(103).duplicate();
     ivs.on_delivery().every(107).delay_real_time(Duration::from_millis(20));
-    ivs.on_delivery().every(1_009).malform(Malformation::InvalidJson);
+    ivs.on_delivery().every(1_009).corrupt(Corruption::InvalidJson);
     ivs.on_delivery().every(2_003).reset();
 }
 

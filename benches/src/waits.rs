@@ -42,7 +42,7 @@ fn send_and_expect(count: usize, expect: Expect) -> f64 {
     let run = || {
         for number in 0..count {
             let content = format!("message {number}");
-            alice.say(&content);
+            alice.send_message(&content);
             expect(&ivs, &alice, content);
         }
     };
@@ -50,9 +50,9 @@ fn send_and_expect(count: usize, expect: Expect) -> f64 {
 }
 
 fn fail_after(count: usize) -> f64 {
-    let ivs = steady().wait_limit(Duration::from_millis(1)).start();
+    let ivs = steady().wait_timeout(Duration::from_millis(1)).start();
     let alice = ivs.create_room("lobby").participant("alice");
-    (0..count).for_each(|number| drop(alice.say(&format!("message {number}"))));
+    (0..count).for_each(|number| drop(alice.send_message(&format!("message {number}"))));
     // The panic is meant, so its message and backtrace are not printed.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

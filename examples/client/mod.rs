@@ -24,7 +24,7 @@ impl Client {
     }
 
     /// Sends a message, and does not wait for what becomes of it.
-    pub(crate) async fn say(&mut self, content: &str) -> Result<(), Error> {
+    pub(crate) async fn send_message(&mut self, content: &str) -> Result<(), Error> {
         self.requests += 1;
         let id = format!("r{}", self.requests);
         let frame = json!({ "Action": "SEND_MESSAGE", "RequestId": id, "Content": content });

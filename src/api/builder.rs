@@ -1,4 +1,4 @@
-//! Builder: the settings of a mock, and its start.
+//! MockIvsChatBuilder: the settings of a mock, and its start.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::{Driver, RuntimeThread};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
 use crate::log::lint::Lint;
-use crate::log::retention::{LogSettings, Recording};
+use crate::log::retention::{LogRetention, LogSettings};
 use crate::net::listener::{Listener, Security};
 use crate::net::server::{Endpoints, Server};
 use crate::net::thread::{DetachedRuntime, ServerThread};
@@ -29,12 +29,12 @@ use crate::service::{Service, Settings};
 ///
 /// let ivs = MockIvsChat::builder()
 ///     .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
-///     .quotas(Quotas::off())
+///     .quotas(Quotas::unlimited())
 ///     .start();
 /// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it starts a mock"]
-pub struct Builder {
+pub struct MockIvsChatBuilder {
     port: u16,
     listener: Option<TcpListener>,
     is_in_memory: bool,
@@ -42,13 +42,13 @@ pub struct Builder {
     tls_port: Option<u16>,
     clock: Option<Clock>,
     runs_on_current_runtime: bool,
-    wait_limit: Option<Duration>,
+    wait_timeout: Option<Duration>,
     settings: Settings,
     log_settings: LogSettings,
     keep_alive: KeepAlive,
 }
 
-impl Builder {
+impl MockIvsChatBuilder {
     pub(crate) fn new() -> Self {
         Self {
             port: 0,
@@ -58,7 +58,7 @@ impl Builder {
             tls_port: None,
             clock: None,
             runs_on_current_runtime: false,
-            wait_limit: None,
+            wait_timeout: None,
             settings: Settings::default(),
             log_settings: LogSettings::default(),
             keep_alive: KeepAlive::default(),
@@ -92,7 +92,7 @@ impl Builder {
         self
     }
 
-    /// Opens no port: clients connect only by [`Handle::connect`] and [`Handle::accept`]. Such a mock
+    /// Opens no port: clients connect only by [`Handle::connect`] and [`Handle::serve_stream`]. Such a mock
     /// has no descriptor, and on the current runtime it needs no I/O driver.
     ///
     /// ```
@@ -107,7 +107,7 @@ impl Builder {
 
     /// Serves `wss://` and `https://` as well, on another ephemeral loopback port. The authority of
     /// the certificate is generated at the start: see [`Handle::ca_pem`]. With
-    /// [`Builder::in_memory`] this is the only port.
+    /// [`MockIvsChatBuilder::in_memory`] this is the only port.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -120,7 +120,7 @@ impl Builder {
         self.tls_port(0)
     }
 
-    /// Serves `wss://` and `https://` as [`Builder::tls`] does, on this loopback port.
+    /// Serves `wss://` and `https://` as [`MockIvsChatBuilder::tls`] does, on this loopback port.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -173,7 +173,7 @@ impl Builder {
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Quotas};
-    /// let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    /// let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     /// ```
     pub fn quotas(mut self, quotas: Quotas) -> Self {
         self.settings.quotas = quotas;
@@ -205,7 +205,7 @@ impl Builder {
     /// let room = ivs.create_room("lobby");
     /// let alice = room.participant("alice");
     /// room.delete_message("Message00001", "");
-    /// let event = alice.expect_event_blocking("aws:DELETE_MESSAGE");
+    /// let event = alice.expect_event("aws:DELETE_MESSAGE").wait();
     /// assert!(!event.attributes.unwrap().contains_key("Reason"));
     /// ```
     pub const fn omit_empty_reason(mut self) -> Self {
@@ -293,21 +293,21 @@ impl Builder {
     }
 
     /// Sets how long waits wait, in real time, before they fail: 5 s unless set here or, in
-    /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_LIMIT_MS`.
+    /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS`.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use mock_ivs_chat::MockIvsChat;
-    /// let ivs = MockIvsChat::builder().wait_limit(Duration::from_secs(30)).start();
+    /// let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(30)).start();
     /// ```
-    pub fn wait_limit(mut self, limit: Duration) -> Self {
-        self.wait_limit = Some(limit.min(LONGEST_WAIT));
+    pub fn wait_timeout(mut self, limit: Duration) -> Self {
+        self.wait_timeout = Some(limit.min(LONGEST_WAIT));
         self
     }
 
-    /// Runs the mock's tasks on the tokio runtime that [`Builder::start`] is called in, instead of
+    /// Runs the mock's tasks on the tokio runtime that [`MockIvsChatBuilder::start`] is called in, instead of
     /// on its own thread. Only a tokio clock needs that. The runtime must have a time driver and,
-    /// except with [`Builder::in_memory`], an I/O driver. When it ends, the mock refuses clients.
+    /// except with [`MockIvsChatBuilder::in_memory`], an I/O driver. When it ends, the mock refuses clients.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -320,14 +320,14 @@ impl Builder {
         self
     }
 
-    /// Sets how much of what happens the log keeps: [`Recording::All`] unless set.
+    /// Sets how much of what happens the log keeps: [`LogRetention::All`] unless set.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Recording};
-    /// let ivs = MockIvsChat::builder().recording(Recording::Last(10_000)).start();
+    /// # use mock_ivs_chat::{MockIvsChat, log::LogRetention};
+    /// let ivs = MockIvsChat::builder().log_retention(LogRetention::Last(10_000)).start();
     /// ```
-    pub const fn recording(mut self, recording: Recording) -> Self {
-        self.log_settings.recording = recording;
+    pub const fn log_retention(mut self, retention: LogRetention) -> Self {
+        self.log_settings.retention = retention;
         self
     }
 
@@ -335,7 +335,7 @@ impl Builder {
     /// contains all of them.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Lint, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Lint};
     /// let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing, Lint::TokenReused]).start();
     /// ```
     pub fn deny(mut self, lints: impl IntoIterator<Item = Lint>) -> Self {
@@ -352,7 +352,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If [`Builder::try_start`] fails.
+    /// If [`MockIvsChatBuilder::try_start`] fails.
     #[track_caller]
     pub fn start(self) -> MockIvsChat {
         self.try_start().unwrap_or_else(|error| panic!("{error}"))
@@ -410,14 +410,15 @@ impl Builder {
         let (endpoints, listeners) = self.listen()?;
         let mock = next_mock_id();
         let service = Service::new(self.settings, mock);
-        let wait_limit = self.wait_limit.unwrap_or_else(crate::api::wait::limit_from_environment);
+        let wait_timeout =
+            self.wait_timeout.unwrap_or_else(crate::api::wait::timeout_from_environment);
         let clock = RunningClock::start(clock, runtime);
-        let recording = self.log_settings.recording;
-        let settings = EngineSettings { mock, keep_alive: self.keep_alive, recording };
+        let retention = self.log_settings.retention;
+        let settings = EngineSettings { mock, keep_alive: self.keep_alive, retention };
         let engine = Engine::new(service, settings);
         let thread = is_shared.then(RuntimeThread::new);
         let driver =
-            Driver::new(engine, clock, runtime.clone(), wait_limit, self.log_settings, thread);
+            Driver::new(engine, clock, runtime.clone(), wait_timeout, self.log_settings, thread);
         let (driver, server) =
             (Arc::new(driver), Arc::new(Server::new(endpoints, listeners, runtime.clone())));
         server

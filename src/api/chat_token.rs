@@ -66,13 +66,13 @@ impl AsRef<str> for ChatToken {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "there is no token until `create` or `join` is called"]
-pub struct NewChatToken {
+pub struct ChatTokenBuilder {
     handle: Handle,
     request: Map<String, Value>,
     capabilities: Vec<Capability>,
 }
 
-impl NewChatToken {
+impl ChatTokenBuilder {
     pub(crate) fn new(handle: Handle, room: &str, user_id: &str) -> Self {
         let request = members([("roomIdentifier", json!(room)), ("userId", json!(user_id))]);
         Self { handle, request, capabilities: Vec::new() }
@@ -159,8 +159,8 @@ impl NewChatToken {
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let listener = ivs.create_room("lobby").chat_token("alice").join();
-    /// listener.say("hello?");
-    /// listener.expect_error_blocking(ErrorCode::Forbidden);
+    /// listener.send_message("hello?");
+    /// listener.expect_error(ErrorCode::Forbidden).wait();
     /// ```
     ///
     /// # Panics

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Weak;
 
 use crate::api::log::Log;
+use crate::api::log_wait::LogWait;
 use crate::api::wait::Wait;
 use crate::driver::Driver;
 use crate::hook::ids::GateId;
@@ -22,11 +23,11 @@ use crate::log::record::What;
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
 /// let gate = ivs.on_action().from("alice").hold();
-/// alice.say("hello");
-/// gate.reached_blocking();
+/// alice.send_message("hello");
+/// gate.reached().wait();
 /// assert!(bob.received().is_empty());
 /// gate.release();
-/// bob.expect_message_blocking("hello");
+/// bob.expect_message("hello").wait();
 /// ```
 #[derive(Clone)]
 pub struct Gate {
@@ -43,7 +44,7 @@ impl Gate {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.on_action().hold();
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// gate.reached().await;
     /// # });
     /// ```
@@ -62,26 +63,7 @@ impl Gate {
             What::Hooked(hooked) if hooked.gate == Some(id) => Some(()),
             _ => None,
         };
-        Wait::new(&log, "something to reach the gate", matcher)
-    }
-
-    /// Waits as [`Gate::reached`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// let gate = ivs.on_action().hold();
-    /// alice.say("hello");
-    /// gate.reached_blocking();
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock, see [`Wait`]; and at once if the mock is gone.
-    #[track_caller]
-    pub fn reached_blocking(&self) {
-        self.reached().block();
+        LogWait::new(&log, "something to reach the gate", matcher).into()
     }
 
     /// How many things wait at the gate.
@@ -91,7 +73,7 @@ impl Gate {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.on_action().hold();
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// assert_eq!(gate.waiting(), 1);
     /// ```
     #[must_use]
@@ -107,8 +89,8 @@ impl Gate {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.on_action().hold();
-    /// alice.say("one");
-    /// alice.say("two");
+    /// alice.send_message("one");
+    /// alice.send_message("two");
     /// assert!(gate.release_one());
     /// assert_eq!(gate.waiting(), 1);
     /// ```
@@ -125,9 +107,9 @@ impl Gate {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.on_action().hold();
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// gate.release();
-    /// alice.expect_message_blocking("hello");
+    /// alice.expect_message("hello").wait();
     /// ```
     pub fn release(&self) {
         if let Some(driver) = self.driver.upgrade() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::api::log::Log;
-use crate::api::logging_configuration::NewLoggingConfiguration;
-use crate::api::room::{NewRoom, Room};
+use crate::api::logging_configuration::LoggingConfigurationBuilder;
+use crate::api::room::{Room, RoomBuilder};
 use crate::api::wait::fail;
 use crate::driver::Driver;
 use crate::log::filter::Filter;
@@ -62,7 +62,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If it listens nowhere: see [`Builder::in_memory`](crate::Builder::in_memory).
+    /// If it listens nowhere: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
     #[must_use]
     #[track_caller]
     pub fn addr(&self) -> SocketAddr {
@@ -83,7 +83,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock listens nowhere: see [`Builder::in_memory`](crate::Builder::in_memory).
+    /// If the mock listens nowhere: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
     #[must_use]
     #[track_caller]
     pub fn ws_url(&self) -> String {
@@ -101,7 +101,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock listens nowhere: see [`Builder::in_memory`](crate::Builder::in_memory).
+    /// If the mock listens nowhere: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
     #[must_use]
     #[track_caller]
     pub fn endpoint_url(&self) -> String {
@@ -130,7 +130,7 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// ivs.advance(Duration::from_secs(3600));
-    /// alice.expect_error_blocking(ErrorCode::Unauthorized);
+    /// alice.expect_error(ErrorCode::Unauthorized).wait();
     /// ```
     pub fn advance(&self, duration: Duration) {
         self.driver.advance(duration);
@@ -149,12 +149,12 @@ impl Handle {
     }
 
     /// What clients did that the service forbids, or takes only by luck; see
-    /// [`Lint`](crate::Lint).
+    /// [`Lint`](crate::log::Lint).
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
     /// assert_eq!(ivs.lint(), []);
     /// ```
     #[must_use]
@@ -185,8 +185,8 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// let room = ivs.new_room("lobby").maximum_message_length(100).create();
     /// ```
-    pub fn new_room(&self, name: impl Into<String>) -> NewRoom {
-        NewRoom::new(self.clone(), &name.into())
+    pub fn new_room(&self, name: impl Into<String>) -> RoomBuilder {
+        RoomBuilder::new(self.clone(), &name.into())
     }
 
     /// A logging configuration that is still to be created, for the rooms that name it.
@@ -197,8 +197,11 @@ impl Handle {
     /// let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
     /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
     /// ```
-    pub fn new_logging_configuration(&self, name: impl Into<String>) -> NewLoggingConfiguration {
-        NewLoggingConfiguration::new(self.clone(), name.into())
+    pub fn new_logging_configuration(
+        &self,
+        name: impl Into<String>,
+    ) -> LoggingConfigurationBuilder {
+        LoggingConfigurationBuilder::new(self.clone(), name.into())
     }
 
     /// The records that the rooms with logging configurations have yielded so far, in the order
@@ -209,7 +212,7 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
     /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
-    /// room.participant("alice").say("hello");
+    /// room.participant("alice").send_message("hello");
     /// assert_eq!(ivs.chat_logs()[0].message().unwrap().content, "hello");
     /// ```
     #[must_use]
@@ -231,12 +234,12 @@ impl Handle {
     ///
     /// let ivs = MockIvsChat::start();
     /// let mut backend = Command::new("my-backend");
-    /// backend.envs(ivs.env());
+    /// backend.envs(ivs.aws_env());
     /// let url = backend.get_envs().find(|(name, _)| *name == "AWS_ENDPOINT_URL_IVSCHAT").unwrap().1;
     /// assert_eq!(url.unwrap().to_str(), Some(&*ivs.endpoint_url()));
     /// ```
     #[must_use]
-    pub fn env(&self) -> Vec<(&'static str, String)> {
+    pub fn aws_env(&self) -> Vec<(&'static str, String)> {
         let settings = self.driver.settings();
         let (access_key_id, secret_access_key, session_token) = settings.credentials_for_clients();
         let mut variables = vec![

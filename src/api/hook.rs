@@ -14,11 +14,11 @@ use crate::hook::ids::HookId;
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
 /// let deaf = ivs.on_delivery().to("bob").drop_frame();
-/// alice.say("can you hear me?");
+/// alice.send_message("can you hear me?");
 /// assert_eq!(deaf.hits(), 1);
 /// deaf.remove();
-/// alice.say("and now?");
-/// bob.expect_message_blocking("and now?");
+/// alice.send_message("and now?");
+/// bob.expect_message("and now?").wait();
 /// ```
 #[derive(Clone, Debug)]
 pub struct Hook(Arc<Installed>);
@@ -72,10 +72,10 @@ impl Hook {
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// {
     ///     let _silence = ivs.on_action().ignore().scoped();
-    ///     alice.say("lost");
+    ///     alice.send_message("lost");
     /// }
-    /// alice.say("heard");
-    /// alice.expect_message_blocking("heard");
+    /// alice.send_message("heard");
+    /// alice.expect_message("heard").wait();
     /// ```
     pub const fn scoped(self) -> HookGuard {
         HookGuard { hook: self }

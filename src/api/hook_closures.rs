@@ -6,7 +6,7 @@ use crate::api::gate::Gate;
 use crate::api::handle::Handle;
 use crate::api::hook::Hook;
 use crate::driver::closures::Closure;
-use crate::hook::builder::{Destination, HookValue, NewHook, Place, sealed};
+use crate::hook::builder::{Destination, HookBuilder, HookPoint, HookSpec, sealed};
 
 /// A hook goes into the mock of this handle.
 impl Destination for Handle {
@@ -14,12 +14,12 @@ impl Destination for Handle {
 }
 
 impl sealed::Destination<Hook> for Handle {
-    fn put(self, value: HookValue) -> Hook {
+    fn put(self, value: HookSpec) -> Hook {
         self.install(value)
     }
 }
 
-impl<P: Place, D: Destination> NewHook<P, D> {
+impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// Lets a closure decide about each event.
     ///
     /// The closure runs while the mock is not locked and on a thread that serves no client: on the
@@ -33,7 +33,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// reported by the next wait and at the end. If it never returns, that is reported, too.
     ///
     /// ```
-    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
     /// # let ivs = MockIvsChat::start();
     /// let mut count = 0;
     /// ivs.on_delivery().to("bob").decide(move |_| {
@@ -56,10 +56,10 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     ///
     /// Its future runs on the runtime of the mock. Several events can be under way at the same
     /// time, one for each connection and direction. A method of the test that causes an event does
-    /// not wait for the verdict. All else is as with [`NewHook::decide`].
+    /// not wait for the verdict. All else is as with [`HookBuilder::decide`].
     ///
     /// ```
-    /// # use mock_ivs_chat::{ActionVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_action().decide_async(|frame| async move {
     ///     tokio::task::yield_now().await;
@@ -86,7 +86,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     }
 }
 
-impl<P: Place> NewHook<P, Handle> {
+impl<P: HookPoint> HookBuilder<P, Handle> {
     /// Makes each event wait at a gate until the test releases it.
     ///
     /// ```
@@ -94,8 +94,8 @@ impl<P: Place> NewHook<P, Handle> {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.on_action().from("alice").hold();
-    /// alice.say("hello");
-    /// gate.reached_blocking();
+    /// alice.send_message("hello");
+    /// gate.reached().wait();
     /// gate.release();
     /// ```
     #[must_use]

@@ -11,17 +11,12 @@ use crate::api::report::Report;
 use crate::api::room::Room;
 use crate::api::wait::fail;
 use crate::driver::closures::Closure;
-use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::builder::{
-    Actions, Deliveries, Handshakes, HookValue, NewHook, Operations, Reviews,
+    Actions, Deliveries, Handshakes, HookBuilder, HookSpec, Operations, Reviews,
 };
-use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::event::{HookEvent, HookVerdict};
-use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
-use crate::hook::operation::{OperationCall, OperationVerdict};
-use crate::hook::review::ReviewVerdict;
 use crate::proto::operation::Operation;
-use crate::service::review_handler::{Review, ReviewRequest};
+use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 impl Handle {
     /// A hook on handshakes.
@@ -31,8 +26,8 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_handshake().times(2).refuse(429, "slow down");
     /// ```
-    pub fn on_handshake(&self) -> NewHook<Handshakes, Self> {
-        NewHook::new(self.clone())
+    pub fn on_handshake(&self) -> HookBuilder<Handshakes, Self> {
+        HookBuilder::new(self.clone())
     }
 
     /// A hook on actions, and on all other frames that clients send.
@@ -42,19 +37,19 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_action().from("alice").ignore();
     /// ```
-    pub fn on_action(&self) -> NewHook<Actions, Self> {
-        NewHook::new(self.clone())
+    pub fn on_action(&self) -> HookBuilder<Actions, Self> {
+        HookBuilder::new(self.clone())
     }
 
     /// A hook on message reviews.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.on_review().from("alice").answer(Review::time_out());
+    /// ivs.on_review().from("alice").answer(ReviewResponse::time_out());
     /// ```
-    pub fn on_review(&self) -> NewHook<Reviews, Self> {
-        NewHook::new(self.clone())
+    pub fn on_review(&self) -> HookBuilder<Reviews, Self> {
+        HookBuilder::new(self.clone())
     }
 
     /// A hook on deliveries: it is asked about each frame once for each recipient.
@@ -64,8 +59,8 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_delivery().to("bob").drop_frame();
     /// ```
-    pub fn on_delivery(&self) -> NewHook<Deliveries, Self> {
-        NewHook::new(self.clone())
+    pub fn on_delivery(&self) -> HookBuilder<Deliveries, Self> {
+        HookBuilder::new(self.clone())
     }
 
     /// A hook on an operation of the control plane, called over HTTP.
@@ -75,8 +70,8 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_operation(Operation::CreateChatToken).once().fail(Exception::throttling("slow down"));
     /// ```
-    pub fn on_operation(&self, operation: Operation) -> NewHook<Operations, Self> {
-        NewHook::new(self.clone()).operation(operation)
+    pub fn on_operation(&self, operation: Operation) -> HookBuilder<Operations, Self> {
+        HookBuilder::new(self.clone()).operation(operation)
     }
 
     /// A hook on all operations of the control plane, called over HTTP.
@@ -86,83 +81,8 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_any_operation().respond(503, "Service Unavailable");
     /// ```
-    pub fn on_any_operation(&self) -> NewHook<Operations, Self> {
-        NewHook::new(self.clone())
-    }
-
-    /// A named hook on handshakes, by a closure.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{HandshakeVerdict, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.on_handshake_with("closed", |_| HandshakeVerdict::refuse(503, "closed"));
-    /// ```
-    pub fn on_handshake_with(
-        &self,
-        name: impl Into<String>,
-        closure: impl FnMut(&HandshakeRequest) -> HandshakeVerdict + Send + 'static,
-    ) -> Hook {
-        self.on_handshake().named(name).decide(closure)
-    }
-
-    /// A named hook on actions, by a closure.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{ActionVerdict, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.on_action_with("silence", |_| ActionVerdict::Ignore);
-    /// ```
-    pub fn on_action_with(
-        &self,
-        name: impl Into<String>,
-        closure: impl FnMut(&InboundFrame) -> ActionVerdict + Send + 'static,
-    ) -> Hook {
-        self.on_action().named(name).decide(closure)
-    }
-
-    /// A named hook on message reviews, by a closure.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review, ReviewVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.on_review_with("broken", |_| ReviewVerdict::Answer(Review::fail()));
-    /// ```
-    pub fn on_review_with(
-        &self,
-        name: impl Into<String>,
-        closure: impl FnMut(&ReviewRequest) -> ReviewVerdict + Send + 'static,
-    ) -> Hook {
-        self.on_review().named(name).decide(closure)
-    }
-
-    /// A named hook on deliveries, by a closure.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.on_delivery_with("silence", |_| DeliveryVerdict::Drop);
-    /// ```
-    pub fn on_delivery_with(
-        &self,
-        name: impl Into<String>,
-        closure: impl FnMut(&OutboundFrame) -> DeliveryVerdict + Send + 'static,
-    ) -> Hook {
-        self.on_delivery().named(name).decide(closure)
-    }
-
-    /// A named hook on all operations of the control plane, by a closure.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, OperationVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.on_operation_with("dead", |_| OperationVerdict::Reset);
-    /// ```
-    pub fn on_operation_with(
-        &self,
-        name: impl Into<String>,
-        closure: impl FnMut(&OperationCall) -> OperationVerdict + Send + 'static,
-    ) -> Hook {
-        self.on_any_operation().named(name).decide(closure)
+    pub fn on_any_operation(&self) -> HookBuilder<Operations, Self> {
+        HookBuilder::new(self.clone())
     }
 
     /// Installs a hook that was kept as a value.
@@ -175,8 +95,8 @@ impl Handle {
     /// assert_eq!(installed.hits(), 0);
     /// ```
     #[expect(clippy::must_use_candidate, reason = "most tests have no use for the hook later")]
-    pub fn install(&self, hook: HookValue) -> Hook {
-        let HookValue { rule, closure } = hook;
+    pub fn install(&self, hook: HookSpec) -> Hook {
+        let HookSpec { rule, closure } = hook;
         let closure = closure.and_then(|closure| closure.downcast_ref::<Closure>().cloned());
         Hook::new(self.clone(), self.driver().install_hook(rule, closure))
     }
@@ -184,17 +104,17 @@ impl Handle {
     /// A gate, for closures of hooks that hold what they are asked about.
     ///
     /// ```
-    /// use mock_ivs_chat::{ActionVerdict, MockIvsChat};
+    /// use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};
     ///
     /// let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.gate();
     /// let held = gate.clone();
-    /// ivs.on_action_with("hold", move |_| ActionVerdict::Hold(held.clone()));
-    /// alice.say("hello");
-    /// gate.reached_blocking();
+    /// ivs.on_action().named("hold").decide(move |_| ActionVerdict::Hold(held.clone()));
+    /// alice.send_message("hello");
+    /// gate.reached().wait();
     /// gate.release();
-    /// alice.expect_message_blocking("hello");
+    /// alice.expect_message("hello").wait();
     /// ```
     #[must_use]
     pub fn gate(&self) -> Gate {
@@ -208,24 +128,26 @@ impl Handle {
     /// reported at the next wait and at the end.
     ///
     /// ```
-    /// use mock_ivs_chat::{ErrorCode, MockIvsChat, Review};
+    /// use mock_ivs_chat::{ErrorCode, MockIvsChat, ReviewResponse};
     /// use serde_json::json;
     ///
     /// let ivs = MockIvsChat::start();
     /// let arn = "arn:aws:lambda:us-west-2:123456789012:function:review";
-    /// ivs.review_function(arn, |_| Review::deny("closed"));
+    /// ivs.review_lambda(arn, |_| ReviewResponse::deny("closed"));
     /// let room = ivs.new_room("lobby").with("messageReviewHandler", json!({ "uri": arn })).create();
     /// let alice = room.participant("alice");
-    /// alice.say("hello");
-    /// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    /// alice.send_message("hello");
+    /// alice.expect_error(ErrorCode::NotAcceptable).wait();
     /// ```
-    pub fn review_function(
+    pub fn review_lambda(
         &self,
         arn: impl Into<String>,
-        mut handler: impl FnMut(&ReviewRequest) -> Review + Send + 'static,
+        mut handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
     ) {
         let closure = Closure::new(move |event| {
-            HookVerdict::ReviewHandler(request_of(event).map_or(Review::fail(), |r| handler(&r)))
+            HookVerdict::ReviewHandler(
+                request_of(event).map_or(ReviewResponse::fail(), |r| handler(&r)),
+            )
         });
         self.driver().set_review_handler(arn.into(), closure);
     }
@@ -234,27 +156,27 @@ impl Handle {
     /// it has 200 ms of the mock's clock.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// let ivs = MockIvsChat::start();
     /// let arn = "arn:aws:lambda:us-west-2:123456789012:function:review";
-    /// ivs.review_function_async(arn, |request| async move {
+    /// ivs.review_lambda_async(arn, |request| async move {
     ///     tokio::task::yield_now().await;
-    ///     Review::allow().content(request.content.to_uppercase())
+    ///     ReviewResponse::allow().content(request.content.to_uppercase())
     /// });
     /// ```
-    pub fn review_function_async<F>(
+    pub fn review_lambda_async<F>(
         &self,
         arn: impl Into<String>,
         handler: impl Fn(ReviewRequest) -> F + Send + Sync + 'static,
     ) where
-        F: Future<Output = Review> + Send + 'static,
+        F: Future<Output = ReviewResponse> + Send + 'static,
     {
         let closure = Closure::new_async(move |event| {
             let review = request_of(event).map(&handler);
             Box::pin(async move {
                 HookVerdict::ReviewHandler(match review {
                     Some(review) => review.await,
-                    None => Review::fail(),
+                    None => ReviewResponse::fail(),
                 })
             })
         });
@@ -311,37 +233,40 @@ impl Room {
     /// gets one, by an UpdateRoom that stands in the log.
     ///
     /// ```
-    /// use mock_ivs_chat::{ErrorCode, MockIvsChat, Review};
+    /// use mock_ivs_chat::{ErrorCode, MockIvsChat, ReviewResponse};
     ///
     /// let ivs = MockIvsChat::start();
     /// let room = ivs.create_room("lobby");
     /// room.review_with(|message| {
-    ///     if message.content.contains("http") { Review::deny("no links") } else { Review::allow() }
+    ///     if message.content.contains("http") { ReviewResponse::deny("no links") } else { ReviewResponse::allow() }
     /// });
     /// let alice = room.participant("alice");
-    /// alice.say("http://example.com");
-    /// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    /// alice.send_message("http://example.com");
+    /// alice.expect_error(ErrorCode::NotAcceptable).wait();
     /// ```
     ///
     /// # Panics
     ///
     /// If the room does not exist any more.
     #[track_caller]
-    pub fn review_with(&self, handler: impl FnMut(&ReviewRequest) -> Review + Send + 'static) {
-        self.handle().review_function(self.review_arn(), handler);
+    pub fn review_with(
+        &self,
+        handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
+    ) {
+        self.handle().review_lambda(self.review_arn(), handler);
     }
 
     /// Has an asynchronous closure review the messages to this room; see
-    /// [`Handle::review_function_async`].
+    /// [`Handle::review_lambda_async`].
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
     /// let room = ivs.create_room("lobby");
-    /// room.review_with_async(|_| async { Review::allow().content("reviewed") });
+    /// room.review_with_async(|_| async { ReviewResponse::allow().content("reviewed") });
     /// let alice = room.participant("alice");
-    /// alice.say("hello");
-    /// alice.expect_message_blocking("reviewed");
+    /// alice.send_message("hello");
+    /// alice.expect_message("reviewed").wait();
     /// ```
     ///
     /// # Panics
@@ -350,9 +275,9 @@ impl Room {
     #[track_caller]
     pub fn review_with_async<F>(&self, handler: impl Fn(ReviewRequest) -> F + Send + Sync + 'static)
     where
-        F: Future<Output = Review> + Send + 'static,
+        F: Future<Output = ReviewResponse> + Send + 'static,
     {
-        self.handle().review_function_async(self.review_arn(), handler);
+        self.handle().review_lambda_async(self.review_arn(), handler);
     }
 
     /// Has the body of a real Lambda function review the messages to this room: from the JSON of
@@ -366,8 +291,8 @@ impl Room {
     /// let room = ivs.create_room("lobby");
     /// room.review_with_json(|event| json!({ "ReviewResult": "ALLOW", "Content": event["Content"] }));
     /// let alice = room.participant("alice");
-    /// alice.say("hello");
-    /// alice.expect_message_blocking("hello");
+    /// alice.send_message("hello");
+    /// alice.expect_message("hello").wait();
     /// ```
     ///
     /// # Panics
@@ -375,7 +300,7 @@ impl Room {
     /// If the room does not exist any more.
     #[track_caller]
     pub fn review_with_json(&self, mut handler: impl FnMut(Value) -> Value + Send + 'static) {
-        self.review_with(move |request| Review::from_json(&handler(request.to_json())));
+        self.review_with(move |request| ReviewResponse::from_json(&handler(request.to_json())));
     }
 
     /// The ARN of the room's review handler; it gets one if it has none.

@@ -138,7 +138,7 @@ impl Handle {
     ///
     /// let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
     /// let (mut client, server) = tokio::io::duplex(4096);
-    /// ivs.accept(server);
+    /// ivs.serve_stream(server);
     /// client.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\r\n").await?;
     /// let mut answer = String::new();
     /// client.read_to_string(&mut answer).await?;
@@ -146,7 +146,7 @@ impl Handle {
     /// # Ok::<(), std::io::Error>(())
     /// # }).unwrap();
     /// ```
-    pub fn accept(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
+    pub fn serve_stream(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
         self.server().serve(SharedStream::other(stream), self.driver());
     }
 }

@@ -11,9 +11,9 @@ use crate::driver::Driver;
 use crate::log::entry::{Direction, Entry, EntryKind};
 use crate::log::filter::{Filter, Mark, Only};
 use crate::log::labels::Labels;
-use crate::log::lanes::Lanes;
+use crate::log::lanes::PerConnection;
 use crate::log::lint::{self, Finding};
-use crate::log::matcher::Pattern;
+use crate::log::matcher::Matcher;
 use crate::log::{timeline, transcript};
 use crate::service::ConnectionId;
 
@@ -30,7 +30,7 @@ use crate::service::ConnectionId;
 /// let room = ivs.create_room("lobby");
 /// let mark = ivs.log().mark();
 /// let alice = room.participant("alice");
-/// alice.say("hello");
+/// alice.send_message("hello");
 /// assert_eq!(ivs.log().since(mark).user("alice").to_string(), r#"
 /// alice connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
 /// alice > {"Action":"SEND_MESSAGE","RequestId":"alice-1","Content":"hello"}
@@ -104,7 +104,7 @@ impl Log {
     /// What of this view went one way.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Direction, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Direction};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
     /// assert_eq!(ivs.log().direction(Direction::Inbound).entries().len(), 1);
@@ -117,10 +117,10 @@ impl Log {
     /// What of this view is of one kind.
     ///
     /// ```
-    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::EntryKind};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// assert_eq!(ivs.log().kind(EntryKind::Called).entries().len(), 1);
+    /// assert_eq!(ivs.log().kind(EntryKind::Request).entries().len(), 1);
     /// ```
     #[must_use]
     pub fn kind(self, kind: EntryKind) -> Self {
@@ -130,15 +130,15 @@ impl Log {
     /// What of this view matches a pattern.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// # let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    /// alice.say("hello");
-    /// assert_eq!(ivs.log().matching(Pattern::message().content("hello")).entries().len(), 2);
+    /// alice.send_message("hello");
+    /// assert_eq!(ivs.log().matching(Matcher::message().content("hello")).entries().len(), 2);
     /// ```
     #[must_use]
-    pub fn matching(self, pattern: Pattern) -> Self {
+    pub fn matching(self, pattern: Matcher) -> Self {
         self.only(Only::Matching(pattern))
     }
 
@@ -167,14 +167,14 @@ impl Log {
     /// finds the same entry again. A wait of a cursor finds another one each time.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// let cursor = ivs.log().cursor();
     /// let (_phone, _laptop) = (room.participant("alice"), room.participant("alice"));
-    /// let first = cursor.expect(Pattern::connect().from("alice")).wait();
-    /// let second = cursor.expect(Pattern::connect().from("alice")).wait();
-    /// assert!(first.number() < second.number());
+    /// let first = cursor.expect(Matcher::connect().from("alice")).wait();
+    /// let second = cursor.expect(Matcher::connect().from("alice")).wait();
+    /// assert!(first.index() < second.number());
     /// ```
     #[must_use]
     pub fn cursor(&self) -> LogCursor {
@@ -217,7 +217,7 @@ impl Log {
     }
 
     /// How many entries the whole log has had that it no longer keeps: 0 unless the mock was built
-    /// with another [`Recording`](crate::Recording) than all.
+    /// with another [`LogRetention`](crate::log::LogRetention) than all.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -232,11 +232,11 @@ impl Log {
     /// What the clients of this view did that the service forbids, or takes only by luck.
     ///
     /// Whether or not anybody asks, the log has all that is needed; the findings are made when
-    /// this is called. [`Builder::deny`](crate::Builder::deny) makes findings fail the test. The
-    /// table of all codes is in [`Lint`](crate::Lint).
+    /// this is called. [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny) makes findings fail the test. The
+    /// table of all codes is in [`Lint`](crate::log::Lint).
     ///
     /// ```
-    /// # use mock_ivs_chat::{Lint, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Lint};
     /// # let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// alice.send(r#"{"action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#);
@@ -252,7 +252,7 @@ impl Log {
         let (entries, _) = self.driver.entries_since(0);
         let findings = lint::check(&entries, self.driver.clock().measures_clients());
         let is_shown = |finding: &Finding| {
-            let place = entries.binary_search_by_key(&finding.entry, Entry::number);
+            let place = entries.binary_search_by_key(&finding.entry, Entry::index);
             place.is_ok_and(|place| self.filter.admits(&entries[place]))
         };
         findings.into_iter().filter(is_shown).collect()
@@ -266,7 +266,7 @@ impl Log {
     /// # let ivs = MockIvsChat::start();
     /// let mark = ivs.log().mark();
     /// ivs.create_room("lobby").participant("alice").leave();
-    /// let lanes = ivs.log().since(mark).user("alice").lanes().to_string();
+    /// let lanes = ivs.log().since(mark).user("alice").per_connection().to_string();
     /// assert_eq!(lanes, r#"
     /// alice (lobby)
     ///   connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
@@ -274,11 +274,11 @@ impl Log {
     /// "#.trim_start());
     /// ```
     #[must_use]
-    pub fn lanes(&self) -> Lanes {
+    pub fn per_connection(&self) -> PerConnection {
         let (log, _) = self.driver.entries_since(0);
         let entries: Vec<Entry> =
             log.iter().filter(|entry| self.filter.admits(entry)).cloned().collect();
-        Lanes::new(&entries, &log, self.driver.clock().is_volatile())
+        PerConnection::new(&entries, &log, self.driver.clock().is_volatile())
     }
 
     /// This view as rows in the mock's one order, with a lane for each connection and the times
@@ -296,8 +296,8 @@ impl Log {
     /// let mark = ivs.log().mark();
     /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     /// ivs.advance(Duration::from_millis(1_500));
-    /// alice.say("hello");
-    /// assert_eq!(ivs.log().since(mark).kind(mock_ivs_chat::EntryKind::Sent).timeline(), "
+    /// alice.send_message("hello");
+    /// assert_eq!(ivs.log().since(mark).kind(mock_ivs_chat::log::EntryKind::FrameSent).timeline(), "
     ///                  alice (lobby)      bob (lobby)
     ///   #10    +0.000  < MESSAGE \"hello\"  < MESSAGE \"hello\"
     /// ".trim_start_matches('\n'));

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::api::log::Log;
-use crate::api::wait::{Taken, Wait};
+use crate::api::log_wait::LogWait;
+use crate::api::taken::Taken;
+use crate::api::wait::Wait;
 use crate::log::entry::Entry;
-use crate::log::matcher::Pattern;
+use crate::log::matcher::Matcher;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Event, Message};
+use crate::proto::frame::{ChatError, ChatEvent, ChatMessage};
 use crate::proto::payload::Key;
 
 /// A view of the log whose waits take out what they find, made by [`Log::cursor`].
@@ -27,9 +29,9 @@ use crate::proto::payload::Key;
 /// let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
 /// let cursor = ivs.log().cursor();
-/// alice.say("one");
-/// alice.say("two");
-/// alice.say("one");
+/// alice.send_message("one");
+/// alice.send_message("two");
+/// alice.send_message("one");
 /// let first = cursor.expect_message("one").wait();
 /// cursor.expect_message("two").wait();
 /// assert_ne!(cursor.expect_message("one").wait().id, first.id);
@@ -49,11 +51,11 @@ impl LogCursor {
     /// Waits for an entry for which a closure returns `true`, and takes it out.
     ///
     /// ```
-    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::EntryKind};
     /// # let ivs = MockIvsChat::start();
     /// let cursor = ivs.log().cursor();
     /// ivs.create_room("lobby");
-    /// cursor.wait_for(|entry| entry.kind() == EntryKind::Called).wait();
+    /// cursor.wait_for(|entry| entry.kind() == EntryKind::Request).wait();
     /// ```
     ///
     /// # Panics
@@ -66,24 +68,24 @@ impl LogCursor {
     ) -> Wait<Entry> {
         let what = format!("an entry that matches{}", self.log.filter);
         let search = self.taking(None, move |entry| matches(entry).then(|| entry.clone()));
-        Wait::new(&self.log, what, search)
+        LogWait::new(&self.log, what, search).into()
     }
 
     /// Waits for an entry that matches a pattern, and takes it out.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// let cursor = ivs.log().cursor();
     /// ivs.create_room("lobby");
-    /// cursor.expect(Pattern::call(Operation::CreateRoom)).wait();
+    /// cursor.expect(Matcher::request(Operation::CreateRoom)).wait();
     /// ```
     ///
     /// # Panics
     ///
     /// If nothing matches within the wait timeout.
     #[track_caller]
-    pub fn expect(&self, pattern: Pattern) -> Wait<Entry> {
+    pub fn expect(&self, pattern: Matcher) -> Wait<Entry> {
         self.expect_as(pattern, |entry| Some(entry.clone()))
     }
 
@@ -93,7 +95,7 @@ impl LogCursor {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let cursor = ivs.log().cursor();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
     /// cursor.expect_message("hello").wait();
     /// ```
     ///
@@ -101,8 +103,8 @@ impl LogCursor {
     ///
     /// If nothing matches within the wait timeout.
     #[track_caller]
-    pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
-        self.expect_as(Pattern::message().content(content), Entry::message)
+    pub fn expect_message(&self, content: impl Into<String>) -> Wait<ChatMessage> {
+        self.expect_as(Matcher::message().content(content), Entry::message)
     }
 
     /// Waits for an EVENT with that name, and takes it out.
@@ -121,8 +123,8 @@ impl LogCursor {
     ///
     /// If nothing matches within the wait timeout.
     #[track_caller]
-    pub fn expect_event(&self, event_name: &str) -> Wait<Event> {
-        self.expect_as(Pattern::event(event_name), Entry::event)
+    pub fn expect_event(&self, event_name: &str) -> Wait<ChatEvent> {
+        self.expect_as(Matcher::event(event_name), Entry::event)
     }
 
     /// Waits for an ERROR with that code, and takes it out.
@@ -131,7 +133,7 @@ impl LogCursor {
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let cursor = ivs.log().cursor();
-    /// ivs.create_room("lobby").participant("alice").say("");
+    /// ivs.create_room("lobby").participant("alice").send_message("");
     /// cursor.expect_error(ErrorCode::BadRequest).wait();
     /// ```
     ///
@@ -139,8 +141,8 @@ impl LogCursor {
     ///
     /// If nothing matches within the wait timeout.
     #[track_caller]
-    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
-        self.expect_as(Pattern::error(error_code), Entry::error)
+    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<ChatError> {
+        self.expect_as(Matcher::error(error_code), Entry::error)
     }
 
     /// Waits for a close frame with that code, and takes it out.
@@ -158,13 +160,13 @@ impl LogCursor {
     /// If nothing matches within the wait timeout.
     #[track_caller]
     pub fn expect_close(&self, code: CloseCode) -> Wait<Entry> {
-        self.expect(Pattern::close().close_code(code))
+        self.expect(Matcher::close().close_code(code))
     }
 
     #[track_caller]
     fn expect_as<T: 'static>(
         &self,
-        pattern: Pattern,
+        pattern: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
         let (wanted, filter) = (pattern.clone(), &self.log.filter);
@@ -172,7 +174,7 @@ impl LogCursor {
         let search =
             self.taking(key, move |entry| wanted.matches(entry).then(|| make(entry)).flatten());
         let start = self.starts.lock().get(&key).copied().unwrap_or_default();
-        Wait::new(&self.log, what, search).matching(pattern).starting_at(start)
+        LogWait::new(&self.log, what, search).matching(pattern).starting_at(start).into()
     }
 
     /// A search that skips entries taken before, and takes the one that it finds.
@@ -193,7 +195,7 @@ impl LogCursor {
             if found.is_some() && all_are_taken {
                 let mut starts = starts.lock();
                 let start = starts.entry(key).or_default();
-                *start = entry.number().max(*start);
+                *start = entry.index().max(*start);
             } else {
                 all_are_taken = false;
             }

@@ -16,7 +16,7 @@ impl Log {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
     /// let page = ivs.log().to_html("a first message");
     /// assert!(page.starts_with("<!doctype html>") && page.contains("<h1>a first message</h1>"));
     /// ```
@@ -33,7 +33,7 @@ impl Log {
     /// # let ivs = MockIvsChat::start();
     /// let room = ivs.create_room("lobby");
     /// let mark = ivs.log().mark();
-    /// room.participant("alice").say("hello");
+    /// room.participant("alice").send_message("hello");
     /// assert_eq!(ivs.log().since(mark).to_mermaid(), r#"
     /// sequenceDiagram
     ///     participant ivs as IVS Chat
@@ -77,7 +77,7 @@ impl Log {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
     /// let har: serde_json::Value = serde_json::from_str(&ivs.log().to_har()).unwrap();
     /// let messages = &har["log"]["entries"][2]["_webSocketMessages"];
     /// assert_eq!((&messages[0]["type"], &messages[1]["type"]), (&"send".into(), &"receive".into()));

@@ -98,12 +98,12 @@ impl LoggingConfiguration {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "the logging configuration is not there until `create` is called"]
-pub struct NewLoggingConfiguration {
+pub struct LoggingConfigurationBuilder {
     handle: Handle,
     request: Map<String, Value>,
 }
 
-impl NewLoggingConfiguration {
+impl LoggingConfigurationBuilder {
     pub(crate) fn new(handle: Handle, name: String) -> Self {
         Self { handle, request: members([("name", Value::String(name))]) }
     }

@@ -2,16 +2,21 @@
 
 use std::backtrace::Backtrace;
 use std::ops::Deref;
+use std::panic::Location;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread;
 
 use parking_lot::Mutex;
 
-use crate::api::builder::Builder;
+use crate::api::builder::MockIvsChatBuilder;
 use crate::api::failure_page::Ending;
 use crate::api::handle::Handle;
 use crate::api::report::Report;
+use crate::api::settle::Settling;
 use crate::api::start::StartError;
+use crate::api::wait::{Wait, Waiting};
 use crate::log::record::Outage;
 use crate::net::thread::ServerThread;
 
@@ -26,8 +31,8 @@ use crate::net::thread::ServerThread;
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-/// alice.say("hello");
-/// bob.expect_message_blocking("hello");
+/// alice.send_message("hello");
+/// bob.expect_message("hello").wait();
 /// ```
 #[derive(Debug)]
 #[must_use = "the mock ends when it is dropped"]
@@ -92,8 +97,8 @@ impl MockIvsChat {
     /// let ivs = MockIvsChat::builder().region("eu-west-1").start();
     /// assert!(ivs.create_room("lobby").arn().starts_with("arn:aws:ivschat:eu-west-1:"));
     /// ```
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> MockIvsChatBuilder {
+        MockIvsChatBuilder::new()
     }
 
     /// Returns a handle for spawned tasks and other threads. It does not keep the mock alive.
@@ -131,60 +136,38 @@ impl MockIvsChat {
 }
 
 impl MockIvsChat {
-    /// Ends the mock, and says what is to be said of the test: `Err` if an expectation was not
-    /// met, a closure has panicked, or a client did what the test denies.
+    /// Lets the mock settle, as [`Handle::settled`] does, ends it, and returns a report: `Err` if
+    /// an expectation was not met, a closure has panicked or not returned, or a client did what the
+    /// test denies.
     ///
-    /// A mock that is dropped without this panics where this returns `Err`; but not while the
-    /// test panics already.
-    ///
-    /// What a client has written and the mock has not read yet does not count:
-    /// [`MockIvsChat::finish_async`] waits for that, and [`Handle::settled_blocking`] does.
+    /// A mock that is dropped without this panics where this returns `Err`, but not while the test
+    /// is panicking already.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
     ///
     /// let ivs = MockIvsChat::start();
-    /// ivs.finish().unwrap();
+    /// ivs.finish().wait().unwrap();
     /// ```
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// The report, if the test has failed by it.
-    pub fn finish(mut self) -> Result<Report, Report> {
+    /// If [`Wait::wait`] is called on the thread that the mock runs on; await it there.
+    #[track_caller]
+    pub fn finish(self) -> Wait<Result<Report, Report>> {
+        let driver = Arc::clone(self.driver());
+        let settling = Settling::start(&driver, Location::caller());
+        Wait::new(&driver, Finishing { mock: Some(self), settling })
+    }
+
+    /// Ends the mock and returns its report.
+    fn end_with_report(mut self) -> Result<Report, Report> {
         self.end(None);
         self.is_finished = true;
         let report = self.handle.report();
         self.ending.has_failed = report.is_failure();
         self.handle.driver().release_closures();
         if report.is_failure() { Err(report) } else { Ok(report) }
-    }
-
-    /// Lets what is under way come to its end, as [`Handle::settled`] does, and then ends the mock
-    /// as [`MockIvsChat::finish`] does.
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// use mock_ivs_chat::MockIvsChat;
-    ///
-    /// let ivs = MockIvsChat::start();
-    /// ivs.finish_async().await.unwrap();
-    /// # });
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The report, if the test has failed by it.
-    ///
-    /// # Panics
-    ///
-    /// When polled after the limit of the mock on waits, if something is under way all the time.
-    #[track_caller]
-    pub fn finish_async(self) -> impl Future<Output = Result<Report, Report>> + Send {
-        let settled = self.settled();
-        async move {
-            settled.await;
-            self.finish()
-        }
     }
 
     /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
@@ -198,6 +181,32 @@ impl MockIvsChat {
         if let Some(thread) = thread {
             thread.end();
         }
+    }
+}
+
+/// The end of a mock that settles first.
+struct Finishing {
+    mock: Option<MockIvsChat>,
+    settling: Settling,
+}
+
+impl Future for Finishing {
+    type Output = Result<Report, Report>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A mock that does not settle in time ends all the same: its report says what it is busy
+        // with.
+        let settled = self.settling.poll_settled(cx);
+        settled.map(|_| {
+            let mock = self.mock.take().expect("it completes only once");
+            mock.end_with_report()
+        })
+    }
+}
+
+impl Waiting<Result<Report, Report>> for Finishing {
+    fn cannot_block(&self, why: &str) -> String {
+        format!("cannot finish: {why}")
     }
 }
 

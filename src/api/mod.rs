@@ -14,6 +14,7 @@ pub(crate) mod log;
 pub(crate) mod log_cursor;
 mod log_expect;
 mod log_export;
+mod log_wait;
 pub(crate) mod logging_configuration;
 pub(crate) mod mock;
 pub(crate) mod outage;
@@ -24,6 +25,7 @@ pub(crate) mod room;
 pub(crate) mod room_update;
 mod settle;
 pub(crate) mod start;
+mod taken;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod wait;

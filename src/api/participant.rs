@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
-use crate::api::wait::{Taken, fail};
+use crate::api::taken::Taken;
+use crate::api::wait::fail;
 use crate::log::record::Party;
 use crate::proto::attributes::Attributes;
 use crate::proto::payload::Payload;
@@ -28,10 +29,10 @@ use crate::service::ConnectionId;
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-/// alice.say("hello");
-/// let message = bob.expect_message_blocking("hello");
-/// bob.delete(&message.id, "too loud");
-/// let event = alice.expect_event_blocking("aws:DELETE_MESSAGE");
+/// alice.send_message("hello");
+/// let message = bob.expect_message("hello").wait();
+/// bob.delete_message(&message.id, "too loud");
+/// let event = alice.expect_event("aws:DELETE_MESSAGE").wait();
 /// assert_eq!(event.attributes.unwrap()["Reason"], "too loud");
 /// ```
 #[derive(Debug)]
@@ -99,12 +100,14 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// assert_eq!(bob.say("hello"), "bob-1");
+    /// assert_eq!(bob.send_message("hello"), "bob-1");
     /// ```
-    pub fn say(&self, content: &str) -> String {
+    pub fn send_message(&self, content: &str) -> String {
         let request_id = self.request_id();
         let (id, content) = (json!(request_id), json!(content));
-        self.send(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":{id},"Content":{content}}}"#));
+        self.send_raw(format!(
+            r#"{{"Action":"SEND_MESSAGE","RequestId":{id},"Content":{content}}}"#
+        ));
         request_id
     }
 
@@ -114,14 +117,14 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say_with("hello", [("color", "red")]);
-    /// assert_eq!(bob.expect_message_blocking("hello").attributes.unwrap()["color"], "red");
+    /// bob.send_message_with("hello", [("color", "red")]);
+    /// assert_eq!(bob.expect_message("hello").wait().attributes.unwrap()["color"], "red");
     /// ```
-    pub fn say_with(&self, content: &str, attributes: impl Into<Attributes>) -> String {
+    pub fn send_message_with(&self, content: &str, attributes: impl Into<Attributes>) -> String {
         let request_id = self.request_id();
         let (id, content, attributes) =
             (json!(request_id), json!(content), json!(attributes.into()));
-        self.send(format!(
+        self.send_raw(format!(
             r#"{{"Action":"SEND_MESSAGE","RequestId":{id},"Attributes":{attributes},"Content":{content}}}"#
         ));
         request_id
@@ -133,10 +136,10 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.delete("Message00001", "spam");
-    /// bob.expect_event_blocking("aws:DELETE_MESSAGE");
+    /// bob.delete_message("Message00001", "spam");
+    /// bob.expect_event("aws:DELETE_MESSAGE").wait();
     /// ```
-    pub fn delete(&self, id: &str, reason: &str) -> String {
+    pub fn delete_message(&self, id: &str, reason: &str) -> String {
         self.moderate("DELETE_MESSAGE", "Id", id, reason)
     }
 
@@ -147,10 +150,10 @@ impl Participant {
     /// # let ivs = MockIvsChat::start();
     /// let room = ivs.create_room("lobby");
     /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    /// alice.kick("bob", "rude");
+    /// alice.disconnect_user("bob", "rude");
     /// assert!(!bob.is_connected());
     /// ```
-    pub fn kick(&self, user_id: &str, reason: &str) -> String {
+    pub fn disconnect_user(&self, user_id: &str, reason: &str) -> String {
         self.moderate("DISCONNECT_USER", "UserId", user_id, reason)
     }
 
@@ -161,7 +164,7 @@ impl Participant {
             "" => String::new(),
             _ => format!(r#","Reason":{}"#, json!(reason)),
         };
-        self.send(format!(
+        self.send_raw(format!(
             r#"{{"Action":"{action}","RequestId":{id},"{member}":{value}{reason}}}"#
         ));
         request_id
@@ -173,10 +176,10 @@ impl Participant {
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.send("no JSON");
-    /// bob.expect_error_blocking(ErrorCode::BadRequest);
+    /// bob.send_raw("no JSON");
+    /// bob.expect_error(ErrorCode::BadRequest).wait();
     /// ```
-    pub fn send(&self, frame: impl Into<String>) {
+    pub fn send_raw(&self, frame: impl Into<String>) {
         if self.is_connected() {
             let payload = Payload::from_client_text(frame.into());
             self.handle.driver().receive(self.party.connection, payload);
@@ -193,10 +196,10 @@ impl Participant {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("bob").leave();
+    /// ivs.create_room("lobby").participant("bob").disconnect();
     /// assert!(ivs.log().to_string().ends_with("bob closes 1000\n"));
     /// ```
-    pub fn leave(self) {
+    pub fn disconnect(self) {
         drop(self);
     }
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::api::log::Log;
+use crate::api::log_wait::LogWait;
 use crate::api::participant::Participant;
 use crate::api::wait::Wait;
 use crate::log::entry::{Entry, EntryKind};
 use crate::log::filter::Filter;
-use crate::log::matcher::Pattern;
+use crate::log::matcher::Matcher;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Event, Frame, Message};
+use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame};
 
 impl Participant {
     /// All frames that it has received, taken out or not.
@@ -19,7 +20,7 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
+    /// bob.send_message("hello");
     /// assert_eq!(bob.received().len(), 1);
     /// ```
     #[must_use]
@@ -34,7 +35,7 @@ impl Participant {
     /// # use mock_ivs_chat::{Frame, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
+    /// bob.send_message("hello");
     /// assert!(matches!(bob.receive().await, Frame::Message(_)));
     /// # });
     /// ```
@@ -45,27 +46,9 @@ impl Participant {
     #[track_caller]
     pub fn receive(&self) -> Wait<Frame> {
         self.expect(
-            Pattern::any().that("is a frame", |entry| entry.frame().is_some()),
+            Matcher::any().satisfying("is a frame", |entry| entry.frame().is_some()),
             Entry::frame,
         )
-    }
-
-    /// Takes out the first frame that is there or comes, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// assert_eq!(bob.receive_blocking().request_id(), "bob-1");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn receive_blocking(&self) -> Frame {
-        self.receive().block()
     }
 
     /// Takes out the first MESSAGE of that content that is there or comes.
@@ -75,7 +58,7 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
+    /// bob.send_message("hello");
     /// bob.expect_message("hello").await;
     /// # });
     /// ```
@@ -84,26 +67,8 @@ impl Participant {
     ///
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
-    pub fn expect_message(&self, content: impl Into<String>) -> Wait<Message> {
-        self.expect(Pattern::message().content(content), Entry::message)
-    }
-
-    /// Waits as [`Participant::expect_message`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("hello");
-    /// bob.expect_message_blocking("hello");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_message_blocking(&self, content: impl Into<String>) -> Message {
-        self.expect_message(content).block()
+    pub fn expect_message(&self, content: impl Into<String>) -> Wait<ChatMessage> {
+        self.expect(Matcher::message().content(content), Entry::message)
     }
 
     /// Takes out the first EVENT of that name that is there or comes.
@@ -123,27 +88,8 @@ impl Participant {
     ///
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
-    pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<Event> {
-        self.expect(Pattern::event(&event_name.into()), Entry::event)
-    }
-
-    /// Waits as [`Participant::expect_event`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let room = ivs.create_room("lobby");
-    /// let bob = room.participant("bob");
-    /// room.send_event("app:poll", [("question", "tea?")]);
-    /// bob.expect_event_blocking("app:poll");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_event_blocking(&self, event_name: impl Into<String>) -> Event {
-        self.expect_event(event_name).block()
+    pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<ChatEvent> {
+        self.expect(Matcher::event(&event_name.into()), Entry::event)
     }
 
     /// Takes out the first ERROR of that code that is there or comes.
@@ -153,7 +99,7 @@ impl Participant {
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("");
+    /// bob.send_message("");
     /// bob.expect_error(ErrorCode::BadRequest).await;
     /// # });
     /// ```
@@ -162,26 +108,8 @@ impl Participant {
     ///
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
-    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<Error> {
-        self.expect(Pattern::error(error_code), Entry::error)
-    }
-
-    /// Waits as [`Participant::expect_error`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.say("");
-    /// bob.expect_error_blocking(ErrorCode::BadRequest);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_error_blocking(&self, error_code: ErrorCode) -> Error {
-        self.expect_error(error_code).block()
+    pub fn expect_error(&self, error_code: ErrorCode) -> Wait<ChatError> {
+        self.expect(Matcher::error(error_code), Entry::error)
     }
 
     /// Waits for the end of the connection by a close frame of that code; returns the reason.
@@ -202,28 +130,9 @@ impl Participant {
     /// When polled after the limit of the mock; see [`Wait`].
     #[track_caller]
     pub fn expect_close(&self, code: CloseCode) -> Wait<String> {
-        self.expect(Pattern::close().close_code(code), |entry| {
+        self.expect(Matcher::close().close_code(code), |entry| {
             entry.close().map(|(_, reason)| reason.to_owned())
         })
-    }
-
-    /// Waits as [`Participant::expect_close`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// # let room = ivs.create_room("lobby");
-    /// let bob = room.participant("bob");
-    /// room.disconnect_user("bob", "rude");
-    /// assert_eq!(bob.expect_close_blocking(CloseCode::NORMAL), "rude");
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock; see [`Wait`].
-    #[track_caller]
-    pub fn expect_close_blocking(&self, code: CloseCode) -> String {
-        self.expect_close(code).block()
     }
 
     /// Asserts that no MESSAGE of that content has come here by now, taken out or not.
@@ -232,15 +141,15 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.refute_message("hello");
+    /// bob.assert_no_message("hello");
     /// ```
     ///
     /// # Panics
     ///
-    /// If one has come; see [`Log::refute`].
+    /// If one has come; see [`Log::assert_none`].
     #[track_caller]
-    pub fn refute_message(&self, content: impl Into<String>) {
-        self.log().refute(Pattern::message().content(content));
+    pub fn assert_no_message(&self, content: impl Into<String>) {
+        self.log().assert_none(Matcher::message().content(content));
     }
 
     /// Asserts that no EVENT of that name has come here by now, taken out or not.
@@ -249,15 +158,15 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.refute_event("app:poll");
+    /// bob.assert_no_event("app:poll");
     /// ```
     ///
     /// # Panics
     ///
-    /// If one has come; see [`Log::refute`].
+    /// If one has come; see [`Log::assert_none`].
     #[track_caller]
-    pub fn refute_event(&self, event_name: &str) {
-        self.log().refute(Pattern::event(event_name));
+    pub fn assert_no_event(&self, event_name: &str) {
+        self.log().assert_none(Matcher::event(event_name));
     }
 
     /// Asserts that no ERROR of that code has come here by now, taken out or not.
@@ -266,21 +175,21 @@ impl Participant {
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.refute_error(ErrorCode::BadRequest);
+    /// bob.assert_no_error(ErrorCode::BadRequest);
     /// ```
     ///
     /// # Panics
     ///
-    /// If one has come; see [`Log::refute`].
+    /// If one has come; see [`Log::assert_none`].
     #[track_caller]
-    pub fn refute_error(&self, error_code: ErrorCode) {
-        self.log().refute(Pattern::error(error_code));
+    pub fn assert_no_error(&self, error_code: ErrorCode) {
+        self.log().assert_none(Matcher::error(error_code));
     }
 
     #[track_caller]
     fn expect<T: 'static>(
         &self,
-        pattern: Pattern,
+        pattern: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
         self.handle.driver().follow(self.party.connection, self.since);
@@ -291,7 +200,10 @@ impl Participant {
             wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
         };
         let what = format!("{pattern} to {}", self.party.label);
-        Wait::new(&self.log(), what, search).matching(pattern).starting_at(self.taken.start())
+        LogWait::new(&self.log(), what, search)
+            .matching(pattern)
+            .starting_at(self.taken.start())
+            .into()
     }
 
     /// Moves the start of later waits over the entries that no wait can take any more. Each entry
@@ -302,12 +214,12 @@ impl Participant {
         loop {
             let batch = self.handle.driver().read_log(wanted, self.taken.start(), FEW);
             for entry in &batch.entries {
-                let is_left = matches!(entry.kind(), EntryKind::Sent | EntryKind::Closed)
+                let is_left = matches!(entry.kind(), EntryKind::FrameSent | EntryKind::Closed)
                     && !self.taken.contains(entry);
                 if is_left {
                     return;
                 }
-                self.taken.set_start(entry.number() + 1);
+                self.taken.set_start(entry.index() + 1);
             }
             if batch.is_last {
                 return;

@@ -116,7 +116,7 @@ impl Report {
         &self.failures.unanswered
     }
 
-    /// What clients did that the test denies by [`Builder::deny`](crate::Builder::deny), a line
+    /// What clients did that the test denies by [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny), a line
     /// each.
     ///
     /// ```

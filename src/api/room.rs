@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::chat_token::NewChatToken;
+use crate::api::chat_token::ChatTokenBuilder;
 use crate::api::handle::{Handle, members, unless_empty};
 use crate::api::logging_configuration::LoggingConfiguration;
 use crate::api::participant::Participant;
@@ -84,8 +84,8 @@ impl Room {
     /// let room = ivs.create_room("lobby");
     /// let token = room.chat_token("alice").capability(Capability::SendMessage).create();
     /// ```
-    pub fn chat_token(&self, user_id: impl Into<String>) -> NewChatToken {
-        NewChatToken::new(self.handle.clone(), &self.arn, &user_id.into())
+    pub fn chat_token(&self, user_id: impl Into<String>) -> ChatTokenBuilder {
+        ChatTokenBuilder::new(self.handle.clone(), &self.arn, &user_id.into())
     }
 
     /// A user who lives inside the mock, with all capabilities, connected to this room.
@@ -194,8 +194,8 @@ impl Room {
     /// let room = ivs.create_room("lobby");
     /// room.update().maximum_message_length(5).apply();
     /// let alice = room.participant("alice");
-    /// alice.say("too long");
-    /// alice.expect_error_blocking(ErrorCode::BadRequest);
+    /// alice.send_message("too long");
+    /// alice.expect_error(ErrorCode::BadRequest).wait();
     /// ```
     pub fn update(&self) -> RoomUpdate {
         RoomUpdate::new(self.handle.clone(), &self.arn)
@@ -210,8 +210,8 @@ impl Room {
     /// let room = ivs.create_room("lobby");
     /// let alice = room.participant("alice");
     /// room.delete();
-    /// alice.say("anybody there?");
-    /// alice.expect_error_blocking(ErrorCode::NotFound);
+    /// alice.send_message("anybody there?");
+    /// alice.expect_error(ErrorCode::NotFound).wait();
     /// ```
     ///
     /// # Panics
@@ -242,12 +242,12 @@ fn id(response: &Value) -> String {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "the room is not there until `create` is called"]
-pub struct NewRoom {
+pub struct RoomBuilder {
     handle: Handle,
     request: serde_json::Map<String, Value>,
 }
 
-impl NewRoom {
+impl RoomBuilder {
     pub(crate) fn new(handle: Handle, name: &str) -> Self {
         Self { handle, request: members([("name", json!(name))]) }
     }

@@ -2,15 +2,16 @@
 
 use std::fmt::Display;
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::api::handle::Handle;
-use crate::api::wait::{cannot_block, with_sections};
+use crate::api::log_wait::with_sections;
+use crate::api::wait::{Wait, Waiting};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
 use crate::log::failure::Failure;
@@ -24,7 +25,7 @@ impl Handle {
     /// way: they wait. Nor is what a client does not read, or a slow link has yet to carry.
     ///
     /// With a mock on a runtime of several threads
-    /// ([`Builder::on_current_runtime`](crate::Builder::on_current_runtime)) bytes that another
+    /// ([`MockIvsChatBuilder::on_current_runtime`](crate::MockIvsChatBuilder::on_current_runtime)) bytes that another
     /// thread is about to read can be missed; with all others they cannot.
     ///
     /// ```
@@ -35,9 +36,9 @@ impl Handle {
     /// let room = ivs.create_room("lobby");
     /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     /// ivs.on_delivery().to("bob").drop_frame();
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// ivs.settled().await;
-    /// bob.refute_message("hello");
+    /// bob.assert_no_message("hello");
     /// # });
     /// ```
     ///
@@ -45,60 +46,54 @@ impl Handle {
     ///
     /// When polled after the limit of the mock on waits; see [`Wait`](crate::Wait).
     #[track_caller]
-    pub fn settled(&self) -> impl Future<Output = ()> + Send + use<> {
-        let caller = Location::caller();
-        let driver = Arc::clone(self.driver());
-        async move {
-            let limit = driver.wait_limit();
-            let timeout = WaitTimeout::start(Instant::now() + limit);
-            let mut settling = pin!(settle_here_and_there(&driver));
-            std::future::poll_fn(|cx| {
-                let polled = settling.as_mut().poll(cx);
-                if polled.is_pending() {
-                    assert!(
-                        !timeout.is_elapsed(cx.waker()),
-                        "{}",
-                        unsettled(&driver, limit, caller)
-                    );
-                }
-                polled
-            })
-            .await;
-        }
+    pub fn settled(&self) -> Wait<()> {
+        Wait::new(self.driver(), Settling::start(self.driver(), Location::caller()))
+    }
+}
+
+/// A wait for the mock to settle.
+pub(crate) struct Settling {
+    driver: Arc<Driver>,
+    caller: &'static Location<'static>,
+    settling: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Set by the first poll: before it, the wait takes no time.
+    timeout: Option<WaitTimeout>,
+}
+
+impl Settling {
+    pub(crate) fn start(driver: &Arc<Driver>, caller: &'static Location<'static>) -> Self {
+        let own = Arc::clone(driver);
+        let settling = Box::pin(async move { settle_here_and_there(&own).await });
+        Self { driver: Arc::clone(driver), caller, settling, timeout: None }
     }
 
-    /// Waits as [`Handle::settled`] does, and blocks the thread meanwhile.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// let ivs = MockIvsChat::start();
-    /// let alice = ivs.create_room("lobby").participant("alice");
-    /// alice.say("hello");
-    /// ivs.settled_blocking();
-    /// assert_eq!(alice.received().len(), 1);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// After the limit of the mock on waits, see [`Wait`](crate::Wait); and at once in a closure
-    /// that the mock calls, and on the test's thread if the mock runs there.
-    #[track_caller]
-    pub fn settled_blocking(&self) {
-        let driver = self.driver();
-        if let Some(why) = cannot_block(driver) {
-            panic!("cannot wait for the mock to settle: {why}");
+    /// Ready once the mock has settled, or once it has taken longer than the wait timeout to.
+    pub(crate) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Duration>> {
+        if self.settling.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
         }
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let settled = settle(driver);
-        driver.runtime().spawn(async move {
-            // Either end says that it is over.
-            let _ = settled.await;
-            let _ = sender.send(());
-        });
-        let limit = driver.wait_limit();
-        let waited = receiver.recv_timeout(limit);
-        let is_late = waited == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
-        assert!(!is_late, "{}", unsettled(driver, limit, Location::caller()));
+        let limit = self.driver.wait_timeout();
+        let timeout =
+            self.timeout.get_or_insert_with(|| WaitTimeout::start(Instant::now() + limit));
+        if timeout.is_elapsed(cx.waker()) { Poll::Ready(Err(limit)) } else { Poll::Pending }
+    }
+}
+
+impl Future for Settling {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_settled(cx).map(|settled| {
+            if let Err(limit) = settled {
+                panic!("{}", unsettled(&self.driver, limit, self.caller));
+            }
+        })
+    }
+}
+
+impl Waiting<()> for Settling {
+    fn cannot_block(&self, why: &str) -> String {
+        format!("cannot wait for the mock to settle: {why}, at {}", self.caller)
     }
 }
 
@@ -107,8 +102,7 @@ fn unsettled(
     limit: Duration,
     caller: &'static Location<'static>,
 ) -> impl Display + use<> {
-    let headline =
-        format!("waited {limit:?} for the mock to settle, but something is under way all the time");
+    let headline = format!("waited {limit:?} for the mock to settle, but it is still busy");
     let (entries, _) = driver.entries_since(0);
     with_sections(Failure::new(headline, caller).timeline(&entries, &[]), driver, &entries)
 }

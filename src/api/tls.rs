@@ -21,7 +21,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock was not started with TLS: see [`Builder::tls`](crate::Builder::tls).
+    /// If the mock was not started with TLS: see [`MockIvsChatBuilder::tls`](crate::MockIvsChatBuilder::tls).
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
     #[track_caller]
@@ -39,7 +39,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock was not started with TLS: see [`Builder::tls`](crate::Builder::tls).
+    /// If the mock was not started with TLS: see [`MockIvsChatBuilder::tls`](crate::MockIvsChatBuilder::tls).
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
     #[track_caller]
@@ -57,7 +57,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock was not started with TLS: see [`Builder::tls`](crate::Builder::tls).
+    /// If the mock was not started with TLS: see [`MockIvsChatBuilder::tls`](crate::MockIvsChatBuilder::tls).
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
     #[track_caller]
@@ -89,7 +89,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock was not started with TLS: see [`Builder::tls`](crate::Builder::tls).
+    /// If the mock was not started with TLS: see [`MockIvsChatBuilder::tls`](crate::MockIvsChatBuilder::tls).
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     #[must_use]
     #[track_caller]

@@ -154,7 +154,7 @@ impl Driver {
             };
             let _emitting = Emitting(self);
             let (mut entries, _) = self.entries_since(first);
-            entries.retain(|entry| entry.number() < length);
+            entries.retain(|entry| entry.index() < length);
             entries.iter().for_each(|entry| self.emit(entry));
         }
     }
@@ -173,7 +173,8 @@ impl Driver {
         }
         let span = connection.and_then(|c| self.tracer.lock().spans.get(&c).cloned());
         trace::emit(entry, span.as_deref());
-        if let (Some(connection), EntryKind::Closed | EntryKind::Gone) = (connection, entry.kind())
+        if let (Some(connection), EntryKind::Closed | EntryKind::Disconnected) =
+            (connection, entry.kind())
         {
             // A subscriber hears of the end of a span when the last clone is dropped, here.
             let ended = self.tracer.lock().spans.remove(&connection);

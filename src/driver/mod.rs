@@ -131,7 +131,7 @@ impl Driver {
         &self.log_settings
     }
 
-    pub(crate) const fn wait_limit(&self) -> Duration {
+    pub(crate) const fn wait_timeout(&self) -> Duration {
         self.wait_timeout
     }
 

@@ -142,7 +142,7 @@ impl Driver {
     pub(crate) fn join(self: &Arc<Self>, token: &str) -> Result<Arc<Party>, Refused> {
         match self.call(Input::Join { token: token.into() }) {
             Some(Reply::Joined(joined)) => joined.map_err(|refused| *refused),
-            other => unexpected(other),
+            other => unexpected(&other),
         }
     }
 
@@ -166,7 +166,7 @@ impl Driver {
     ) -> ControlResult {
         match self.call(Input::TestCall { operation, request, body }) {
             Some(Reply::Called(response)) => response,
-            other => unexpected(other),
+            other => unexpected(&other),
         }
     }
 
@@ -188,11 +188,11 @@ impl Driver {
         let mut transaction = self.begin();
         let now = transaction.now;
         let engine = &mut transaction.state.engine;
-        engine.handle(now, Input::Arrange(Arrangement::InstallHook(rule)));
+        engine.handle(now, Input::arrange(Arrangement::InstallHook(Box::new(rule))));
         transaction.execute_all();
         let id = match transaction.reply() {
             Some(Reply::Installed(id)) => id,
-            other => unexpected(other),
+            other => unexpected(&other),
         };
         let closure = closure.map(|closure| (ClosureId::Hook(id), closure));
         transaction.state.closures.extend(closure);
@@ -204,7 +204,7 @@ impl Driver {
         let mut transaction = self.begin();
         let now = transaction.now;
         let engine = &mut transaction.state.engine;
-        engine.handle(now, Input::Arrange(Arrangement::RemoveHook(id)));
+        engine.handle(now, Input::arrange(Arrangement::RemoveHook(id)));
         let closure = transaction.state.closures.remove(&ClosureId::Hook(id));
         transaction.drop_later(closure.into_iter().collect());
         self.finish_call(transaction);
@@ -212,7 +212,7 @@ impl Driver {
 
     /// Forgets a hook that the test cannot ask about any more.
     pub(crate) fn forget_hook(self: &Arc<Self>, id: HookId) {
-        self.call(Input::Arrange(Arrangement::ForgetHook(id)));
+        self.call(Input::arrange(Arrangement::ForgetHook(id)));
     }
 
     /// Drops all closures of the test: they may hold on to this very mock.
@@ -220,7 +220,7 @@ impl Driver {
         let mut transaction = self.begin();
         let now = transaction.now;
         let engine = &mut transaction.state.engine;
-        engine.handle(now, Input::Arrange(Arrangement::RemoveAllHooks));
+        engine.handle(now, Input::arrange(Arrangement::RemoveAllHooks));
         let closures = std::mem::take(&mut transaction.state.closures);
         transaction.drop_later(closures.into_values().collect());
         self.finish_call(transaction);
@@ -233,7 +233,7 @@ impl Driver {
         let now = transaction.now;
         let engine = &mut transaction.state.engine;
         let replaced = engine.handler(&uri);
-        engine.handle(now, Input::Arrange(Arrangement::SetReviewHandler { uri, handler }));
+        engine.handle(now, Input::arrange(Arrangement::SetReviewHandler { uri, handler }));
         let closures = &mut transaction.state.closures;
         closures.insert(ClosureId::Handler(handler), closure);
         let replaced = replaced.and_then(|replaced| closures.remove(&ClosureId::Handler(replaced)));
@@ -243,21 +243,21 @@ impl Driver {
 
     /// Adds a gate, which is closed.
     pub(crate) fn add_gate(self: &Arc<Self>) -> GateId {
-        match self.call(Input::Arrange(Arrangement::AddGate)) {
+        match self.call(Input::arrange(Arrangement::AddGate)) {
             Some(Reply::Gate(gate)) => gate,
-            other => unexpected(other),
+            other => unexpected(&other),
         }
     }
 
     pub(crate) fn open_gate(self: &Arc<Self>, gate: GateId) {
-        self.call(Input::Arrange(Arrangement::OpenGate(gate)));
+        self.call(Input::arrange(Arrangement::OpenGate(gate)));
     }
 
     /// Releases the first event that waits at a gate. Returns `false` if there is none.
     pub(crate) fn release_one(self: &Arc<Self>, gate: GateId) -> bool {
-        match self.call(Input::Arrange(Arrangement::ReleaseOne(gate))) {
+        match self.call(Input::arrange(Arrangement::ReleaseOne(gate))) {
             Some(Reply::Released(has_released)) => has_released,
-            other => unexpected(other),
+            other => unexpected(&other),
         }
     }
 
@@ -284,7 +284,7 @@ impl Driver {
     }
 }
 
-/// The engine returns to each call what it asks for.
-fn unexpected(reply: Option<Reply>) -> ! {
+/// Panics because the engine has returned something else than the call asks for. It never does.
+fn unexpected(reply: &Option<Reply>) -> ! {
     unreachable!("the engine returned {reply:?}")
 }

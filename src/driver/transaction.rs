@@ -295,7 +295,7 @@ impl Driver {
             Afterwards::Reset(stream) => stream.reset(),
             Afterwards::Stall(stream) => stream.stall(),
             Afterwards::LimitBandwidth(stream, bytes_per_second) => {
-                stream.limit_bandwidth(bytes_per_second)
+                stream.limit_bandwidth(bytes_per_second);
             }
             // A client may have gone away meanwhile.
             Afterwards::AnswerHandshake(sender, answer) => {

@@ -222,7 +222,7 @@ impl Engine {
                 return self.apply(cause, outputs);
             }
             ActionVerdict::Ignore => return self.record_effect(cause, on, hook, "ignored"),
-            ActionVerdict::Answer(text) => {
+            ActionVerdict::Respond(text) => {
                 self.record_effect(cause, on, hook, "answered");
                 return self.send(cause, connection, vec![Payload::from_text(text).into()]);
             }

@@ -1,34 +1,34 @@
 //! Corruption: a frame in a form in which it should not arrive.
 
-use crate::hook::delivery::Malformation;
+use crate::hook::delivery::Corruption;
 use crate::proto::close::truncate;
 use crate::proto::members::Members;
 use crate::proto::payload::Payload;
 use crate::proto::wire_frame::{FrameForm, WireFrame};
 
 /// Returns the frames that a client gets instead of a text frame.
-pub(super) fn corrupted(malformation: &Malformation, original: &str) -> Vec<WireFrame> {
+pub(super) fn corrupted(malformation: &Corruption, original: &str) -> Vec<WireFrame> {
     let text = |text: &str| vec![WireFrame::from(Payload::from_text(text.to_owned()))];
     let with_form =
         |form| vec![WireFrame { payload: Payload::from_text(original.to_owned()), form }];
     match malformation {
-        Malformation::InvalidJson => text(truncate(original, original.len() / 2)),
-        Malformation::UnknownType => text(&with_member(original, "Type", Some("\"NOTICE\""))),
-        Malformation::MissingMember(member) => text(&with_member(original, member, None)),
-        Malformation::Binary => vec![Payload::from_binary(original.to_owned()).into()],
-        Malformation::InvalidUtf8 => {
+        Corruption::InvalidJson => text(truncate(original, original.len() / 2)),
+        Corruption::UnknownType => text(&with_member(original, "Type", Some("\"NOTICE\""))),
+        Corruption::MissingMember(member) => text(&with_member(original, member, None)),
+        Corruption::Binary => vec![Payload::from_binary(original.to_owned()).into()],
+        Corruption::InvalidUtf8 => {
             let invalid = [original.as_bytes(), &[0xff]].concat();
             vec![Payload::from_text(invalid).into()]
         }
-        Malformation::Oversize(bytes) => {
+        Corruption::Oversize(bytes) => {
             let missing = bytes.saturating_sub(original.len());
             text(&format!("{original}{}", " ".repeat(missing)))
         }
-        Malformation::Fragmented(longest) => fragments(original.as_bytes(), *longest),
-        Malformation::ReservedBit => {
+        Corruption::Fragmented(longest) => fragments(original.as_bytes(), *longest),
+        Corruption::ReservedBit => {
             with_form(FrameForm { has_reserved_bit: true, ..FrameForm::default() })
         }
-        Malformation::Truncated => {
+        Corruption::Truncated => {
             let missing_bytes = original.len() / 2;
             with_form(FrameForm { missing_bytes, ..FrameForm::default() })
         }

@@ -16,7 +16,7 @@ use crate::hook::ids::HookId;
 use crate::log::record::{Hooked, Record, What};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Frame};
+use crate::proto::frame::{ChatError, Frame};
 use crate::proto::payload::Payload;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
@@ -162,7 +162,7 @@ impl Engine {
         answer: Answer,
     ) {
         let failure = |engine: &mut Self| {
-            DeliveryVerdict::Change(Frame::Error(Error {
+            DeliveryVerdict::Change(Frame::Error(ChatError {
                 id: engine.service.error_id(),
                 request_id: payload
                     .frame()
@@ -207,7 +207,7 @@ impl Engine {
                 let frames = vec![Payload::from_text(text).into()];
                 return self.send_now(cause, connection, frames);
             }
-            DeliveryVerdict::Malform(malformation) => {
+            DeliveryVerdict::Corrupt(malformation) => {
                 let effect = format!("malformed: {malformation:?}");
                 self.record_effect(cause, Some(connection), hook, effect);
                 let text = payload.text().unwrap_or_default();

@@ -114,11 +114,11 @@ impl Engine {
                 self.record_effect(cause, None, hook, "handshake reset");
                 return self.answer_handshake(id, HandshakeReply::Reset);
             }
-            HandshakeVerdict::NeverAnswer => {
+            HandshakeVerdict::NeverRespond => {
                 self.record_effect(cause, None, hook, "handshake never answered");
                 return self.answer_handshake(id, HandshakeReply::Never);
             }
-            HandshakeVerdict::SlowLink(bytes_per_second) => {
+            HandshakeVerdict::LimitBandwidth(bytes_per_second) => {
                 let effect = format!("link slowed to {bytes_per_second} bytes a second");
                 self.record_effect(cause, None, hook, effect);
                 let limit = Output::LimitBandwidth { handshake: id, bytes_per_second };

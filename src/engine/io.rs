@@ -82,7 +82,7 @@ pub(crate) enum Input {
     /// The real time of a delay has passed.
     RealTimeElapsed(TimerId),
     /// The test sets something up.
-    Arrange(Arrangement),
+    Arrange(Box<Arrangement>),
     /// The test moves the clock by this much. What becomes due is caused by
     /// [`Engine::handle_timeout`](crate::engine::Engine::handle_timeout).
     Advance(Duration),
@@ -94,6 +94,12 @@ pub(crate) enum Input {
     Shutdown,
     /// An input that closures have caused.
     FromClosures { ancestry: Ancestry, input: Box<Self> },
+}
+
+impl Input {
+    pub(crate) fn arrange(arrangement: Arrangement) -> Self {
+        Self::Arrange(Box::new(arrangement))
+    }
 }
 
 /// How a client ends its connection.
@@ -111,7 +117,7 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 pub(crate) enum Arrangement {
     /// The test installs a hook. The engine returns [`Reply::Installed`].
-    InstallHook(AnyRule),
+    InstallHook(Box<AnyRule>),
     RemoveHook(HookId),
     RemoveAllHooks,
     /// The test cannot ask about a hook any more.

@@ -43,7 +43,7 @@ use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::HookRegistry;
 use crate::log::record::{GaveUp, Hooked, Party, Record, Reviewed, What};
-use crate::log::retention::Recording;
+use crate::log::retention::LogRetention;
 use crate::log::store::LogStore;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
@@ -77,7 +77,7 @@ pub(crate) struct EngineSettings {
     /// The number of the mock, which its gates carry.
     pub(crate) mock: u64,
     pub(crate) keep_alive: KeepAlive,
-    pub(crate) recording: Recording,
+    pub(crate) retention: LogRetention,
 }
 
 impl Engine {
@@ -91,7 +91,7 @@ impl Engine {
             timers: Timers::default(),
             gates: Gates::new(settings.mock),
             questions: Questions::default(),
-            log: LogStore::new(settings.recording),
+            log: LogStore::new(settings.retention),
             outputs: VecDeque::new(),
             now: Timestamp::default(),
             ancestry: Ancestry::default(),
@@ -176,14 +176,14 @@ impl Engine {
                 }
             }
             Input::Advance(duration) => self.record_own(What::Advanced(duration)),
-            Input::Outage(outage) => self.end_all(outage),
+            Input::Outage(outage) => self.end_all(&outage),
             Input::OutageEnded => self.outage_ended(),
             Input::Shutdown => self.shut_down(),
             Input::FromClosures { ancestry, input } => {
                 self.ancestry = ancestry;
                 self.dispatch(*input);
             }
-            Input::Arrange(arrangement) => self.arrange(arrangement),
+            Input::Arrange(arrangement) => self.arrange(*arrangement),
         }
     }
 
@@ -191,7 +191,7 @@ impl Engine {
     fn arrange(&mut self, arrangement: Arrangement) {
         match arrangement {
             Arrangement::InstallHook(rule) => {
-                let id = self.hooks.install(rule);
+                let id = self.hooks.install(*rule);
                 self.outputs.push_back(Output::Return(Reply::Installed(id)));
             }
             Arrangement::RemoveHook(id) => self.hooks.remove(id),
@@ -290,7 +290,7 @@ impl Engine {
     }
 }
 
-/// Recording.
+/// LogRetention.
 impl Engine {
     /// Records something that follows from the entry `cause`.
     fn record(&mut self, cause: u64, connection: Option<ConnectionId>, what: What) {

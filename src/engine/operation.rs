@@ -175,7 +175,8 @@ impl Engine {
             verdict => {
                 let AskedCall { call, request, .. } = asked;
                 let response = self.operate(cause, call.operation, &request);
-                self.apply_response_verdict(cause, hook, verdict, PendingReply { call, response });
+                let reply = PendingReply { call, response };
+                self.apply_response_verdict(cause, hook, &verdict, reply);
             }
         }
     }
@@ -185,13 +186,13 @@ impl Engine {
         &mut self,
         cause: u64,
         hook: &Arc<str>,
-        verdict: OperationVerdict,
+        verdict: &OperationVerdict,
         reply: PendingReply,
     ) {
         let PendingReply { call, response } = reply;
         let success = call.operation.success_status();
         let status = response.as_ref().map_or_else(Exception::status, |_| success);
-        let (effect, http_reply) = match verdict {
+        let (effect, http_reply) = match *verdict {
             OperationVerdict::Delay(duration) => {
                 return self.defer_reply(cause, hook, Delay::Clock(duration), call, response);
             }
@@ -205,14 +206,14 @@ impl Engine {
                 let body = String::new();
                 ("answered with an empty body", HttpReply::Raw { status, body })
             }
-            OperationVerdict::BrokenBody => {
+            OperationVerdict::TruncatedBody => {
                 let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
                 let body = truncate(&text, text.len() / 2).to_owned();
                 ("answered with half a body", HttpReply::Raw { status, body })
             }
-            OperationVerdict::CutHead => ("cut within the head", HttpReply::CutHead(response)),
-            OperationVerdict::CutBody => ("cut within the body", HttpReply::CutBody(response)),
-            OperationVerdict::NeverAnswer => ("never answered", HttpReply::Never),
+            OperationVerdict::CloseInHead => ("cut within the head", HttpReply::CutHead(response)),
+            OperationVerdict::CloseInBody => ("cut within the body", HttpReply::CutBody(response)),
+            OperationVerdict::NeverRespond => ("never answered", HttpReply::Never),
             OperationVerdict::Pass
             | OperationVerdict::Fail(_)
             | OperationVerdict::Respond { .. }

@@ -7,14 +7,14 @@ use crate::service::ConnectionId;
 impl Engine {
     /// Ends all connections and records it. Those with a stream end by a close frame, or without
     /// one after what is queued, or are about to be cut by whoever drives the engine.
-    pub(super) fn end_all(&mut self, outage: Outage) {
+    pub(super) fn end_all(&mut self, outage: &Outage) {
         let cause = self.log.len();
         self.record(cause, None, What::Outage(Box::new(outage.clone())));
         for (connection, _) in self.open_connections() {
             if !self.service.is_connected(connection) {
                 continue;
             }
-            match &outage {
+            match outage {
                 Outage::Close(close) => {
                     self.service.remove_session(connection);
                     self.close(cause, connection, close.as_ref().clone());

@@ -7,13 +7,12 @@ use crate::engine::handshake::PendingHandshake;
 use crate::engine::io::{Answer, ClosureId, Output};
 use crate::engine::operation::AskedCall;
 use crate::engine::{Engine, review};
-use crate::hook::chain::{Behavior, Chain, Counted};
+use crate::hook::chain::{Behavior, Candidate, Counted};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::verdict::Verdict;
 use crate::proto::payload::Payload;
-use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::output::ReviewCall;
 
@@ -112,31 +111,6 @@ impl Questions {
 }
 
 impl Engine {
-    /// Evaluates the hooks of a hook point that come after `last`, until one fires or a closure
-    /// has to be asked.
-    pub(super) fn evaluate<V: Verdict>(
-        hooks: &mut Chain<V>,
-        context: &EventContext<'_>,
-        now: Timestamp,
-        last: HookId,
-        is_ancestor: impl Fn(HookId) -> bool,
-    ) -> Result<Option<(Arc<str>, V)>, (Arc<str>, HookId)> {
-        let mut last = last;
-        while let Some(candidate) = hooks.candidate(last, context, now) {
-            last = candidate.id;
-            match candidate.behavior {
-                Behavior::Verdict(verdict) if verdict.is_pass() => {}
-                Behavior::Verdict(verdict) => {
-                    hooks.count(candidate.id);
-                    return Ok(Some((candidate.name, verdict)));
-                }
-                Behavior::Closure if is_ancestor(candidate.id) => {}
-                Behavior::Closure => return Err((candidate.name, candidate.id)),
-            }
-        }
-        Ok(None)
-    }
-
     /// Evaluates the hooks of a hook point and asks a closure if one has to decide.
     pub(super) fn consult<V: Verdict>(
         &mut self,
@@ -144,21 +118,45 @@ impl Engine {
         last: HookId,
         event: impl FnOnce() -> HookEvent,
     ) -> Evaluation<V> {
-        let hooks = V::chain(&mut self.hooks);
-        let (mock, ancestry) = (self.mock, &self.ancestry);
-        let is_ancestor =
-            |hook| ancestry.contains(Ancestor { mock, closure: ClosureId::Hook(hook) });
-        match Self::evaluate(hooks, context, self.now, last, is_ancestor) {
-            Ok(None) => Evaluation::Pass,
-            Ok(Some((name, verdict))) => Evaluation::Verdict(name, verdict),
-            Err((asked, hook)) => {
-                let question = self.questions.next_id();
-                let (closure, name) = (ClosureId::Hook(hook), Arc::clone(&asked));
-                let (event, ancestry) = (event(), self.ancestry.clone());
-                self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
-                Evaluation::Asked(Asked { question, hook, name: asked })
+        let mut last = last;
+        loop {
+            let hooks = V::chain(&mut self.hooks);
+            let Some(candidate) = hooks.candidate(last, context, self.now) else {
+                return Evaluation::Pass;
+            };
+            let Candidate { id: hook, name, behavior } = candidate;
+            last = hook;
+            match behavior {
+                Behavior::Verdict(verdict) if verdict.is_pass() => {}
+                Behavior::Verdict(verdict) => {
+                    hooks.count(hook);
+                    return Evaluation::Verdict(name, verdict);
+                }
+                Behavior::Closure if self.is_ancestor(ClosureId::Hook(hook)) => {}
+                Behavior::Closure => {
+                    let question = self.ask(ClosureId::Hook(hook), Arc::clone(&name), event());
+                    return Evaluation::Asked(Asked { question, hook, name });
+                }
             }
         }
+    }
+
+    /// Returns `true` if a closure of this mock has caused what is handled right now.
+    fn is_ancestor(&self, closure: ClosureId) -> bool {
+        self.ancestry.contains(Ancestor { mock: self.mock, closure })
+    }
+
+    /// Asks a closure about an event.
+    pub(super) fn ask(
+        &mut self,
+        closure: ClosureId,
+        name: Arc<str>,
+        event: HookEvent,
+    ) -> QuestionId {
+        let question = self.questions.next_id();
+        let ancestry = self.ancestry.clone();
+        self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
+        question
     }
 
     /// Keeps an event until its closure has answered.

@@ -13,9 +13,9 @@ use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::review::ReviewVerdict;
-use crate::proto::frame::Message;
+use crate::proto::frame::ChatMessage;
 use crate::service::output::{ReviewCall, ReviewOutcome};
-use crate::service::review_handler::{Review, ReviewRequest};
+use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 impl Engine {
     /// Evaluates the hooks on reviews that come after `last`.
@@ -48,7 +48,7 @@ impl Engine {
         name: &Arc<str>,
         answer: Answer,
     ) {
-        match self.verdict_of(hook, answer, |_| ReviewVerdict::Answer(Review::fail())) {
+        match self.verdict_of(hook, answer, |_| ReviewVerdict::Respond(ReviewResponse::fail())) {
             ReviewVerdict::Pass => self.review(cause, call, hook),
             verdict => {
                 self.apply_review_verdict(cause, name, verdict, call);
@@ -66,7 +66,7 @@ impl Engine {
         let connection = Some(call.connection);
         let delay = match verdict {
             ReviewVerdict::Pass => return self.ask_handler(cause, call),
-            ReviewVerdict::Answer(review) => {
+            ReviewVerdict::Respond(review) => {
                 self.record_effect(cause, connection, hook, "reviewed");
                 return self.conclude_review(cause, &call, review);
             }
@@ -81,19 +81,22 @@ impl Engine {
     /// function that does not exist.
     pub(super) fn ask_handler(&mut self, cause: u64, call: ReviewCall) {
         let Some(handler) = self.handlers.get(&call.uri).copied() else {
-            return self.conclude_review(cause, &call, Review::fail());
+            return self.conclude_review(cause, &call, ReviewResponse::fail());
         };
-        let question = self.questions.next_id();
         let event = HookEvent::ReviewHandler(self.review_request(&call));
-        let (closure, name) = (ClosureId::Handler(handler), Arc::<str>::from(call.uri.as_str()));
-        let asked = Asked { question, hook: HookId::default(), name: Arc::clone(&name) };
-        let ancestry = self.ancestry.clone();
-        self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
+        let name = Arc::<str>::from(call.uri.as_str());
+        let question = self.ask(ClosureId::Handler(handler), Arc::clone(&name), event);
+        let asked = Asked { question, hook: HookId::default(), name };
         self.park(asked, Parked::ReviewHandler { call });
     }
 
     /// Takes the response of a handler, or of a hook in its place.
-    pub(super) fn conclude_review(&mut self, cause: u64, call: &ReviewCall, review: Review) {
+    pub(super) fn conclude_review(
+        &mut self,
+        cause: u64,
+        call: &ReviewCall,
+        review: ReviewResponse,
+    ) {
         // A handler that does not respond in time is given up at its deadline.
         let Some(outcome) = review.into_outcome() else { return };
         let result = describe(&outcome, &call.message);
@@ -126,14 +129,14 @@ impl Engine {
 
 /// Returns the response in the answer of a review handler. A handler that has panicked, or that
 /// could not be asked, fails.
-pub(super) fn response_of(answer: Answer) -> Review {
+pub(super) fn response_of(answer: Answer) -> ReviewResponse {
     match answer {
         Answer::Verdict(HookVerdict::ReviewHandler(review)) => review,
-        Answer::Verdict(_) | Answer::Panicked | Answer::Unavailable => Review::fail(),
+        Answer::Verdict(_) | Answer::Panicked | Answer::Unavailable => ReviewResponse::fail(),
     }
 }
 
-fn describe(outcome: &ReviewOutcome, message: &Message) -> String {
+fn describe(outcome: &ReviewOutcome, message: &ChatMessage) -> String {
     match outcome {
         ReviewOutcome::Allow { content, attributes } => {
             let is_same = content.as_ref().is_none_or(|content| *content == message.content)

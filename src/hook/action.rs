@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::hook::builder::{Actions, Destination, NewHook, sealed};
+use crate::hook::builder::{Actions, Destination, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
@@ -17,19 +17,19 @@ use crate::service::ConnectionId;
 /// A frame of a client, as a hook on actions is shown it.
 ///
 /// ```
-/// use mock_ivs_chat::{ActionVerdict, ErrorCode, MockIvsChat};
+/// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::ActionVerdict};
 ///
 /// let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
-/// ivs.on_action_with("no shouting", |inbound| {
+/// ivs.on_action().named("no shouting").decide(|inbound| {
 ///     if inbound.text.contains("!!!") {
 ///         ActionVerdict::reject(ErrorCode::NotAcceptable, "no shouting")
 ///     } else {
 ///         ActionVerdict::Pass
 ///     }
 /// });
-/// alice.say("hello!!!");
-/// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+/// alice.send_message("hello!!!");
+/// alice.expect_error(ErrorCode::NotAcceptable).wait();
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -53,10 +53,10 @@ pub struct InboundFrame {
 /// What becomes of a client's frame.
 ///
 /// ```
-/// use mock_ivs_chat::{ActionVerdict, ErrorCode, MockIvsChat};
+/// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::ActionVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_action_with("closed", |_| ActionVerdict::reject(ErrorCode::Forbidden, "closed"));
+/// ivs.on_action().named("closed").decide(|_| ActionVerdict::reject(ErrorCode::Forbidden, "closed"));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -73,7 +73,7 @@ pub enum ActionVerdict {
     /// Nothing becomes of it.
     Ignore,
     /// Its sender gets this text as a frame, and nothing else becomes of it.
-    Answer(String),
+    Respond(String),
     /// The service gets this action instead, with the same `RequestId`.
     Change(Action),
     /// The service gets it twice.
@@ -105,7 +105,7 @@ impl ActionVerdict {
     /// A gate of another mock, or one that was released, holds nothing.
     ///
     /// ```
-    /// # use mock_ivs_chat::{ActionVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};
     /// # let ivs = MockIvsChat::start();
     /// let gate = ivs.gate();
     /// let verdict = ActionVerdict::hold(&gate);
@@ -118,7 +118,7 @@ impl ActionVerdict {
     /// [`ActionVerdict::Reject`].
     ///
     /// ```
-    /// # use mock_ivs_chat::{ActionVerdict, ErrorCode};
+    /// # use mock_ivs_chat::{ErrorCode, hook::ActionVerdict};
     /// let verdict = ActionVerdict::reject(ErrorCode::TooManyRequests, "rate limit exceeded");
     /// ```
     #[must_use]
@@ -148,7 +148,7 @@ impl Verdict for ActionVerdict {
     }
 }
 
-impl sealed::Place for Actions {
+impl sealed::HookPoint for Actions {
     fn rule(rule: Rule<ActionVerdict>) -> AnyRule {
         AnyRule::Action(rule)
     }
@@ -181,7 +181,7 @@ impl sealed::Place for Actions {
     }
 }
 
-impl<D: Destination> NewHook<Actions, D> {
+impl<D: Destination> HookBuilder<Actions, D> {
     /// Only from this user.
     ///
     /// ```
@@ -282,10 +282,10 @@ impl<D: Destination> NewHook<Actions, D> {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().answer(r#"{"Type":"NOTICE","Id":"Notice000001"}"#);
+    /// let hook = ivs.on_action().respond(r#"{"Type":"NOTICE","Id":"Notice000001"}"#);
     /// ```
-    pub fn answer(self, frame: impl Into<String>) -> D::Installed {
-        self.always(ActionVerdict::Answer(frame.into()))
+    pub fn respond(self, frame: impl Into<String>) -> D::Installed {
+        self.always(ActionVerdict::Respond(frame.into()))
     }
 
     /// Hands the service another action in its place, with the same `RequestId`.

@@ -23,7 +23,7 @@ use crate::service::review_handler::ReviewRequest;
 
 /// A hook point: one of [`Handshakes`], [`Actions`], [`Reviews`], [`Deliveries`] and
 /// [`Operations`].
-pub trait Place: sealed::Place {
+pub trait HookPoint: sealed::HookPoint {
     /// What a closure is shown.
     type Event: Send + 'static;
     /// What a closure decides.
@@ -59,11 +59,11 @@ pub trait Destination: sealed::Destination<<Self as Destination>::Installed> {
 
 /// A hook becomes a value.
 impl Destination for () {
-    type Installed = HookValue;
+    type Installed = HookSpec;
 }
 
-impl sealed::Destination<HookValue> for () {
-    fn put(self, value: HookValue) -> HookValue {
+impl sealed::Destination<HookSpec> for () {
+    fn put(self, value: HookSpec) -> HookSpec {
         value
     }
 }
@@ -75,9 +75,9 @@ impl sealed::Destination<HookValue> for () {
 /// cases. Clones of a hook with a closure share the closure.
 ///
 /// ```
-/// use mock_ivs_chat::{ErrorCode, HookValue, MockIvsChat, hook};
+/// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::{self, HookSpec}};
 ///
-/// let faults: [HookValue; 2] = [
+/// let faults: [HookSpec; 2] = [
 ///     hook::on_action().once().reject(ErrorCode::TooManyRequests, "rate limit exceeded"),
 ///     hook::on_delivery().nth(2).drop_frame(),
 /// ];
@@ -87,7 +87,7 @@ impl sealed::Destination<HookValue> for () {
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct HookValue {
+pub struct HookSpec {
     pub(crate) rule: AnyRule,
     /// The closure, if one decides. This module only carries it: to run it takes a lock.
     pub(crate) closure: Option<Arc<dyn Any + Send + Sync>>,
@@ -100,58 +100,58 @@ pub(crate) mod sealed {
 
     /// What the crate asks of a hook point.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
-    pub trait Place: Sized + 'static {
+    pub trait HookPoint: Sized + 'static {
         fn rule(rule: Rule<Self::Verdict>) -> AnyRule
         where
-            Self: super::Place;
+            Self: super::HookPoint;
         fn event(event: HookEvent) -> Option<Self::Event>
         where
-            Self: super::Place;
+            Self: super::HookPoint;
         fn verdict(verdict: Self::Verdict) -> HookVerdict
         where
-            Self: super::Place;
+            Self: super::HookPoint;
         fn pass() -> Self::Verdict
         where
-            Self: super::Place;
+            Self: super::HookPoint;
         fn delay(duration: Duration) -> Self::Verdict
         where
-            Self: super::Place;
+            Self: super::HookPoint;
         fn delay_real_time(duration: Duration) -> Self::Verdict
         where
-            Self: super::Place;
+            Self: super::HookPoint;
         fn hold(gate: GateId) -> Self::Verdict
         where
-            Self: super::Place;
+            Self: super::HookPoint;
     }
 
     /// What the crate asks of a destination.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait Destination<Installed>: Sized {
-        fn put(self, value: super::HookValue) -> Installed;
+        fn put(self, value: super::HookSpec) -> Installed;
     }
 }
 
-impl Place for Handshakes {
+impl HookPoint for Handshakes {
     type Event = HandshakeRequest;
     type Verdict = HandshakeVerdict;
 }
 
-impl Place for Actions {
+impl HookPoint for Actions {
     type Event = InboundFrame;
     type Verdict = ActionVerdict;
 }
 
-impl Place for Reviews {
+impl HookPoint for Reviews {
     type Event = ReviewRequest;
     type Verdict = ReviewVerdict;
 }
 
-impl Place for Deliveries {
+impl HookPoint for Deliveries {
     type Event = OutboundFrame;
     type Verdict = DeliveryVerdict;
 }
 
-impl Place for Operations {
+impl HookPoint for Operations {
     type Event = OperationCall;
     type Verdict = OperationVerdict;
 }
@@ -173,13 +173,13 @@ impl Place for Operations {
 ///     .containing("spam")
 ///     .once()
 ///     .reject(ErrorCode::NotAcceptable, "no spam, please");
-/// alice.say("spam");
-/// alice.expect_error_blocking(ErrorCode::NotAcceptable);
+/// alice.send_message("spam");
+/// alice.expect_error(ErrorCode::NotAcceptable).wait();
 /// assert_eq!(denial.hits(), 1);
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "the hook is not installed until it is said what happens"]
-pub struct NewHook<P, D> {
+pub struct HookBuilder<P, D> {
     destination: D,
     name: Option<String>,
     pub(super) filter: Filter,
@@ -188,7 +188,7 @@ pub struct NewHook<P, D> {
     place: PhantomData<P>,
 }
 
-impl<P: Place, D: Destination> NewHook<P, D> {
+impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     pub(crate) fn new(destination: D) -> Self {
         Self {
             destination,
@@ -350,7 +350,7 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// ivs.on_action().expect(1..=3).ignore();
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// ivs.verify();
     /// ```
     ///
@@ -384,9 +384,9 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// ivs.on_action().delay(Duration::from_secs(5));
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// ivs.advance(Duration::from_secs(5));
-    /// alice.expect_message_blocking("hello");
+    /// alice.expect_message("hello").wait();
     /// ```
     pub fn delay(self, duration: Duration) -> D::Installed {
         self.always(P::delay(duration))
@@ -401,8 +401,8 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// ivs.on_action().delay_real_time(Duration::from_millis(5));
-    /// alice.say("hello");
-    /// alice.expect_message_blocking("hello");
+    /// alice.send_message("hello");
+    /// alice.expect_message("hello").wait();
     /// ```
     pub fn delay_real_time(self, duration: Duration) -> D::Installed {
         self.always(P::delay_real_time(duration))
@@ -429,6 +429,6 @@ impl<P: Place, D: Destination> NewHook<P, D> {
     ) -> D::Installed {
         let Self { destination, name, filter, frequency, expected, .. } = self;
         let rule = P::rule(Rule { name, filter, frequency, expected, behavior });
-        destination.put(HookValue { rule, closure })
+        destination.put(HookSpec { rule, closure })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::hook::builder::{Deliveries, Destination, NewHook, sealed};
+use crate::hook::builder::{Deliveries, Destination, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::FrameKind;
@@ -16,17 +16,17 @@ use crate::service::ConnectionId;
 /// A frame on its way to one client, as a hook on deliveries is shown it.
 ///
 /// ```
-/// use mock_ivs_chat::{DeliveryVerdict, Frame, MockIvsChat};
+/// use mock_ivs_chat::{Frame, MockIvsChat, hook::DeliveryVerdict};
 ///
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-/// ivs.on_delivery_with("shuffle", |outbound| match &outbound.frame {
+/// ivs.on_delivery().named("shuffle").decide(|outbound| match &outbound.frame {
 ///     Frame::Message(message) if outbound.user_id != message.sender.user_id => DeliveryVerdict::Drop,
 ///     _ => DeliveryVerdict::Pass,
 /// });
-/// alice.say("to myself");
-/// alice.expect_message_blocking("to myself");
+/// alice.send_message("to myself");
+/// alice.expect_message("to myself").wait();
 /// assert!(bob.received().is_empty());
 /// ```
 #[derive(Clone, Debug)]
@@ -45,10 +45,10 @@ pub struct OutboundFrame {
 /// What becomes of a frame on its way to one client.
 ///
 /// ```
-/// use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_delivery_with("silence", |_| DeliveryVerdict::Drop);
+/// ivs.on_delivery().named("silence").decide(|_| DeliveryVerdict::Drop);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -62,7 +62,7 @@ pub enum DeliveryVerdict {
     /// The client gets this text instead.
     Replace(String),
     /// The client gets it in a form that it should not have.
-    Malform(Malformation),
+    Corrupt(Corruption),
     /// The client gets it twice.
     Duplicate,
     /// The client gets it after the next frame.
@@ -89,14 +89,14 @@ pub enum DeliveryVerdict {
 /// A form in which a frame should not arrive.
 ///
 /// ```
-/// use mock_ivs_chat::{Malformation, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, hook::Corruption};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_delivery().to("bob").once().malform(Malformation::UnknownType);
+/// ivs.on_delivery().to("bob").once().corrupt(Corruption::UnknownType);
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Malformation {
+pub enum Corruption {
     /// The first half of the JSON text.
     InvalidJson,
     /// `"Type":"NOTICE"`.
@@ -117,7 +117,7 @@ pub enum Malformation {
     Truncated,
 }
 
-impl Malformation {
+impl Corruption {
     pub(crate) const fn ends_the_connection(&self) -> bool {
         matches!(self, Self::Truncated)
     }
@@ -129,7 +129,7 @@ impl DeliveryVerdict {
     /// A gate of another mock, or one that was released, holds nothing.
     ///
     /// ```
-    /// # use mock_ivs_chat::{DeliveryVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
     /// # let ivs = MockIvsChat::start();
     /// let gate = ivs.gate();
     /// let verdict = DeliveryVerdict::hold(&gate);
@@ -161,7 +161,7 @@ impl Verdict for DeliveryVerdict {
     }
 }
 
-impl sealed::Place for Deliveries {
+impl sealed::HookPoint for Deliveries {
     fn rule(rule: Rule<DeliveryVerdict>) -> AnyRule {
         AnyRule::Delivery(rule)
     }
@@ -194,7 +194,7 @@ impl sealed::Place for Deliveries {
     }
 }
 
-impl<D: Destination> NewHook<Deliveries, D> {
+impl<D: Destination> HookBuilder<Deliveries, D> {
     /// Only to this user.
     ///
     /// ```
@@ -319,12 +319,12 @@ impl<D: Destination> NewHook<Deliveries, D> {
     /// Sends it in a form that it should not have.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Malformation, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::Corruption};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").once().malform(Malformation::Truncated);
+    /// let hook = ivs.on_delivery().to("bob").once().corrupt(Corruption::Truncated);
     /// ```
-    pub fn malform(self, malformation: Malformation) -> D::Installed {
-        self.always(DeliveryVerdict::Malform(malformation))
+    pub fn corrupt(self, malformation: Corruption) -> D::Installed {
+        self.always(DeliveryVerdict::Corrupt(malformation))
     }
 
     /// Sends it twice.

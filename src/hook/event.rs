@@ -5,7 +5,7 @@ use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::operation::{OperationCall, OperationVerdict};
 use crate::hook::review::ReviewVerdict;
-use crate::service::review_handler::{Review, ReviewRequest};
+use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 /// An event that a closure of the test decides about.
 #[expect(unnameable_types, reason = "only sealed traits mention it")]
@@ -30,5 +30,5 @@ pub enum HookVerdict {
     Delivery(DeliveryVerdict),
     Operation(OperationVerdict),
     /// The response of a review handler.
-    ReviewHandler(Review),
+    ReviewHandler(ReviewResponse),
 }

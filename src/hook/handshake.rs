@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::hook::builder::{Destination, Handshakes, NewHook, sealed};
+use crate::hook::builder::{Destination, Handshakes, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
@@ -13,10 +13,10 @@ use crate::proto::close::CloseCode;
 /// A handshake, as a hook on handshakes is shown it.
 ///
 /// ```
-/// use mock_ivs_chat::{HandshakeVerdict, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_handshake_with("only alice", |handshake| match handshake.user_id.as_deref() {
+/// ivs.on_handshake().named("only alice").decide(|handshake| match handshake.user_id.as_deref() {
 ///     Some("alice") => HandshakeVerdict::Pass,
 ///     _ => HandshakeVerdict::refuse(403, "only alice"),
 /// });
@@ -35,10 +35,10 @@ pub struct HandshakeRequest {
 /// What becomes of a handshake.
 ///
 /// ```
-/// use mock_ivs_chat::{HandshakeVerdict, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_handshake_with("closed", |_| HandshakeVerdict::refuse(503, "closed for today"));
+/// ivs.on_handshake().named("closed").decide(|_| HandshakeVerdict::refuse(503, "closed for today"));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -68,9 +68,9 @@ pub enum HandshakeVerdict {
     /// The TCP connection is reset.
     Reset,
     /// It is never answered; the TCP connection stays open.
-    NeverAnswer,
+    NeverRespond,
     /// It goes on, and the connection is sent at most so many bytes a second of real time.
-    SlowLink(u32),
+    LimitBandwidth(u32),
 }
 
 impl HandshakeVerdict {
@@ -79,7 +79,7 @@ impl HandshakeVerdict {
     /// A gate of another mock, or one that was released, holds nothing.
     ///
     /// ```
-    /// # use mock_ivs_chat::{HandshakeVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
     /// # let ivs = MockIvsChat::start();
     /// let gate = ivs.gate();
     /// let verdict = HandshakeVerdict::hold(&gate);
@@ -92,7 +92,7 @@ impl HandshakeVerdict {
     /// [`HandshakeVerdict::Refuse`].
     ///
     /// ```
-    /// # use mock_ivs_chat::HandshakeVerdict;
+    /// # use mock_ivs_chat::hook::HandshakeVerdict;
     /// let verdict = HandshakeVerdict::refuse(429, "slow down");
     /// ```
     #[must_use]
@@ -122,7 +122,7 @@ impl Verdict for HandshakeVerdict {
     }
 }
 
-impl sealed::Place for Handshakes {
+impl sealed::HookPoint for Handshakes {
     fn rule(rule: Rule<HandshakeVerdict>) -> AnyRule {
         AnyRule::Handshake(rule)
     }
@@ -155,13 +155,13 @@ impl sealed::Place for Handshakes {
     }
 }
 
-impl<D: Destination> NewHook<Handshakes, D> {
+impl<D: Destination> HookBuilder<Handshakes, D> {
     /// Only with a token of this user.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().from("alice").never_answer();
+    /// let hook = ivs.on_handshake().from("alice").never_respond();
     /// ```
     pub fn from(mut self, user_id: impl Into<String>) -> Self {
         self.filter.user_id = Some(user_id.into());
@@ -234,10 +234,10 @@ impl<D: Destination> NewHook<Handshakes, D> {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().once().never_answer();
+    /// let hook = ivs.on_handshake().once().never_respond();
     /// ```
-    pub fn never_answer(self) -> D::Installed {
-        self.always(HandshakeVerdict::NeverAnswer)
+    pub fn never_respond(self) -> D::Installed {
+        self.always(HandshakeVerdict::NeverRespond)
     }
 
     /// Sends the connection at most so many bytes a second, of real time; or of tokio's, if a test
@@ -246,9 +246,9 @@ impl<D: Destination> NewHook<Handshakes, D> {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_handshake().from("bob").slow_link(1024);
+    /// let hook = ivs.on_handshake().from("bob").limit_bandwidth(1024);
     /// ```
-    pub fn slow_link(self, bytes_per_second: u32) -> D::Installed {
-        self.always(HandshakeVerdict::SlowLink(bytes_per_second))
+    pub fn limit_bandwidth(self, bytes_per_second: u32) -> D::Installed {
+        self.always(HandshakeVerdict::LimitBandwidth(bytes_per_second))
     }
 }

@@ -18,9 +18,16 @@ pub(crate) mod registry;
 pub(crate) mod review;
 pub(crate) mod verdict;
 
-use builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
-
+pub use crate::hook::action::{ActionVerdict, InboundFrame};
+pub use crate::hook::builder::{
+    Actions, Deliveries, Destination, Handshakes, HookBuilder, HookPoint, HookSpec, Operations,
+    Reviews,
+};
+pub use crate::hook::delivery::{Corruption, DeliveryVerdict, OutboundFrame};
+pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 pub use crate::hook::ids::GateId;
+pub use crate::hook::operation::{OperationCall, OperationVerdict};
+pub use crate::hook::review::ReviewVerdict;
 use crate::proto::operation::Operation;
 
 /// A value for a hook on handshakes.
@@ -30,8 +37,8 @@ use crate::proto::operation::Operation;
 ///
 /// let refusal = hook::on_handshake().once().refuse(503, "try later");
 /// ```
-pub fn on_handshake() -> NewHook<Handshakes, ()> {
-    NewHook::new(())
+pub fn on_handshake() -> HookBuilder<Handshakes, ()> {
+    HookBuilder::new(())
 }
 
 /// A value for a hook on actions, and on all other frames that clients send.
@@ -41,19 +48,19 @@ pub fn on_handshake() -> NewHook<Handshakes, ()> {
 ///
 /// let reset = hook::on_action().nth(2).reset();
 /// ```
-pub fn on_action() -> NewHook<Actions, ()> {
-    NewHook::new(())
+pub fn on_action() -> HookBuilder<Actions, ()> {
+    HookBuilder::new(())
 }
 
 /// A value for a hook on message reviews.
 ///
 /// ```
-/// use mock_ivs_chat::{Review, hook};
+/// use mock_ivs_chat::{ReviewResponse, hook};
 ///
-/// let denial = hook::on_review().answer(Review::deny("no"));
+/// let denial = hook::on_review().answer(ReviewResponse::deny("no"));
 /// ```
-pub fn on_review() -> NewHook<Reviews, ()> {
-    NewHook::new(())
+pub fn on_review() -> HookBuilder<Reviews, ()> {
+    HookBuilder::new(())
 }
 
 /// A value for a hook on deliveries.
@@ -63,8 +70,8 @@ pub fn on_review() -> NewHook<Reviews, ()> {
 ///
 /// let loss = hook::on_delivery().every(3).drop_frame();
 /// ```
-pub fn on_delivery() -> NewHook<Deliveries, ()> {
-    NewHook::new(())
+pub fn on_delivery() -> HookBuilder<Deliveries, ()> {
+    HookBuilder::new(())
 }
 
 /// A value for a hook on an operation of the control plane.
@@ -74,8 +81,8 @@ pub fn on_delivery() -> NewHook<Deliveries, ()> {
 ///
 /// let failure = hook::on_operation(Operation::SendEvent).fail(Exception::throttling("slow down"));
 /// ```
-pub fn on_operation(operation: Operation) -> NewHook<Operations, ()> {
-    NewHook::new(()).operation(operation)
+pub fn on_operation(operation: Operation) -> HookBuilder<Operations, ()> {
+    HookBuilder::new(()).operation(operation)
 }
 
 /// A value for a hook on all operations of the control plane.
@@ -85,6 +92,6 @@ pub fn on_operation(operation: Operation) -> NewHook<Operations, ()> {
 ///
 /// let outage = hook::on_any_operation().respond(503, "Service Unavailable");
 /// ```
-pub fn on_any_operation() -> NewHook<Operations, ()> {
-    NewHook::new(())
+pub fn on_any_operation() -> HookBuilder<Operations, ()> {
+    HookBuilder::new(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::hook::builder::{Destination, NewHook, Operations, sealed};
+use crate::hook::builder::{Destination, HookBuilder, Operations, sealed};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
@@ -16,10 +16,10 @@ use crate::proto::operation::Operation;
 /// A call of the control plane over HTTP, as a hook on operations is shown it.
 ///
 /// ```
-/// use mock_ivs_chat::{Exception, MockIvsChat, Operation, OperationVerdict};
+/// use mock_ivs_chat::{Exception, MockIvsChat, Operation, hook::OperationVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_operation_with("no tokens for bob", |call| match call.request.get("userId") {
+/// ivs.on_any_operation().named("no tokens for bob").decide(|call| match call.request.get("userId") {
 ///     Some(user) if user == "bob" => OperationVerdict::Fail(Exception::access_denied("no")),
 ///     _ => OperationVerdict::Pass,
 /// });
@@ -40,10 +40,10 @@ pub struct OperationCall {
 /// Whatever it is but a failure, a refusal or a reset, the operation is carried out.
 ///
 /// ```
-/// use mock_ivs_chat::{Exception, MockIvsChat, OperationVerdict};
+/// use mock_ivs_chat::{Exception, MockIvsChat, hook::OperationVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_operation_with("down", |_| OperationVerdict::Fail(Exception::internal_server("down")));
+/// ivs.on_any_operation().named("down").decide(|_| OperationVerdict::Fail(Exception::internal_server("down")));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -62,11 +62,11 @@ pub enum OperationVerdict {
     /// It is carried out, and answered with an empty body.
     EmptyBody,
     /// It is carried out, and answered with the first half of the body, as if that were all.
-    BrokenBody,
+    TruncatedBody,
     /// It is carried out, and the connection is cut within the head of the answer.
-    CutHead,
+    CloseInHead,
     /// It is carried out, and the connection is cut within the body of the answer.
-    CutBody,
+    CloseInBody,
     /// It is carried out, and answered later, by the mock's clock.
     Delay(Duration),
     /// It is carried out, and answered later, by real time.
@@ -76,7 +76,7 @@ pub enum OperationVerdict {
     /// It is not carried out, and the TCP connection is reset.
     Reset,
     /// It is carried out, and never answered; the TCP connection stays open.
-    NeverAnswer,
+    NeverRespond,
 }
 
 impl OperationVerdict {
@@ -85,7 +85,7 @@ impl OperationVerdict {
     /// A gate of another mock, or one that was released, holds nothing.
     ///
     /// ```
-    /// # use mock_ivs_chat::{OperationVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::OperationVerdict};
     /// # let ivs = MockIvsChat::start();
     /// let gate = ivs.gate();
     /// let verdict = OperationVerdict::hold(&gate);
@@ -117,7 +117,7 @@ impl Verdict for OperationVerdict {
     }
 }
 
-impl sealed::Place for Operations {
+impl sealed::HookPoint for Operations {
     fn rule(rule: Rule<OperationVerdict>) -> AnyRule {
         AnyRule::Operation(rule)
     }
@@ -150,7 +150,7 @@ impl sealed::Place for Operations {
     }
 }
 
-impl<D: Destination> NewHook<Operations, D> {
+impl<D: Destination> HookBuilder<Operations, D> {
     /// Only this operation.
     pub(crate) fn operation(mut self, operation: Operation) -> Self {
         self.filter.operation = Some(operation);
@@ -204,10 +204,10 @@ impl<D: Destination> NewHook<Operations, D> {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).broken_body();
+    /// let hook = ivs.on_operation(Operation::GetRoom).truncated_body();
     /// ```
-    pub fn broken_body(self) -> D::Installed {
-        self.always(OperationVerdict::BrokenBody)
+    pub fn truncated_body(self) -> D::Installed {
+        self.always(OperationVerdict::TruncatedBody)
     }
 
     /// Carries the operation out, and cuts the connection within the head of the answer.
@@ -215,10 +215,10 @@ impl<D: Destination> NewHook<Operations, D> {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).cut_head();
+    /// let hook = ivs.on_operation(Operation::GetRoom).close_in_head();
     /// ```
-    pub fn cut_head(self) -> D::Installed {
-        self.always(OperationVerdict::CutHead)
+    pub fn close_in_head(self) -> D::Installed {
+        self.always(OperationVerdict::CloseInHead)
     }
 
     /// Carries the operation out, and cuts the connection within the body of the answer.
@@ -226,10 +226,10 @@ impl<D: Destination> NewHook<Operations, D> {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).cut_body();
+    /// let hook = ivs.on_operation(Operation::GetRoom).close_in_body();
     /// ```
-    pub fn cut_body(self) -> D::Installed {
-        self.always(OperationVerdict::CutBody)
+    pub fn close_in_body(self) -> D::Installed {
+        self.always(OperationVerdict::CloseInBody)
     }
 
     /// Resets the TCP connection; the operation is not carried out.
@@ -248,9 +248,9 @@ impl<D: Destination> NewHook<Operations, D> {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_operation(Operation::GetRoom).never_answer();
+    /// let hook = ivs.on_operation(Operation::GetRoom).never_respond();
     /// ```
-    pub fn never_answer(self) -> D::Installed {
-        self.always(OperationVerdict::NeverAnswer)
+    pub fn never_respond(self) -> D::Installed {
+        self.always(OperationVerdict::NeverRespond)
     }
 }

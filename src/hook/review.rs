@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use crate::hook::builder::{Destination, NewHook, Reviews, sealed};
+use crate::hook::builder::{Destination, HookBuilder, Reviews, sealed};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
-use crate::service::review_handler::{Review, ReviewRequest};
+use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 /// What becomes of the review of a message.
 ///
 /// ```
-/// use mock_ivs_chat::{MockIvsChat, Review, ReviewVerdict};
+/// use mock_ivs_chat::{MockIvsChat, ReviewResponse, hook::ReviewVerdict};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.on_review_with("strict", |_| ReviewVerdict::Answer(Review::deny("no")));
+/// ivs.on_review().named("strict").decide(|_| ReviewVerdict::Respond(ReviewResponse::deny("no")));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum ReviewVerdict {
     /// The next hook is asked, and after the last the review handler.
     Pass,
     /// The handler is not asked; this is the answer.
-    Answer(Review),
+    Respond(ReviewResponse),
     /// The handler is asked later, by the mock's clock.
     Delay(Duration),
     /// The handler is asked later, by real time.
@@ -39,7 +39,7 @@ impl ReviewVerdict {
     /// A gate of another mock, or one that was released, holds nothing.
     ///
     /// ```
-    /// # use mock_ivs_chat::{ReviewVerdict, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, hook::ReviewVerdict};
     /// # let ivs = MockIvsChat::start();
     /// let gate = ivs.gate();
     /// let verdict = ReviewVerdict::hold(&gate);
@@ -71,7 +71,7 @@ impl Verdict for ReviewVerdict {
     }
 }
 
-impl sealed::Place for Reviews {
+impl sealed::HookPoint for Reviews {
     fn rule(rule: Rule<ReviewVerdict>) -> AnyRule {
         AnyRule::Review(rule)
     }
@@ -104,13 +104,13 @@ impl sealed::Place for Reviews {
     }
 }
 
-impl<D: Destination> NewHook<Reviews, D> {
+impl<D: Destination> HookBuilder<Reviews, D> {
     /// Only of messages from this user.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_review().from("alice").answer(Review::time_out());
+    /// let hook = ivs.on_review().from("alice").respond(ReviewResponse::time_out());
     /// ```
     pub fn from(mut self, user_id: impl Into<String>) -> Self {
         self.filter.user_id = Some(user_id.into());
@@ -120,11 +120,11 @@ impl<D: Destination> NewHook<Reviews, D> {
     /// Answers in the handler's place.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_review().answer(Review::fail());
+    /// let hook = ivs.on_review().respond(ReviewResponse::fail());
     /// ```
-    pub fn answer(self, review: Review) -> D::Installed {
-        self.always(ReviewVerdict::Answer(review))
+    pub fn respond(self, response: ReviewResponse) -> D::Installed {
+        self.always(ReviewVerdict::Respond(response))
     }
 }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use crate::log::entry::Entry;
 use crate::log::fields::{self, Name};
-use crate::log::matcher::{Condition, Expected, Field, Pattern};
+use crate::log::matcher::{Condition, Expected, Field, Matcher};
 use crate::proto::model;
 use crate::proto::operation::Operation;
 
-impl Pattern {
+impl Matcher {
     /// Returns `true` if entries of a type can have a field.
     pub(super) fn can_have(&self, kind: &str, name: &Name) -> bool {
         use Name::{

@@ -9,7 +9,7 @@ use crate::log::record::{Origin, Record, What};
 use crate::log::transcript;
 use crate::proto::action::Action;
 use crate::proto::close::{Close, CloseCode};
-use crate::proto::frame::{Error, Event, Frame, Message};
+use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame};
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
@@ -22,12 +22,12 @@ use crate::service::ConnectionId;
 /// The exact bytes are in [`Entry::bytes`].
 ///
 /// ```
-/// use mock_ivs_chat::{EntryKind, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, log::EntryKind};
 ///
 /// let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
-/// alice.say("hello");
-/// let sent = ivs.log().into_iter().find(|entry| entry.kind() == EntryKind::Sent).unwrap();
+/// alice.send_message("hello");
+/// let sent = ivs.log().into_iter().find(|entry| entry.kind() == EntryKind::FrameSent).unwrap();
 /// assert_eq!(sent.user_id(), Some("alice"));
 /// assert_eq!(sent.message().unwrap().content, "hello");
 /// ```
@@ -41,54 +41,54 @@ pub struct Entry {
 /// What kind of thing an entry is.
 ///
 /// ```
-/// use mock_ivs_chat::{EntryKind, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, log::EntryKind};
 ///
 /// let ivs = MockIvsChat::start();
 /// ivs.create_room("lobby");
 /// let kinds: Vec<EntryKind> = ivs.log().into_iter().map(|entry| entry.kind()).collect();
-/// assert_eq!(kinds, [EntryKind::Called, EntryKind::Answered]);
+/// assert_eq!(kinds, [EntryKind::Request, EntryKind::Response]);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
     /// The test advanced the clock.
-    Advanced,
+    ClockAdvanced,
     /// A call of the control plane was answered.
-    Answered,
+    Response,
     /// The control plane was called, over HTTP or by the test.
-    Called,
+    Request,
     /// A connection was closed by a close frame, of the service or of the client.
     Closed,
     /// A handshake succeeded.
     Connected,
     /// A quota refused something.
-    Exceeded,
+    QuotaExceeded,
     /// A client ended its stream before its handshake or call was answered.
     GaveUp,
     /// A connection ended without a closing handshake.
-    Gone,
+    Disconnected,
     /// A hook fired.
-    Hooked,
+    HookFired,
     /// The test ended all connections, or the mock, or let it be reached again.
     Outage,
     /// A frame of a client arrived.
-    Received,
+    FrameReceived,
     /// A handshake was refused.
-    Refused,
+    HandshakeRefused,
     /// A message was reviewed.
     Reviewed,
     /// A frame left for a client.
-    Sent,
+    FrameSent,
 }
 
 /// Which way an entry went, as the service sees it.
 ///
 /// ```
-/// use mock_ivs_chat::{Direction, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, log::Direction};
 ///
 /// let ivs = MockIvsChat::start();
-/// ivs.create_room("lobby").participant("alice").say("hello");
+/// ivs.create_room("lobby").participant("alice").send_message("hello");
 /// let inbound = ivs.log().direction(Direction::Inbound);
 /// assert_eq!(inbound.into_iter().filter_map(|entry| entry.action()).count(), 1);
 /// ```
@@ -110,7 +110,7 @@ impl Entry {
     /// assert_eq!(ivs.log().entries()[1].number(), 1);
     /// ```
     #[must_use]
-    pub const fn number(&self) -> u64 {
+    pub const fn index(&self) -> u64 {
         self.number
     }
 
@@ -147,35 +147,35 @@ impl Entry {
     /// What kind of thing it is.
     ///
     /// ```
-    /// # use mock_ivs_chat::{EntryKind, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::EntryKind};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// assert_eq!(ivs.log().entries()[0].kind(), EntryKind::Called);
+    /// assert_eq!(ivs.log().entries()[0].kind(), EntryKind::Request);
     /// ```
     #[must_use]
     pub const fn kind(&self) -> EntryKind {
         match &self.record.what {
-            What::Advanced(_) => EntryKind::Advanced,
-            What::Answered(_) => EntryKind::Answered,
-            What::Called(_) => EntryKind::Called,
+            What::Advanced(_) => EntryKind::ClockAdvanced,
+            What::Answered(_) => EntryKind::Response,
+            What::Called(_) => EntryKind::Request,
             What::ClosedByService(_) | What::ClosedByClient(_) => EntryKind::Closed,
             What::Connected(_) => EntryKind::Connected,
-            What::Exceeded { .. } => EntryKind::Exceeded,
+            What::Exceeded { .. } => EntryKind::QuotaExceeded,
             What::GaveUp(_) => EntryKind::GaveUp,
-            What::Gone => EntryKind::Gone,
-            What::Hooked(_) => EntryKind::Hooked,
+            What::Gone => EntryKind::Disconnected,
+            What::Hooked(_) => EntryKind::HookFired,
             What::Outage(_) => EntryKind::Outage,
-            What::Received(_) => EntryKind::Received,
-            What::Refused(_) => EntryKind::Refused,
+            What::Received(_) => EntryKind::FrameReceived,
+            What::Refused(_) => EntryKind::HandshakeRefused,
             What::Reviewed(_) => EntryKind::Reviewed,
-            What::Sent(_) => EntryKind::Sent,
+            What::Sent(_) => EntryKind::FrameSent,
         }
     }
 
     /// Which way it went; `None` if no way.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Direction, MockIvsChat};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Direction};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
     /// assert_eq!(ivs.log().entries()[1].direction(), Some(Direction::Outbound));
@@ -263,7 +263,7 @@ impl Entry {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
     /// let frame = ivs.log().into_iter().find_map(|entry| entry.bytes().map(<[u8]>::to_vec));
     /// assert!(frame.unwrap().starts_with(b"{"));
     /// ```
@@ -284,7 +284,7 @@ impl Entry {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
     /// assert!(ivs.log().into_iter().any(|entry| entry.action().is_some()));
     /// ```
     #[must_use]
@@ -300,7 +300,7 @@ impl Entry {
     /// ```
     /// # use mock_ivs_chat::{Frame, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
     /// let frame = ivs.log().into_iter().find_map(|entry| entry.frame()).unwrap();
     /// assert!(matches!(frame, Frame::Message(_)));
     /// ```
@@ -321,12 +321,12 @@ impl Entry {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
     /// let message = ivs.log().into_iter().find_map(|entry| entry.message()).unwrap();
     /// assert_eq!(message.content, "hello");
     /// ```
     #[must_use]
-    pub fn message(&self) -> Option<Message> {
+    pub fn message(&self) -> Option<ChatMessage> {
         match self.sent_frame()? {
             Frame::Message(message) => Some(message.clone()),
             Frame::Event(_) | Frame::Error(_) => None,
@@ -345,7 +345,7 @@ impl Entry {
     /// assert_eq!(event.event_name, "app:hello");
     /// ```
     #[must_use]
-    pub fn event(&self) -> Option<Event> {
+    pub fn event(&self) -> Option<ChatEvent> {
         match self.sent_frame()? {
             Frame::Event(event) => Some(event.clone()),
             Frame::Message(_) | Frame::Error(_) => None,
@@ -357,12 +357,12 @@ impl Entry {
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("");
+    /// # ivs.create_room("lobby").participant("alice").send_message("");
     /// let error = ivs.log().into_iter().find_map(|entry| entry.error()).unwrap();
     /// assert_eq!(error.error_code, ErrorCode::BadRequest);
     /// ```
     #[must_use]
-    pub fn error(&self) -> Option<Error> {
+    pub fn error(&self) -> Option<ChatError> {
         match self.sent_frame()? {
             Frame::Error(error) => Some(error.clone()),
             Frame::Message(_) | Frame::Event(_) => None,
@@ -432,7 +432,7 @@ impl Entry {
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
     /// ivs.on_action().named("silence").ignore();
-    /// alice.say("hello");
+    /// alice.send_message("hello");
     /// assert!(ivs.log().into_iter().any(|entry| entry.hook() == Some("silence")));
     /// ```
     #[must_use]

@@ -111,7 +111,7 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
             members.insert(name.into(), value);
         }
     };
-    set("number", json!(entry.number()));
+    set("number", json!(entry.index()));
     set("at", json!(entry.at()));
     set("kind", json!(entry.kind()));
     set("cause", json!(entry.cause()));

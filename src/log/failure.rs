@@ -9,7 +9,7 @@ use std::panic::Location;
 use crate::log::comparison::Comparison;
 use crate::log::entry::{Entry, EntryKind};
 use crate::log::filter::Filter;
-use crate::log::matcher::Pattern;
+use crate::log::matcher::Matcher;
 use crate::log::timeline::{Excerpt, WIDEST};
 use crate::log::{summary, timeline};
 use crate::service::ConnectionId;
@@ -43,7 +43,7 @@ impl Failure {
     /// early once `has_time` returns `false`.
     pub(crate) fn nearest(
         mut self,
-        pattern: &Pattern,
+        pattern: &Matcher,
         view: &Filter,
         entries: &[Entry],
         has_time: impl Fn() -> bool,
@@ -149,13 +149,14 @@ fn clipped(text: &str, most: usize) -> String {
 /// The last entry that ended a connection, or else its last one, by its index.
 pub(crate) fn end_of(connection: ConnectionId, entries: &[Entry]) -> Option<usize> {
     let own = |entry: &Entry| entry.connection() == Some(connection);
-    let is_end = |entry: &Entry| matches!(entry.kind(), EntryKind::Closed | EntryKind::Gone);
+    let is_end =
+        |entry: &Entry| matches!(entry.kind(), EntryKind::Closed | EntryKind::Disconnected);
     let end = entries.iter().rposition(|entry| own(entry) && is_end(entry));
     end.or_else(|| entries.iter().rposition(own))
 }
 
 /// The lane that a wait is about, if it names a user or a connection.
-pub(crate) fn lane_of(view: &Filter, pattern: Option<&Pattern>, entries: &[Entry]) -> Vec<String> {
+pub(crate) fn lane_of(view: &Filter, pattern: Option<&Matcher>, entries: &[Entry]) -> Vec<String> {
     let is_named =
         |entry: &&Entry| view.names(entry) || pattern.is_some_and(|pattern| pattern.names(entry));
     entries.iter().rev().find(is_named).and_then(timeline::title).into_iter().collect()
@@ -170,7 +171,7 @@ struct Nearest {
 
 impl Nearest {
     fn find(
-        pattern: &Pattern,
+        pattern: &Matcher,
         view: &Filter,
         entries: &[Entry],
         has_time: impl Fn() -> bool,
@@ -199,10 +200,10 @@ impl Nearest {
         rank(&self.comparison)
     }
 
-    fn describe(&self, pattern: &Pattern, view: &Filter, entries: &[Entry]) -> Vec<String> {
+    fn describe(&self, pattern: &Matcher, view: &Filter, entries: &[Entry]) -> Vec<String> {
         let entry = &entries[self.index];
         // An entry has the number of its row in the timeline.
-        let row = entries[timeline::row_start(entries, self.index)].number();
+        let row = entries[timeline::row_start(entries, self.index)].index();
         let named = EntryName { row, entry };
         if !self.is_in_view {
             return vec![format!("nearest: {named} matches, but {}", view.why_not(entry))];

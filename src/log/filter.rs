@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::log::entry::{Direction, Entry, EntryKind};
-use crate::log::matcher::Pattern;
+use crate::log::matcher::Matcher;
 use crate::log::store::Selection;
 use crate::service::ConnectionId;
 
@@ -35,7 +35,7 @@ pub(crate) enum Only {
     Connection(ConnectionId, String),
     Direction(Direction),
     Kind(EntryKind),
-    Matching(Pattern),
+    Matching(Matcher),
 }
 
 impl Only {
@@ -73,12 +73,12 @@ impl Filter {
     }
 
     /// Returns a selection that contains all entries of the view which match a pattern.
-    pub(crate) fn selection(&self, pattern: Option<&Pattern>) -> Selection {
+    pub(crate) fn selection(&self, pattern: Option<&Matcher>) -> Selection {
         let patterns = self.only.iter().filter_map(|only| match only {
             Only::Matching(pattern) => Some(pattern),
             _ => None,
         });
-        let key = pattern.into_iter().chain(patterns).find_map(Pattern::key);
+        let key = pattern.into_iter().chain(patterns).find_map(Matcher::key);
         Selection { connection: self.connection().map(|(connection, _)| connection), key }
     }
 

@@ -1,4 +1,4 @@
-//! Lanes: the log as one block for each connection, the same text however clients interleave.
+//! PerConnection: the log as one block for each connection, the same text however clients interleave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -29,23 +29,23 @@ use crate::log::transcript;
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
 /// std::thread::scope(|threads| {
 ///     threads.spawn(|| alice.delete("Message00001", "spam"));
-///     threads.spawn(|| bob.say("hello"));
+///     threads.spawn(|| bob.send_message("hello"));
 /// });
-/// let lanes = ivs.log().lanes().to_string();
+/// let lanes = ivs.log().per_connection().to_string();
 /// assert!(lanes.contains(r#"{"Type":"MESSAGE","Id":"[message-bob-1]","#));
 /// ```
 #[derive(Debug)]
-pub struct Lanes {
+pub struct PerConnection {
     text: String,
 }
 
-impl fmt::Display for Lanes {
+impl fmt::Display for PerConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Lanes {
+impl PerConnection {
     /// The lanes of some entries; causes may be among others of the log.
     pub(crate) fn new(entries: &[Entry], log: &[Entry], hides_times: bool) -> Self {
         let mut text = String::new();
@@ -64,13 +64,13 @@ struct Block {
 fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) -> fmt::Result {
     let titles: BTreeMap<u64, String> = log
         .iter()
-        .map(|entry| (entry.number(), title(entry).unwrap_or_else(|| OTHERS.into())))
+        .map(|entry| (entry.index(), title(entry).unwrap_or_else(|| OTHERS.into())))
         .collect();
     let origin_of = |entry: &Entry| titles.get(&entry.record.cause).cloned();
     // Labels are given before anything is written, in the order in which each party acted.
     let mut labels = Labels::by_party(hides_times);
     for entry in entries {
-        let origin = origin_of(entry).unwrap_or_else(|| titles[&entry.number()].clone());
+        let origin = origin_of(entry).unwrap_or_else(|| titles[&entry.index()].clone());
         labels.name_party(origin.split(" (").next().unwrap_or_default());
         if let Some(text) = entry.text() {
             labels.apply(text);
@@ -78,7 +78,7 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
     }
     let mut blocks = BTreeMap::<&str, Block>::new();
     for entry in entries.iter().filter(|entry| !transcript::is_as_expected(entry)) {
-        let lane = &titles[&entry.number()];
+        let lane = &titles[&entry.index()];
         let line = line(entry, &mut labels)?;
         let block = blocks.entry(lane).or_default();
         match origin_of(entry).filter(|origin| origin != lane && *origin != OTHERS) {

@@ -49,7 +49,7 @@ use crate::service::session::Refusal;
 /// not be told from a clock that stands still.
 ///
 /// ```
-/// use mock_ivs_chat::Lint;
+/// use mock_ivs_chat::log::Lint;
 ///
 /// assert_eq!(Lint::RequestIdMissing.to_string(), "request-id-missing");
 /// ```
@@ -121,7 +121,7 @@ impl Lint {
     /// The stable code.
     ///
     /// ```
-    /// # use mock_ivs_chat::Lint;
+    /// # use mock_ivs_chat::log::Lint;
     /// assert_eq!(Lint::TokenReused.code(), "token-reused");
     /// ```
     #[must_use]

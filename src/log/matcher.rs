@@ -1,4 +1,4 @@
-//! Pattern: what a test looks for in the log, as a value that can say what differs.
+//! Matcher: what a test looks for in the log, as a value that can say what differs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,25 +16,25 @@ use crate::proto::payload::Key;
 /// A pattern is a value: it can be kept, cloned and given to any wait. When nothing matches, the
 /// failure names the nearest entry and the fields in which it differs, which a closure cannot.
 ///
-/// A pattern for a call looks at the members of its request: [`Pattern::user`] is `userId` there,
-/// and [`Pattern::id`], [`Pattern::reason`] and [`Pattern::attribute`] have their own names.
+/// A pattern for a call looks at the members of its request: [`Matcher::user`] is `userId` there,
+/// and [`Matcher::id`], [`Matcher::reason`] and [`Matcher::attribute`] have their own names.
 /// A condition that entries of the pattern's type can never satisfy panics where the test adds it:
 /// an assertion that it is never matched would prove nothing.
 ///
 /// ```
-/// use mock_ivs_chat::{MockIvsChat, Pattern};
+/// use mock_ivs_chat::{MockIvsChat, log::Matcher};
 ///
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-/// alice.say("hello");
-/// let greeting = Pattern::message().from("alice").content("hello");
-/// ivs.log().expect_blocking(greeting.clone().to("bob"));
+/// alice.send_message("hello");
+/// let greeting = Matcher::message().from("alice").content("hello");
+/// ivs.log().expect(greeting.clone().to("bob")).wait();
 /// assert_eq!(ivs.log().matching(greeting).entries().len(), 2);
 /// ```
 #[derive(Clone)]
 #[must_use = "a pattern does nothing until something is matched against it"]
-pub struct Pattern {
+pub struct Matcher {
     pub(super) fields: Vec<Field>,
     pub(super) conditions: Vec<Condition>,
 }
@@ -58,14 +58,14 @@ pub(super) struct Condition {
     pub(super) holds: Arc<dyn Fn(&Entry) -> bool + Send + Sync>,
 }
 
-impl Pattern {
+impl Matcher {
     /// Matches any entry.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
-    /// assert_eq!(ivs.log().matching(Pattern::any().room("lobby").from("alice")).entries().len(), 4);
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// assert_eq!(ivs.log().matching(Matcher::any().room("lobby").from("alice")).entries().len(), 4);
     /// ```
     pub const fn any() -> Self {
         Self { fields: Vec::new(), conditions: Vec::new() }
@@ -78,10 +78,10 @@ impl Pattern {
     /// Matches a MESSAGE that left for a client.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().from("alice").content("hello"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().from("alice").content("hello")).wait();
     /// ```
     pub fn message() -> Self {
         Self::of_type("MESSAGE")
@@ -90,12 +90,12 @@ impl Pattern {
     /// Matches an EVENT of that name that left for a client.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// # let alice = room.participant("alice");
     /// room.send_event("app:poll", [("question", "tea?")]);
-    /// ivs.log().expect_blocking(Pattern::event("app:poll").attribute("question", "tea?"));
+    /// ivs.log().expect(Matcher::event("app:poll").attribute("question", "tea?")).wait();
     /// ```
     pub fn event(event_name: &str) -> Self {
         Self::of_type("EVENT").is(Name::Named, event_name)
@@ -104,11 +104,11 @@ impl Pattern {
     /// Matches an ERROR of that code that left for a client.
     ///
     /// ```
-    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// alice.say("");
-    /// ivs.log().expect_blocking(Pattern::error(ErrorCode::BadRequest).to("alice"));
+    /// alice.send_message("");
+    /// ivs.log().expect(Matcher::error(ErrorCode::BadRequest).to("alice")).wait();
     /// ```
     pub fn error(error_code: ErrorCode) -> Self {
         Self::of_type("ERROR").is(Name::Code, error_code.code().to_string())
@@ -117,10 +117,10 @@ impl Pattern {
     /// Matches a `SEND_MESSAGE` of a client.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::send_message().content("hello").request_id("alice-1"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::send_message().content("hello").request_id("alice-1")).wait();
     /// ```
     pub fn send_message() -> Self {
         Self::of_type("SEND_MESSAGE")
@@ -129,10 +129,10 @@ impl Pattern {
     /// Matches a `DELETE_MESSAGE` of a client.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # ivs.create_room("lobby").participant("alice").delete("Message00001", "spam");
-    /// ivs.log().expect_blocking(Pattern::delete_message().id("Message00001").reason("spam"));
+    /// ivs.log().expect(Matcher::delete_message().id("Message00001").reason("spam")).wait();
     /// ```
     pub fn delete_message() -> Self {
         Self::of_type("DELETE_MESSAGE")
@@ -141,10 +141,10 @@ impl Pattern {
     /// Matches a `DISCONNECT_USER` of a client.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").kick("bob", "rude");
-    /// ivs.log().expect_blocking(Pattern::disconnect_user().user("bob"));
+    /// # ivs.create_room("lobby").participant("alice").disconnect_user("bob", "rude");
+    /// ivs.log().expect(Matcher::disconnect_user().user("bob")).wait();
     /// ```
     pub fn disconnect_user() -> Self {
         Self::of_type("DISCONNECT_USER")
@@ -153,10 +153,10 @@ impl Pattern {
     /// Matches a connection that was let in.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// ivs.log().expect_blocking(Pattern::connect().from("alice").room("lobby"));
+    /// ivs.log().expect(Matcher::connect().from("alice").room("lobby")).wait();
     /// ```
     pub fn connect() -> Self {
         Self::of_type("connect")
@@ -165,25 +165,25 @@ impl Pattern {
     /// Matches a handshake that was refused.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.log().refute(Pattern::refused_handshake().status(401));
+    /// ivs.log().assert_none(Matcher::refused_handshake().status(401));
     /// ```
     pub fn refused_handshake() -> Self {
         Self::of_type("refused handshake")
     }
 
-    /// Matches a close frame: of the service with [`Pattern::to`], of a client with
-    /// [`Pattern::from`].
+    /// Matches a close frame: of the service with [`Matcher::to`], of a client with
+    /// [`Matcher::from`].
     ///
     /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// # let alice = room.participant("alice");
     /// room.disconnect_user("alice", "rude");
-    /// let close = Pattern::close().to("alice").close_code(CloseCode::NORMAL).reason("rude");
-    /// ivs.log().expect_blocking(close);
+    /// let close = Matcher::close().to("alice").close_code(CloseCode::NORMAL).reason("rude");
+    /// ivs.log().expect(close).wait();
     /// ```
     pub fn close() -> Self {
         Self::of_type("close")
@@ -192,35 +192,35 @@ impl Pattern {
     /// Matches a call of an operation of the control plane.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// ivs.log().expect_blocking(Pattern::call(Operation::CreateRoom));
+    /// ivs.log().expect(Matcher::request(Operation::CreateRoom)).wait();
     /// ```
-    pub fn call(operation: Operation) -> Self {
+    pub fn request(operation: Operation) -> Self {
         Self::of_type("call").is(Name::Operation, operation.name())
     }
 
     /// Matches the answer to a call of an operation of the control plane.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// ivs.log().expect_blocking(Pattern::answer(Operation::CreateRoom).status(200));
+    /// ivs.log().expect(Matcher::response(Operation::CreateRoom).status(200)).wait();
     /// ```
-    pub fn answer(operation: Operation) -> Self {
+    pub fn response(operation: Operation) -> Self {
         Self::of_type("answer").is(Name::Operation, operation.name())
     }
 
     /// Matches a hook of that name that fired.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_action().named("silence").ignore();
-    /// ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::hook("silence"));
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::hook("silence")).wait();
     /// ```
     pub fn hook(name: &str) -> Self {
         Self::of_type("hook").is(Name::Named, name)
@@ -229,10 +229,10 @@ impl Pattern {
     /// Narrows it to what this user sent: as the sender of a MESSAGE, or by a connection.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().from("alice"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().from("alice")).wait();
     /// ```
     #[track_caller]
     pub fn from(self, user_id: impl Into<String>) -> Self {
@@ -242,10 +242,10 @@ impl Pattern {
     /// Narrows it to what left for connections of this user.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().to("alice"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().to("alice")).wait();
     /// ```
     #[track_caller]
     pub fn to(self, user_id: impl Into<String>) -> Self {
@@ -255,10 +255,10 @@ impl Pattern {
     /// Narrows it to connections to a room: its name, or its id if it has no name.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().room("lobby"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().room("lobby")).wait();
     /// ```
     #[track_caller]
     pub fn room(self, room: impl Into<String>) -> Self {
@@ -268,10 +268,10 @@ impl Pattern {
     /// Narrows it to this `Content`.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().content("hello"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().content("hello")).wait();
     /// ```
     #[track_caller]
     pub fn content(self, content: impl Into<String>) -> Self {
@@ -281,10 +281,10 @@ impl Pattern {
     /// Narrows it to a `Content` that has this part.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().containing("ell"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().containing("ell")).wait();
     /// ```
     #[track_caller]
     pub fn containing(self, part: impl Into<String>) -> Self {
@@ -294,10 +294,10 @@ impl Pattern {
     /// Narrows it to frames with this attribute.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say_with("hello", [("color", "red")]);
-    /// ivs.log().expect_blocking(Pattern::message().attribute("color", "red"));
+    /// # ivs.create_room("lobby").participant("alice").send_message_with("hello", [("color", "red")]);
+    /// ivs.log().expect(Matcher::message().attribute("color", "red")).wait();
     /// ```
     #[track_caller]
     pub fn attribute(self, key: &str, value: impl Into<String>) -> Self {
@@ -307,10 +307,10 @@ impl Pattern {
     /// Narrows it to this `RequestId`; `""` for frames that have none.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().request_id("alice-1"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().request_id("alice-1")).wait();
     /// ```
     #[track_caller]
     pub fn request_id(self, request_id: impl Into<String>) -> Self {
@@ -320,10 +320,10 @@ impl Pattern {
     /// Narrows it to this `Id`: of the frame, or of the message that a `DELETE_MESSAGE` is about.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// ivs.log().expect_blocking(Pattern::message().id("Message00001"));
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::message().id("Message00001")).wait();
     /// ```
     #[track_caller]
     pub fn id(self, id: impl Into<String>) -> Self {
@@ -333,10 +333,10 @@ impl Pattern {
     /// Narrows it to a `DISCONNECT_USER` of this user.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").kick("bob", "rude");
-    /// ivs.log().expect_blocking(Pattern::disconnect_user().user("bob"));
+    /// # ivs.create_room("lobby").participant("alice").disconnect_user("bob", "rude");
+    /// ivs.log().expect(Matcher::disconnect_user().user("bob")).wait();
     /// ```
     #[track_caller]
     pub fn user(self, user_id: impl Into<String>) -> Self {
@@ -347,11 +347,11 @@ impl Pattern {
     /// a refused handshake.
     ///
     /// ```
-    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("");
-    /// let error = Pattern::error(ErrorCode::BadRequest).reason("Content is missing or empty");
-    /// ivs.log().expect_blocking(error);
+    /// # ivs.create_room("lobby").participant("alice").send_message("");
+    /// let error = Matcher::error(ErrorCode::BadRequest).reason("Content is missing or empty");
+    /// ivs.log().expect(error).wait();
     /// ```
     #[track_caller]
     pub fn reason(self, reason: impl Into<String>) -> Self {
@@ -361,10 +361,10 @@ impl Pattern {
     /// Narrows it to close frames of this code.
     ///
     /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{CloseCode, MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby").participant("alice").leave();
-    /// ivs.log().expect_blocking(Pattern::close().close_code(CloseCode::NORMAL));
+    /// ivs.log().expect(Matcher::close().close_code(CloseCode::NORMAL)).wait();
     /// ```
     #[track_caller]
     pub fn close_code(self, code: CloseCode) -> Self {
@@ -374,10 +374,10 @@ impl Pattern {
     /// Narrows it to answers and refused handshakes of this HTTP status.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Operation, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// ivs.log().expect_blocking(Pattern::answer(Operation::CreateRoom).status(200));
+    /// ivs.log().expect(Matcher::response(Operation::CreateRoom).status(200)).wait();
     /// ```
     #[track_caller]
     pub fn status(self, status: u16) -> Self {
@@ -388,13 +388,13 @@ impl Pattern {
     /// for. The closure is asked only about entries that match in all else.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").say("hello");
-    /// let short = Pattern::message().that("is short", |entry| entry.bytes().unwrap().len() < 500);
-    /// ivs.log().expect_blocking(short);
+    /// # ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// let short = Matcher::message().satisfying("is short", |entry| entry.bytes().unwrap().len() < 500);
+    /// ivs.log().expect(short).wait();
     /// ```
-    pub fn that(
+    pub fn satisfying(
         mut self,
         what: impl Into<String>,
         holds: impl Fn(&Entry) -> bool + Send + Sync + 'static,
@@ -451,10 +451,10 @@ impl Pattern {
     /// Whether an entry matches.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Pattern};
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// assert!(!Pattern::message().matches(&ivs.log().entries()[0]));
+    /// assert!(!Matcher::message().matches(&ivs.log().entries()[0]));
     /// ```
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
@@ -467,7 +467,7 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_type = self.fields.first().is_some_and(|field| field.name == Name::Type);
         if !has_type {
@@ -490,8 +490,8 @@ impl fmt::Display for Pattern {
     }
 }
 
-impl fmt::Debug for Pattern {
+impl fmt::Debug for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pattern({self})")
+        write!(f, "Matcher({self})")
     }
 }

@@ -20,3 +20,10 @@ pub(crate) mod timeline;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
 pub(crate) mod transcript;
+
+pub use crate::log::entry::{Direction, Entry, EntryKind};
+pub use crate::log::filter::Mark;
+pub use crate::log::lanes::PerConnection;
+pub use crate::log::lint::{Finding, Lint};
+pub use crate::log::matcher::Matcher;
+pub use crate::log::retention::LogRetention;

@@ -82,7 +82,7 @@ fn write_row(
         f,
         "<details{class}><summary><span class=\"number\">#{}</span>\
          <span class=\"time\">+{seconds:.3}</span><div class=\"lanes\">",
-        first.number()
+        first.index()
     )?;
     let words = summary::of(first);
     let way = match first.direction() {
@@ -105,7 +105,7 @@ fn write_row(
     }
     f.write_str("</div><span>")?;
     for finding in findings {
-        if row.iter().any(|entry| entry.number() == finding.entry) {
+        if row.iter().any(|entry| entry.index() == finding.entry) {
             write!(f, "<span class=\"badge\">{}</span>", finding.lint)?;
         }
     }

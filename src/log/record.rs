@@ -24,7 +24,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The key that a search finds the record by; see `Pattern::key`.
+    /// The key that a search finds the record by; see `Matcher::key`.
     pub(crate) fn key(&self) -> Option<Key> {
         match &self.what {
             What::Received(payload) | What::Sent(payload) => payload.key(),

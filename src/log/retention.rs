@@ -1,4 +1,4 @@
-//! Recording: how much of what happens the log keeps.
+//! LogRetention: how much of what happens the log keeps.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use crate::log::lint::Lint;
 ///
 /// Entries share their frames with each other and with the connections, so that keeping a delivery
 /// costs 64 bytes. Only tests under load, with millions of deliveries, need anything but
-/// [`Recording::All`].
+/// [`LogRetention::All`].
 ///
 /// ```
-/// use mock_ivs_chat::{MockIvsChat, Recording};
+/// use mock_ivs_chat::{MockIvsChat, log::LogRetention};
 ///
-/// let ivs = MockIvsChat::builder().recording(Recording::Last(2)).start();
+/// let ivs = MockIvsChat::builder().log_retention(LogRetention::Last(2)).start();
 /// ivs.create_room("lobby");
 /// ivs.create_room("backstage");
-/// let numbers: Vec<u64> = ivs.log().into_iter().map(|entry| entry.number()).collect();
+/// let numbers: Vec<u64> = ivs.log().into_iter().map(|entry| entry.index()).collect();
 /// assert_eq!(numbers, [2, 3]);
 /// assert_eq!(ivs.log().dropped(), 2);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Recording {
+pub enum LogRetention {
     /// All entries.
     #[default]
     All,
@@ -35,7 +35,7 @@ pub enum Recording {
 /// What a test sets about the log.
 #[derive(Debug, Default)]
 pub(crate) struct LogSettings {
-    pub(crate) recording: Recording,
+    pub(crate) retention: LogRetention,
     /// The findings that fail the test.
     pub(crate) denied: BTreeSet<Lint>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::log::record::Record;
-use crate::log::retention::Recording;
+use crate::log::retention::LogRetention;
 use crate::proto::payload::Key;
 use crate::service::ConnectionId;
 
@@ -51,11 +51,11 @@ impl Selection {
 }
 
 impl LogStore {
-    pub(crate) fn new(recording: Recording) -> Self {
+    pub(crate) fn new(recording: LogRetention) -> Self {
         let limit = match recording {
-            Recording::All => None,
-            Recording::Last(count) => Some(count),
-            Recording::Off => Some(0),
+            LogRetention::All => None,
+            LogRetention::Last(count) => Some(count),
+            LogRetention::Off => Some(0),
         };
         Self { limit, ..Self::default() }
     }
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_bounded_log_keeps_the_last_entries_and_the_numbers_of_all() {
         for limit in [1, 10, 1023, 1024, 1025, 3000] {
-            let mut store = LogStore::new(Recording::Last(limit as usize));
+            let mut store = LogStore::new(LogRetention::Last(limit as usize));
             for _ in 0..10 {
                 push(&mut store, 700);
                 let length = store.len();
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_off_only_counts() {
-        let mut store = LogStore::new(Recording::Off);
+        let mut store = LogStore::new(LogRetention::Off);
         push(&mut store, 5000);
         assert_eq!((store.len(), store.dropped()), (5000, 5000));
         assert!(kept(&store, 0).is_empty() && store.chunks.is_empty());
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_search_sees_exactly_the_entries_with_its_key() {
-        for recording in [Recording::All, Recording::Last(1500)] {
+        for recording in [LogRetention::All, LogRetention::Last(1500)] {
             let mut store = LogStore::new(recording);
             for round in 0..9 {
                 push_what(&mut store, None, message("a"));
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_followed_connection_has_the_entries_from_before_and_after() {
-        for recording in [Recording::All, Recording::Last(1500)] {
+        for recording in [LogRetention::All, LogRetention::Last(1500)] {
             let mut store = LogStore::new(recording);
             let (alice, bob) = (party(1), party(2));
             let wanted = Selection { connection: Some(alice.connection), key: None };

@@ -129,7 +129,7 @@ impl fmt::Display for Excerpt<'_> {
         let mut also: Vec<usize> = self.also.iter().map(|i| row_start(self.entries, *i)).collect();
         also.sort_unstable();
         also.dedup();
-        let numbers: Vec<u64> = also.iter().map(|index| self.entries[*index].number()).collect();
+        let numbers: Vec<u64> = also.iter().map(|index| self.entries[*index].index()).collect();
         let earlier: Vec<&[Entry]> = also
             .iter()
             .filter(|index| **index < start)
@@ -219,7 +219,7 @@ fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> 
     let mut rest = entries;
     while let Some((row, following)) = next_row(rest) {
         rest = following;
-        if is_as_expected(&row[0]) && !always.contains(&row[0].number()) {
+        if is_as_expected(&row[0]) && !always.contains(&row[0].index()) {
             continue;
         }
         let mut cells = vec![String::new(); columns.titles.len()];
@@ -236,7 +236,7 @@ fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> 
             // All of it is in lanes that are not shown.
             (false, Some(_)) => continue,
         };
-        rows.push(Row { number: first.number(), time: elapsed(all, first), cells, note });
+        rows.push(Row { number: first.index(), time: elapsed(all, first), cells, note });
     }
     rows
 }

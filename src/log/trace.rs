@@ -21,7 +21,7 @@ pub(crate) fn open(party: &Party) -> Span {
 /// Emits an entry, within the span of its connection if that is open.
 pub(crate) fn emit(entry: &Entry, span: Option<&Span>) {
     let (kind, parent) = (entry.kind(), span.and_then(Span::id));
-    let (number, text) = (entry.number(), entry.text().unwrap_or_default());
+    let (number, text) = (entry.index(), entry.text().unwrap_or_default());
     let summary = summary::of(entry);
     event!(target: TARGET, parent: parent, Level::DEBUG, number, ?kind, text, "{summary}");
 }

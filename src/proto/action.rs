@@ -15,7 +15,7 @@ use crate::proto::members::Members;
 ///
 /// let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
-/// alice.say("hello");
+/// alice.send_message("hello");
 /// let actions: Vec<Action> = ivs.log().into_iter().filter_map(|entry| entry.action()).collect();
 /// assert!(matches!(&actions[..], [Action::SendMessage(sent)] if sent.content == "hello"));
 /// ```
@@ -37,7 +37,7 @@ impl Action {
     /// # use mock_ivs_chat::{ActionKind, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// # alice.say("hello");
+    /// # alice.send_message("hello");
     /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
     /// assert_eq!(action.kind(), ActionKind::SendMessage);
     /// ```
@@ -56,7 +56,7 @@ impl Action {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// # alice.say("hello");
+    /// # alice.send_message("hello");
     /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
     /// assert_eq!(action.name(), "SEND_MESSAGE");
     /// ```
@@ -71,7 +71,7 @@ impl Action {
     /// # use mock_ivs_chat::{Capability, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// # alice.say("hello");
+    /// # alice.send_message("hello");
     /// # let action = ivs.log().into_iter().find_map(|entry| entry.action()).unwrap();
     /// assert_eq!(action.capability(), Some(Capability::SendMessage));
     /// ```
@@ -195,7 +195,7 @@ impl fmt::Display for ActionKind {
 /// # use mock_ivs_chat::{Action, MockIvsChat};
 /// # let ivs = MockIvsChat::start();
 /// # let alice = ivs.create_room("lobby").participant("alice");
-/// # alice.say("hello");
+/// # alice.send_message("hello");
 /// let entry = ivs.log().into_iter().find(|entry| entry.action().is_some()).unwrap();
 /// let Some(Action::SendMessage(sent)) = entry.action() else { panic!() };
 /// assert_eq!((sent.content.as_str(), sent.attributes), ("hello", None));
@@ -247,7 +247,7 @@ pub struct DeleteMessage {
 /// # use mock_ivs_chat::{Action, MockIvsChat};
 /// # let ivs = MockIvsChat::start();
 /// # let alice = ivs.create_room("lobby").participant("alice");
-/// alice.kick("bob", "rude");
+/// alice.disconnect_user("bob", "rude");
 /// let Some(Action::DisconnectUser(kick)) = ivs.log().into_iter().find_map(|e| e.action()) else { panic!() };
 /// assert_eq!((kick.user_id.as_str(), kick.reason.as_str()), ("bob", "rude"));
 /// ```

@@ -26,11 +26,11 @@ use crate::proto::timestamp::Timestamp;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "Type")]
 pub enum Frame {
     /// `"Type":"MESSAGE"`.
-    Message(Message),
+    Message(ChatMessage),
     /// `"Type":"EVENT"`.
-    Event(Event),
+    Event(ChatEvent),
     /// `"Type":"ERROR"`.
-    Error(Error),
+    Error(ChatError),
 }
 
 impl Frame {
@@ -84,14 +84,14 @@ impl Frame {
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-/// alice.say("hello");
-/// let message = bob.expect_message_blocking("hello");
+/// alice.send_message("hello");
+/// let message = bob.expect_message("hello").wait();
 /// assert_eq!(message.sender.user_id, "alice");
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "PascalCase")]
-pub struct Message {
+pub struct ChatMessage {
     /// The id that the service gave it: 12 letters and digits.
     pub id: String,
     /// The `RequestId` of the SEND_MESSAGE; empty if it had none.
@@ -115,8 +115,8 @@ pub struct Message {
 /// # let ivs = MockIvsChat::start();
 /// # let room = ivs.create_room("lobby");
 /// # let alice = room.participant("alice");
-/// # alice.say("hello");
-/// let sender = alice.expect_message_blocking("hello").sender;
+/// # alice.send_message("hello");
+/// let sender = alice.expect_message("hello").wait().sender;
 /// assert!(sender.attributes.is_empty());
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -140,13 +140,13 @@ pub struct Sender {
 /// let room = ivs.create_room("lobby");
 /// let bob = room.participant("bob");
 /// room.send_event("app:poll", [("question", "tea?")]);
-/// let event = bob.expect_event_blocking("app:poll");
+/// let event = bob.expect_event("app:poll").wait();
 /// assert_eq!(event.attributes.unwrap()["question"], "tea?");
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
+pub struct ChatEvent {
     /// The id that the service gave it: 12 letters and digits.
     pub id: String,
     /// The `RequestId` of the action that caused it; empty for an HTTP operation.
@@ -159,7 +159,7 @@ pub struct Event {
     pub send_time: Timestamp,
 }
 
-impl Event {
+impl ChatEvent {
     /// The name of the event that asks clients to delete a message.
     pub const DELETE_MESSAGE: &'static str = "aws:DELETE_MESSAGE";
     /// The name of the event about a disconnected user.
@@ -175,14 +175,14 @@ impl Event {
 ///
 /// let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
-/// alice.say("");
-/// let error = alice.expect_error_blocking(ErrorCode::BadRequest);
+/// alice.send_message("");
+/// let error = alice.expect_error(ErrorCode::BadRequest).wait();
 /// assert_eq!(error.error_message, "Content is missing or empty");
 /// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "PascalCase")]
-pub struct Error {
+pub struct ChatError {
     /// The id of the failed operation: the id that its message would have had, or a fresh one.
     pub id: String,
     /// The `RequestId` of the failed action; empty if it had none.

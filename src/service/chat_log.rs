@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::proto::frame::{Event, Frame, Message};
+use crate::proto::frame::{ChatEvent, ChatMessage, Frame};
 use crate::proto::timestamp::Timestamp;
 
 /// A record of a room's chat log, with its destination.
@@ -15,12 +15,12 @@ use crate::proto::timestamp::Timestamp;
 /// seconds or minutes; the mock delivers a record as soon as it sends the frame.
 ///
 /// ```
-/// use mock_ivs_chat::{ChatLogDestination, Clock, MockIvsChat};
+/// use mock_ivs_chat::{Clock, MockIvsChat, logging::ChatLogDestination};
 ///
 /// let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
 /// let archive = ivs.new_logging_configuration("archive").cloud_watch_logs("/chat").create();
 /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
-/// room.participant("alice").say("hello");
+/// room.participant("alice").send_message("hello");
 ///
 /// let [record] = &ivs.chat_logs()[..] else { panic!("one message was sent") };
 /// assert_eq!(record.message().unwrap().content, "hello");
@@ -58,11 +58,11 @@ impl ChatLogRecord {
     /// # let ivs = MockIvsChat::start();
     /// let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
     /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
-    /// room.participant("alice").say("hello");
+    /// room.participant("alice").send_message("hello");
     /// assert_eq!(ivs.chat_logs()[0].message().unwrap().sender.user_id, "alice");
     /// ```
     #[must_use]
-    pub const fn message(&self) -> Option<&Message> {
+    pub const fn message(&self) -> Option<&ChatMessage> {
         match &self.frame {
             Frame::Message(message) => Some(message),
             Frame::Event(_) | Frame::Error(_) => None,
@@ -80,7 +80,7 @@ impl ChatLogRecord {
     /// assert_eq!(ivs.chat_logs()[0].event().unwrap().event_name, "app:poll");
     /// ```
     #[must_use]
-    pub const fn event(&self) -> Option<&Event> {
+    pub const fn event(&self) -> Option<&ChatEvent> {
         match &self.frame {
             Frame::Event(event) => Some(event),
             Frame::Message(_) | Frame::Error(_) => None,
@@ -99,12 +99,12 @@ impl fmt::Display for ChatLogRecord {
 /// Documented: "Logging" of the Amazon IVS Chat User Guide.
 ///
 /// ```
-/// use mock_ivs_chat::{ChatLogDestination, MockIvsChat};
+/// use mock_ivs_chat::{MockIvsChat, logging::ChatLogDestination};
 ///
 /// let ivs = MockIvsChat::start();
 /// let archive = ivs.new_logging_configuration("archive").firehose("my-stream").create();
 /// let room = ivs.new_room("lobby").logging_configuration(&archive).create();
-/// room.participant("alice").say("hello");
+/// room.participant("alice").send_message("hello");
 /// let delivery_stream_name = "my-stream".to_owned();
 /// assert_eq!(ivs.chat_logs()[0].destination, ChatLogDestination::Firehose { delivery_stream_name });
 /// ```

@@ -5,7 +5,7 @@ use crate::proto::action::{
 };
 use crate::proto::attributes::Attributes;
 use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Event, Frame, Message, Sender};
+use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame, Sender};
 use crate::proto::timestamp::Timestamp;
 use crate::service::quota::Quota;
 use crate::service::room::{ReviewHandler, RoomKey};
@@ -61,7 +61,7 @@ impl Service {
         // Observed: clients drop a frame whose `Id` they have seen, so an error never has the id
         // of the message that was to be deleted.
         let id = message_id.unwrap_or_else(|| self.ids.error_id());
-        let error = Error { id, request_id, error_code: code, error_message: message };
+        let error = ChatError { id, request_id, error_code: code, error_message: message };
         out.push(Output::Deliver { to: vec![connection], frame: Frame::Error(error) });
     }
 
@@ -84,7 +84,7 @@ impl Service {
             _ => self.ids.error_id(),
         };
         let request_id = publish.request_id.clone();
-        let error = Error { id, request_id, error_code, error_message };
+        let error = ChatError { id, request_id, error_code, error_message };
         out.push(Output::Deliver { to: vec![connection], frame: Frame::Error(error) });
     }
 
@@ -109,7 +109,7 @@ impl Service {
         if content.chars().count() > maximum {
             return Err(MessagingError::new(
                 ErrorCode::BadRequest,
-                "Message exceeds maximum length",
+                "ChatMessage exceeds maximum length",
             ));
         }
         let bytes = attributes.as_ref().map_or(0, Attributes::size_bytes);
@@ -126,7 +126,7 @@ impl Service {
             attributes: session.attributes.clone(),
         };
         let request_id = request_id.into();
-        let message = Message { id, request_id, attributes, content, send_time: now, sender };
+        let message = ChatMessage { id, request_id, attributes, content, send_time: now, sender };
         match self.rooms[&room].handler.clone().filter(ReviewHandler::is_set) {
             Some(handler) => self.review(now, connection, room, handler, message, out),
             None => self.broadcast(room, Frame::Message(message), out),
@@ -238,7 +238,7 @@ impl Service {
         // Documented: both spellings of the id, `MessageID` deprecated.
         let mut attributes = Attributes::from([("MessageID", id.clone()), ("MessageId", id)]);
         self.insert_reason(&mut attributes, reason);
-        self.send_event(now, room, request_id, Event::DELETE_MESSAGE, Some(attributes), out)
+        self.send_event(now, room, request_id, ChatEvent::DELETE_MESSAGE, Some(attributes), out)
     }
 
     /// Sends the room the event that a user is disconnected, then closes the user's connections;
@@ -258,7 +258,7 @@ impl Service {
         let DisconnectUser { user_id, reason } = disconnection;
         let mut attributes = Attributes::from([("UserId", user_id.clone())]);
         self.insert_reason(&mut attributes, reason.clone());
-        let name = Event::DISCONNECT_USER;
+        let name = ChatEvent::DISCONNECT_USER;
         let event = self.send_event(now, room, request_id, name, Some(attributes), out);
         let is_user = |c: &ConnectionId| *self.sessions[c].user_id == *user_id;
         let connections: Vec<_> = self.members(room).into_iter().filter(is_user).collect();
@@ -279,7 +279,7 @@ impl Service {
         out: &mut Vec<Output>,
     ) -> String {
         let id = self.ids.event_id();
-        let event = Event {
+        let event = ChatEvent {
             id: id.clone(),
             request_id: request_id.into(),
             event_name: event_name.into(),

@@ -2,7 +2,7 @@
 
 use crate::proto::attributes::Attributes;
 use crate::proto::close::Close;
-use crate::proto::frame::{Frame, Message};
+use crate::proto::frame::{ChatMessage, Frame};
 use crate::service::connection_id::ConnectionId;
 use crate::service::quota::Quota;
 use crate::service::room::RoomKey;
@@ -34,7 +34,7 @@ pub(crate) struct ReviewCall {
     pub(crate) room: RoomKey,
     pub(crate) room_arn: String,
     pub(crate) uri: String,
-    pub(crate) message: Message,
+    pub(crate) message: ChatMessage,
 }
 
 /// The result of a call of a review handler.

@@ -17,7 +17,7 @@ use crate::proto::timestamp::Timestamp;
 /// use mock_ivs_chat::{Quota, Quotas};
 ///
 /// assert_eq!(Quotas::aws().limit(Quota::MessagingRequestsPerConnection), Some(10));
-/// assert_eq!(Quotas::off().limit(Quota::Rooms), None);
+/// assert_eq!(Quotas::unlimited().limit(Quota::Rooms), None);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -121,7 +121,7 @@ impl Quotas {
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
-    /// assert_eq!(Quotas::off().limit(Quota::SendMessage), None);
+    /// assert_eq!(Quotas::unlimited().limit(Quota::SendMessage), None);
     /// ```
     #[must_use]
     pub const fn off() -> Self {
@@ -132,7 +132,7 @@ impl Quotas {
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
-    /// let quotas = Quotas::off().with(Quota::Rooms, 1);
+    /// let quotas = Quotas::unlimited().with(Quota::Rooms, 1);
     /// assert_eq!(quotas.limit(Quota::Rooms), Some(1));
     /// ```
     #[must_use]

@@ -2,7 +2,7 @@
 
 use crate::proto::attributes::Attributes;
 use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Frame, Message};
+use crate::proto::frame::{ChatError, ChatMessage, Frame};
 use crate::proto::request::FallbackResult;
 use crate::proto::timestamp::Timestamp;
 use crate::service::output::{ReviewCall, ReviewId, ReviewOutcome};
@@ -14,7 +14,7 @@ use crate::service::{ConnectionId, Deadline, Output, Service};
 pub(crate) struct PendingReview {
     connection: ConnectionId,
     room: RoomKey,
-    message: Message,
+    message: ChatMessage,
     deadline: Timestamp,
     fallback_result: FallbackResult,
 }
@@ -27,7 +27,7 @@ impl Service {
         connection: ConnectionId,
         room: RoomKey,
         handler: ReviewHandler,
-        message: Message,
+        message: ChatMessage,
         out: &mut Vec<Output>,
     ) {
         self.review_count += 1;
@@ -117,14 +117,14 @@ impl Service {
     fn deny(
         &mut self,
         connection: ConnectionId,
-        message: Message,
+        message: ChatMessage,
         reason: Option<String>,
         out: &mut Vec<Output>,
     ) {
         if !self.sessions.contains_key(&connection) {
             return;
         }
-        let error = Error {
+        let error = ChatError {
             id: message.id,
             request_id: message.request_id,
             error_code: ErrorCode::NotAcceptable,

@@ -11,17 +11,17 @@ use crate::service::output::{ReviewCall, ReviewOutcome};
 /// Documented: the request of the message review handler.
 ///
 /// ```
-/// use mock_ivs_chat::{MockIvsChat, Review};
+/// use mock_ivs_chat::{MockIvsChat, ReviewResponse};
 ///
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// room.review_with(|request| {
 ///     assert_eq!(request.message_id, "Message00001");
-///     Review::allow().content(request.content.to_uppercase())
+///     ReviewResponse::allow().content(request.content.to_uppercase())
 /// });
 /// let alice = room.participant("alice");
-/// alice.say("hello");
-/// alice.expect_message_blocking("HELLO");
+/// alice.send_message("hello");
+/// alice.expect_message("HELLO").wait();
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -56,14 +56,14 @@ impl ReviewRequest {
     /// Returns the event with which a Lambda function is invoked.
     ///
     /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, Review};
+    /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// room.review_with(|request| {
     ///     assert_eq!(request.to_json()["Sender"]["UserId"], "alice");
-    ///     Review::allow()
+    ///     ReviewResponse::allow()
     /// });
-    /// # room.participant("alice").say("hello");
+    /// # room.participant("alice").send_message("hello");
     /// # ivs.verify();
     /// ```
     #[must_use]
@@ -91,20 +91,20 @@ impl ReviewRequest {
 /// Documented: the response of the message review handler.
 ///
 /// ```
-/// use mock_ivs_chat::{ErrorCode, MockIvsChat, Review};
+/// use mock_ivs_chat::{ErrorCode, MockIvsChat, ReviewResponse};
 ///
 /// let ivs = MockIvsChat::start();
 /// let room = ivs.create_room("lobby");
 /// room.review_with(|message| {
-///     if message.content.contains("http") { Review::deny("no links") } else { Review::allow() }
+///     if message.content.contains("http") { ReviewResponse::deny("no links") } else { ReviewResponse::allow() }
 /// });
 /// let alice = room.participant("alice");
-/// alice.say("http://example.com");
-/// let error = alice.expect_error_blocking(ErrorCode::NotAcceptable);
+/// alice.send_message("http://example.com");
+/// let error = alice.expect_error(ErrorCode::NotAcceptable).wait();
 /// assert_eq!(error.error_message, "no links");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Review(Decision);
+pub struct ReviewResponse(Decision);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Decision {
@@ -114,12 +114,12 @@ enum Decision {
     Timeout,
 }
 
-impl Review {
+impl ReviewResponse {
     /// Allows the message without changes.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::allow();
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::allow();
     /// ```
     #[must_use]
     pub const fn allow() -> Self {
@@ -129,8 +129,8 @@ impl Review {
     /// Denies the message: its sender receives ERROR 406 with this reason.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::deny("no links");
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::deny("no links");
     /// ```
     #[must_use]
     pub fn deny(reason: impl Into<String>) -> Self {
@@ -140,8 +140,8 @@ impl Review {
     /// Denies the message without a reason.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::deny_without_reason();
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::deny_without_reason();
     /// ```
     #[must_use]
     pub const fn deny_without_reason() -> Self {
@@ -151,8 +151,8 @@ impl Review {
     /// Fails the review: the room's `fallbackResult` applies.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::fail();
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::fail();
     /// ```
     #[must_use]
     pub const fn fail() -> Self {
@@ -162,8 +162,8 @@ impl Review {
     /// Never responds: after 200 ms of the mock clock the room's `fallbackResult` applies.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::time_out();
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::time_out();
     /// ```
     #[must_use]
     pub const fn time_out() -> Self {
@@ -176,11 +176,11 @@ impl Review {
     /// Documented: `ReviewResult` and `Content` are required. Observed: a denial needs no content.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
+    /// # use mock_ivs_chat::ReviewResponse;
     /// # use serde_json::json;
-    /// let review = Review::from_json(&json!({ "ReviewResult": "ALLOW", "Content": "hello" }));
-    /// assert_eq!(review, Review::allow().content("hello"));
-    /// assert_eq!(Review::from_json(&json!("ALLOW")), Review::fail());
+    /// let review = ReviewResponse::from_json(&json!({ "ReviewResult": "ALLOW", "Content": "hello" }));
+    /// assert_eq!(review, ReviewResponse::allow().content("hello"));
+    /// assert_eq!(ReviewResponse::from_json(&json!("ALLOW")), ReviewResponse::fail());
     /// ```
     #[must_use]
     pub fn from_json(response: &Value) -> Self {
@@ -190,8 +190,8 @@ impl Review {
     /// Changes the content of a message that is allowed.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::allow().content("****");
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::allow().content("****");
     /// ```
     #[must_use]
     pub fn content(mut self, new: impl Into<String>) -> Self {
@@ -204,8 +204,8 @@ impl Review {
     /// Replaces the attributes of an allowed message, or sets those of a denial.
     ///
     /// ```
-    /// # use mock_ivs_chat::Review;
-    /// let review = Review::allow().attributes([("checked", "true")]);
+    /// # use mock_ivs_chat::ReviewResponse;
+    /// let review = ReviewResponse::allow().attributes([("checked", "true")]);
     /// ```
     #[must_use]
     pub fn attributes(mut self, new: impl Into<Attributes>) -> Self {
@@ -229,16 +229,16 @@ impl Review {
 }
 
 /// Reads the response of a Lambda function; returns `None` if it is illegal.
-fn read(response: &Value) -> Option<Review> {
+fn read(response: &Value) -> Option<ReviewResponse> {
     let present = |member: &str| response.get(member).filter(|value| !value.is_null());
     let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));
     let attributes: Option<Attributes> = attributes.transpose().ok()?;
     match response.get("ReviewResult")?.as_str()? {
         "ALLOW" => {
             let content = Some(present("Content")?.as_str()?.to_owned());
-            Some(Review(Decision::Allow { content, attributes }))
+            Some(ReviewResponse(Decision::Allow { content, attributes }))
         }
-        "DENY" => Some(Review(Decision::Deny { attributes })),
+        "DENY" => Some(ReviewResponse(Decision::Deny { attributes })),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
-use crate::proto::frame::{Error, Frame};
+use crate::proto::frame::{ChatError, Frame};
 use crate::proto::timestamp::Timestamp;
 use crate::service::quota::{Bucket, Quota};
 use crate::service::room::RoomKey;
@@ -158,7 +158,7 @@ impl Service {
     /// expired". Observed: clients reconnect after a 401 and not after a bare close, and take a
     /// reason in JSON as a sign that the session has expired. Assumed: both are sent.
     pub(super) fn expire(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
-        let error = Frame::Error(Error {
+        let error = Frame::Error(ChatError {
             id: self.ids.error_id(),
             request_id: String::new(),
             error_code: ErrorCode::Unauthorized,

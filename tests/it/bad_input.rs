@@ -200,9 +200,9 @@ fn the_transcript_shows_what_was_wrong_with_each_frame() {
     let alice = ivs.create_room("lobby").participant("alice");
     alice.send("{");
     alice.send(r#"{"Action":"send_message","RequestId":"r1"}"#);
-    alice.say("");
+    alice.send_message("");
     assert_eq!(alice.received().len(), 3);
-    alice.expect_error_blocking(ErrorCode::BadRequest);
+    alice.expect_error(ErrorCode::BadRequest).wait();
     insta::assert_snapshot!(ivs.log().user("alice"), @r#"
     alice connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
     alice > {

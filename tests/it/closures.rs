@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use mock_ivs_chat::{
-    ActionVerdict, DeliveryVerdict, ErrorCode, Frame, Handle, HandshakeVerdict, MockIvsChat,
-    Operation, OperationVerdict, Participant, Review, ReviewVerdict,
+    ErrorCode, Frame, Handle, MockIvsChat, Operation, Participant, ReviewResponse,
+    hook::{ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict},
 };
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -74,7 +74,7 @@ fn a_closure_can_join_a_thread_that_uses_the_mock() {
             thread::spawn(move || handle.create_room("backstage")).join().unwrap();
             ActionVerdict::Pass
         });
-        alice.say("hello");
+        alice.send_message("hello");
         assert_eq!(contents(&alice), ["hello"]);
         assert_eq!(ivs.room("backstage").name(), "backstage");
     });
@@ -90,13 +90,13 @@ fn a_closure_can_join_a_thread_that_causes_the_same_event() {
         ivs.on_action().decide(move |frame| {
             if frame.user_id == "alice" {
                 let bob = Arc::clone(&other);
-                thread::spawn(move || bob.say("from a thread")).join().unwrap();
+                thread::spawn(move || bob.send_message("from a thread")).join().unwrap();
             }
             ActionVerdict::Pass
         });
-        alice.say("hello");
-        alice.expect_message_blocking("hello");
-        alice.expect_message_blocking("from a thread");
+        alice.send_message("hello");
+        alice.expect_message("hello").wait();
+        alice.expect_message("from a thread").wait();
     });
 }
 
@@ -110,10 +110,10 @@ fn a_review_handler_can_call_the_mock_over_http() {
         let handle = ivs.handle();
         room.review_with(move |request| {
             let status = post(&handle, "/CreateRoom", r#"{"name":"backstage"}"#);
-            Review::allow().content(format!("{} {status}", request.content))
+            ReviewResponse::allow().content(format!("{} {status}", request.content))
         });
         let alice = room.participant("alice");
-        alice.say("hello");
+        alice.send_message("hello");
         assert_eq!(contents(&alice), ["hello HTTP/1.1 200 OK"]);
     });
 }
@@ -149,18 +149,18 @@ fn two_mocks_whose_closures_use_each_other_do_not_deadlock() {
         for (ivs, other) in mocks.iter().zip(participants.iter().rev()) {
             let other = Arc::clone(other);
             ivs.on_action().decide(move |_| {
-                other.say("from the other mock");
+                other.send_message("from the other mock");
                 ActionVerdict::Pass
             });
         }
         thread::scope(|scope| {
             for participant in &participants {
-                scope.spawn(|| (0..200).for_each(|_| drop(participant.say("hello"))));
+                scope.spawn(|| (0..200).for_each(|_| drop(participant.send_message("hello"))));
             }
         });
         for participant in &participants {
-            participant.expect_message_blocking("hello");
-            participant.expect_message_blocking("from the other mock");
+            participant.expect_message("hello").wait();
+            participant.expect_message("from the other mock").wait();
         }
     });
 }
@@ -230,7 +230,7 @@ fn a_stuck_closure_is_named_and_hangs_nobody() {
             let _ = stuck.recv();
             ActionVerdict::Pass
         });
-        let saying = thread::spawn(move || drop(alice.say("hello")));
+        let saying = thread::spawn(move || drop(alice.send_message("hello")));
         entered.recv().unwrap();
 
         let sentence = "the closure of \"stuck\" has been running for ";
@@ -255,7 +255,7 @@ fn a_stuck_closure_is_named_and_hangs_nobody() {
 #[test]
 fn a_failing_wait_names_the_closure_that_has_not_returned() {
     within(SOON, || {
-        let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(50)).start();
+        let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(50)).start();
         let room = ivs.create_room("lobby");
         let (release, stuck) = mpsc::channel::<()>();
         ivs.on_action().named("stuck").decide(move |_| {
@@ -264,15 +264,15 @@ fn a_failing_wait_names_the_closure_that_has_not_returned() {
         });
         let bob = room.participant("bob");
         let alice = room.participant("alice");
-        let saying = thread::spawn(move || drop(alice.say("hello")));
-        ivs.log().wait_for_blocking(|entry| entry.action().is_some());
-        let wait = catch_unwind(AssertUnwindSafe(|| bob.expect_message_blocking("hello")));
+        let saying = thread::spawn(move || drop(alice.send_message("hello")));
+        ivs.log().wait_for(|entry| entry.action().is_some()).wait();
+        let wait = catch_unwind(AssertUnwindSafe(|| bob.expect_message("hello").wait()));
         let text = *wait.unwrap_err().downcast::<String>().unwrap();
         assert!(text.contains("closures that have not returned"), "{text}");
         assert!(text.contains("the closure of \"stuck\" has been running for "), "{text}");
         drop(release);
         saying.join().unwrap();
-        bob.expect_message_blocking("hello");
+        bob.expect_message("hello").wait();
     });
 }
 
@@ -290,7 +290,7 @@ fn a_failing_test_ends_although_a_closure_is_stuck() {
                 ActionVerdict::Pass
             });
             let saying = Arc::clone(&alice);
-            thread::spawn(move || drop(saying.say("hello")));
+            thread::spawn(move || drop(saying.send_message("hello")));
             entered.recv().unwrap();
             let _outage = ivs.outage();
             panic!("the test's own failure");
@@ -313,7 +313,7 @@ fn a_closure_can_drop_the_mock() {
             drop(owner.lock().take());
             ActionVerdict::Pass
         });
-        alice.say("hello");
+        alice.send_message("hello");
         assert!(ivs.lock().is_none());
         assert_eq!(contents(&alice), ["hello"]);
     });
@@ -335,7 +335,7 @@ fn count_later(count: &Arc<AtomicUsize>) -> impl Fn() -> BoxFuture<'static, ()> 
 async fn an_async_closure_decides_at_every_hook_point() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
-    room.review_with(|_| Review::allow());
+    room.review_with(|_| ReviewResponse::allow());
     let asked = Arc::new(AtomicUsize::new(0));
     let ask = || count_later(&asked);
     let (handshake, action, review, delivery, operation) = (ask(), ask(), ask(), ask(), ask());
@@ -360,7 +360,7 @@ async fn an_async_closure_decides_at_every_hook_point() {
         let asked = review();
         async move {
             asked.await;
-            ReviewVerdict::Answer(Review::allow().content("reviewed"))
+            ReviewVerdict::Respond(ReviewResponse::allow().content("reviewed"))
         }
     });
     ivs.on_delivery().decide_async(move |_| {
@@ -384,7 +384,7 @@ async fn an_async_closure_decides_at_every_hook_point() {
     });
     assert!(try_connect(&ivs, full_token(&room, "mallory")).await.is_err());
     let alice = room.participant("alice");
-    alice.say("hello");
+    alice.send_message("hello");
     alice.expect_message("reviewed").await;
     alice.expect_message("reviewed").await;
     let status = tokio::task::spawn_blocking({
@@ -400,10 +400,9 @@ async fn an_async_closure_that_panics_is_a_general_error_and_is_reported() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     ivs.on_action().named("clumsy").decide_async(|_| async { panic!("oops") });
-    alice.say("hello");
+    alice.send_message("hello");
     // The first wait fails with the panic, because what it waits for may never come.
-    let failed =
-        catch_unwind(AssertUnwindSafe(|| alice.expect_error_blocking(ErrorCode::NotFound)));
+    let failed = catch_unwind(AssertUnwindSafe(|| alice.expect_error(ErrorCode::NotFound).wait()));
     let text = *failed.unwrap_err().downcast::<String>().unwrap();
     assert!(text.contains("the closure of \"clumsy\" panicked: oops"), "{text}");
     alice.expect_error(ErrorCode::InternalServerError).await;
@@ -416,7 +415,7 @@ async fn an_async_closure_that_never_answers_fails_the_test_and_is_named() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     ivs.on_action().named("asleep").decide_async(|_| std::future::pending());
-    alice.say("hello");
+    alice.send_message("hello");
     assert!(alice.received().is_empty());
     let report = ivs.finish().unwrap_err();
     assert!(report.unanswered()[0].starts_with("the closure of \"asleep\""), "{report}");
@@ -436,7 +435,7 @@ async fn a_paused_clock_does_not_advance_while_a_closure_decides() {
         ActionVerdict::Pass
     });
     let mut alice = crate::wire::in_memory(&ivs, &full_token(&room, "alice")).await;
-    crate::wire::say(&mut alice, "hello").await;
+    crate::wire::send_message(&mut alice, "hello").await;
     let slept = tokio::time::timeout(
         Duration::from_secs(3600),
         ivs.log().wait_for(|entry| entry.message().is_some()),
@@ -462,10 +461,10 @@ fn a_closure_sees_one_event_at_a_time_in_order() {
         });
         thread::scope(|scope| {
             for user in &users {
-                scope.spawn(|| (0..5).for_each(|_| drop(user.say("hello"))));
+                scope.spawn(|| (0..5).for_each(|_| drop(user.send_message("hello"))));
             }
         });
-        ivs.settled_blocking();
+        ivs.settled().wait();
         assert_eq!(contents(&users[0]).len(), 20);
         ivs.verify();
     });
@@ -483,10 +482,10 @@ fn a_hook_with_a_limit_fires_no_more_often_although_several_events_wait_for_its_
         });
         thread::scope(|scope| {
             for user in &users {
-                scope.spawn(|| drop(user.say("hello")));
+                scope.spawn(|| drop(user.send_message("hello")));
             }
         });
-        ivs.settled_blocking();
+        ivs.settled().wait();
         assert_eq!((hook.hits(), contents(&users[0]).len()), (1, 7));
     });
 }

@@ -363,7 +363,7 @@ fn accepted(operation: Operation) -> Vec<(&'static str, Value)> {
 
 #[tokio::test]
 async fn the_extreme_values_are_legal() {
-    let ivs = MockIvsChat::builder().quotas(Quotas::off().with(Quota::Rooms, 1_000)).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited().with(Quota::Rooms, 1_000)).start();
     let resources = Resources::create(&ivs);
     let (sdk, mut wire) = (sdk(&ivs), Wire::open(&ivs));
     for operation in Operation::ALL {

@@ -6,7 +6,9 @@ use aws_sdk_ivschat::types::{
     CreateLoggingConfigurationState, DestinationConfiguration, FirehoseDestinationConfiguration,
     LoggingConfigurationState,
 };
-use mock_ivs_chat::{ChatLogDestination, Clock, ErrorCode, MockIvsChat, Operation, Quota, Quotas};
+use mock_ivs_chat::{
+    Clock, ErrorCode, MockIvsChat, Operation, Quota, Quotas, logging::ChatLogDestination,
+};
 use serde_json::{Value, json};
 
 use crate::control_plane_support::{http, sdk};
@@ -133,7 +135,7 @@ fn a_room_yields_the_records_of_its_messages_and_events_to_each_destination() {
         [&s3, &logs, &firehose].into_iter().fold(room, |room, c| room.logging_configuration(c));
     let room = room.create();
     let alice = room.participant("alice");
-    alice.say("hello");
+    alice.send_message("hello");
     room.send_event("app:poll", [("question", "tea?")]);
 
     let records = ivs.chat_logs();
@@ -156,7 +158,7 @@ fn a_room_yields_the_records_of_its_messages_and_events_to_each_destination() {
         (records[0].logging_configuration_arn.as_str(), records[0].room_arn.as_str()),
         (s3.arn(), room.arn())
     );
-    let message = alice.expect_message_blocking("hello");
+    let message = alice.expect_message("hello").wait();
     assert_eq!(records[0].message(), Some(&message));
     assert_eq!(records[5].event().unwrap().event_name, "app:poll");
 }
@@ -168,7 +170,7 @@ fn a_record_is_the_frame_as_delivered_in_the_observed_layout() {
     let room = ivs.new_room("lobby").logging_configuration(&archive).create();
     let alice = room.participant("alice");
     alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hi","RequestId":"r1"}"#);
-    alice.kick("bob", "rude");
+    alice.disconnect_user("bob", "rude");
     let records: Vec<_> = ivs.chat_logs().iter().map(ToString::to_string).collect();
     let delivered: Vec<_> =
         alice.received().iter().map(|frame| serde_json::to_string(frame).unwrap()).collect();
@@ -195,10 +197,10 @@ fn what_nobody_received_is_not_logged() {
     let room = ivs.new_room("lobby").logging_configuration(&archive);
     let room = room.with("messageReviewHandler", handler).create();
     let alice = room.participant("alice");
-    alice.say("");
-    alice.expect_error_blocking(ErrorCode::BadRequest);
-    alice.say("denied");
-    alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    alice.send_message("");
+    alice.expect_error(ErrorCode::BadRequest).wait();
+    alice.send_message("denied");
+    alice.expect_error(ErrorCode::NotAcceptable).wait();
     assert_eq!(ivs.chat_logs(), []);
 }
 
@@ -208,13 +210,13 @@ fn records_go_where_the_configuration_points_when_they_are_sent() {
     let archive = ivs.new_logging_configuration("archive").firehose("one").create();
     let room = ivs.new_room("lobby").logging_configuration(&archive).create();
     let alice = room.participant("alice");
-    alice.say("to one");
+    alice.send_message("to one");
     let destination = json!({ "firehose": { "deliveryStreamName": "two" } });
     let request = json!({ "identifier": archive.arn(), "destinationConfiguration": destination });
     ivs.call(Operation::UpdateLoggingConfiguration, request).unwrap();
-    alice.say("to two");
+    alice.send_message("to two");
     room.update().logging_configurations(&[]).apply();
-    alice.say("to nobody");
+    alice.send_message("to nobody");
     let streams: Vec<_> = ivs.chat_logs().into_iter().map(|record| record.destination).collect();
     let stream = |name: &str| ChatLogDestination::Firehose { delivery_stream_name: name.into() };
     assert_eq!(streams, [stream("one"), stream("two")]);

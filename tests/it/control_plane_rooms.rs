@@ -110,12 +110,12 @@ fn a_handler_is_cleared_by_an_empty_uri_and_its_fallback_kept() {
             .take()
     };
     let alice = room.participant("alice");
-    alice.say("denied, for no handler answers");
-    alice.expect_error_blocking(ErrorCode::NotAcceptable);
+    alice.send_message("denied, for no handler answers");
+    alice.expect_error(ErrorCode::NotAcceptable).wait();
     room.update().with("messageReviewHandler", json!({ "uri": "" })).apply();
     assert_eq!(shown(), json!({ "uri": "", "fallbackResult": "DENY" }));
-    alice.say("not reviewed any more");
-    alice.expect_message_blocking("not reviewed any more");
+    alice.send_message("not reviewed any more");
+    alice.expect_message("not reviewed any more").wait();
     room.update().with("messageReviewHandler", json!({ "uri": uri })).apply();
     assert_eq!(shown(), json!({ "uri": uri, "fallbackResult": "DENY" }));
 }
@@ -196,7 +196,7 @@ async fn a_deleted_room_is_gone_for_the_control_plane_and_its_connections_stay()
         sdk.get_room().identifier(room.arn()).send().await.unwrap_err().into_service_error();
     assert!(error.is_resource_not_found_exception(), "{error:?}");
     assert!(alice.is_connected());
-    alice.say("anybody there?");
+    alice.send_message("anybody there?");
     alice.expect_error(ErrorCode::NotFound).await;
     let error = sdk.delete_room().identifier(room.arn()).send().await.unwrap_err();
     assert!(error.into_service_error().is_resource_not_found_exception());
@@ -364,7 +364,7 @@ fn deletions_over_http_and_over_websockets_count_together() {
     let refusal = ivs.call(Operation::DeleteMessage, request).unwrap_err();
     assert_eq!((refusal.status(), refusal.body()["limit"].as_u64()), (429, Some(2)));
     alice.delete("Message00001", "");
-    alice.expect_error_blocking(ErrorCode::TooManyRequests);
+    alice.expect_error(ErrorCode::TooManyRequests).wait();
 }
 
 #[test]
@@ -375,10 +375,10 @@ fn disconnections_over_http_and_over_websockets_count_together() {
     let room = ivs.create_room("lobby");
     let alice = room.chat_token("alice").capability(Capability::DisconnectUser).join();
     room.disconnect_user("bob", "");
-    alice.kick("bob", "");
+    alice.disconnect_user("bob", "");
     let request = json!({ "roomIdentifier": room.arn(), "userId": "bob" });
     let refusal = ivs.call(Operation::DisconnectUser, request).unwrap_err();
     assert_eq!((refusal.status(), refusal.name()), (429, "ThrottlingException"));
-    alice.kick("bob", "");
-    alice.expect_error_blocking(ErrorCode::TooManyRequests);
+    alice.disconnect_user("bob", "");
+    alice.expect_error(ErrorCode::TooManyRequests).wait();
 }

@@ -164,7 +164,8 @@ async fn any_of_several_credentials_will_do() {
 fn the_environment_has_credentials_that_are_accepted() {
     let credentials = Credentials::new("ASIAEXAMPLE", "my secret").session_token("session");
     let ivs = MockIvsChat::builder().require_signature(credentials).start();
-    let variable = |name: &str| ivs.env().into_iter().find(|(own, _)| *own == name).map(|(_, v)| v);
+    let variable =
+        |name: &str| ivs.aws_env().into_iter().find(|(own, _)| *own == name).map(|(_, v)| v);
     assert_eq!(variable("AWS_ACCESS_KEY_ID").as_deref(), Some("ASIAEXAMPLE"));
     assert_eq!(variable("AWS_SECRET_ACCESS_KEY").as_deref(), Some("my secret"));
     assert_eq!(variable("AWS_SESSION_TOKEN").as_deref(), Some("session"));

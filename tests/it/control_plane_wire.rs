@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use aws_sdk_ivschat::types::ValidationExceptionReason;
-use mock_ivs_chat::{ChatToken, Clock, EntryKind, Exception, MockIvsChat, Operation};
+use mock_ivs_chat::{ChatToken, Clock, Exception, MockIvsChat, Operation, log::EntryKind};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -281,7 +281,7 @@ async fn the_log_tells_by_which_key_a_call_was_signed_and_whether_it_was() {
     sdk(&ivs).create_room().send().await.unwrap();
     http(&ivs, "POST", "/CreateRoom", "{}");
     ivs.create_room("lobby");
-    let called = ivs.log().into_iter().filter(|entry| entry.kind() == EntryKind::Called);
+    let called = ivs.log().into_iter().filter(|entry| entry.kind() == EntryKind::Request);
     let signers: Vec<_> =
         called.map(|entry| (entry.access_key_id().map(str::to_owned), entry.is_signed())).collect();
     assert_eq!(signers, [(Some("AKIDEXAMPLE".into()), true), (None, false), (None, false)]);
@@ -304,7 +304,7 @@ fn a_refused_call_stands_in_the_log_as_it_came_and_as_it_was_answered() {
 fn the_environment_for_other_programs_leads_to_the_mock() {
     let ivs = MockIvsChat::builder().region("eu-west-1").start();
     let mut command = Command::new("my-backend");
-    command.envs(ivs.env());
+    command.envs(ivs.aws_env());
     let variables: Vec<_> = command
         .get_envs()
         .map(|(name, value)| format!("{}={}", name.display(), value.unwrap().display()))

@@ -16,8 +16,8 @@ fn lobby(frozen_ivs: MockIvsChat, #[default(500)] longest: u32) -> (MockIvsChat,
 #[rstest]
 fn a_started_mock_comes_as_an_argument(ivs: MockIvsChat) {
     let alice = ivs.create_room("lobby").participant("alice");
-    alice.say("hello");
-    alice.expect_message_blocking("hello");
+    alice.send_message("hello");
+    alice.expect_message("hello").wait();
 }
 
 #[rstest]
@@ -32,7 +32,7 @@ fn two_arguments_are_two_mocks(ivs: MockIvsChat, frozen_ivs: MockIvsChat) {
 async fn fixtures_work_in_asynchronous_tests(ivs: MockIvsChat) {
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("hello");
+    alice.send_message("hello");
     bob.expect_message("hello").await;
 }
 
@@ -45,10 +45,10 @@ fn cases_and_fixtures_go_together(
     #[case] refused: Option<ErrorCode>,
 ) {
     let alice = lobby.1.participant("alice");
-    alice.say(content);
+    alice.send_message(content);
     match refused {
-        Some(error_code) => drop(alice.expect_error_blocking(error_code)),
-        None => drop(alice.expect_message_blocking(content)),
+        Some(error_code) => drop(alice.expect_error(error_code).wait()),
+        None => drop(alice.expect_message(content).wait()),
     }
 }
 
@@ -59,7 +59,7 @@ fn all_combinations_of_values_are_tried(
     #[values(Capability::SendMessage, Capability::DeleteMessage)] capability: Capability,
 ) {
     let participant = lobby.1.chat_token(user_id).capability(capability).join();
-    participant.say("hello");
+    participant.send_message("hello");
     assert_eq!(participant.received().len(), 1);
     assert_eq!(participant.user_id(), user_id);
 }
@@ -68,8 +68,8 @@ fn all_combinations_of_values_are_tried(
 fn a_frozen_mock_needs_no_redactions(lobby: (MockIvsChat, Room)) {
     let (ivs, room) = lobby;
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("hello");
+    alice.send_message("hello");
     bob.delete("Message00001", "too loud");
-    bob.kick("alice", "");
+    bob.disconnect_user("alice", "");
     snapshot!(ivs.log());
 }

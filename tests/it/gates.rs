@@ -49,7 +49,7 @@ fn what_waits_when_the_mock_ends_is_dropped_and_reported() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     let gate = ivs.on_action().hold();
-    alice.say("hello");
+    alice.send_message("hello");
     drop(alice);
     let report = ivs.finish().unwrap();
     assert_eq!(report.waiting_at_gates(), 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{EntryKind, MockIvsChat, Quota, Quotas};
+use mock_ivs_chat::{MockIvsChat, Quota, Quotas, log::EntryKind};
 use rstest::rstest;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -92,7 +92,7 @@ async fn a_handshake_against_the_rules_is_refused_and_uses_up_no_token(
     assert_eq!(response.header("Sec-WebSocket-Protocol"), None);
     let version = (status == 426).then_some("13");
     assert_eq!(response.header("Sec-WebSocket-Version"), version);
-    assert_eq!(ivs.log().kind(EntryKind::Refused).entries()[0].status(), Some(status));
+    assert_eq!(ivs.log().kind(EntryKind::HandshakeRefused).entries()[0].status(), Some(status));
     RawClient::connect(&ivs, token).await;
 }
 
@@ -141,7 +141,7 @@ async fn a_token_works_once() {
     assert_eq!((refused.status, &*refused.message()), (401, "chat token was already used"));
     // Also once its connection has ended.
     drop(first);
-    ivs.log().kind(EntryKind::Gone).wait_for(|_| true).await;
+    ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
     let refused = RawClient::open(&ivs).await.request(&handshake(&token)).await;
     assert_eq!((refused.status, &*refused.message()), (401, "chat token was already used"));
 }
@@ -237,7 +237,7 @@ async fn a_client_that_leaves_during_its_handshake_harms_nobody() {
     let mut alice = RawClient::open(&ivs).await;
     alice.write(handshake(token)).await;
     drop(alice);
-    ivs.log().kind(EntryKind::Gone).wait_for(|_| true).await;
+    ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
     RawClient::connect(&ivs, full_token(&room, "bob")).await;
 }
 
@@ -251,7 +251,7 @@ async fn too_many_connections_are_refused_with_429() {
     let refused = RawClient::open(&ivs).await.request(&handshake(&second)).await;
     assert_eq!((refused.status, &*refused.message()), (429, "too many concurrent connections"));
     drop(alice);
-    ivs.log().kind(EntryKind::Gone).wait_for(|_| true).await;
+    ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
     // The refusal did not use the token up.
     RawClient::connect(&ivs, second).await;
 }
@@ -264,7 +264,7 @@ async fn refusals_stand_in_the_log_without_tokens() {
     for offered in [&token.token, "AQICAHsecretsecretsecret!#0", "secretsecretsecret"] {
         RawClient::open(&ivs).await.request(&handshake(offered)).await;
     }
-    let log = ivs.log().kind(EntryKind::Refused);
+    let log = ivs.log().kind(EntryKind::HandshakeRefused);
     insta::assert_snapshot!(log, @r#"
     handshake refused 401: chat token was already used ([token-1])
     handshake refused 401: chat token is unknown ("AQICAHse…", 27 bytes)
@@ -298,7 +298,7 @@ async fn a_bad_token_may_be_answered_with_a_close_instead() {
     assert_eq!(client.request(&request).await.status, 101);
     let (_, reason) = client.next_close().await;
     assert!(reason.ends_with("the value of Sec-WebSocket-Protocol\"}"), "{reason}");
-    assert_eq!(ivs.log().kind(EntryKind::Refused).entries().len(), 4);
+    assert_eq!(ivs.log().kind(EntryKind::HandshakeRefused).entries().len(), 4);
     alice.send(serde_json::json!({})).await;
     assert_eq!(alice.next_frame().await["ErrorCode"], 400);
 }

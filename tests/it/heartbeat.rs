@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{Builder, Clock, EntryKind, Lint, MockIvsChat, Pattern};
+use mock_ivs_chat::{
+    Clock, MockIvsChat, MockIvsChatBuilder,
+    log::{EntryKind, Lint, Matcher},
+};
 
 use crate::raw::{CLOSE, FINAL, HELLO, PING, PONG, RawClient, TEXT, close_payload, frame};
 use crate::support::{full_token, snapshot};
@@ -26,7 +29,7 @@ async fn pings_come_at_their_times_and_to_clients_alone() {
     let bob = room.participant("bob");
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
     ivs.advance(Duration::from_secs(29));
-    bob.say("not yet");
+    bob.send_message("not yet");
     alice.next_frame().await;
     ivs.advance(Duration::from_secs(1));
     assert_eq!(alice.next().await, (FINAL | PING, Vec::new()));
@@ -49,7 +52,7 @@ async fn a_ping_without_an_answer_is_found_once_the_next_one_is_sent() {
     alice
         .write(frame(FINAL | TEXT, br#"{"Action":"SEND_MESSAGE","RequestId":"1","Content":"hi"}"#))
         .await;
-    ivs.log().expect(Pattern::message().to("alice")).await;
+    ivs.log().expect(Matcher::message().to("alice")).await;
     // While the clock is moved over several, nobody has time to answer but the first.
     ivs.advance(3 * HALF_A_MINUTE);
     let findings = ivs.lint();
@@ -106,9 +109,9 @@ async fn any_frame_of_the_client_counts_against_idleness() {
     }
     // What others say does not: it is the client that may be gone.
     ivs.advance(Duration::from_secs(29));
-    bob.say("still there?");
+    bob.send_message("still there?");
     ivs.advance(Duration::from_secs(1));
-    ivs.log().expect(Pattern::close().to("alice")).await;
+    ivs.log().expect(Matcher::close().to("alice")).await;
     assert!(bob.is_connected(), "a participant is never idle");
 }
 

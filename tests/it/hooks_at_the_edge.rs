@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    ActionVerdict, DeliveryVerdict, EntryKind, ErrorCode, Exception, Frame, Malformation,
-    MockIvsChat, Operation, Review,
+    ErrorCode, Exception, Frame, MockIvsChat, Operation, ReviewResponse,
+    hook::{ActionVerdict, Corruption, DeliveryVerdict},
+    log::EntryKind,
 };
 use serde_json::json;
 
@@ -23,15 +24,15 @@ fn closures_that_hold_on_to_the_mock_are_dropped_without_a_deadlock() {
     });
     room.review_with(move |_| {
         assert!(carol.is_connected());
-        Review::allow()
+        ReviewResponse::allow()
     });
     let guard = ivs.on_delivery().once().drop_frame().scoped();
-    let nested = ivs.on_action_with("guarding", move |_| {
+    let nested = ivs.on_action().named("guarding").decide(move |_| {
         assert_eq!(guard.hits(), 0);
         ActionVerdict::Pass
     });
     hook.remove();
-    room.review_with(|_| Review::allow());
+    room.review_with(|_| ReviewResponse::allow());
     nested.remove();
     let log = ivs.log().to_string();
     assert!(log.contains("bob closes 1000") && log.contains("carol closes 1000"), "{log}");
@@ -43,13 +44,13 @@ fn a_mock_that_ends_lets_go_of_its_closures() {
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         let ivs = unlimited();
         let (handle, kept) = (ivs.handle(), sender.clone());
-        ivs.on_action_with("holding on", move |_| {
+        ivs.on_action().named("holding on").decide(move |_| {
             drop((handle.log(), kept.clone()));
             ActionVerdict::Pass
         });
         ivs.create_room("lobby").review_with(move |_| {
             drop(sender.clone());
-            Review::allow()
+            ReviewResponse::allow()
         });
         if is_finished {
             drop(ivs.finish());
@@ -70,7 +71,7 @@ fn a_hook_that_is_removed_by_its_own_closure_has_still_fired() {
         ActionVerdict::Ignore
     });
     sender.send(hook.clone()).unwrap();
-    alice.say("hello");
+    alice.send_message("hello");
     assert_eq!(hook.hits(), 1);
     ivs.verify();
 }
@@ -82,13 +83,13 @@ fn a_closure_can_wait_for_the_log() {
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     let handle = ivs.handle();
     ivs.on_action().from("alice").decide(move |_| {
-        handle.log().user("bob").wait_for_blocking(|entry| entry.message().is_some());
+        handle.log().user("bob").wait_for(|entry| entry.message().is_some()).wait();
         ActionVerdict::Pass
     });
     std::thread::scope(|scope| {
-        scope.spawn(|| alice.say("after you"));
-        ivs.log().wait_for_blocking(|entry| entry.kind() == EntryKind::Received);
-        bob.say("hello");
+        scope.spawn(|| alice.send_message("after you"));
+        ivs.log().wait_for(|entry| entry.kind() == EntryKind::FrameReceived).wait();
+        bob.send_message("hello");
     });
     let contents = |frame| match frame {
         Frame::Message(message) => message.content,
@@ -106,13 +107,13 @@ async fn a_frame_that_comes_behind_a_close_is_not_said_to_be_sent() {
     let alice = room.participant("alice");
     let gate = ivs.on_delivery().to("bob").message().hold();
     ivs.on_delivery().to("bob").error().delay(Duration::from_secs(5));
-    alice.say("too late");
+    alice.send_message("too late");
     gate.reached().await;
     ivs.advance(Duration::from_secs(3600));
     gate.release();
     ivs.advance(Duration::from_secs(5));
     assert_eq!(bob.next_close().await.0, 1000);
-    let sent = ivs.log().user("bob").kind(EntryKind::Sent).entries();
+    let sent = ivs.log().user("bob").kind(EntryKind::FrameSent).entries();
     assert!(sent.is_empty(), "{sent:?}");
 }
 
@@ -122,7 +123,7 @@ async fn a_frame_of_any_size_reaches_the_client() {
     let room = ivs.create_room("lobby");
     let mut alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
     let size = 20 << 20;
-    ivs.on_delivery().once().malform(Malformation::Oversize(size));
+    ivs.on_delivery().once().corrupt(Corruption::Oversize(size));
     alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
     assert_eq!(alice.next().await.1.len(), size);
     alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
@@ -135,7 +136,7 @@ async fn an_answer_without_a_body_is_cut_and_not_the_one_behind_it() {
 
     let ivs = unlimited();
     let arn = ivs.create_room("lobby").arn().to_owned();
-    ivs.on_operation(Operation::DeleteRoom).cut_body();
+    ivs.on_operation(Operation::DeleteRoom).close_in_body();
     let body = json!({ "identifier": arn }).to_string();
     let head = format!("POST /DeleteRoom HTTP/1.1\r\nhost: x\r\ncontent-length: {}", body.len());
     let mut client = RawClient::open(&ivs).await;
@@ -161,7 +162,7 @@ fn a_delivery_whose_hook_panics_becomes_a_general_error() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     ivs.on_delivery().once().decide(|_| -> DeliveryVerdict { panic!("clumsy") });
-    alice.say("hello");
+    alice.send_message("hello");
     let frames = alice.received();
     let [Frame::Error(error)] = &frames[..] else { panic!("{frames:?}") };
     assert_eq!(error.error_code, ErrorCode::InternalServerError);
@@ -173,10 +174,10 @@ fn a_delivery_whose_hook_panics_becomes_a_general_error() {
 fn the_log_says_of_an_answer_that_does_not_count_that_it_failed() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
-    room.review_with(|_| Review::allow().content("x".repeat(501)));
+    room.review_with(|_| ReviewResponse::allow().content("x".repeat(501)));
     let alice = room.participant("alice");
-    alice.say("hello");
-    alice.expect_message_blocking("hello");
+    alice.send_message("hello");
+    alice.expect_message("hello").wait();
     let log = ivs.log().to_string();
     assert!(log.contains("review of Message00001: failed\n"), "{log}");
 }
@@ -186,9 +187,9 @@ fn a_gate_of_another_mock_stops_nothing() {
     let (ivs, other) = (unlimited(), unlimited());
     let alice = ivs.create_room("lobby").participant("alice");
     let (own, foreign) = (ivs.gate(), other.gate());
-    ivs.on_action_with("confused", move |_| ActionVerdict::hold(&foreign));
-    alice.say("hello");
-    alice.expect_message_blocking("hello");
+    ivs.on_action().named("confused").decide(move |_| ActionVerdict::hold(&foreign));
+    alice.send_message("hello");
+    alice.expect_message("hello").wait();
     assert_eq!(own.waiting(), 0);
 }
 
@@ -205,7 +206,7 @@ fn what_makes_no_sense_is_refused_where_it_stands() {
 
 #[test]
 fn of_two_outages_both_must_end() {
-    let ivs = MockIvsChat::builder().wait_limit(Duration::MAX).start();
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::MAX).start();
     let is_open = || std::net::TcpStream::connect(ivs.addr()).is_ok();
     let (first, second) = (ivs.outage(), ivs.outage());
     first.end();
@@ -214,5 +215,5 @@ fn of_two_outages_both_must_end() {
     assert!(!is_open());
     second.end();
     assert!(is_open());
-    ivs.log().wait_for_blocking(|entry| entry.to_string() == "outage: ends");
+    ivs.log().wait_for(|entry| entry.to_string() == "outage: ends").wait();
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    CloseCode, EntryKind, ErrorCode, Exception, Malformation, MockIvsChat, Operation, SendMessage,
+    CloseCode, ErrorCode, Exception, MockIvsChat, Operation, SendMessage, hook::Corruption,
+    log::EntryKind,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -101,7 +102,7 @@ async fn an_action_is_delayed_by_the_clock_of_the_mock() {
     let mut alice = connect(&ivs, &full_token(&room, "alice")).await;
     ivs.on_action().once().delay(Duration::from_secs(5));
     alice.send(hello()).await;
-    ivs.log().wait_for(|entry| entry.kind() == EntryKind::Hooked).await;
+    ivs.log().wait_for(|entry| entry.kind() == EntryKind::HookFired).await;
     alice.echoes("overtakes").await;
     ivs.advance(Duration::from_secs(5));
     let message = alice.next_frame().await;
@@ -143,7 +144,7 @@ async fn a_connection_that_stalls_is_open_and_silent() {
     ivs.on_action().from("alice").stall();
     alice.write(frame(FINAL | TEXT, hello().to_string().as_bytes())).await;
     ivs.log().wait_for(|entry| entry.hook().is_some()).await;
-    bob.say("are you there?");
+    bob.send_message("are you there?");
     bob.expect_message("are you there?").await;
     // The frame never left, although the connection is still in the room; nor is the end of the
     // stream in sight. A ping, too, is neither read nor answered.
@@ -217,18 +218,18 @@ async fn a_delivery_closes_resets_or_stalls_its_connection() {
 }
 
 #[rstest]
-#[case::invalid_json(Malformation::InvalidJson, |text: &str| serde_json::from_str::<Value>(text).is_err())]
-#[case::unknown_type(Malformation::UnknownType, |text: &str| text.starts_with(r#"{"Type":"NOTICE","Id":"#))]
-#[case::missing_member(Malformation::MissingMember("Id".into()), |text: &str| !text.contains("\"Id\"") && text.contains("\"Sender\""))]
-#[case::oversize(Malformation::Oversize(1 << 20), |text: &str| text.len() == 1 << 20 && serde_json::from_str::<Value>(text).is_ok())]
-#[case::fragmented(Malformation::Fragmented(10), |text: &str| serde_json::from_str::<Value>(text).unwrap()["Content"] == "hello")]
+#[case::invalid_json(Corruption::InvalidJson, |text: &str| serde_json::from_str::<Value>(text).is_err())]
+#[case::unknown_type(Corruption::UnknownType, |text: &str| text.starts_with(r#"{"Type":"NOTICE","Id":"#))]
+#[case::missing_member(Corruption::MissingMember("Id".into()), |text: &str| !text.contains("\"Id\"") && text.contains("\"Sender\""))]
+#[case::oversize(Corruption::Oversize(1 << 20), |text: &str| text.len() == 1 << 20 && serde_json::from_str::<Value>(text).is_ok())]
+#[case::fragmented(Corruption::Fragmented(10), |text: &str| serde_json::from_str::<Value>(text).unwrap()["Content"] == "hello")]
 #[tokio::test]
 async fn a_malformed_text_arrives(
-    #[case] malformation: Malformation,
+    #[case] malformation: Corruption,
     #[case] is_as_said: fn(&str) -> bool,
 ) {
     let (ivs, mut alice) = chat().await;
-    ivs.on_delivery().once().malform(malformation);
+    ivs.on_delivery().once().corrupt(malformation);
     alice.send(hello()).await;
     let frame = alice.next_raw().await.unwrap().unwrap();
     assert!(is_as_said(frame.to_text().unwrap()), "{frame}");
@@ -238,11 +239,11 @@ async fn a_malformed_text_arrives(
 #[tokio::test]
 async fn a_frame_arrives_as_binary_or_in_fragments() {
     let (ivs, mut alice) = raw_chat().await;
-    ivs.on_delivery().once().malform(Malformation::Binary);
+    ivs.on_delivery().once().corrupt(Corruption::Binary);
     alice.write(frame(FINAL | TEXT, hello().to_string().as_bytes())).await;
     assert_eq!(alice.next().await.0, FINAL | BINARY);
 
-    ivs.on_delivery().once().malform(Malformation::Fragmented(100));
+    ivs.on_delivery().once().corrupt(Corruption::Fragmented(100));
     alice.write(frame(FINAL | TEXT, hello().to_string().as_bytes())).await;
     let (first, content) = alice.next().await;
     assert_eq!((first, content.len()), (TEXT, 100));
@@ -256,19 +257,19 @@ async fn a_frame_arrives_as_binary_or_in_fragments() {
 #[tokio::test]
 async fn frames_that_break_the_protocol_really_do() {
     let (ivs, mut alice) = chat().await;
-    ivs.on_delivery().malform(Malformation::InvalidUtf8);
+    ivs.on_delivery().corrupt(Corruption::InvalidUtf8);
     alice.send(hello()).await;
     assert!(matches!(alice.next_raw().await, Some(Err(Error::Utf8(_)))));
 
     let (ivs, mut alice) = chat().await;
-    ivs.on_delivery().malform(Malformation::ReservedBit);
+    ivs.on_delivery().corrupt(Corruption::ReservedBit);
     alice.send(hello()).await;
     let broken = alice.next_raw().await;
     let expected = Error::Protocol(ProtocolError::NonZeroReservedBits).to_string();
     assert_eq!(broken.unwrap().unwrap_err().to_string(), expected);
 
     let (ivs, mut alice) = chat().await;
-    ivs.on_delivery().malform(Malformation::Truncated);
+    ivs.on_delivery().corrupt(Corruption::Truncated);
     alice.send(hello()).await;
     let broken = alice.next_raw().await;
     let expected = Error::Protocol(ProtocolError::ResetWithoutClosingHandshake).to_string();
@@ -313,7 +314,7 @@ async fn a_handshake_is_reset_or_never_answered() {
     client.write(handshake(&token)).await;
     client.reset().await;
 
-    ivs.on_handshake().once().never_answer();
+    ivs.on_handshake().once().never_respond();
     let mut client = RawClient::open(&ivs).await;
     client.write(handshake(&token)).await;
     ivs.log().wait_for(|entry| entry.hook() == Some("hook 2")).await;
@@ -337,7 +338,7 @@ async fn a_handshake_is_delayed() {
 async fn a_slow_link_takes_its_time() {
     let ivs = unlimited();
     let token = full_token(&ivs.create_room("lobby"), "alice");
-    ivs.on_handshake().slow_link(8 * 1024);
+    ivs.on_handshake().limit_bandwidth(8 * 1024);
     let started = std::time::Instant::now();
     let mut alice = connect(&ivs, &token).await;
     alice.echoes("hello").await;
@@ -373,7 +374,7 @@ async fn an_operation_is_answered_with_any_status_an_empty_body_or_half_a_body()
     let response = client.request(&request).await;
     assert_eq!((response.status, response.body.as_str()), (200, ""));
 
-    ivs.on_operation(Operation::GetRoom).once().broken_body();
+    ivs.on_operation(Operation::GetRoom).once().truncated_body();
     let response = client.request(&request).await;
     assert!(serde_json::from_str::<Value>(&response.body).is_err() && !response.body.is_empty());
 
@@ -382,8 +383,8 @@ async fn an_operation_is_answered_with_any_status_an_empty_body_or_half_a_body()
 }
 
 #[rstest]
-#[case::head(|ivs: &MockIvsChat| ivs.on_any_operation().cut_head(), 10, 10)]
-#[case::body(|ivs: &MockIvsChat| ivs.on_any_operation().cut_body(), 200, 900)]
+#[case::head(|ivs: &MockIvsChat| ivs.on_any_operation().close_in_head(), 10, 10)]
+#[case::body(|ivs: &MockIvsChat| ivs.on_any_operation().close_in_body(), 200, 900)]
 #[tokio::test]
 async fn an_answer_is_cut(
     #[case] install: fn(&MockIvsChat) -> mock_ivs_chat::Hook,
@@ -417,7 +418,7 @@ async fn an_operation_is_reset_or_never_answered_or_delayed() {
     client.reset().await;
     assert!(ivs.log().to_string().ends_with("  ~ reset by \"hook 1\"\n"), "it was not carried out");
 
-    ivs.on_any_operation().once().never_answer();
+    ivs.on_any_operation().once().never_respond();
     let mut client = RawClient::open(&ivs).await;
     client.write(request).await;
     ivs.log().wait_for(|entry| entry.hook() == Some("hook 2")).await;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    ActionVerdict, DeliveryVerdict, ErrorCode, HookValue, MockIvsChat, Participant, Quotas, hook,
+    ErrorCode, MockIvsChat, Participant, Quotas,
+    hook::{self, ActionVerdict, DeliveryVerdict, HookSpec},
 };
 use rstest::rstest;
 
@@ -39,13 +40,13 @@ fn heard(bob: &Participant) -> Vec<String> {
 #[case::action_kind(hook::on_action().delete_message().ignore(), &["1", "2", "3", "4", "5", "6"])]
 #[case::action_request(hook::on_action().request_id("alice-3").ignore(), &["1", "2", "4", "5", "6"])]
 #[case::action_send(hook::on_action().send_message().after(1).ignore(), &["1"])]
-fn a_hook_fires_when_it_is_said_to(#[case] value: HookValue, #[case] expected: &[&str]) {
+fn a_hook_fires_when_it_is_said_to(#[case] value: HookSpec, #[case] expected: &[&str]) {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     ivs.install(value);
     for content in ["1", "2", "3", "4", "5", "6"] {
-        alice.say(content);
+        alice.send_message(content);
     }
     assert_eq!(heard(&bob), expected);
 }
@@ -57,8 +58,8 @@ fn a_hook_on_a_connection_leaves_the_users_other_connections_alone() {
     let (phone, laptop) = (room.participant("alice"), room.participant("alice"));
     ivs.on_delivery().connection(phone.connection()).drop_frame();
     ivs.on_action().connection(laptop.connection()).containing("lost").ignore();
-    phone.say("from the phone");
-    laptop.say("lost");
+    phone.send_message("from the phone");
+    laptop.send_message("lost");
     assert!(phone.received().is_empty());
     assert_eq!(heard(&laptop), ["from the phone"]);
 }
@@ -71,7 +72,7 @@ fn a_hook_fires_between_two_moments() {
     let second = Duration::from_secs(1);
     ivs.on_delivery().to("bob").between(ivs.now() + second, ivs.now() + 2 * second).drop_frame();
     for content in ["before", "within", "behind"] {
-        alice.say(content);
+        alice.send_message(content);
         ivs.advance(second);
     }
     assert_eq!(heard(&bob), ["before", "behind"]);
@@ -80,11 +81,11 @@ fn a_hook_fires_between_two_moments() {
 #[test]
 fn a_probability_hits_the_same_frames_in_each_run() {
     let run = |seed| {
-        let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+        let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         ivs.on_delivery().to("bob").with_probability(0.5, seed).drop_frame();
-        (0..100).for_each(|n| drop(alice.say(&n.to_string())));
+        (0..100).for_each(|n| drop(alice.send_message(&n.to_string())));
         heard(&bob)
     };
     assert_eq!(run(1), run(1));
@@ -96,13 +97,13 @@ fn a_probability_hits_the_same_frames_in_each_run() {
 fn the_first_hook_that_fires_wins_and_the_others_are_not_counted() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
-    let passing = ivs.on_action_with("passing", |_| ActionVerdict::Pass);
+    let passing = ivs.on_action().named("passing").decide(|_| ActionVerdict::Pass);
     let first = ivs.on_action().times(1).reject(ErrorCode::Forbidden, "first");
     let second = ivs.on_action().reject(ErrorCode::NotFound, "second");
-    alice.say("one");
-    alice.say("two");
-    alice.expect_error_blocking(ErrorCode::Forbidden);
-    alice.expect_error_blocking(ErrorCode::NotFound);
+    alice.send_message("one");
+    alice.send_message("two");
+    alice.expect_error(ErrorCode::Forbidden).wait();
+    alice.expect_error(ErrorCode::NotFound).wait();
     assert_eq!((passing.hits(), first.hits(), second.hits()), (0, 1, 1));
 }
 
@@ -112,15 +113,15 @@ fn a_hook_is_removed_by_hand_or_by_its_guard() {
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     let hook = ivs.on_delivery().to("bob").drop_frame();
-    alice.say("1");
+    alice.send_message("1");
     hook.remove();
-    alice.say("2");
+    alice.send_message("2");
     {
         let guard = ivs.on_delivery().to("bob").drop_frame().scoped();
-        alice.say("3");
+        alice.send_message("3");
         assert_eq!(guard.hits(), 1);
     }
-    alice.say("4");
+    alice.send_message("4");
     assert_eq!(heard(&bob), ["2", "4"]);
     assert_eq!(hook.hits(), 1, "a hook that was removed is remembered");
 }
@@ -131,12 +132,12 @@ fn a_thousand_hooks_are_asked_in_order() {
     let alice = ivs.create_room("lobby").participant("alice");
     let hooks: Vec<_> =
         (0..1000).map(|n| ivs.on_action().containing(n.to_string()).once().ignore()).collect();
-    alice.say("999");
-    alice.say("999");
+    alice.send_message("999");
+    alice.send_message("999");
     // "9" and "99" are contained in it, too, and were installed before.
     assert_eq!([9, 99, 999].map(|n| hooks[n as usize].hits()), [1, 1, 0]);
-    alice.say("999");
-    alice.say("heard 1000 times over: 999");
+    alice.send_message("999");
+    alice.send_message("heard 1000 times over: 999");
     assert_eq!(hooks.iter().map(mock_ivs_chat::Hook::hits).sum::<usize>(), 4);
 }
 
@@ -147,7 +148,7 @@ fn a_hook_is_added_or_removed_while_it_fires() {
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     let handle = ivs.handle();
     let mut installed: Option<mock_ivs_chat::Hook> = None;
-    ivs.on_action_with("toggle", move |_| {
+    ivs.on_action().named("toggle").decide(move |_| {
         match installed.take() {
             Some(hook) => hook.remove(),
             None => installed = Some(handle.on_delivery().to("bob").drop_frame()),
@@ -155,7 +156,7 @@ fn a_hook_is_added_or_removed_while_it_fires() {
         ActionVerdict::Pass
     });
     for content in ["1", "2", "3", "4"] {
-        alice.say(content);
+        alice.send_message(content);
     }
     assert_eq!(heard(&bob), ["2", "4"]);
 }
@@ -166,16 +167,16 @@ fn a_hook_that_removes_itself_still_has_its_say() {
     let alice = ivs.create_room("lobby").participant("alice");
     let handle = ivs.handle();
     let (sender, receiver) = std::sync::mpsc::channel::<mock_ivs_chat::Hook>();
-    let hook = ivs.on_action_with("once", move |_| {
+    let hook = ivs.on_action().named("once").decide(move |_| {
         receiver.recv().expect("the test sends it").remove();
         assert!(handle.log().entries().len() > 2, "a closure sees the log");
         ActionVerdict::reject(ErrorCode::Forbidden, "once")
     });
     sender.send(hook).unwrap();
-    alice.say("1");
-    alice.expect_error_blocking(ErrorCode::Forbidden);
-    alice.say("2");
-    alice.expect_message_blocking("2");
+    alice.send_message("1");
+    alice.expect_error(ErrorCode::Forbidden).wait();
+    alice.send_message("2");
+    alice.expect_message("2").wait();
 }
 
 #[test]
@@ -184,13 +185,13 @@ fn a_closure_calls_back_into_the_mock() {
     let room = ivs.create_room("lobby");
     let (alice, bot) = (room.participant("alice"), room.participant("bot"));
     let lobby = room.clone();
-    ivs.on_action_with("answer polls", move |inbound| {
+    ivs.on_action().named("answer polls").decide(move |inbound| {
         if inbound.text.contains("!poll") {
             lobby.send_event("app:poll", [("asked-by", inbound.user_id.as_str())]);
         }
         ActionVerdict::Pass
     });
-    alice.say("!poll");
+    alice.send_message("!poll");
     assert_eq!(heard(&bot), ["app:poll", "!poll"], "what the closure does comes first");
 }
 
@@ -200,13 +201,13 @@ fn a_closure_whose_own_doing_reaches_it_again_is_not_asked_again() {
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
     let lobby = room.clone();
-    ivs.on_delivery_with("echo", move |outbound| {
+    ivs.on_delivery().named("echo").decide(move |outbound| {
         if matches!(&outbound.frame, mock_ivs_chat::Frame::Message(_)) {
             lobby.send_event("app:echo", [("of", "a message")]);
         }
         DeliveryVerdict::Pass
     });
-    alice.say("hello");
+    alice.send_message("hello");
     // The event waits behind the message that the closure decides about.
     assert_eq!(heard(&alice), ["hello", "app:echo"]);
 }
@@ -217,12 +218,12 @@ fn a_closure_advances_the_clock() {
     let alice = ivs.create_room("lobby").participant("alice");
     let handle = ivs.handle();
     let start = ivs.now();
-    ivs.on_action_with("time flies", move |_| {
+    ivs.on_action().named("time flies").decide(move |_| {
         handle.advance(Duration::from_secs(60));
         ActionVerdict::Pass
     });
-    alice.say("hello");
-    let message = alice.expect_message_blocking("hello");
+    alice.send_message("hello");
+    let message = alice.expect_message("hello").wait();
     assert_eq!(message.send_time.since(start), Duration::from_secs(60));
 }
 
@@ -231,19 +232,19 @@ fn a_closure_that_panics_is_a_general_error_and_is_reported() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    ivs.on_action_with("clumsy", |inbound| {
+    ivs.on_action().named("clumsy").decide(|inbound| {
         assert!(!inbound.text.contains("boom"), "I am clumsy");
         ActionVerdict::Pass
     });
-    alice.say("boom");
+    alice.send_message("boom");
     assert_eq!(ivs.log().to_string().matches("\"ErrorCode\":500").count(), 1);
     let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        bob.expect_message_blocking("boom");
+        bob.expect_message("boom").wait();
     }));
     let text = *failed.unwrap_err().downcast::<String>().unwrap();
     assert!(text.contains("the closure of \"clumsy\" panicked: I am clumsy"), "{text}");
-    alice.say("all is well");
-    bob.expect_message_blocking("all is well");
+    alice.send_message("all is well");
+    bob.expect_message("all is well").wait();
     let report = ivs.finish().unwrap_err();
     assert_eq!(report.panics(), ["the closure of \"clumsy\" panicked: I am clumsy"]);
 }
@@ -268,7 +269,7 @@ fn advancing_visits_each_deadline_at_its_own_time() {
     let alice = room.participant("alice");
     for (content, seconds) in [("third", 30), ("first", 10), ("second", 20)] {
         ivs.on_action().containing(content).delay(Duration::from_secs(seconds));
-        alice.say(content);
+        alice.send_message(content);
     }
     let start = ivs.now();
     ivs.advance(Duration::from_secs(3600));

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use mock_ivs_chat::{EntryKind, Handle, MockIvsChat, Quotas, Room};
+use mock_ivs_chat::{Handle, MockIvsChat, Quotas, Room, log::EntryKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -46,7 +46,7 @@ async fn read_head(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_client_that_never_reads_is_closed_with_1008_once_16_mib_wait_for_it() {
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let _deaf = over_tcp(&ivs, &token(&room, "deaf")).await;
     let dots = "x".repeat(4_000);
@@ -69,7 +69,7 @@ async fn a_client_that_never_reads_is_closed_with_1008_once_16_mib_wait_for_it()
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_nothing_after_its_end_does_not_keep_its_stream_for_ever() {
     const EVENTS: usize = 3_000;
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let mut deaf = over_tcp(&ivs, &token(&room, "deaf")).await;
     let dots = "x".repeat(4_000);
@@ -103,7 +103,7 @@ async fn a_head_that_comes_byte_by_byte_has_a_minute() {
     let _ = slow.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
     assert!(start.elapsed() >= Duration::from_secs(60));
-    assert_eq!(ivs.log().kind(EntryKind::Called).entries().len(), 1);
+    assert_eq!(ivs.log().kind(EntryKind::Request).entries().len(), 1);
     expect_others_are_served(&ivs, &room).await;
 }
 

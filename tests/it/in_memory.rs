@@ -35,7 +35,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     }
     alice.close(None).await.unwrap();
     assert!(end(&mut alice).await.is_none());
-    let is_left = |entry: &mock_ivs_chat::Entry| entry.to_string().starts_with("alice closes");
+    let is_left = |entry: &mock_ivs_chat::log::Entry| entry.to_string().starts_with("alice closes");
     ivs.log().wait_for(is_left).await;
     received
 }
@@ -66,7 +66,7 @@ async fn a_stream_that_the_test_brings_can_be_upgraded() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let (client, server) = tokio::io::duplex(256);
-    ivs.accept(server);
+    ivs.serve_stream(server);
     let mut alice = shake_hands(client, &token(&room, "alice")).await.unwrap();
     say(&mut alice, "hello").await;
     assert_eq!(receive(&mut alice).await["Content"], "hello");
@@ -76,7 +76,7 @@ async fn a_stream_that_the_test_brings_can_be_upgraded() {
 async fn http_is_served_in_memory_and_kept_alive() {
     let ivs = MockIvsChat::start();
     let (mut client, server) = tokio::io::duplex(64);
-    ivs.accept(server);
+    ivs.serve_stream(server);
     for _ in 0..3 {
         client.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
@@ -150,7 +150,7 @@ async fn a_frame_that_does_not_fit_into_the_pipe_gets_through_in_pieces() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let (client, server) = tokio::io::duplex(16);
-    ivs.accept(server);
+    ivs.serve_stream(server);
     let mut alice = shake_hands(client, &token(&room, "alice")).await.unwrap();
     let content = "x".repeat(500);
     say(&mut alice, &content).await;
@@ -185,14 +185,14 @@ impl AsyncWrite for Broken {
 }
 
 #[rstest::rstest]
-#[case::that_blocks(|ivs: &Handle| drop(ivs.log().wait_for_blocking(|_| false)))]
+#[case::that_blocks(|ivs: &Handle| drop(ivs.log().wait_for(|_| false).wait()))]
 #[case::that_is_async(|ivs: &Handle| drop(smol::block_on(ivs.log().wait_for(|_| false))))]
 fn a_stream_of_the_test_that_panics_fails_a_wait_at_once(#[case] wait: fn(&Handle)) {
     // Nobody waits for that long.
-    let ivs = MockIvsChat::builder().wait_limit(Duration::from_secs(3_600)).start();
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(3_600)).start();
     let handle = ivs.handle();
     let waiting = std::thread::spawn(move || wait(&handle));
-    ivs.accept(Broken);
+    ivs.serve_stream(Broken);
     let panic = waiting.join().unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("a task that serves a client panicked: the stream broke"), "{text}");

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
-use mock_ivs_chat::{EntryKind, Handle, MockIvsChat};
+use mock_ivs_chat::{Handle, MockIvsChat, log::EntryKind};
 use serde_json::json;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -32,11 +32,11 @@ fn a_plain_test_needs_no_runtime() {
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     let saying = thread::spawn(move || {
-        alice.say("hello");
-        alice.expect_message_blocking("hello")
+        alice.send_message("hello");
+        alice.expect_message("hello").wait()
     });
-    assert_eq!(bob.expect_message_blocking("hello"), saying.join().unwrap());
-    ivs.log().kind(EntryKind::Closed).wait_for_blocking(|_| true);
+    assert_eq!(bob.expect_message("hello").wait(), saying.join().unwrap());
+    ivs.log().kind(EntryKind::Closed).wait_for(|_| true).wait();
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn what_a_test_keeps_of_a_dropped_mock_still_answers() {
     let (handle, room) = (ivs.handle(), ivs.create_room("lobby"));
     let alice = room.participant("alice");
     drop(ivs);
-    alice.say("into the void");
+    alice.send_message("into the void");
     alice.expect_message("into the void").await;
     assert!(handle.log().to_string().contains("into the void"));
 }
@@ -127,7 +127,7 @@ fn many_mocks_live_at_once_and_do_not_know_each_other() {
     for (n, ivs) in mocks.iter().enumerate() {
         let room = ivs.create_room("lobby");
         let alice = room.participant("alice");
-        alice.say(&format!("in mock {n}"));
+        alice.send_message(&format!("in mock {n}"));
         assert_eq!(alice.received().len(), 1);
         lived.push(ivs.addr());
     }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
-use mock_ivs_chat::{ActionVerdict, MockIvsChat, Quotas};
+use mock_ivs_chat::{MockIvsChat, Quotas, hook::ActionVerdict};
 
 use crate::wire::{alone, end, in_memory, isolated, message, over_tcp, receive, say, token};
 
@@ -90,12 +90,15 @@ fn in_a_closure_that_the_mock_runs() {
     let handle = ivs.handle();
     handle.create_room("lobby");
     let mut owned = Some(ivs);
-    handle.log().wait_for_blocking(move |_| {
-        if let Some(ivs) = owned.take() {
-            drop_within_bound(ivs);
-        }
-        true
-    });
+    handle
+        .log()
+        .wait_for(move |_| {
+            if let Some(ivs) = owned.take() {
+                drop_within_bound(ivs);
+            }
+            true
+        })
+        .wait();
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn in_a_hook_on_the_thread_of_the_mock() {
         let token = token(&ivs.create_room("lobby"), "alice");
         let (dropped, is_dropped) = mpsc::channel();
         let mut owned = Some(ivs);
-        handle.on_action_with("dropping", move |_| {
+        handle.on_action().named("dropping").decide(move |_| {
             if let Some(ivs) = owned.take() {
                 drop_within_bound(ivs);
                 dropped.send(()).unwrap();
@@ -173,7 +176,7 @@ async fn before_its_handles_which_can_still_read_what_it_did() {
 fn while_a_thousand_connections_send() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let ivs = alone().quotas(Quotas::off()).start();
+    let ivs = alone().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let mut clients = Vec::new();
     let all_connected = Arc::new(tokio::sync::Barrier::new(1_000));
@@ -188,7 +191,7 @@ fn while_a_thousand_connections_send() {
             }
         }));
     }
-    ivs.log().wait_for_blocking(|entry| entry.action().is_some());
+    ivs.log().wait_for(|entry| entry.action().is_some()).wait();
     drop_within_bound(ivs);
     runtime.block_on(async {
         for client in clients {
@@ -203,7 +206,7 @@ fn although_a_closure_of_the_test_waits_for_what_the_dropping_thread_holds() {
     let held = Arc::new(parking_lot::Mutex::new(()));
     let (enters, has_entered) = mpsc::channel();
     let wanted = Arc::clone(&held);
-    ivs.on_action_with("stuck", move |_| {
+    ivs.on_action().named("stuck").decide(move |_| {
         enters.send(()).unwrap();
         drop(wanted.lock());
         ActionVerdict::Pass
@@ -234,7 +237,7 @@ fn in_a_static_at_the_end_of_the_process() {
     static SHARED: OnceLock<MockIvsChat> = OnceLock::new();
     isolated("lifecycle_drop::in_a_static_at_the_end_of_the_process", || {
         let ivs = SHARED.get_or_init(MockIvsChat::start);
-        ivs.create_room("lobby").participant("alice").say("hello");
+        ivs.create_room("lobby").participant("alice").send_message("hello");
     });
 }
 
@@ -248,8 +251,8 @@ fn several_hundred_live_at_once_on_as_many_threads() {
             all_run.wait();
             let room = ivs.create_room("lobby");
             let alice = room.participant("alice");
-            alice.say("hello");
-            alice.expect_message_blocking("hello");
+            alice.send_message("hello");
+            alice.expect_message("hello").wait();
             drop_within_bound(ivs);
         })
     });
@@ -294,12 +297,12 @@ fn resident_kib() -> u64 {
 
 #[test]
 fn a_stop_on_one_thread_lets_a_wait_on_another_fail_in_time() {
-    let ivs = alone().wait_limit(Duration::from_millis(50)).start();
+    let ivs = alone().wait_timeout(Duration::from_millis(50)).start();
     let handle = ivs.handle();
     let (waits, is_waiting) = mpsc::channel();
     let waiter = thread::spawn(move || {
         waits.send(()).unwrap();
-        handle.log().wait_for_blocking(|_| false);
+        handle.log().wait_for(|_| false).wait();
     });
     is_waiting.recv().unwrap();
     drop_within_bound(ivs);

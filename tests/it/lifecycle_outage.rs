@@ -26,7 +26,7 @@ async fn who_is_disconnected_gets_what_is_due_and_then_no_close_frame() {
     let room = ivs.create_room("lobby");
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;
     let bob = room.participant("bob");
-    let said = bob.say("last words");
+    let said = bob.send_message("last words");
     ivs.disconnect_all();
     assert_eq!(receive(&mut alice).await["RequestId"], said);
     assert!(end(&mut alice).await.is_none());

@@ -1,6 +1,9 @@
 //! The log of what crossed real sockets, as text and as YAML.
 
-use mock_ivs_chat::{Clock, Direction, EntryKind, MockIvsChat};
+use mock_ivs_chat::{
+    Clock, MockIvsChat,
+    log::{Direction, EntryKind},
+};
 use serde_json::json;
 
 use crate::support::{connect, frozen, full_token, sdk, snapshot};
@@ -63,9 +66,9 @@ async fn the_log_keeps_the_very_bytes() {
     let text = " { \"Action\":\"SEND_MESSAGE\",\"Content\":\"\\u0068i\" }\n";
     alice.send_text(text).await;
     let frame = alice.next_frame().await;
-    let received = ivs.log().direction(Direction::Inbound).kind(EntryKind::Received).entries();
+    let received = ivs.log().direction(Direction::Inbound).kind(EntryKind::FrameReceived).entries();
     assert_eq!(received[0].bytes(), Some(text.as_bytes()));
-    let sent = ivs.log().kind(EntryKind::Sent).entries();
+    let sent = ivs.log().kind(EntryKind::FrameSent).entries();
     let text: serde_json::Value = serde_json::from_str(sent[0].text().unwrap()).unwrap();
     assert_eq!(text, frame);
     assert_eq!(sent[0].cause(), Some(received[0].number()));

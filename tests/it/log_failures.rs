@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use crate::support::snapshot;
 use mock_ivs_chat::{
-    Clock, CloseCode, EntryKind, ErrorCode, MockIvsChat, Operation, Pattern, Recording, Room,
+    Clock, CloseCode, ErrorCode, MockIvsChat, Operation, Room,
+    log::{EntryKind, LogRetention, Matcher},
 };
 
 fn mock() -> MockIvsChat {
-    with_recording(Recording::All)
+    with_recording(LogRetention::All)
 }
 
-fn with_recording(recording: Recording) -> MockIvsChat {
+fn with_recording(recording: LogRetention) -> MockIvsChat {
     MockIvsChat::builder()
         .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
-        .wait_limit(Duration::from_millis(1))
-        .recording(recording)
+        .wait_timeout(Duration::from_millis(1))
+        .log_retention(recording)
         .start()
 }
 
@@ -51,49 +52,49 @@ fn the_field_that_differs_is_named() {
     let (ivs, room) = chat();
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     ivs.advance(Duration::from_millis(1_500));
-    alice.say("hi!");
-    assert_failure!(bob.expect_message_blocking("hi"));
+    alice.send_message("hi!");
+    assert_failure!(bob.expect_message("hi").wait());
 }
 
 #[test]
 fn several_fields_that_differ_are_named() {
     let (ivs, room) = chat();
     let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say_with("hello", [("color", "red")]);
-    let wanted = Pattern::message()
+    alice.send_message_with("hello", [("color", "red")]);
+    let wanted = Matcher::message()
         .from("carol")
         .to("bob")
         .containing("hallo")
         .attribute("color", "blue")
         .attribute("font", "large")
         .request_id("")
-        .that("is small", |_| unreachable!("the fields differ"));
-    assert_failure!(ivs.log().expect_blocking(wanted));
+        .satisfying("is small", |_| unreachable!("the fields differ"));
+    assert_failure!(ivs.log().expect(wanted).wait());
 }
 
 #[test]
 fn a_condition_that_does_not_hold_is_named() {
     let (ivs, room) = chat();
     let alice = room.participant("alice");
-    alice.say("hello");
-    let wanted = Pattern::message().content("hello");
-    let wanted = wanted.that("is small", |entry| entry.bytes().is_some_and(|b| b.len() < 10));
-    assert_failure!(ivs.log().expect_blocking(wanted));
+    alice.send_message("hello");
+    let wanted = Matcher::message().content("hello");
+    let wanted = wanted.satisfying("is small", |entry| entry.bytes().is_some_and(|b| b.len() < 10));
+    assert_failure!(ivs.log().expect(wanted).wait());
 }
 
 #[test]
 fn an_empty_log_is_said_to_be_empty() {
     let ivs = mock();
-    assert_failure!(ivs.log().expect_blocking(Pattern::connect().from("alice")));
+    assert_failure!(ivs.log().expect(Matcher::connect().from("alice")).wait());
 }
 
 #[test]
 fn what_came_before_the_mark_is_said_to_lie_there() {
     let (ivs, room) = chat();
     let alice = room.participant("alice");
-    alice.say("hi");
+    alice.send_message("hi");
     let mark = ivs.log().mark();
-    assert_failure!(ivs.log().since(mark).expect_blocking(Pattern::message().content("hi")));
+    assert_failure!(ivs.log().since(mark).expect(Matcher::message().content("hi")).wait());
 }
 
 #[test]
@@ -102,24 +103,24 @@ fn what_is_not_in_the_view_is_said_to_be_elsewhere() {
     let _alice = room.participant("alice");
     room.send_event("app:poll", [("question", "tea?")]);
     let view = ivs.log().user("bob");
-    assert_failure!(view.expect_blocking(Pattern::event("app:poll")));
+    assert_failure!(view.expect(Matcher::event("app:poll")).wait());
 }
 
 #[test]
 fn what_was_taken_out_before_is_said_to_have_been() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
-    alice.say("hi");
-    alice.expect_message_blocking("hi");
-    assert_failure!(alice.expect_message_blocking("hi"));
+    alice.send_message("hi");
+    alice.expect_message("hi").wait();
+    assert_failure!(alice.expect_message("hi").wait());
 }
 
 #[test]
 fn a_wait_for_several_says_how_many_came() {
     let (ivs, room) = chat();
     let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("hi");
-    assert_failure!(ivs.log().expect_n_blocking(3, Pattern::message().content("hi")));
+    alice.send_message("hi");
+    assert_failure!(ivs.log().expect_n(3, Matcher::message().content("hi")).wait());
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn a_closure_has_a_timeline_too() {
     let (ivs, room) = chat();
     let alice = room.participant("alice");
     alice.leave();
-    assert_failure!(ivs.log().wait_for_blocking(|entry| entry.kind() == EntryKind::Gone));
+    assert_failure!(ivs.log().wait_for(|entry| entry.kind() == EntryKind::Disconnected).wait());
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn what_the_lint_finds_may_be_the_reason() {
     let (_ivs, room) = chat();
     let alice = room.chat_token("alice").join();
     alice.send(r#"{"action":"SEND_MESSAGE","content":"hi"}"#);
-    assert_failure!(alice.expect_error_blocking(ErrorCode::TooManyRequests));
+    assert_failure!(alice.expect_error(ErrorCode::TooManyRequests).wait());
 }
 
 #[test]
@@ -143,40 +144,40 @@ fn a_close_of_another_code_is_the_nearest() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
     room.disconnect_user("alice", "rude");
-    assert_failure!(alice.expect_close_blocking(CloseCode::GOING_AWAY));
+    assert_failure!(alice.expect_close(CloseCode::GOING_AWAY).wait());
 }
 
 #[test]
 fn a_call_that_was_answered_otherwise_is_the_nearest() {
     let ivs = mock();
     ivs.call(Operation::GetRoom, serde_json::json!({})).expect_err("there is no such room");
-    let wanted = Pattern::answer(Operation::GetRoom).status(200);
-    assert_failure!(ivs.log().expect_blocking(wanted));
+    let wanted = Matcher::response(Operation::GetRoom).status(200);
+    assert_failure!(ivs.log().expect(wanted).wait());
 }
 
 #[test]
 fn a_refutation_shows_what_should_not_be() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
-    alice.say("spam");
-    assert_failure!(alice.refute_message("spam"));
+    alice.send_message("spam");
+    assert_failure!(alice.assert_no_message("spam"));
 }
 
 #[test]
 fn a_log_that_is_off_says_so_at_once() {
-    let ivs = with_recording(Recording::Off);
+    let ivs = with_recording(LogRetention::Off);
     let bob = ivs.create_room("lobby").participant("bob");
-    bob.say("hi");
-    assert_failure!(bob.expect_message_blocking("hi"));
-    assert_failure!(ivs.log().refute(Pattern::message()));
+    bob.send_message("hi");
+    assert_failure!(bob.expect_message("hi").wait());
+    assert_failure!(ivs.log().assert_none(Matcher::message()));
 }
 
 #[test]
 fn a_bounded_log_says_what_it_dropped() {
-    let ivs = with_recording(Recording::Last(2));
+    let ivs = with_recording(LogRetention::Last(2));
     let bob = ivs.create_room("lobby").participant("bob");
-    bob.say("hi");
-    assert_failure!(ivs.log().expect_blocking(Pattern::connect().from("bob")));
+    bob.send_message("hi");
+    assert_failure!(ivs.log().expect(Matcher::connect().from("bob")).wait());
 }
 
 #[test]
@@ -184,19 +185,21 @@ fn a_long_log_is_cut_to_its_end_and_to_its_busiest_lanes() {
     let (ivs, room) = chat();
     let people: Vec<_> =
         ["a", "b", "c", "d", "e", "f", "g", "h"].map(|n| room.participant(n)).into();
-    people[7].say("a text that is much too long to be shown as a whole in the lane of a timeline");
-    people[6].say("with\na line break");
-    assert_failure!(ivs.log().expect_blocking(Pattern::message().content("a text")));
+    people[7].send_message(
+        "a text that is much too long to be shown as a whole in the lane of a timeline",
+    );
+    people[6].send_message("with\na line break");
+    assert_failure!(ivs.log().expect(Matcher::message().content("a text")).wait());
 }
 
 #[tokio::test]
 async fn a_blocking_wait_on_the_thread_of_the_mock_fails_at_once() {
     let ivs = MockIvsChat::builder().on_current_runtime().start();
     let bob = ivs.create_room("lobby").participant("bob");
-    bob.say("hi");
-    bob.expect_message_blocking("hi");
+    bob.send_message("hi");
+    bob.expect_message("hi").wait();
     // The limit is five seconds: what is said here is said before.
-    let text = panic_text(|| bob.expect_message_blocking("hello"));
+    let text = panic_text(|| bob.expect_message("hello").wait());
     assert!(text.contains("await the wait instead"), "{text}");
 }
 
@@ -215,8 +218,8 @@ fn hooks_that_have_not_fired_and_gates_that_are_closed_may_be_the_reason() {
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     ivs.on_delivery().to("carol").named("lose carol's frames").drop_frame();
     let _gate = ivs.on_action().from("alice").named("until bob is ready").hold();
-    alice.say("hi");
-    assert_failure!(bob.expect_message_blocking("hi"));
+    alice.send_message("hi");
+    assert_failure!(bob.expect_message("hi").wait());
 }
 
 #[test]
@@ -224,9 +227,9 @@ fn a_panic_in_a_closure_fails_the_wait_at_once() {
     let failure_text = {
         let (ivs, room) = chat();
         let alice = room.participant("alice");
-        ivs.on_action_with("picky", |_| panic!("no such action"));
-        alice.say("hi");
-        let text = failure(|| alice.expect_message_blocking("hi"));
+        ivs.on_action().named("picky").decide(|_| panic!("no such action"));
+        alice.send_message("hi");
+        let text = failure(|| alice.expect_message("hi").wait());
         // The mock fails its test for the panic once more, at its end.
         ivs.finish().expect_err("a closure has panicked");
         text

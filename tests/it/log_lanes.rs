@@ -1,9 +1,9 @@
-//! Lanes: the same text in each run, although clients act at once.
+//! PerConnection: the same text in each run, although clients act at once.
 
 use std::thread;
 
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::{Capability, Clock, Frame, MockIvsChat, Participant, Pattern};
+use mock_ivs_chat::{Capability, Clock, Frame, MockIvsChat, Participant, log::Matcher};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, client::ClientRequestBuilder};
@@ -32,7 +32,7 @@ fn lanes_of_people_who_act_at_once(clock: Clock, run: u32) -> String {
         }
         threads.spawn(|| room.send_event("app:poll", [("question", "tea?")]));
     });
-    ivs.log().lanes().to_string()
+    ivs.log().per_connection().to_string()
 }
 
 /// The id of the first message that a participant hears of itself, which it does at once.
@@ -71,7 +71,7 @@ async fn lanes_of_sockets_are_the_same_text_in_each_run() {
             let request = ClientRequestBuilder::new(uri).with_sub_protocol(token);
             let request = request.into_client_request().expect("a request");
             let (mut client, _) = connect_async(request).await.expect("a connection");
-            ivs.log().expect_n(2, Pattern::connect()).await;
+            ivs.log().expect_n(2, Matcher::connect()).await;
             let frame = r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#;
             client.send(Message::text(frame)).await.expect("it is open");
             for _ in 0..2 {
@@ -82,8 +82,8 @@ async fn lanes_of_sockets_are_the_same_text_in_each_run() {
         };
         let (alice, bob) = (talk(alice.token.clone()), talk(bob.token.clone()));
         tokio::join!(alice, bob);
-        ivs.log().expect_n(2, Pattern::close()).await;
-        texts.push(ivs.log().lanes().to_string());
+        ivs.log().expect_n(2, Matcher::close()).await;
+        texts.push(ivs.log().per_connection().to_string());
     }
     assert!(texts.iter().all(|text| *text == texts[0]), "{}", texts.join("\n---\n"));
     assert!(texts[0].contains("by alice (lobby)"), "{}", texts[0]);

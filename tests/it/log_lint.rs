@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::SinkExt;
 use mock_ivs_chat::{
-    Capability, ChatToken, Clock, Finding, Lint, MockIvsChat, Participant, Pattern, Quota, Quotas,
+    Capability, ChatToken, Clock, MockIvsChat, Participant, Quota, Quotas,
+    log::{Finding, Lint, Matcher},
 };
 use rstest::rstest;
 use tokio::net::TcpStream;
@@ -75,7 +76,7 @@ fn a_frame_is_checked(#[case] frame: &str, #[case] expected: &[&str]) {
 fn attributes_are_measured(#[case] bytes: usize, #[case] expected: &[&str]) {
     let ivs = MockIvsChat::start();
     let alice = ivs.create_room("lobby").participant("alice");
-    alice.say_with("hi", [("key", "x".repeat(bytes - 3))]);
+    alice.send_message_with("hi", [("key", "x".repeat(bytes - 3))]);
     assert_eq!(codes(&ivs.lint()), expected);
 }
 
@@ -85,8 +86,8 @@ fn requests_beyond_a_quota_are_found() {
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
     let ivs = MockIvsChat::builder().clock(clock).quotas(quotas).start();
     let alice = ivs.create_room("lobby").participant("alice");
-    alice.say("one");
-    alice.say("two");
+    alice.send_message("one");
+    alice.send_message("two");
     assert_eq!(codes(&ivs.lint()), ["rate-exceeded"]);
 }
 
@@ -164,7 +165,7 @@ async fn a_broken_protocol_is_found() {
     let mut client = connect(&ivs, &token).await.expect("a fresh token");
     let junk = Frame::message(vec![0xff], OpCode::Data(Data::Text), true);
     client.send(Message::Frame(junk)).await.expect("it is open");
-    ivs.log().expect(Pattern::close().to("alice")).await;
+    ivs.log().expect(Matcher::close().to("alice")).await;
     assert_eq!(codes(&ivs.lint()), ["protocol-broken"]);
 }
 

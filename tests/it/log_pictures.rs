@@ -17,7 +17,7 @@ fn mock() -> MockIvsChat {
 fn a_page_needs_nothing_but_itself_and_takes_no_text_for_html() {
     let ivs = mock();
     let alice = ivs.create_room("lobby").participant("<b>alice</b>");
-    alice.say("<script>alert('hi')</script> & \"more\"");
+    alice.send_message("<script>alert('hi')</script> & \"more\"");
     alice.send("no JSON");
     let page = ivs.log().to_html("a <test>");
     for foreign in ["<script", "http:", "https:", "src=", "@import", "url(", "<b>alice"] {
@@ -39,7 +39,7 @@ fn no_view_and_no_export_shows_a_token() {
     let log = ivs.log();
     let texts = [
         log.to_string(),
-        log.lanes().to_string(),
+        log.per_connection().to_string(),
         log.timeline(),
         log.to_html("tokens"),
         log.to_mermaid(),
@@ -96,7 +96,7 @@ fn a_har_file_has_calls_and_frames_in_the_form_of_browsers() {
     let ivs = mock();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
-    alice.say("hi");
+    alice.send_message("hi");
     room.send_event("app:poll", [("question", "tea?")]);
     let har: Value = serde_json::from_str(&ivs.log().to_har()).expect("a HAR file is JSON");
     assert_eq!(har["log"]["version"], "1.2");

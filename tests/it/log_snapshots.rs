@@ -2,7 +2,7 @@
 //! redactions.
 
 use insta::{assert_json_snapshot, assert_ron_snapshot, assert_snapshot, assert_yaml_snapshot};
-use mock_ivs_chat::{Clock, EntryKind, Log, MockIvsChat};
+use mock_ivs_chat::{Clock, Log, MockIvsChat, log::EntryKind};
 
 use crate::support::snapshot_settings;
 
@@ -36,7 +36,7 @@ fn the_transcript_needs_no_redactions() {
 #[test]
 fn entries_are_data_too() {
     let (_ivs, log) = chat();
-    let sent = log.kind(EntryKind::Sent);
+    let sent = log.kind(EntryKind::FrameSent);
     snapshot_settings().bind(|| {
         assert_yaml_snapshot!(sent);
         assert_ron_snapshot!(sent);
@@ -47,7 +47,7 @@ fn entries_are_data_too() {
 #[test]
 fn redactions_reach_into_the_frames() {
     let (_ivs, log) = chat();
-    let received = log.kind(EntryKind::Received);
+    let received = log.kind(EntryKind::FrameReceived);
     assert_yaml_snapshot!(received, { "[].frame.Content" => "[content]" }, @r#"
     - kind: received
       room: lobby
@@ -72,9 +72,9 @@ fn the_same_script_gives_the_same_text_on_either_clock_and_twice() {
         let ivs = MockIvsChat::builder().clock(clock).start();
         let (lobby, kitchen) = (ivs.create_room("lobby"), ivs.create_room("kitchen"));
         let (alice, _bob) = (lobby.participant("alice"), kitchen.participant("bob"));
-        alice.say("hi");
+        alice.send_message("hi");
         lobby.send_event("app:poll", [("question", "tea?")]);
-        [ivs.log().to_string(), ivs.log().lanes().to_string()]
+        [ivs.log().to_string(), ivs.log().per_connection().to_string()]
     };
     let (system, frozen) = (run(Clock::system()), run(Clock::frozen_at("2026-01-01T00:00:00Z")));
     for _ in 0..20 {
@@ -88,8 +88,8 @@ fn filters_narrow_each_other() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("hi");
-    let sent = |log: Log| log.kind(EntryKind::Sent).entries().len();
+    alice.send_message("hi");
+    let sent = |log: Log| log.kind(EntryKind::FrameSent).entries().len();
     assert_eq!(sent(ivs.log()), 2);
     assert_eq!(sent(ivs.log().user("alice")), 1);
     assert_eq!(sent(ivs.log().user("alice").user("bob")), 0);

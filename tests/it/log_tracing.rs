@@ -70,7 +70,7 @@ fn each_entry_is_an_event_in_the_span_of_its_connection() {
     tracing::subscriber::set_global_default(notes.clone()).expect("no other test sets it");
     let ivs = MockIvsChat::start();
     let tracy = ivs.create_room("lobby").participant("tracy");
-    tracy.say("hi");
+    tracy.send_message("hi");
     tracy.leave();
     // Whatever happens next is told after all that has happened.
     ivs.create_room("another");

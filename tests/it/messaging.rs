@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    Attributes, EntryKind, ErrorCode, Frame, MockIvsChat, Participant, Quota, Quotas,
+    Attributes, ErrorCode, Frame, MockIvsChat, Participant, Quota, Quotas, log::EntryKind,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::support::{connect, frozen, full_token};
 
 /// The texts of the frames that a participant got, as they stand on the wire.
 fn texts(ivs: &MockIvsChat, participant: &Participant) -> Vec<String> {
-    let sent = ivs.log().connection(participant.connection()).kind(EntryKind::Sent);
+    let sent = ivs.log().connection(participant.connection()).kind(EntryKind::FrameSent);
     sent.into_iter().filter_map(|entry| entry.text().map(str::to_owned)).collect()
 }
 
@@ -53,12 +53,12 @@ fn the_request_id_comes_back_to_everyone(#[case] sent: &str, #[case] received: &
     for action in actions {
         alice.send(format!("{{{action}{sent}}}"));
         for participant in [&alice, &bob] {
-            assert_eq!(participant.receive_blocking().request_id(), received);
+            assert_eq!(participant.receive().wait().request_id(), received);
         }
     }
     // Also on errors of each kind.
     alice.send(format!(r#"{{"Action":"NO_ACTION"{sent}}}"#));
-    assert_eq!(alice.receive_blocking().request_id(), received);
+    assert_eq!(alice.receive().wait().request_id(), received);
 }
 
 #[rstest]
@@ -78,7 +78,7 @@ fn members_are_read_in_any_case_and_order(#[case] frame: &str) {
     let ivs = frozen();
     let alice = ivs.create_room("lobby").participant("alice");
     alice.send(frame);
-    let message = alice.expect_message_blocking("hi");
+    let message = alice.expect_message("hi").wait();
     assert_eq!((message.request_id.as_str(), message.sender.user_id.as_str()), ("r1", "alice"));
     assert_eq!(message.attributes, Some(Attributes::from([("a", "b")])));
 }
@@ -105,11 +105,11 @@ fn the_checks_have_an_order() {
     let listener = room.chat_token("listener").join();
     let alice = room.participant("alice");
     for _ in 0..10 {
-        alice.say("hi");
+        alice.send_message("hi");
     }
     let long = "x".repeat(501);
     let code = |participant: &Participant, content: &str, attribute: &str| {
-        participant.say_with(content, [("a", attribute)]);
+        participant.send_message_with(content, [("a", attribute)]);
         match participant.received().pop() {
             Some(Frame::Error(error)) => error.error_code.code(),
             other => panic!("an error was due, not {other:?}"),
@@ -117,7 +117,7 @@ fn the_checks_have_an_order() {
     };
     // What can be read, whether it is allowed, how large it is, and only then how often.
     listener.send("{");
-    listener.expect_error_blocking(ErrorCode::BadRequest);
+    listener.expect_error(ErrorCode::BadRequest).wait();
     assert_eq!(code(&listener, &long, &long.repeat(3)), 403);
     assert_eq!(code(&alice, &long, &long.repeat(3)), 400);
     assert_eq!(code(&alice, "hi", &long.repeat(3)), 413);
@@ -135,32 +135,36 @@ fn a_connection_may_make_ten_requests_a_second_of_all_kinds_together() {
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     for _ in 0..4 {
-        alice.say("hi");
+        alice.send_message("hi");
         alice.delete("Message00001", "");
     }
-    alice.kick("nobody", "");
-    alice.kick("nobody", "");
+    alice.disconnect_user("nobody", "");
+    alice.disconnect_user("nobody", "");
     assert_eq!(bob.received().len(), 10);
-    for refused in [alice.say("11"), alice.delete("Message00001", ""), alice.kick("bob", "")] {
-        let error = alice.expect_error_blocking(ErrorCode::TooManyRequests);
+    for refused in [
+        alice.send_message("11"),
+        alice.delete("Message00001", ""),
+        alice.disconnect_user("bob", ""),
+    ] {
+        let error = alice.expect_error(ErrorCode::TooManyRequests).wait();
         assert_eq!((&*error.error_message, error.request_id), ("rate limit exceeded", refused));
     }
     // Others are not concerned, and the connection works again as time goes by.
-    bob.say("me too");
+    bob.send_message("me too");
     ivs.advance(Duration::from_millis(100));
-    alice.say("one more");
-    alice.say("but not two");
-    alice.expect_message_blocking("one more");
-    assert_eq!(alice.expect_error_blocking(ErrorCode::TooManyRequests).request_id, "alice-15");
+    alice.send_message("one more");
+    alice.send_message("but not two");
+    alice.expect_message("one more").wait();
+    assert_eq!(alice.expect_error(ErrorCode::TooManyRequests).wait().request_id, "alice-15");
     assert!(alice.is_connected());
-    let exceeded = ivs.log().kind(EntryKind::Exceeded).entries();
+    let exceeded = ivs.log().kind(EntryKind::QuotaExceeded).entries();
     assert_eq!(exceeded[0].to_string(), "quota exceeded: messaging requests per connection, 10");
 }
 
 #[rstest]
 #[case::of_the_room(Quotas::aws(), 2, "messages per room, 2")]
-#[case::of_the_account(Quotas::off().with(Quota::SendMessage, 3), 3, "messages in all rooms, 3")]
-#[case::of_every_room(Quotas::off().with(Quota::SendMessagePerRoom, 4), 4, "messages per room, 4")]
+#[case::of_the_account(Quotas::unlimited().with(Quota::SendMessage, 3), 3, "messages in all rooms, 3")]
+#[case::of_every_room(Quotas::unlimited().with(Quota::SendMessagePerRoom, 4), 4, "messages per room, 4")]
 fn all_clients_share_a_rate_of_messages(
     #[case] quotas: Quotas,
     #[case] allowed: usize,
@@ -171,31 +175,31 @@ fn all_clients_share_a_rate_of_messages(
     let room = ivs.new_room("lobby").maximum_message_rate_per_second(2).create();
     let people: Vec<_> = (0..6).map(|n| room.participant(format!("user-{n}"))).collect();
     for person in &people {
-        person.say("hi");
+        person.send_message("hi");
     }
-    let refused = people[allowed].expect_error_blocking(ErrorCode::TooManyRequests);
+    let refused = people[allowed].expect_error(ErrorCode::TooManyRequests).wait();
     assert_eq!(
         (&*refused.error_message, &*refused.id),
         ("rate limit exceeded", &*format!("Message{:05}", allowed + 1))
     );
     assert_eq!(
-        ivs.log().kind(EntryKind::Exceeded).entries()[0].to_string(),
+        ivs.log().kind(EntryKind::QuotaExceeded).entries()[0].to_string(),
         format!("quota exceeded: {exceeded}")
     );
     // Deletions are no messages.
     people[0].delete("Message00001", "");
-    people[0].expect_event_blocking("aws:DELETE_MESSAGE");
+    people[0].expect_event("aws:DELETE_MESSAGE").wait();
     ivs.advance(Duration::from_secs(1));
-    people[5].say("later");
-    people[0].expect_message_blocking("later");
+    people[5].send_message("later");
+    people[0].expect_message("later").wait();
 }
 
 #[test]
 fn quotas_can_be_switched_off() {
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let alice = ivs.create_room("lobby").participant("alice");
     for _ in 0..100 {
-        alice.say_with("hi", [("large", "x".repeat(2_000))]);
+        alice.send_message_with("hi", [("large", "x".repeat(2_000))]);
     }
     assert_eq!(alice.received().len(), 100);
     assert!(alice.received().iter().all(|frame| matches!(frame, Frame::Message(_))));

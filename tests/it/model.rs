@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Capability, ChatToken, Clock, Entry, EntryKind, ErrorCode, Hook, MockIvsChat, Quotas, Room,
-    Timestamp,
+    Capability, ChatToken, Clock, ErrorCode, Hook, MockIvsChat, Quotas, Room, Timestamp,
+    log::{Entry, EntryKind},
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -254,7 +254,8 @@ fn run(steps: &[Step]) -> Run {
         .unwrap();
     runtime.block_on(async {
         let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
-        let ivs = MockIvsChat::builder().clock(clock).quotas(Quotas::off()).in_memory().start();
+        let ivs =
+            MockIvsChat::builder().clock(clock).quotas(Quotas::unlimited()).in_memory().start();
         let room = ivs.create_room("lobby");
         let mut world = World {
             ivs,
@@ -300,7 +301,7 @@ impl Model {
             text.trim_start_matches("connection ").parse::<usize>().unwrap()
         });
         match (entry.kind(), member) {
-            (EntryKind::Called, _) => self.call(entry.text().unwrap_or_default(), entry.at()),
+            (EntryKind::Request, _) => self.call(entry.text().unwrap_or_default(), entry.at()),
             (EntryKind::Connected, Some(member)) => {
                 let user_id = entry.user_id().unwrap().to_owned();
                 self.users.insert(member, user_id.clone());
@@ -309,8 +310,10 @@ impl Model {
                 self.members.insert(member, (user_id, expires));
                 self.expected.entry(member).or_default();
             }
-            (EntryKind::Received, Some(member)) => self.receive(member, entry.text().unwrap()),
-            (EntryKind::Closed | EntryKind::Gone, Some(member)) if entry.cause().is_none() => {
+            (EntryKind::FrameReceived, Some(member)) => self.receive(member, entry.text().unwrap()),
+            (EntryKind::Closed | EntryKind::Disconnected, Some(member))
+                if entry.cause().is_none() =>
+            {
                 self.members.remove(&member);
             }
             (EntryKind::Outage, _) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{EntryKind, ErrorCode, MockIvsChat, Operation, Quota, Quotas};
+use mock_ivs_chat::{ErrorCode, MockIvsChat, Operation, Quota, Quotas, log::EntryKind};
 use rstest::rstest;
 use serde_json::json;
 
@@ -13,20 +13,20 @@ use crate::support::{connect, full_token, sdk};
 #[case(Quota::DisconnectUser, "disconnections of users in all rooms, 2")]
 fn moderation_has_a_rate_over_all_rooms(#[case] quota: Quota, #[case] exceeded: &str) {
     let clock = mock_ivs_chat::Clock::frozen_at("2026-01-01T00:00:00Z");
-    let quotas = Quotas::off().with(quota, 2);
+    let quotas = Quotas::unlimited().with(quota, 2);
     let ivs = MockIvsChat::builder().clock(clock).quotas(quotas).start();
     let alice = ivs.create_room("lobby").participant("alice");
     let bob = ivs.create_room("stage").participant("bob");
     let act = |person: &mock_ivs_chat::Participant| match quota {
         Quota::DeleteMessage => person.delete("Message00001", ""),
-        _ => person.kick("nobody", ""),
+        _ => person.disconnect_user("nobody", ""),
     };
     act(&alice);
     act(&bob);
     act(&alice);
-    let error = alice.expect_error_blocking(ErrorCode::TooManyRequests);
+    let error = alice.expect_error(ErrorCode::TooManyRequests).wait();
     assert_eq!((&*error.error_message, &*error.id), ("rate limit exceeded", "Error0000001"));
-    let log = ivs.log().kind(EntryKind::Exceeded).entries();
+    let log = ivs.log().kind(EntryKind::QuotaExceeded).entries();
     assert_eq!(log[0].to_string(), format!("quota exceeded: {exceeded}"));
     ivs.advance(Duration::from_secs(1));
     act(&alice);
@@ -43,12 +43,13 @@ fn moderation_over_http_and_over_a_socket_shares_its_rate(
     #[case] value: &str,
 ) {
     let clock = mock_ivs_chat::Clock::frozen_at("2026-01-01T00:00:00Z");
-    let ivs = MockIvsChat::builder().clock(clock).quotas(Quotas::off().with(quota, 2)).start();
+    let ivs =
+        MockIvsChat::builder().clock(clock).quotas(Quotas::unlimited().with(quota, 2)).start();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
     match quota {
         Quota::DeleteMessage => alice.delete("Message00001", ""),
-        _ => alice.kick("nobody", ""),
+        _ => alice.disconnect_user("nobody", ""),
     };
     let request = json!({ "roomIdentifier": room.arn(), member: value });
     ivs.call(operation, request.clone()).unwrap();
@@ -56,9 +57,9 @@ fn moderation_over_http_and_over_a_socket_shares_its_rate(
     assert_eq!((refusal.status(), refusal.name()), (429, "ThrottlingException"));
     match quota {
         Quota::DeleteMessage => alice.delete("Message00001", ""),
-        _ => alice.kick("nobody", ""),
+        _ => alice.disconnect_user("nobody", ""),
     };
-    alice.expect_error_blocking(ErrorCode::TooManyRequests);
+    alice.expect_error(ErrorCode::TooManyRequests).wait();
     assert_eq!(alice.received().len(), 3);
 }
 

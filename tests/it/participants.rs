@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_ivs_chat::{Capability, EntryKind, ErrorCode, Frame, MockIvsChat};
+use mock_ivs_chat::{Capability, ErrorCode, Frame, MockIvsChat, log::EntryKind};
 use serde_json::json;
 
 use crate::support::{connect, frozen, full_token};
@@ -17,12 +17,12 @@ async fn a_participant_and_a_client_chat() {
     alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello", "RequestId": "a1" })).await;
     let message = bob.expect_message("hello").await;
     assert_eq!(alice.next_frame().await["Id"], message.id);
-    bob.say("hi alice");
+    bob.send_message("hi alice");
     let reply = alice.next_frame().await;
     assert_eq!((&reply["Content"], &reply["RequestId"]), (&json!("hi alice"), &json!("bob-1")));
     bob.delete(&message.id, "old");
     assert_eq!(alice.next_frame().await["Attributes"]["Reason"], "old");
-    bob.kick("alice", "late");
+    bob.disconnect_user("alice", "late");
     assert_eq!(alice.next_frame().await["EventName"], "aws:DISCONNECT_USER");
     assert_eq!(alice.next_close().await, (1000, "late".to_owned()));
 }
@@ -35,9 +35,9 @@ fn a_participant_gets_the_very_bytes_that_a_client_gets() {
     runtime.block_on(async {
         let _alice = connect(&ivs, full_token(&room, "alice")).await;
         let bob = room.participant("bob");
-        bob.say_with("hello", [("a", "b")]);
+        bob.send_message_with("hello", [("a", "b")]);
     });
-    let sent = ivs.log().kind(EntryKind::Sent).entries();
+    let sent = ivs.log().kind(EntryKind::FrameSent).entries();
     let [alice, bob] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((alice.user_id(), bob.user_id()), (Some("alice"), Some("bob")));
     assert_eq!(alice.bytes(), bob.bytes());
@@ -48,16 +48,14 @@ fn an_expectation_takes_out_what_matches_and_leaves_the_rest() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("one");
-    alice.say("two");
+    alice.send_message("one");
+    alice.send_message("two");
     room.send_event("app:bell", [("n", "1")]);
-    bob.say("");
-    assert_eq!(bob.expect_error_blocking(ErrorCode::BadRequest).request_id, "bob-1");
-    assert_eq!(bob.expect_message_blocking("two").id, "Message00002");
-    assert_eq!(bob.receive_blocking().id(), "Message00001");
-    assert!(
-        matches!(bob.receive_blocking(), Frame::Event(event) if event.event_name == "app:bell")
-    );
+    bob.send_message("");
+    assert_eq!(bob.expect_error(ErrorCode::BadRequest).wait().request_id, "bob-1");
+    assert_eq!(bob.expect_message("two").wait().id, "Message00002");
+    assert_eq!(bob.receive().wait().id(), "Message00001");
+    assert!(matches!(bob.receive().wait(), Frame::Event(event) if event.event_name == "app:bell"));
     // What was taken out can still be looked at.
     assert_eq!(bob.received().len(), 4);
 }
@@ -67,10 +65,9 @@ fn the_same_content_twice_is_two_messages() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("again");
-    alice.say("again");
-    let (first, second) =
-        (bob.expect_message_blocking("again"), bob.expect_message_blocking("again"));
+    alice.send_message("again");
+    alice.send_message("again");
+    let (first, second) = (bob.expect_message("again").wait(), bob.expect_message("again").wait());
     assert_eq!([&*first.id, &*second.id], ["Message00001", "Message00002"]);
 }
 
@@ -84,17 +81,17 @@ async fn an_expectation_may_be_made_before_its_frame() {
         tokio::spawn(async move { bob.expect_message("hello").await })
     };
     tokio::task::yield_now().await;
-    alice.say("hello");
+    alice.send_message("hello");
     assert_eq!(waiting.await.unwrap().sender.user_id, "alice");
 }
 
 #[test]
 fn an_expectation_that_fails_says_what_it_waited_for_and_what_happened() {
-    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(1)).start();
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(1)).start();
     let bob = ivs.create_room("lobby").participant("bob");
-    bob.say("hello");
+    bob.send_message("hello");
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        bob.expect_message_blocking("goodbye")
+        bob.expect_message("goodbye").wait()
     }));
     let text = *panic.unwrap_err().downcast::<String>().unwrap();
     assert!(text.contains(r#"MESSAGE content "goodbye" to bob"#), "{text}");
@@ -107,13 +104,13 @@ fn a_participant_is_under_the_same_rules_as_a_client() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let reader = room.chat_token("reader").join();
-    reader.say("hello?");
-    reader.expect_error_blocking(ErrorCode::Forbidden);
+    reader.send_message("hello?");
+    reader.expect_error(ErrorCode::Forbidden).wait();
     let writer = room.chat_token("writer").capability(Capability::SendMessage).join();
     for _ in 0..11 {
-        writer.say("hi");
+        writer.send_message("hi");
     }
-    writer.expect_error_blocking(ErrorCode::TooManyRequests);
+    writer.expect_error(ErrorCode::TooManyRequests).wait();
 }
 
 #[test]
@@ -123,7 +120,7 @@ fn a_participant_who_left_or_was_disconnected_sends_nothing() {
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     room.disconnect_user("bob", "");
     let mark = ivs.log().mark();
-    bob.say("anybody?");
+    bob.send_message("anybody?");
     assert!(ivs.log().since(mark).entries().is_empty());
     drop(bob);
     assert!(ivs.log().since(mark).entries().is_empty(), "it had been closed already");

@@ -86,7 +86,7 @@ async fn the_mock_has_no_timers_of_its_own_for_a_stream_in_memory() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let (mut http, server) = tokio::io::duplex(1024);
-    ivs.accept(server);
+    ivs.serve_stream(server);
     http.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
         .await
         .unwrap();

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Output;
 use std::time::Duration;
 
-use mock_ivs_chat::{Clock, CloseCode, EntryKind, MockIvsChat};
+use mock_ivs_chat::{Clock, CloseCode, MockIvsChat, log::EntryKind};
 
 use crate::wire::{
     alone, end, in_memory, is_child, isolated, over_tcp, receive, run_child, say, token,
@@ -28,7 +28,7 @@ fn a_drop_while_the_test_panics_does_not_abort_the_process() {
     if is_child(NAME) {
         let ivs = MockIvsChat::start();
         let alice = ivs.create_room("lobby").participant("alice");
-        alice.say("hello");
+        alice.send_message("hello");
         // The drop has a reason of its own to panic.
         ivs.on_action().from("nobody").expect(1..).ignore();
         panic!("the reason of the test");
@@ -48,7 +48,7 @@ fn child_that_returns_an_error() -> Result<(), String> {
         return Ok(());
     }
     let ivs = MockIvsChat::start();
-    ivs.create_room("lobby").participant("alice").say("hello");
+    ivs.create_room("lobby").participant("alice").send_message("hello");
     Err("the reason of the test".into())
 }
 
@@ -186,7 +186,7 @@ async fn second_and_third_connections_are_as_good_as_the_first() {
 
 #[tokio::test]
 async fn a_wait_ends_by_its_limit_and_names_the_line_of_the_test() {
-    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(20)).start();
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(20)).start();
     let handle = ivs.handle();
     let line = line!() + 1;
     let waiting = tokio::spawn(async move { handle.log().wait_for(|_| false).await });
@@ -197,7 +197,7 @@ async fn a_wait_ends_by_its_limit_and_names_the_line_of_the_test() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_limited_by_real_time_although_the_clock_is_paused() {
-    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(20)).start();
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(20)).start();
     let handle = ivs.handle();
     let waiting = tokio::spawn(async move { handle.log().wait_for(|_| false).await });
     assert!(waiting.await.unwrap_err().is_panic());
@@ -233,7 +233,7 @@ async fn a_user_who_is_closed_is_no_member_any_more_when_the_client_learns_of_it
         end(&mut alice).await;
         let mark = ivs.log().mark();
         room.send_event("app:roll-call", [("x", "y")]);
-        assert!(ivs.log().since(mark).kind(EntryKind::Sent).entries().is_empty());
+        assert!(ivs.log().since(mark).kind(EntryKind::FrameSent).entries().is_empty());
     }
 }
 
@@ -261,7 +261,7 @@ async fn a_connection_is_in_the_log_before_its_client_knows_it_is_open() {
 #[timeout(Duration::from_secs(60))]
 fn a_timeout_of_rstest_around_a_synchronous_test() {
     let ivs = MockIvsChat::start();
-    ivs.create_room("lobby").participant("alice").say("hello");
+    ivs.create_room("lobby").participant("alice").send_message("hello");
 }
 
 #[rstest::rstest]
@@ -281,8 +281,8 @@ fn the_log_is_the_same_in_two_runs() {
         let ivs = MockIvsChat::builder().clock(clock).start();
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-        alice.say("hello");
-        bob.kick("alice", "rude");
+        alice.send_message("hello");
+        bob.disconnect_user("alice", "rude");
         ivs.restart();
         ivs.log().to_string()
     };

@@ -71,7 +71,7 @@ mod snapshots {
         let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-        alice.say("hello");
+        alice.send_message("hello");
         let before = ivs.log().mark();
         bob.delete("Message00001", "too loud");
         insta::assert_snapshot!(ivs.log().since(before), @r#"
@@ -92,8 +92,8 @@ mod fixtures {
     #[case("🍵")]
     fn an_echo_comes_back(ivs: MockIvsChat, #[case] content: &str) {
         let alice = ivs.create_room("lobby").participant("alice");
-        alice.say(content);
-        alice.expect_message_blocking(content);
+        alice.send_message(content);
+        alice.expect_message(content).wait();
     }
 
     #[rstest]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
-    CloseCode, ErrorCode, Exception, Handle, HookValue, Malformation, MockIvsChat, Operation,
-    Quotas, Review, hook,
+    CloseCode, ErrorCode, Exception, Handle, MockIvsChat, Operation, Quotas, ReviewResponse,
+    hook::{self, Corruption, HookSpec},
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// Sends a message until it is confirmed or denied.
-    async fn say(&mut self, request_id: &str, content: &str) {
+    async fn send_message(&mut self, request_id: &str, content: &str) {
         for _ in 0..TRIES {
             let outcome = match self.connected().await {
                 Some(socket) => request(socket, request_id, content).await,
@@ -85,7 +85,7 @@ impl Client {
         let mut request = "ws://edge.ivschat/".into_client_request().ok()?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", token.parse().ok()?);
         let (near, far) = duplex(16 * 1024);
-        self.ivs.accept(far);
+        self.ivs.serve_stream(far);
         let (socket, _) = tokio_tungstenite::client_async(request, near).await.ok()?;
         Some(socket)
     }
@@ -101,7 +101,7 @@ impl Client {
         let head = format!("content-length: {}\r\nconnection: close", body.len());
         let request = format!("POST /CreateChatToken HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n{body}");
         let (mut near, far) = duplex(16 * 1024);
-        self.ivs.accept(far);
+        self.ivs.serve_stream(far);
         near.write_all(request.as_bytes()).await.ok()?;
         let mut response = String::new();
         near.read_to_string(&mut response).await.ok()?;
@@ -149,10 +149,10 @@ async fn request(
 }
 
 /// Has the client send a few messages under a fault; returns the log as text and as JSON.
-async fn run(fault: HookValue, seed: u64) -> (String, String) {
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+async fn run(fault: HookSpec, seed: u64) -> (String, String) {
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
-    room.review_with(|_| Review::allow());
+    room.review_with(|_| ReviewResponse::allow());
     let bob = room.participant("bob");
     let hook = ivs.install(fault);
     // A network that is bad besides, in a way that follows from the seed.
@@ -160,7 +160,7 @@ async fn run(fault: HookValue, seed: u64) -> (String, String) {
     let mut client = Client::new(&ivs, room.arn());
     let contents: Vec<String> = (1..=6).map(|number| format!("message {number}")).collect();
     for (number, content) in contents.iter().enumerate() {
-        client.say(&format!("r{number}"), content).await;
+        client.send_message(&format!("r{number}"), content).await;
     }
     assert!(hook.hits() > 0, "the fault never struck\n{}", ivs.log());
     let heard: BTreeSet<String> = bob
@@ -182,10 +182,10 @@ async fn run(fault: HookValue, seed: u64) -> (String, String) {
 #[case::refused_by_an_outage(hook::on_handshake().times(3).refuse(503, "try later"))]
 #[case::closed_at_once(hook::on_handshake().once().disconnect_with_reason(CloseCode::NORMAL, "{}"))]
 #[case::handshake_reset(hook::on_handshake().once().reset())]
-#[case::handshake_never_answered(hook::on_handshake().once().never_answer())]
+#[case::handshake_never_answered(hook::on_handshake().once().never_respond())]
 #[case::handshake_late(hook::on_handshake().once().delay(Duration::from_secs(30)))]
 #[case::handshake_a_little_late(hook::on_handshake().once().delay_real_time(Duration::from_secs(1)))]
-#[case::slow_link(hook::on_handshake().slow_link(4 * 1024))]
+#[case::limit_bandwidth(hook::on_handshake().limit_bandwidth(4 * 1024))]
 #[case::bad_request(hook::on_action().nth(2).reject(ErrorCode::BadRequest, "bad"))]
 #[case::unauthorized(hook::on_action().nth(2).reject(ErrorCode::Unauthorized, "expired"))]
 #[case::forbidden(hook::on_action().nth(2).reject(ErrorCode::Forbidden, "pending verification"))]
@@ -204,9 +204,9 @@ async fn run(fault: HookValue, seed: u64) -> (String, String) {
 #[case::restart(hook::on_action().nth(3).disconnect(CloseCode::SERVICE_RESTART))]
 #[case::reset(hook::on_action().nth(3).reset())]
 #[case::stalled(hook::on_action().nth(3).stall())]
-#[case::review_fails(hook::on_review().nth(2).answer(Review::fail()))]
-#[case::review_denies(hook::on_review().nth(2).answer(Review::deny("no")))]
-#[case::review_times_out(hook::on_review().nth(2).answer(Review::time_out()))]
+#[case::review_fails(hook::on_review().nth(2).answer(ReviewResponse::fail()))]
+#[case::review_denies(hook::on_review().nth(2).answer(ReviewResponse::deny("no")))]
+#[case::review_times_out(hook::on_review().nth(2).answer(ReviewResponse::time_out()))]
 #[case::review_late(hook::on_review().nth(2).delay(Duration::from_millis(150)))]
 #[case::lost(hook::on_delivery().to("alice").every(2).drop_frame())]
 #[case::doubled(hook::on_delivery().to("alice").every(2).duplicate())]
@@ -216,27 +216,27 @@ async fn run(fault: HookValue, seed: u64) -> (String, String) {
 #[case::delivery_reset(hook::on_delivery().to("alice").nth(2).reset())]
 #[case::delivery_closed(hook::on_delivery().to("alice").nth(2).disconnect(CloseCode::INTERNAL_ERROR))]
 #[case::delivery_stalled(hook::on_delivery().to("alice").nth(2).stall())]
-#[case::invalid_json(hook::on_delivery().to("alice").nth(2).malform(Malformation::InvalidJson))]
-#[case::unknown_type(hook::on_delivery().to("alice").nth(2).malform(Malformation::UnknownType))]
-#[case::missing_member(hook::on_delivery().to("alice").nth(2).malform(Malformation::MissingMember("Type".into())))]
-#[case::binary(hook::on_delivery().to("alice").nth(2).malform(Malformation::Binary))]
-#[case::invalid_utf8(hook::on_delivery().to("alice").nth(2).malform(Malformation::InvalidUtf8))]
-#[case::oversize(hook::on_delivery().to("alice").nth(2).malform(Malformation::Oversize(100_000)))]
-#[case::fragmented(hook::on_delivery().to("alice").nth(2).malform(Malformation::Fragmented(7)))]
-#[case::reserved_bit(hook::on_delivery().to("alice").nth(2).malform(Malformation::ReservedBit))]
-#[case::truncated(hook::on_delivery().to("alice").nth(2).malform(Malformation::Truncated))]
+#[case::invalid_json(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::InvalidJson))]
+#[case::unknown_type(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::UnknownType))]
+#[case::missing_member(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::MissingMember("Type".into())))]
+#[case::binary(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::Binary))]
+#[case::invalid_utf8(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::InvalidUtf8))]
+#[case::oversize(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::Oversize(100_000)))]
+#[case::fragmented(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::Fragmented(7)))]
+#[case::reserved_bit(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::ReservedBit))]
+#[case::truncated(hook::on_delivery().to("alice").nth(2).corrupt(Corruption::Truncated))]
 #[case::token_throttled(hook::on_operation(Operation::CreateChatToken).times(2).fail(Exception::throttling("slow down")))]
 #[case::token_denied(hook::on_operation(Operation::CreateChatToken).once().fail(Exception::access_denied("no")))]
 #[case::token_unavailable(hook::on_any_operation().once().respond(503, "Service Unavailable"))]
 #[case::token_empty(hook::on_any_operation().once().empty_body())]
-#[case::token_broken(hook::on_any_operation().once().broken_body())]
-#[case::token_cut_in_the_head(hook::on_any_operation().once().cut_head())]
-#[case::token_cut_in_the_body(hook::on_any_operation().once().cut_body())]
+#[case::token_broken(hook::on_any_operation().once().truncated_body())]
+#[case::token_cut_in_the_head(hook::on_any_operation().once().close_in_head())]
+#[case::token_cut_in_the_body(hook::on_any_operation().once().close_in_body())]
 #[case::token_reset(hook::on_any_operation().once().reset())]
-#[case::token_never_answered(hook::on_any_operation().once().never_answer())]
+#[case::token_never_answered(hook::on_any_operation().once().never_respond())]
 #[case::token_late(hook::on_any_operation().once().delay(Duration::from_secs(60)))]
 #[tokio::test(start_paused = true)]
-async fn a_client_survives_and_the_same_seed_gives_the_same_log(#[case] fault: HookValue) {
+async fn a_client_survives_and_the_same_seed_gives_the_same_log(#[case] fault: HookSpec) {
     let first = run(fault.clone(), 7).await;
     let second = run(fault, 7).await;
     assert_eq!(first.0, second.0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{ErrorCode, MockIvsChat, Participant, Review, Room};
+use mock_ivs_chat::{ErrorCode, MockIvsChat, Participant, ReviewResponse, Room};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -17,8 +17,8 @@ fn room_with_fallback(ivs: &MockIvsChat, fallback: &str) -> Room {
 
 /// What becomes of a message: its content and attributes, or the code and text of the error.
 fn outcome(alice: &Participant) -> (String, Value) {
-    alice.say_with("hello", [("color", "red")]);
-    match alice.receive_blocking() {
+    alice.send_message_with("hello", [("color", "red")]);
+    match alice.receive().wait() {
         mock_ivs_chat::Frame::Message(message) => (message.content, json!(message.attributes)),
         mock_ivs_chat::Frame::Error(error) => (error.error_message, json!(error.error_code.code())),
         frame => panic!("unexpected: {frame:?}"),
@@ -47,7 +47,7 @@ fn an_answer_that_is_not_legal_leaves_it_to_the_fallback(
 ) {
     let ivs = frozen();
     let room = room_with_fallback(&ivs, fallback);
-    ivs.review_function(ARN, move |_| Review::from_json(&answer));
+    ivs.review_lambda(ARN, move |_| ReviewResponse::from_json(&answer));
     let expected = match fallback {
         "ALLOW" => ("hello".to_owned(), json!({ "color": "red" })),
         _ => (GENERIC.to_owned(), json!(406)),
@@ -64,11 +64,11 @@ async fn an_asynchronous_handler_answers_when_it_is_ready() {
         let mut receiver = receiver.clone();
         async move {
             receiver.wait_for(|is_ready| *is_ready).await.expect("the test is still there");
-            Review::allow().content(request.content.to_uppercase())
+            ReviewResponse::allow().content(request.content.to_uppercase())
         }
     });
     let alice = room.participant("alice");
-    alice.say("hello");
+    alice.send_message("hello");
     sender.send(true).unwrap();
     alice.expect_message("HELLO").await;
 }
@@ -79,9 +79,9 @@ fn an_asynchronous_handler_that_comes_too_late_changes_nothing() {
     let room = ivs.create_room("lobby");
     room.review_with_async(|_| std::future::pending());
     let alice = room.participant("alice");
-    alice.say("hello");
+    alice.send_message("hello");
     ivs.advance(Duration::from_millis(200));
-    alice.expect_message_blocking("hello");
+    alice.expect_message("hello").wait();
 }
 
 #[test]
@@ -90,19 +90,19 @@ fn a_handler_that_panics_fails_and_is_reported() {
         let ivs = frozen();
         let room = room_with_fallback(&ivs, "DENY");
         if is_async {
-            ivs.review_function_async(ARN, |_| async { panic!("no idea") });
+            ivs.review_lambda_async(ARN, |_| async { panic!("no idea") });
         } else {
-            ivs.review_function(ARN, |_| panic!("no idea"));
+            ivs.review_lambda(ARN, |_| panic!("no idea"));
         }
         let alice = room.participant("alice");
-        alice.say("hello");
-        let is_over = |entry: &mock_ivs_chat::Entry| entry.error().is_some();
+        alice.send_message("hello");
+        let is_over = |entry: &mock_ivs_chat::log::Entry| entry.error().is_some();
         let waiting = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            ivs.log().wait_for_blocking(is_over)
+            ivs.log().wait_for(is_over).wait()
         }));
         let text = *waiting.unwrap_err().downcast::<String>().unwrap();
         assert!(text.contains(&format!("the review handler {ARN} panicked: no idea")), "{text}");
-        alice.expect_error_blocking(ErrorCode::NotAcceptable);
+        alice.expect_error(ErrorCode::NotAcceptable).wait();
         assert_eq!(ivs.finish().unwrap_err().panics().len(), 1);
     }
 }
@@ -113,9 +113,9 @@ async fn a_room_of_the_sdk_is_reviewed_by_the_closure_of_its_function() {
 
     let ivs = unlimited();
     let (sender, receiver) = std::sync::mpsc::channel();
-    ivs.review_function(ARN, move |request| {
+    ivs.review_lambda(ARN, move |request| {
         sender.send(request.to_json()).expect("the test is still there");
-        Review::deny("no")
+        ReviewResponse::deny("no")
     });
     let handler =
         MessageReviewHandler::builder().uri(ARN).fallback_result(FallbackResult::Allow).build();

@@ -9,12 +9,12 @@ fn rooms_do_not_hear_each_other() {
     let ivs = frozen();
     let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
     let (alice, bob) = (lobby.participant("alice"), stage.participant("bob"));
-    alice.say("in the lobby");
+    alice.send_message("in the lobby");
     alice.delete("Message00001", "");
-    alice.kick("bob", "wrong room");
+    alice.disconnect_user("bob", "wrong room");
     lobby.send_event("app:bell", Attributes::new());
     assert!(bob.received().is_empty() && bob.is_connected());
-    bob.say("on stage");
+    bob.send_message("on stage");
     assert_eq!(alice.received().len(), 4);
 }
 
@@ -24,7 +24,7 @@ fn rooms_of_the_same_name_are_two_rooms() {
     let (one, other) = (ivs.create_room("lobby"), ivs.create_room("lobby"));
     assert_ne!(one.arn(), other.arn());
     let (alice, bob) = (one.participant("alice"), other.participant("bob"));
-    alice.say("hello");
+    alice.send_message("hello");
     assert!(bob.received().is_empty());
 }
 
@@ -34,8 +34,8 @@ fn a_deleted_room_takes_no_other_with_it() {
     let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
     let bob = stage.participant("bob");
     lobby.delete();
-    bob.say("still here");
-    bob.expect_message_blocking("still here");
+    bob.send_message("still here");
+    bob.expect_message("still here").wait();
 }
 
 #[test]
@@ -44,6 +44,6 @@ fn one_connection_less_is_not_all_of_them() {
     let room = ivs.create_room("lobby");
     let (phone, laptop) = (room.participant("alice"), room.participant("alice"));
     phone.leave();
-    laptop.say("still here");
-    laptop.expect_message_blocking("still here");
+    laptop.send_message("still here");
+    laptop.expect_message("still here").wait();
 }

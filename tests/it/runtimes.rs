@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use mock_ivs_chat::{Clock, EntryKind, Handle, MockIvsChat, StartError};
+use mock_ivs_chat::{Clock, Handle, MockIvsChat, StartError, log::EntryKind};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::{Builder, Runtime};
 
@@ -91,9 +91,9 @@ fn a_runtime_without_a_time_driver_is_an_error_that_names_it() {
 
 #[test]
 fn a_client_on_a_runtime_without_time_fails_the_test_instead_of_hanging() {
-    let ivs = MockIvsChat::builder().in_memory().wait_limit(Duration::from_secs(60)).start();
+    let ivs = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(60)).start();
     let room = ivs.create_room("lobby");
-    ivs.on_handshake().slow_link(1);
+    ivs.on_handshake().limit_bandwidth(1);
     // The mock's end of the connection is served here, where nothing can sleep.
     Builder::new_current_thread().build().unwrap().block_on(async {
         let _ = ivs.connect(&token(&room, "alice")).await;
@@ -134,13 +134,13 @@ async fn a_wait_on_a_blocking_thread_is_not_refused() {
     let started = tokio::task::spawn_blocking(|| {
         let ivs = MockIvsChat::start();
         ivs.create_room("lobby");
-        ivs.log().wait_for_blocking(|_| true);
+        ivs.log().wait_for(|_| true).wait();
         ivs
     });
     let ivs = started.await.unwrap();
     tokio::task::spawn_blocking(move || {
         let handle = ivs.handle();
-        let waiting = std::thread::spawn(move || handle.log().wait_for_n_blocking(3, |_| true));
+        let waiting = std::thread::spawn(move || handle.log().wait_for_n(3, |_| true).wait());
         ivs.create_room("attic");
         waiting.join().unwrap();
     })
@@ -154,11 +154,11 @@ async fn a_wait_that_blocks_the_thread_of_the_mock_is_refused() {
     // Started elsewhere, but served here: that is known once a task of the mock has run.
     let ivs = tokio::task::spawn_blocking(MockIvsChat::start).await.unwrap();
     tokio::task::yield_now().await;
-    let text = message_of(|| drop(ivs.log().wait_for_blocking(|_| false)));
+    let text = message_of(|| drop(ivs.log().wait_for(|_| false).wait()));
     assert!(text.contains(refused), "{text}");
     // Started here, and no task has run yet.
     let ivs = MockIvsChat::start();
-    let text = message_of(|| drop(ivs.log().wait_for_blocking(|_| false)));
+    let text = message_of(|| drop(ivs.log().wait_for(|_| false).wait()));
     assert!(text.contains(refused), "{text}");
 }
 
@@ -172,15 +172,15 @@ async fn no_task_survives_the_end_of_its_mock() {
         let room = ivs.create_room("lobby");
         let alice = room.participant("alice");
         ivs.on_delivery().to("alice").delay_real_time(Duration::from_secs(3_600));
-        alice.say("hello");
+        alice.send_message("hello");
         let mut bob = over_tcp(&ivs, &token(&room, "bob")).await;
         say(&mut bob, "hello").await;
         receive(&mut bob).await;
-        ivs.on_operation(mock_ivs_chat::Operation::ListRooms).never_answer();
+        ivs.on_operation(mock_ivs_chat::Operation::ListRooms).never_respond();
         let mut http = tokio::net::TcpStream::connect(ivs.addr()).await.unwrap();
         http.write_all(request).await.unwrap();
         let _idle = tokio::net::TcpStream::connect(ivs.addr()).await.unwrap();
-        ivs.log().kind(EntryKind::Called).wait_for(|e| !e.to_string().contains("test")).await;
+        ivs.log().kind(EntryKind::Request).wait_for(|e| !e.to_string().contains("test")).await;
     }
     // Each task notices its end when it is polled for the next time.
     for _ in 0..100 {

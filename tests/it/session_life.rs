@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{EntryKind, ErrorCode, MockIvsChat};
+use mock_ivs_chat::{ErrorCode, MockIvsChat, log::EntryKind};
 use rstest::rstest;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -190,7 +190,7 @@ async fn a_websocket_library_closes_cleanly() {
     alice.send_raw(Message::Close(Some(close))).await;
     assert_eq!(alice.next_close().await, (1000, "bye".to_owned()));
     assert_eq!(ivs.log().kind(EntryKind::Closed).entries().len(), 1);
-    assert!(ivs.log().kind(EntryKind::Gone).entries().is_empty());
+    assert!(ivs.log().kind(EntryKind::Disconnected).entries().is_empty());
 }
 
 #[tokio::test]
@@ -199,14 +199,14 @@ async fn whoever_closed_gets_nothing_more() {
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
-    bob.say("before");
+    bob.send_message("before");
     alice.next_frame().await;
     let mut bytes = frame(FINAL | CLOSE, &close_payload(1000, b""));
     bytes.extend(frame(FINAL | TEXT, HELLO.as_bytes()));
     bytes.extend(frame(FINAL | PING, b"still there?"));
     alice.write(bytes).await;
     ivs.log().kind(EntryKind::Closed).wait_for(|_| true).await;
-    bob.say("after");
+    bob.send_message("after");
     assert_eq!(alice.next_close().await.0, 1000);
     alice.end().await;
     assert_eq!(bob.received().len(), 2, "what followed the close was not read");
@@ -219,11 +219,11 @@ async fn a_connection_that_breaks_off_is_gone() {
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
     alice.write(&frame(FINAL | TEXT, HELLO.as_bytes())[..10]).await;
     drop(alice);
-    let gone = ivs.log().kind(EntryKind::Gone).wait_for(|_| true).await;
+    let gone = ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
     assert_eq!(gone.to_string(), "alice is gone");
     // Nobody is told: there are no events for those who come and go.
     let bob = room.participant("bob");
-    bob.say("anybody?");
+    bob.send_message("anybody?");
     assert_eq!(bob.received().len(), 1);
 }
 
@@ -233,7 +233,7 @@ async fn a_connection_that_is_reset_is_gone() {
     let alice = RawClient::connect(&ivs, full_token(&ivs.create_room("lobby"), "alice")).await;
     alice.stream.set_zero_linger().unwrap();
     drop(alice);
-    let gone = ivs.log().kind(EntryKind::Gone).wait_for(|_| true).await;
+    let gone = ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
     assert_eq!(gone.user_id(), Some("alice"));
 }
 
@@ -243,7 +243,7 @@ async fn a_client_that_ends_its_half_of_the_stream_is_gone() {
     let mut alice = RawClient::connect(&ivs, full_token(&ivs.create_room("lobby"), "alice")).await;
     alice.stream.shutdown().await.unwrap();
     alice.end().await;
-    ivs.log().kind(EntryKind::Gone).wait_for(|_| true).await;
+    ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn frames_after_the_service_closed_do_nothing() {
     assert_eq!(alice.next_close().await, (1000, "rude".to_owned()));
     alice.write(frame(FINAL | CLOSE, &close_payload(1000, b"rude"))).await;
     alice.end().await;
-    bob.say("peace");
+    bob.send_message("peace");
     assert_eq!(bob.expect_message("peace").await.id, "Message00001");
     assert_eq!(bob.received().len(), 2);
 }
@@ -297,11 +297,11 @@ async fn a_token_can_be_refreshed_without_missing_a_message() {
     let bob = room.participant("bob");
     let mut old = connect(&ivs, full_token(&room, "alice")).await;
     let mut new = connect(&ivs, full_token(&room, "alice")).await;
-    bob.say("both");
+    bob.send_message("both");
     assert_eq!(old.next_frame().await, new.next_frame().await);
     old.close().await;
     ivs.log().kind(EntryKind::Closed).wait_for(|_| true).await;
-    bob.say("one");
+    bob.send_message("one");
     assert_eq!(new.next_frame().await["Content"], "one");
     new.echoes("mine").await;
 }
@@ -311,8 +311,8 @@ fn expiry_of_a_participant_reads_like_that_of_a_client() {
     let ivs = frozen();
     let alice = ivs.create_room("lobby").participant("alice");
     ivs.advance(60 * MINUTE);
-    alice.expect_error_blocking(ErrorCode::Unauthorized);
-    alice.say("anybody?");
+    alice.expect_error(ErrorCode::Unauthorized).wait();
+    alice.send_message("anybody?");
     insta::assert_snapshot!(ivs.log().user("alice"), @r#"
     alice connects to lobby with SEND_MESSAGE, DISCONNECT_USER, DELETE_MESSAGE
     alice < {"Type":"ERROR","Id":"Error0000001","RequestId":"","ErrorCode":401,"ErrorMessage":"session has expired"}

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{ActionVerdict, ErrorCode, MockIvsChat, Pattern, Quotas, Review};
+use mock_ivs_chat::{
+    ErrorCode, MockIvsChat, Quotas, ReviewResponse, hook::ActionVerdict, log::Matcher,
+};
 use serde_json::json;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -51,7 +53,7 @@ fn it_settles_from_synchronous_code() {
         bytes.extend(frame(FINAL | TEXT, HELLO.as_bytes()));
         let mut client = std::net::TcpStream::connect(ivs.addr()).unwrap();
         client.write_all(&bytes).unwrap();
-        ivs.settled_blocking();
+        ivs.settled().wait();
         assert_eq!(bob.received().len(), count, "{}", ivs.log());
     }
 }
@@ -60,7 +62,7 @@ fn it_settles_from_synchronous_code() {
 async fn connections_in_memory_settle_on_the_runtime_of_the_test() {
     use futures_util::SinkExt;
 
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
     let stream = ivs.connect(&full_token(&room, "alice")).await.unwrap();
@@ -81,8 +83,8 @@ async fn that_nothing_more_happens_is_asserted_without_a_sleep() {
     ivs.on_delivery().to("bob").drop_frame();
     alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "lost" })).await;
     ivs.settled().await;
-    bob.refute_message("lost");
-    ivs.log().refute(Pattern::error(ErrorCode::BadRequest));
+    bob.assert_no_message("lost");
+    ivs.log().assert_none(Matcher::error(ErrorCode::BadRequest));
 }
 
 #[tokio::test]
@@ -92,9 +94,9 @@ async fn what_waits_is_not_under_way() {
     let alice = room.participant("alice");
     ivs.on_delivery().delay(Duration::from_secs(60));
     let gate = ivs.on_action().containing("held").hold();
-    alice.say("late");
-    alice.say("held");
-    room.review_with(|_| Review::time_out());
+    alice.send_message("late");
+    alice.send_message("held");
+    room.review_with(|_| ReviewResponse::time_out());
     ivs.settled().await;
     assert_eq!((alice.received().len(), gate.waiting()), (0, 1));
 }
@@ -106,7 +108,7 @@ async fn a_client_that_does_not_read_keeps_nobody_waiting() {
     let _alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
     let bob = room.participant("bob");
     for _ in 0..20_000 {
-        bob.say(&"x".repeat(500));
+        bob.send_message(&"x".repeat(500));
     }
     ivs.settled().await;
     assert_eq!(bob.received().len(), 20_000);
@@ -117,17 +119,17 @@ fn a_mock_that_has_ended_is_settled() {
     let ivs = unlimited();
     let handle = ivs.handle();
     drop(ivs);
-    handle.settled_blocking();
+    handle.settled().wait();
     smol::block_on(handle.settled());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_does_not_settle_is_told_with_what_happened_last() {
-    let ivs = MockIvsChat::builder().wait_limit(Duration::from_millis(200)).start();
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(200)).start();
     let room = ivs.create_room("lobby");
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (enter, entered) = std::sync::mpsc::channel::<()>();
-    ivs.on_action_with("at work", move |_| {
+    ivs.on_action().named("at work").decide(move |_| {
         let _ = enter.send(());
         let _ = released.recv();
         ActionVerdict::Pass
@@ -135,7 +137,7 @@ async fn what_does_not_settle_is_told_with_what_happened_last() {
     let mut alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
     alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
     entered.recv().expect("the action arrives");
-    let settling = std::panic::AssertUnwindSafe(|| ivs.settled_blocking());
+    let settling = std::panic::AssertUnwindSafe(|| ivs.settled().wait());
     let panic = std::panic::catch_unwind(settling).unwrap_err();
     drop(release);
     let text = panic.downcast_ref::<String>().expect("the panic has a text");

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use mock_ivs_chat::{EntryKind, Handle, MockIvsChat, Operation};
+use mock_ivs_chat::{Handle, MockIvsChat, Operation, log::EntryKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -76,14 +76,14 @@ impl<F: FnMut() + Send + Unpin> AsyncWrite for Calling<F> {
 /// Serves a stream that calls the mock.
 fn serve_calling(ivs: &Handle, call: impl FnMut() + Send + Unpin + 'static) -> DuplexStream {
     let (client, stream) = tokio::io::duplex(1024);
-    ivs.accept(Calling { stream, call });
+    ivs.serve_stream(Calling { stream, call });
     client
 }
 
 #[test]
 fn a_stream_may_read_the_mock_in_its_polls_while_another_client_chats() {
     on_two_workers(async {
-        let ivs = MockIvsChat::builder().quotas(mock_ivs_chat::Quotas::off());
+        let ivs = MockIvsChat::builder().quotas(mock_ivs_chat::Quotas::unlimited());
         let ivs = ivs.on_current_runtime().start();
         let room = ivs.create_room("lobby");
         let handle = ivs.handle();
@@ -94,7 +94,7 @@ fn a_stream_may_read_the_mock_in_its_polls_while_another_client_chats() {
         let bob = room.participant("bob");
         let chatting = tokio::spawn(async move {
             for _ in 0..300 {
-                bob.say("hello");
+                bob.send_message("hello");
                 tokio::task::yield_now().await;
             }
         });
@@ -118,7 +118,7 @@ fn a_stream_may_disconnect_itself_in_its_own_poll() {
             let handle = ivs.handle();
             let client = serve_calling(&ivs, move || {
                 let _ = handle.now();
-                if handle.log().kind(EntryKind::Received).entries().len() > round {
+                if handle.log().kind(EntryKind::FrameReceived).entries().len() > round {
                     handle.disconnect_all();
                 }
             });
@@ -169,7 +169,7 @@ fn a_stream_that_blocks_in_its_poll_does_not_block_the_mock() {
         });
         has_entered.recv().unwrap();
         let bob = ivs.create_room("lobby").participant("bob");
-        bob.say("hello");
+        bob.send_message("hello");
         ivs.disconnect_all();
         ivs.restart();
         drop(release);
@@ -196,9 +196,9 @@ async fn upgrade_request(ivs: &Handle, room: &mock_ivs_chat::Room) -> TcpStream 
 async fn a_client_that_gives_up_on_an_unanswered_handshake_is_noticed() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
-    ivs.on_handshake().never_answer();
+    ivs.on_handshake().never_respond();
     let stream = upgrade_request(&ivs, &room).await;
-    ivs.log().kind(EntryKind::Hooked).wait_for(|_| true).await;
+    ivs.log().kind(EntryKind::HookFired).wait_for(|_| true).await;
     drop(stream);
     let entry = ivs.log().kind(EntryKind::GaveUp).wait_for(|_| true).await;
     assert_eq!(entry.to_string(), "alice gives up on the handshake");
@@ -222,12 +222,12 @@ async fn a_client_that_gives_up_on_a_held_handshake_is_noticed_and_keeps_its_tok
 async fn a_client_that_gives_up_on_a_call_is_noticed() {
     let ivs = MockIvsChat::start();
     let request = b"POST /ListRooms HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
-    ivs.on_operation(Operation::ListRooms).once().never_answer();
+    ivs.on_operation(Operation::ListRooms).once().never_respond();
     let _gate = ivs.on_operation(Operation::ListRooms).hold();
     for count in 1..=2 {
         let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
         stream.write_all(request).await.unwrap();
-        ivs.log().kind(EntryKind::Hooked).wait_for_n(count, |_| true).await;
+        ivs.log().kind(EntryKind::HookFired).wait_for_n(count, |_| true).await;
         drop(stream);
         let seen = ivs.log().kind(EntryKind::GaveUp).wait_for_n(count, |_| true).await;
         assert_eq!(seen[count - 1].to_string(), "a client gives up on ListRooms");
@@ -248,7 +248,10 @@ async fn bytes_that_arrive_while_a_handshake_is_held_are_not_lost() {
     stream.write_all(&frame).await.unwrap();
     ivs.settled().await;
     gate.release();
-    ivs.log().kind(EntryKind::Sent).wait_for(|entry| entry.to_string().contains("early")).await;
+    ivs.log()
+        .kind(EntryKind::FrameSent)
+        .wait_for(|entry| entry.to_string().contains("early"))
+        .await;
 }
 
 #[tokio::test]
@@ -277,11 +280,11 @@ async fn a_client_without_nodelay_gets_every_frame_to_the_mock_immediately() {
         let mut request = ivs.ws_url().into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", token.token.parse().unwrap());
         let (mut client, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let before = ivs.log().kind(EntryKind::Received).entries().len();
+        let before = ivs.log().kind(EntryKind::FrameReceived).entries().len();
         for count in 1..=4 {
             client.send(message("hello", "")).await.unwrap();
             ivs.settled().await;
-            let received = ivs.log().kind(EntryKind::Received).entries().len() - before;
+            let received = ivs.log().kind(EntryKind::FrameReceived).entries().len() - before;
             assert_eq!(received, count, "in round {round}");
         }
     }

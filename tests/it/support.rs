@@ -28,7 +28,7 @@ pub(crate) fn frozen() -> MockIvsChat {
 
 /// A mock that throttles nobody.
 pub(crate) fn unlimited() -> MockIvsChat {
-    MockIvsChat::builder().quotas(Quotas::off()).start()
+    MockIvsChat::builder().quotas(Quotas::unlimited()).start()
 }
 
 /// A token with all capabilities.

@@ -68,7 +68,7 @@ async fn the_control_plane_is_served_over_https() {
 #[tokio::test]
 async fn a_client_that_reads_late_gets_all_of_it() {
     const EVENTS: usize = 3_000;
-    let ivs = MockIvsChat::builder().quotas(Quotas::off()).tls().start();
+    let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).tls().start();
     let room = ivs.create_room("lobby");
     let stream = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
     let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_ivschat::types::ChatTokenCapability;
-use mock_ivs_chat::{Capability, Clock, EntryKind, MockIvsChat};
+use mock_ivs_chat::{Capability, Clock, MockIvsChat, log::EntryKind};
 use serde_json::json;
 
 use crate::support::{connect, frozen, sdk};

@@ -15,7 +15,7 @@ fn fired(times: usize, expect: fn(&MockIvsChat)) -> MockIvsChat {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     expect(&ivs);
-    (0..times).for_each(|_| drop(alice.say("hello")));
+    (0..times).for_each(|_| drop(alice.send_message("hello")));
     ivs
 }
 
@@ -82,7 +82,7 @@ fn a_report_names_what_may_be_of_interest() {
     let alice = ivs.create_room("lobby").participant("alice");
     ivs.on_handshake().named("never").refuse(503, "no");
     ivs.on_action().named("often").reject(ErrorCode::Forbidden, "no");
-    alice.say("hello");
+    alice.send_message("hello");
     drop(alice);
     let report = ivs.finish().unwrap();
     assert_eq!(report.never_fired(), ["never"]);

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{LIMIT, unlimited};
 use mock_ivs_chat::{
-    CloseCode, EntryKind, Handle, MockIvsChat, Participant, Pattern, Quotas, Recording, Wait,
+    CloseCode, Handle, MockIvsChat, Participant, Quotas, Wait,
+    log::{EntryKind, LogRetention, Matcher},
 };
 
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -41,7 +42,7 @@ fn awaited<T>(wait: Wait<T>) -> T {
 }
 
 pub(crate) fn with_timeout(timeout: Duration) -> MockIvsChat {
-    MockIvsChat::builder().quotas(Quotas::off()).wait_limit(timeout).start()
+    MockIvsChat::builder().quotas(Quotas::unlimited()).wait_timeout(timeout).start()
 }
 
 /// A message about every 200 µs, until it is dropped.
@@ -57,7 +58,7 @@ impl Traffic {
         let over = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                alice.say("busy");
+                alice.send_message("busy");
                 thread::park_timeout(Duration::from_micros(200));
             }
         });
@@ -80,7 +81,7 @@ fn busy_work() -> bool {
     false
 }
 
-fn times_out_with(wait: impl FnOnce(Wait<mock_ivs_chat::Entry>) -> mock_ivs_chat::Entry) {
+fn times_out_with(wait: impl FnOnce(Wait<mock_ivs_chat::log::Entry>) -> mock_ivs_chat::log::Entry) {
     let ivs = with_timeout(TIMEOUT);
     let _traffic = Traffic::start(&ivs);
     let last = Arc::new(stamp::Stamp::default());
@@ -141,7 +142,7 @@ fn a_slow_predicate_and_a_busy_log_do_not_extend_an_awaited_wait() {
 fn an_entry_is_examined_once() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
-    (0..1_000).for_each(|_| drop(alice.say("hello")));
+    (0..1_000).for_each(|_| drop(alice.send_message("hello")));
     let calls = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&calls);
     let wait = ivs.log().wait_for(move |entry| {
@@ -154,7 +155,7 @@ fn an_entry_is_examined_once() {
     for _ in 0..10 {
         assert!(wait.as_mut().poll(&mut cx).is_pending());
     }
-    alice.say("last");
+    alice.send_message("last");
     while wait.as_mut().poll(&mut cx).is_pending() {}
     assert_eq!(calls.load(Ordering::Relaxed) as u64, ivs.log().mark_number());
 }
@@ -165,7 +166,7 @@ trait MarkNumber {
 
 impl MarkNumber for mock_ivs_chat::Log {
     fn mark_number(&self) -> u64 {
-        self.entries().last().map_or(0, |entry| entry.number() + 1)
+        self.entries().last().map_or(0, |entry| entry.index() + 1)
     }
 }
 
@@ -234,7 +235,7 @@ fn a_waker_may_call_the_mock_while_it_is_woken_and_dropped() {
             let waker = Waker::from(Arc::new(CallingWaker(ivs.handle())));
             assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
-        alice.say("hello");
+        alice.send_message("hello");
         let waker = Waker::from(Arc::new(CallingWaker(ivs.handle())));
         assert!(matches!(wait.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(_)));
         // The timer wakes this one.
@@ -303,13 +304,13 @@ fn a_mock_that_stops_ends_waits_and_still_serves_participants() {
     within_limit(|| {
         let ivs = MockIvsChat::start();
         let room = ivs.create_room("lobby");
-        let wait = ivs.log().expect(Pattern::connect().from("carol"));
+        let wait = ivs.log().expect(Matcher::connect().from("carol"));
         let waiting = thread::spawn(move || failure(|| wait.wait()));
         ivs.stop();
         let text = waiting.join().expect("the wait fails, not the thread");
         assert!(text.contains(": the mock has stopped"), "{text}");
         let alice = room.participant("alice");
-        alice.say("still here");
+        alice.send_message("still here");
         alice.expect_message("still here").wait();
         ivs.log().expect_message("still here").wait();
     });
@@ -322,7 +323,7 @@ fn send_and_expect(count: usize, expect: impl Fn(&MockIvsChat, &Participant, Str
     let start = Instant::now();
     for number in 0..count {
         let content = format!("message {number}");
-        alice.say(&content);
+        alice.send_message(&content);
         expect(&ivs, &alice, content);
     }
     start.elapsed()
@@ -355,7 +356,7 @@ fn so_it_does_for_waits_of_a_cursor_with_equal_messages() {
     for _ in 0..4 {
         let start = Instant::now();
         for _ in 0..800 {
-            alice.say("hello");
+            alice.send_message("hello");
             cursor.expect_message("hello").wait();
         }
         times.push(start.elapsed());
@@ -368,7 +369,7 @@ fn a_cursor_takes_out_what_it_finds_and_a_log_does_not() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let _alice = room.participant("alice");
-    let connects = || Pattern::connect().from("alice");
+    let connects = || Matcher::connect().from("alice");
     for _ in 0..2 {
         ivs.log().expect(connects()).wait();
     }
@@ -378,7 +379,7 @@ fn a_cursor_takes_out_what_it_finds_and_a_log_does_not() {
     assert!(text.contains("matches, but was taken out"), "{text}");
     let _phone = room.participant("alice");
     cursor.expect(connects()).wait();
-    cursor.wait_for(|entry| entry.kind() == EntryKind::Called).wait();
+    cursor.wait_for(|entry| entry.kind() == EntryKind::Request).wait();
 }
 
 #[test]
@@ -386,7 +387,7 @@ fn waits_take_frames_out_in_any_order() {
     let ivs = unlimited();
     let bob = ivs.create_room("lobby").participant("bob");
     for content in ["a", "b", "a", "c", "a"] {
-        bob.say(content);
+        bob.send_message(content);
     }
     let mut ids: Vec<_> = ["a", "c", "a", "b", "a"]
         .into_iter()
@@ -395,21 +396,21 @@ fn waits_take_frames_out_in_any_order() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 5);
-    bob.say("d");
+    bob.send_message("d");
     assert!(matches!(bob.receive().wait(), mock_ivs_chat::Frame::Message(m) if m.content == "d"));
 }
 
 #[test]
 fn a_bounded_log_serves_waits_of_participants_and_of_the_log() {
     let ivs = MockIvsChat::builder()
-        .quotas(Quotas::off())
-        .recording(Recording::Last(10))
-        .wait_limit(Duration::from_millis(20))
+        .quotas(Quotas::unlimited())
+        .log_retention(LogRetention::Last(10))
+        .wait_timeout(Duration::from_millis(20))
         .start();
     let alice = ivs.create_room("lobby").participant("alice");
     for number in 0..3_000 {
         let content = number.to_string();
-        alice.say(&content);
+        alice.send_message(&content);
         if number % 500 == 0 {
             alice.expect_message(&content).wait();
             ivs.log().expect_message(&content).wait();

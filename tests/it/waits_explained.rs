@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::waits::{failure, with_timeout, within_limit};
-use mock_ivs_chat::{CloseCode, ErrorCode, MockIvsChat, Operation, Pattern};
+use mock_ivs_chat::{CloseCode, ErrorCode, MockIvsChat, Operation, log::Matcher};
 
 #[test]
 fn a_failure_after_a_long_log_is_short_and_comes_soon() {
@@ -14,7 +14,7 @@ fn a_failure_after_a_long_log_is_short_and_comes_soon() {
         let people: Vec<_> = (0..12).map(|n| room.participant(format!("user-{n}"))).collect();
         let speaker = &people[0];
         for number in 0..7_200 {
-            speaker.say(&format!("message {number}"));
+            speaker.send_message(&format!("message {number}"));
         }
         assert!(ivs.log().entries().len() > 90_000);
         let start = Instant::now();
@@ -40,12 +40,12 @@ fn the_lane_of_the_subject_is_shown_among_many() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let people: Vec<_> = (0..12).map(|n| room.participant(format!("user-{n}"))).collect();
-    (0..30).for_each(|_| drop(people[0].say("hello")));
+    (0..30).for_each(|_| drop(people[0].send_message("hello")));
     for text in [
         failure(|| people[3].expect_message("hi").wait()),
         failure(|| ivs.log().user("user-3").expect_message("hi").wait()),
-        failure(|| ivs.log().expect(Pattern::message().to("user-3").content("hi")).wait()),
-        failure(|| people[3].refute_message("hello")),
+        failure(|| ivs.log().expect(Matcher::message().to("user-3").content("hi")).wait()),
+        failure(|| people[3].assert_no_message("hello")),
     ] {
         assert!(text.contains("user-3 (lobby)"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
@@ -57,9 +57,9 @@ fn an_entry_has_the_number_of_its_row_in_the_timeline() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    alice.say("hi");
+    alice.send_message("hi");
     // One row has both deliveries: it is #9.
-    let text = failure(|| bob.refute_message("hi"));
+    let text = failure(|| bob.assert_no_message("hi"));
     assert!(text.contains("of connection \"bob\", but there is #9 (bob: MESSAGE"), "{text}");
     let text = failure(|| bob.expect_message("ho").wait());
     assert!(text.contains("nearest: #9 (bob: MESSAGE \"hi\")"), "{text}");
@@ -70,25 +70,25 @@ fn a_pattern_for_a_call_looks_at_the_members_of_its_request() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let _troll = room.chat_token("troll").join();
-    let tokens = |user_id| Pattern::call(Operation::CreateChatToken).user(user_id);
+    let tokens = |user_id| Matcher::request(Operation::CreateChatToken).user(user_id);
     ivs.log().expect(tokens("troll")).wait();
-    ivs.log().refute(tokens("alice"));
-    let text = failure(|| ivs.log().refute(tokens("troll")));
+    ivs.log().assert_none(tokens("alice"));
+    let text = failure(|| ivs.log().assert_none(tokens("troll")));
     assert!(text.contains("there should be no call operation CreateChatToken"), "{text}");
     room.disconnect_user("troll", "rude");
-    let kicks = Pattern::call(Operation::DisconnectUser).user("troll").reason("rude");
+    let kicks = Matcher::request(Operation::DisconnectUser).user("troll").reason("rude");
     ivs.log().expect(kicks).wait();
 }
 
 #[test]
 fn a_condition_that_never_holds_is_refused_at_the_line_that_adds_it() {
-    let refused: [fn() -> Pattern; 6] = [
-        || Pattern::call(Operation::CreateRoom).user("troll"),
-        || Pattern::call(Operation::GetRoom).content("hi"),
-        || Pattern::message().user("alice"),
-        || Pattern::event("app:poll").from("alice"),
-        || Pattern::error(ErrorCode::BadRequest).close_code(CloseCode::NORMAL),
-        || Pattern::answer(Operation::CreateRoom).to("alice"),
+    let refused: [fn() -> Matcher; 6] = [
+        || Matcher::request(Operation::CreateRoom).user("troll"),
+        || Matcher::request(Operation::GetRoom).content("hi"),
+        || Matcher::message().user("alice"),
+        || Matcher::event("app:poll").from("alice"),
+        || Matcher::error(ErrorCode::BadRequest).close_code(CloseCode::NORMAL),
+        || Matcher::response(Operation::CreateRoom).to("alice"),
     ];
     for pattern in refused {
         let text = failure(pattern);

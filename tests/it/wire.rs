@@ -11,7 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::{Builder, Capability, ChatToken, ClientStream, Handle, MockIvsChat, Room};
+use mock_ivs_chat::{
+    Capability, ChatToken, ClientStream, Handle, MockIvsChat, MockIvsChatBuilder, Room,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -76,7 +78,7 @@ pub(crate) fn message(content: &str, request_id: &str) -> Message {
     Message::text(frame.to_string())
 }
 
-pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn send_message<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
     content: &str,
 ) {

@@ -42,7 +42,7 @@ fn command(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     } else if cursor.take("call") {
         call(cursor)
     } else if cursor.take("hook") {
-        Hook::parse(cursor).map(Command::Hook)
+        Hook::parse(cursor).map(Box::new).map(Command::Hook)
     } else if cursor.take("remove hook") {
         cursor.text("the name of a hook").map(Command::RemoveHook)
     } else if cursor.take("release") {

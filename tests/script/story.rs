@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Vanish {
         client: String,
     },
-    Hook(Hook),
+    Hook(Box<Hook>),
     RemoveHook(String),
     Release {
         gate: String,

@@ -22,7 +22,7 @@ use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Origin, What};
-use crate::log::retention::Recording;
+use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::json::to_text;
@@ -74,12 +74,12 @@ impl EngineStage {
         for setting in settings {
             let quotas = service.quotas.clone();
             match setting {
-                Setting::QuotasOff => service.quotas = Quotas::off(),
+                Setting::QuotasOff => service.quotas = Quotas::unlimited(),
                 Setting::Quota { name, limit: Some(limit) } => {
                     service.quotas = quotas.with(quota(name), *limit);
                 }
                 Setting::Quota { name, limit: None } => {
-                    service.quotas = quotas.without(quota(name))
+                    service.quotas = quotas.without(quota(name));
                 }
                 Setting::HttpThrottling => service.quotas = quotas.with_http_throttling(),
                 Setting::TokenLifetime(lifetime) => service.token_lifetime = *lifetime,
@@ -89,7 +89,7 @@ impl EngineStage {
                 Setting::CloseRefusedHandshakes => service.closes_refused_handshakes = true,
             }
         }
-        let settings = EngineSettings { mock: 1, keep_alive, recording: Recording::All };
+        let settings = EngineSettings { mock: 1, keep_alive, recording: LogRetention::All };
         Self {
             engine: Engine::new(Service::new(service, 1), settings),
             now: START.parse().expect("the start is a time"),
@@ -287,7 +287,7 @@ impl Stage for EngineStage {
     fn install(&mut self, hook: &Hook) -> Result<(), String> {
         let gate = match hook.gate() {
             Some(name) => {
-                self.feed(Input::Arrange(Arrangement::AddGate));
+                self.feed(Input::arrange(Arrangement::AddGate));
                 let Some(Reply::Gate(gate)) = self.reply.take() else {
                     return Err("the engine returned no gate".into());
                 };
@@ -296,7 +296,7 @@ impl Stage for EngineStage {
             }
             None => None,
         };
-        self.feed(Input::Arrange(Arrangement::InstallHook(rules::rule(hook, gate)?)));
+        self.feed(Input::arrange(Arrangement::InstallHook(Box::new(rules::rule(hook, gate)?))));
         if let (Some(name), Some(Reply::Installed(id))) = (&hook.name, self.reply.take()) {
             self.hooks.insert(name.clone(), id);
         }
@@ -306,17 +306,17 @@ impl Stage for EngineStage {
     fn remove_hook(&mut self, name: &str) -> Result<(), String> {
         let hook =
             self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))?;
-        self.feed(Input::Arrange(Arrangement::RemoveHook(hook)));
+        self.feed(Input::arrange(Arrangement::RemoveHook(hook)));
         Ok(())
     }
 
     fn release(&mut self, gate: &str, releases_all: bool) -> Result<(), String> {
         let gate = self.gates.get(gate).ok_or_else(|| format!("there is not a gate `{gate}`"))?;
         if releases_all {
-            self.feed(Input::Arrange(Arrangement::OpenGate(*gate)));
+            self.feed(Input::arrange(Arrangement::OpenGate(*gate)));
             return Ok(());
         }
-        self.feed(Input::Arrange(Arrangement::ReleaseOne(*gate)));
+        self.feed(Input::arrange(Arrangement::ReleaseOne(*gate)));
         match self.reply.take() {
             Some(Reply::Released(true)) => Ok(()),
             _ => Err("nothing waits at this gate".into()),
@@ -331,7 +331,7 @@ impl Stage for EngineStage {
         let handler = HandlerId(self.review_rules.len() as u64);
         self.review_rules.push((function_arn.to_owned(), vec![rule]));
         let uri = function_arn.to_owned();
-        self.feed(Input::Arrange(Arrangement::SetReviewHandler { uri, handler }));
+        self.feed(Input::arrange(Arrangement::SetReviewHandler { uri, handler }));
     }
 
     fn advance(&mut self, duration: Duration) {

@@ -10,7 +10,7 @@ use crate::engine::script::hook::{
 use crate::engine::script::review::ReviewResponse;
 use crate::hook::action::ActionVerdict;
 use crate::hook::chain::{Behavior, Rule};
-use crate::hook::delivery::{DeliveryVerdict, Malformation};
+use crate::hook::delivery::{Corruption, DeliveryVerdict};
 use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::frequency::{Frequency, Probability};
 use crate::hook::handshake::HandshakeVerdict;
@@ -18,13 +18,12 @@ use crate::hook::ids::GateId;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::registry::AnyRule;
 use crate::hook::review::ReviewVerdict;
-use crate::proto::action::ActionKind;
-use crate::proto::action::{Action, SendMessage};
+use crate::proto::action::{Action, ActionKind, SendMessage};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
-use crate::service::review_handler::Review;
+use crate::service::review_handler::ReviewResponse;
 
 /// Returns a hook as the engine takes it. `gate` is the one at which it holds events.
 pub(super) fn rule(hook: &Hook, gate: Option<GateId>) -> Result<AnyRule, String> {
@@ -106,8 +105,8 @@ fn on_handshake(
             HandshakeVerdict::Disconnect { code: CloseCode(code), reason }
         }
         OnHandshake::Reset => HandshakeVerdict::Reset,
-        OnHandshake::NeverAnswer => HandshakeVerdict::NeverAnswer,
-        OnHandshake::Slow(bytes_per_second) => HandshakeVerdict::SlowLink(bytes_per_second),
+        OnHandshake::NeverAnswer => HandshakeVerdict::NeverRespond,
+        OnHandshake::Slow(bytes_per_second) => HandshakeVerdict::LimitBandwidth(bytes_per_second),
     })
 }
 
@@ -124,7 +123,7 @@ fn on_action(
             ActionVerdict::Reject { error_code, error_message }
         }
         OnAction::Ignore => ActionVerdict::Ignore,
-        OnAction::Answer(text) => ActionVerdict::Answer(text),
+        OnAction::Answer(text) => ActionVerdict::Respond(text),
         OnAction::Change(content) => {
             ActionVerdict::Change(Action::SendMessage(SendMessage::new(content)))
         }
@@ -151,7 +150,7 @@ fn on_delivery(
             DeliveryVerdict::Change(frame.map_err(|error| format!("this is not a frame: {error}"))?)
         }
         OnDelivery::Replace(text) => DeliveryVerdict::Replace(text),
-        OnDelivery::Corrupt(corruption) => DeliveryVerdict::Malform(malformation(corruption)),
+        OnDelivery::Corrupt(corruption) => DeliveryVerdict::Corrupt(malformation(corruption)),
         OnDelivery::Duplicate => DeliveryVerdict::Duplicate,
         OnDelivery::Reorder => DeliveryVerdict::Reorder,
         OnDelivery::Disconnect(data::Close { code, reason }) => {
@@ -162,17 +161,17 @@ fn on_delivery(
     })
 }
 
-fn malformation(corruption: Corruption) -> Malformation {
+fn malformation(corruption: Corruption) -> Corruption {
     match corruption {
-        Corruption::InvalidJson => Malformation::InvalidJson,
-        Corruption::UnknownType => Malformation::UnknownType,
-        Corruption::MissingMember(member) => Malformation::MissingMember(member),
-        Corruption::Binary => Malformation::Binary,
-        Corruption::InvalidUtf8 => Malformation::InvalidUtf8,
-        Corruption::Oversize(bytes) => Malformation::Oversize(bytes),
-        Corruption::Fragmented(bytes) => Malformation::Fragmented(bytes),
-        Corruption::ReservedBit => Malformation::ReservedBit,
-        Corruption::Truncated => Malformation::Truncated,
+        Corruption::InvalidJson => Corruption::InvalidJson,
+        Corruption::UnknownType => Corruption::UnknownType,
+        Corruption::MissingMember(member) => Corruption::MissingMember(member),
+        Corruption::Binary => Corruption::Binary,
+        Corruption::InvalidUtf8 => Corruption::InvalidUtf8,
+        Corruption::Oversize(bytes) => Corruption::Oversize(bytes),
+        Corruption::Fragmented(bytes) => Corruption::Fragmented(bytes),
+        Corruption::ReservedBit => Corruption::ReservedBit,
+        Corruption::Truncated => Corruption::Truncated,
     }
 }
 
@@ -188,11 +187,11 @@ fn on_operation(
         }
         OnOperation::Respond { status, body } => OperationVerdict::Respond { status, body },
         OnOperation::EmptyBody => OperationVerdict::EmptyBody,
-        OnOperation::BrokenBody => OperationVerdict::BrokenBody,
-        OnOperation::CutHead => OperationVerdict::CutHead,
-        OnOperation::CutBody => OperationVerdict::CutBody,
+        OnOperation::BrokenBody => OperationVerdict::TruncatedBody,
+        OnOperation::CutHead => OperationVerdict::CloseInHead,
+        OnOperation::CutBody => OperationVerdict::CloseInBody,
         OnOperation::Reset => OperationVerdict::Reset,
-        OnOperation::NeverAnswer => OperationVerdict::NeverAnswer,
+        OnOperation::NeverAnswer => OperationVerdict::NeverRespond,
     })
 }
 
@@ -203,12 +202,12 @@ fn on_review(
     Ok(match verdict {
         OnReview::Wait(Wait::Delay(duration)) => ReviewVerdict::Delay(*duration),
         OnReview::Wait(Wait::Hold(_)) => ReviewVerdict::Hold(gate()?),
-        OnReview::Answer(response) => ReviewVerdict::Answer(review(response)),
+        OnReview::Answer(response) => ReviewVerdict::Respond(review(response)),
     })
 }
 
 /// Returns what a review function answers.
-pub(super) fn review(response: &ReviewResponse) -> Review {
+pub(super) fn review(response: &ReviewResponse) -> ReviewResponse {
     match response.clone() {
         ReviewResponse::Allow { content, attributes } => {
             let mut review = Review::allow();

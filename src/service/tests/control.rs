@@ -216,7 +216,7 @@ fn three_throttled_operations_have_status_429() {
         (Operation::DisconnectUser, Quota::DisconnectUser),
     ];
     for (operation, quota) in cases {
-        let mut scene = Scene::with_quotas(Quotas::off().with(quota, 1));
+        let mut scene = Scene::with_quotas(Quotas::unlimited().with(quota, 1));
         let room = scene.room(json!({}));
         let request = json!({
             "roomIdentifier": room, "eventName": "poll", "id": "Message00001", "userId": "alice",

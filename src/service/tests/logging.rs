@@ -131,7 +131,7 @@ fn messages_and_events_are_written_to_each_destination_of_their_room() {
     let stream = configuration(&mut scene, &firehose("stream"));
     let room = scene.room(json!({ "loggingConfigurationIdentifiers": [s3, logs, stream] }));
     let alice = scene.connect(&room, "alice");
-    scene.say(alice, "hello");
+    scene.send_message(alice, "hello");
     let destinations: Vec<_> =
         scene.service.chat_logs().iter().map(|record| record.destination.clone()).collect();
     let key = "AWSLogs/123456789012/IVSChatLogs/1.0/us-west-2/room_Room00000001/2026/01/01/00/\
@@ -162,6 +162,6 @@ fn messages_and_events_are_written_to_each_destination_of_their_room() {
     assert!(
         record.text.starts_with(r#"{"event_timestamp":"2026-01-01T00:00:00.255Z","type":"EVENT","#)
     );
-    scene.say(alice, "");
+    scene.send_message(alice, "");
     assert_eq!(scene.service.chat_logs().len(), 6, "errors are not logged");
 }

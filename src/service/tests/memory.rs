@@ -12,7 +12,7 @@ const MANY: u64 = 5_000;
 
 #[test]
 fn used_tokens_and_ended_sessions_take_no_memory() {
-    let mut scene = Scene::with_quotas(Quotas::off());
+    let mut scene = Scene::with_quotas(Quotas::unlimited());
     let room = scene.room(json!({}));
     let mut tokens = Vec::new();
     for number in 0..MANY {
@@ -76,7 +76,7 @@ fn finished_reviews_and_idle_rates_take_no_memory() {
     let alice = scene.connect(&room, "alice");
     for review in 1..=1_000 {
         scene.advance(100);
-        let sent = scene.say(alice, "hello");
+        let sent = scene.send_message(alice, "hello");
         assert!(sent[0].starts_with("review "), "{sent:?}");
         assert_eq!(scene.review(review, ReviewOutcome::Failed).0, Some(false));
     }

@@ -49,13 +49,13 @@ fn the_length_of_a_message_counts_characters() {
     let mut scene = Scene::new();
     let room = scene.room(json!({ "maximumMessageLength": 3 }));
     let alice = scene.connect(&room, "alice");
-    assert!(scene.say(alice, "äöü")[0].contains("\"äöü\""));
+    assert!(scene.send_message(alice, "äöü")[0].contains("\"äöü\""));
     assert_eq!(
-        scene.say(alice, "abcd"),
+        scene.send_message(alice, "abcd"),
         [r#"[1] Message00002 "r1" 400 Bad Request Message exceeds maximum length"#]
     );
     assert_eq!(
-        scene.say(alice, ""),
+        scene.send_message(alice, ""),
         [r#"[1] Message00003 "r1" 400 Bad Request Content is missing or empty"#]
     );
 }
@@ -107,7 +107,7 @@ fn an_action_in_a_deleted_room_is_refused() {
     scene.call(Operation::DeleteRoom, json!({ "identifier": room }));
     assert!(scene.service.is_connected(alice));
     assert_eq!(
-        scene.say(alice, "hello"),
+        scene.send_message(alice, "hello"),
         [r#"[1] Message00001 "r1" 404 Not Found the room does not exist"#]
     );
     assert!(scene.service.remove_session(alice));
@@ -284,7 +284,7 @@ fn an_account_has_a_rate_for_each_action() {
         ),
     ];
     for (quota, frame, exceeded) in cases {
-        let mut scene = Scene::with_quotas(Quotas::off().with(quota, 2));
+        let mut scene = Scene::with_quotas(Quotas::unlimited().with(quota, 2));
         let room = scene.room(json!({}));
         scene.connect(&room, "alice");
         let (count, refusal) = until_refused(&mut scene, &frame);
@@ -296,8 +296,9 @@ fn an_account_has_a_rate_for_each_action() {
 
 #[test]
 fn a_refused_action_counts_against_no_rate() {
-    let quotas =
-        Quotas::off().with(Quota::MessagingRequestsPerConnection, 2).with(Quota::SendMessage, 1);
+    let quotas = Quotas::unlimited()
+        .with(Quota::MessagingRequestsPerConnection, 2)
+        .with(Quota::SendMessage, 1);
     let mut scene = Scene::with_quotas(quotas);
     let room = scene.room(json!({}));
     scene.connect(&room, "alice");

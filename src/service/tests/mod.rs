@@ -109,7 +109,7 @@ impl Scene {
         lines(&out)
     }
 
-    fn say(&mut self, connection: ConnectionId, content: &str) -> Vec<String> {
+    fn send_message(&mut self, connection: ConnectionId, content: &str) -> Vec<String> {
         self.publish(
             connection,
             &json!({ "Action": "SEND_MESSAGE", "RequestId": "r1", "Content": content }),

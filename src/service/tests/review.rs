@@ -15,7 +15,7 @@ fn pending(fallback_result: &str) -> Scene {
     let room = scene.room(json!({ "messageReviewHandler": handler, "maximumMessageLength": 5 }));
     let alice = scene.connect(&room, "alice");
     scene.connect(&room, "bob");
-    assert_eq!(scene.say(alice, "hello"), [format!("review 1 1 {LAMBDA} {room}")]);
+    assert_eq!(scene.send_message(alice, "hello"), [format!("review 1 1 {LAMBDA} {room}")]);
     scene
 }
 
@@ -114,5 +114,5 @@ fn a_removed_handler_is_not_asked() {
     let request = json!({ "identifier": room, "messageReviewHandler": { "uri": "" } });
     let updated = scene.call(Operation::UpdateRoom, request);
     assert_eq!(updated["messageReviewHandler"], json!({ "uri": "", "fallbackResult": "ALLOW" }));
-    assert!(scene.say(alice, "hello")[0].contains("Message00001"));
+    assert!(scene.send_message(alice, "hello")[0].contains("Message00001"));
 }

@@ -175,8 +175,8 @@ fn a_connection_that_has_ended_gets_no_frames_and_sends_none() {
     let room = scene.room(json!({}));
     let (alice, bob) = (scene.connect(&room, "alice"), scene.connect(&room, "bob"));
     assert!(scene.service.remove_session(bob));
-    assert_eq!(scene.say(bob, "late"), [""; 0]);
-    let sent = scene.say(alice, "hello");
+    assert_eq!(scene.send_message(bob, "late"), [""; 0]);
+    let sent = scene.send_message(alice, "hello");
     assert!(sent[0].starts_with("[1] Message00001 "), "{sent:?}");
     assert_eq!(scene.service.deadlines.len(), 1);
 }

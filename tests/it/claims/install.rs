@@ -1,8 +1,10 @@
 //! Install: hooks of scripts as hooks of the mock.
 
 use mock_ivs_chat::{
-    Action, Actions, CloseCode, Deliveries, ErrorCode, Exception, Frame, Gate, Handle, Handshakes,
-    Hook, Malformation, NewHook, Operations, Place, Reviews, SendMessage,
+    Action, CloseCode, ErrorCode, Exception, Frame, Gate, Handle, Hook, SendMessage,
+    hook::{
+        Actions, Corruption, Deliveries, Handshakes, HookBuilder, HookPoint, Operations, Reviews,
+    },
 };
 use serde_json::Value;
 
@@ -49,9 +51,9 @@ pub(crate) fn install(ivs: &Handle, data: &Data) -> Result<Installed, String> {
 
 /// Sets the conditions that all hook points have.
 fn common<P: Place>(
-    mut hook: NewHook<P, Handle>,
+    mut hook: HookBuilder<P, Handle>,
     data: &Data,
-) -> Result<NewHook<P, Handle>, String> {
+) -> Result<HookBuilder<P, Handle>, String> {
     if let Some(name) = &data.name {
         hook = hook.named(name);
     }
@@ -84,7 +86,7 @@ fn common<P: Place>(
     Ok(hook)
 }
 
-fn actions(ivs: &Handle, data: &Data) -> Result<NewHook<Actions, Handle>, String> {
+fn actions(ivs: &Handle, data: &Data) -> Result<HookBuilder<Actions, Handle>, String> {
     let mut hook = common(ivs.on_action(), data)?;
     if let Some(user) = &data.filter.from {
         hook = hook.from(user);
@@ -100,7 +102,7 @@ fn actions(ivs: &Handle, data: &Data) -> Result<NewHook<Actions, Handle>, String
     })
 }
 
-fn deliveries(ivs: &Handle, data: &Data) -> Result<NewHook<Deliveries, Handle>, String> {
+fn deliveries(ivs: &Handle, data: &Data) -> Result<HookBuilder<Deliveries, Handle>, String> {
     let mut hook = common(ivs.on_delivery(), data)?;
     if let Some(user) = &data.filter.to {
         hook = hook.to(user);
@@ -119,7 +121,7 @@ fn deliveries(ivs: &Handle, data: &Data) -> Result<NewHook<Deliveries, Handle>, 
     })
 }
 
-fn on_handshake(hook: NewHook<Handshakes, Handle>, verdict: &OnHandshake) -> Installed {
+fn on_handshake(hook: HookBuilder<Handshakes, Handle>, verdict: &OnHandshake) -> Installed {
     Installed::Hook(match verdict.clone() {
         OnHandshake::Wait(Wait::Delay(duration)) => hook.delay(duration),
         OnHandshake::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
@@ -128,12 +130,12 @@ fn on_handshake(hook: NewHook<Handshakes, Handle>, verdict: &OnHandshake) -> Ins
             hook.disconnect_with_reason(CloseCode(close.code), close.reason)
         }
         OnHandshake::Reset => hook.reset(),
-        OnHandshake::NeverAnswer => hook.never_answer(),
-        OnHandshake::Slow(bytes_per_second) => hook.slow_link(bytes_per_second),
+        OnHandshake::NeverAnswer => hook.never_respond(),
+        OnHandshake::Slow(bytes_per_second) => hook.limit_bandwidth(bytes_per_second),
     })
 }
 
-fn on_action(hook: NewHook<Actions, Handle>, verdict: &OnAction) -> Result<Installed, String> {
+fn on_action(hook: HookBuilder<Actions, Handle>, verdict: &OnAction) -> Result<Installed, String> {
     Ok(Installed::Hook(match verdict.clone() {
         OnAction::Wait(Wait::Delay(duration)) => hook.delay(duration),
         OnAction::Wait(Wait::Hold(_)) => return Ok(Installed::Gate(hook.hold())),
@@ -156,7 +158,7 @@ fn on_action(hook: NewHook<Actions, Handle>, verdict: &OnAction) -> Result<Insta
 }
 
 fn on_delivery(
-    hook: NewHook<Deliveries, Handle>,
+    hook: HookBuilder<Deliveries, Handle>,
     verdict: &OnDelivery,
 ) -> Result<Installed, String> {
     Ok(Installed::Hook(match verdict.clone() {
@@ -168,7 +170,7 @@ fn on_delivery(
             hook.change(frame.map_err(|error| format!("this is not a frame: {error}"))?)
         }
         OnDelivery::Replace(text) => hook.replace(text),
-        OnDelivery::Corrupt(corruption) => hook.malform(malformation(corruption)),
+        OnDelivery::Corrupt(corruption) => hook.corrupt(malformation(corruption)),
         OnDelivery::Duplicate => hook.duplicate(),
         OnDelivery::Reorder => hook.reorder(),
         OnDelivery::Disconnect(close) => {
@@ -179,21 +181,21 @@ fn on_delivery(
     }))
 }
 
-fn malformation(corruption: Corruption) -> Malformation {
+fn malformation(corruption: Corruption) -> Corruption {
     match corruption {
-        Corruption::InvalidJson => Malformation::InvalidJson,
-        Corruption::UnknownType => Malformation::UnknownType,
-        Corruption::MissingMember(member) => Malformation::MissingMember(member),
-        Corruption::Binary => Malformation::Binary,
-        Corruption::InvalidUtf8 => Malformation::InvalidUtf8,
-        Corruption::Oversize(bytes) => Malformation::Oversize(bytes),
-        Corruption::Fragmented(bytes) => Malformation::Fragmented(bytes),
-        Corruption::ReservedBit => Malformation::ReservedBit,
-        Corruption::Truncated => Malformation::Truncated,
+        Corruption::InvalidJson => Corruption::InvalidJson,
+        Corruption::UnknownType => Corruption::UnknownType,
+        Corruption::MissingMember(member) => Corruption::MissingMember(member),
+        Corruption::Binary => Corruption::Binary,
+        Corruption::InvalidUtf8 => Corruption::InvalidUtf8,
+        Corruption::Oversize(bytes) => Corruption::Oversize(bytes),
+        Corruption::Fragmented(bytes) => Corruption::Fragmented(bytes),
+        Corruption::ReservedBit => Corruption::ReservedBit,
+        Corruption::Truncated => Corruption::Truncated,
     }
 }
 
-fn on_operation(hook: NewHook<Operations, Handle>, verdict: &OnOperation) -> Installed {
+fn on_operation(hook: HookBuilder<Operations, Handle>, verdict: &OnOperation) -> Installed {
     Installed::Hook(match verdict.clone() {
         OnOperation::Wait(Wait::Delay(duration)) => hook.delay(duration),
         OnOperation::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
@@ -202,15 +204,15 @@ fn on_operation(hook: NewHook<Operations, Handle>, verdict: &OnOperation) -> Ins
         }
         OnOperation::Respond { status, body } => hook.respond(status, body),
         OnOperation::EmptyBody => hook.empty_body(),
-        OnOperation::BrokenBody => hook.broken_body(),
-        OnOperation::CutHead => hook.cut_head(),
-        OnOperation::CutBody => hook.cut_body(),
+        OnOperation::BrokenBody => hook.truncated_body(),
+        OnOperation::CutHead => hook.close_in_head(),
+        OnOperation::CutBody => hook.close_in_body(),
         OnOperation::Reset => hook.reset(),
-        OnOperation::NeverAnswer => hook.never_answer(),
+        OnOperation::NeverAnswer => hook.never_respond(),
     })
 }
 
-fn on_review(hook: NewHook<Reviews, Handle>, verdict: &OnReview) -> Installed {
+fn on_review(hook: HookBuilder<Reviews, Handle>, verdict: &OnReview) -> Installed {
     Installed::Hook(match verdict.clone() {
         OnReview::Wait(Wait::Delay(duration)) => hook.delay(duration),
         OnReview::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),

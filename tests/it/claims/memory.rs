@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Attributes, Capability, Clock, Entry, EntryKind, Gate, Hook, MockIvsChat, Operation,
-    Participant, Quota, Quotas, Review,
+    Attributes, Capability, Clock, Gate, Hook, MockIvsChat, Operation, Participant, Quota, Quotas,
+    ReviewResponse,
+    log::{Entry, EntryKind},
 };
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -62,7 +63,7 @@ impl MemoryStage {
         let mut quotas = Quotas::aws();
         for setting in settings {
             match setting {
-                Setting::QuotasOff => quotas = Quotas::off(),
+                Setting::QuotasOff => quotas = Quotas::unlimited(),
                 Setting::Quota { name, limit: Some(limit) } => {
                     quotas = quotas.with(quota(name), *limit);
                 }
@@ -141,7 +142,7 @@ impl MemoryStage {
             let connection = entries.find(connects).and_then(|entry| entry.connection());
             let sent: Vec<String> = match connection {
                 Some(connection) => {
-                    let sent = self.ivs.log().connection(connection).kind(EntryKind::Sent);
+                    let sent = self.ivs.log().connection(connection).kind(EntryKind::FrameSent);
                     sent.into_iter().filter_map(|entry| Some(entry.text()?.to_owned())).collect()
                 }
                 None => Vec::new(),
@@ -199,7 +200,7 @@ impl Stage for MemoryStage {
         );
         self.step(|stage| {
             let (mut client, server) = tokio::io::duplex(BUFFER_BYTES);
-            stage.ivs.accept(server);
+            stage.ivs.serve_stream(server);
             tokio::spawn(async move {
                 let mut response = Vec::new();
                 // A response that is cut off, or never comes, is a part of the story.
@@ -221,7 +222,7 @@ impl Stage for MemoryStage {
         let shared = Arc::clone(&connection);
         let task = self.step(|stage| {
             let (stream, server) = tokio::io::duplex(BUFFER_BYTES);
-            stage.ivs.accept(server);
+            stage.ivs.serve_stream(server);
             tokio::spawn(async move {
                 let Ok((socket, _)) = tokio_tungstenite::client_async(request, stream).await else {
                     return;
@@ -327,7 +328,7 @@ impl Stage for MemoryStage {
         let rules = self.reviewers.entry(function_arn.to_owned()).or_insert_with(|| {
             let rules = Arc::<Mutex<Vec<ReviewRule>>>::default();
             let shared = Arc::clone(&rules);
-            ivs.review_function(function_arn, move |request| {
+            ivs.review_lambda(function_arn, move |request| {
                 review(&ReviewRule::respond(&shared.lock(), &request.content))
             });
             rules
@@ -356,10 +357,10 @@ async fn read(mut stream: SplitStream<Socket>, connection: &Mutex<Connection>) {
 }
 
 /// Returns what a review function of the mock answers.
-pub(crate) fn review(response: &ReviewResponse) -> Review {
+pub(crate) fn review(response: &ReviewResponse) -> ReviewResponse {
     match response.clone() {
         ReviewResponse::Allow { content, attributes } => {
-            let mut review = Review::allow();
+            let mut review = ReviewResponse::allow();
             if let Some(content) = content {
                 review = review.content(content);
             }
@@ -368,11 +369,11 @@ pub(crate) fn review(response: &ReviewResponse) -> Review {
                 None => review,
             }
         }
-        ReviewResponse::Deny { reason: Some(reason) } => Review::deny(reason),
-        ReviewResponse::Deny { reason: None } => Review::deny_without_reason(),
-        ReviewResponse::Fail => Review::fail(),
-        ReviewResponse::TimeOut => Review::time_out(),
-        ReviewResponse::Json(members) => Review::from_json(&Value::Object(members)),
+        ReviewResponse::Deny { reason: Some(reason) } => ReviewResponse::deny(reason),
+        ReviewResponse::Deny { reason: None } => ReviewResponse::deny_without_reason(),
+        ReviewResponse::Fail => ReviewResponse::fail(),
+        ReviewResponse::TimeOut => ReviewResponse::time_out(),
+        ReviewResponse::Json(members) => ReviewResponse::from_json(&Value::Object(members)),
     }
 }
 

@@ -1,0 +1,324 @@
+//! Log wait: a wait for an entry of the log that matches, with a timeout in real time.
+//!
+//! A wait does not use tokio's timers: under a paused clock they would fire immediately.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::api::log::Log;
+use crate::api::wait::Waiting;
+use crate::api::wait_timeout::WaitTimeout;
+use crate::driver::{ClosurePanic, Driver, Registration};
+use crate::log::entry::Entry;
+use crate::log::failure::{self, Failure, Section};
+use crate::log::filter::Filter;
+use crate::log::lint;
+use crate::log::matcher::Matcher;
+use crate::log::retention::LogRetention;
+use crate::log::store::Selection;
+use crate::service::ConnectionId;
+
+/// A wait for an entry of the log.
+pub(crate) struct LogWait<T> {
+    driver: Arc<Driver>,
+    filter: Filter,
+    selection: Selection,
+    /// The cursor: each entry before it has been examined, once.
+    next: u64,
+    /// How many entries were dropped from the log before they could be examined.
+    missed: u64,
+    search: Box<dyn Search<T>>,
+    /// What it looks for, if the search is not a test closure.
+    pattern: Option<Matcher>,
+    pub(crate) what: String,
+    caller: &'static Location<'static>,
+    registration: Registration,
+    /// Set by the first poll: before it, the wait takes no time.
+    timeout: Option<(Instant, WaitTimeout)>,
+}
+
+/// What a wait looks for: it makes something of the entry that matches.
+pub(crate) trait Search<T>: Send {
+    fn search(&mut self, entry: &Entry) -> Option<T>;
+
+    /// Says what was found on the way, for the failure.
+    fn progress(&self) -> String {
+        String::new()
+    }
+}
+
+impl<T, F: FnMut(&Entry) -> Option<T> + Send> Search<T> for F {
+    fn search(&mut self, entry: &Entry) -> Option<T> {
+        self(entry)
+    }
+}
+
+/// Looks for several entries.
+pub(crate) struct SearchMany<F> {
+    pub(crate) count: usize,
+    pub(crate) found: Vec<Entry>,
+    pub(crate) matches: F,
+}
+
+impl<F: FnMut(&Entry) -> bool + Send> Search<Vec<Entry>> for SearchMany<F> {
+    fn search(&mut self, entry: &Entry) -> Option<Vec<Entry>> {
+        if (self.matches)(entry) {
+            self.found.push(entry.clone());
+        }
+        (self.found.len() == self.count).then(|| std::mem::take(&mut self.found))
+    }
+
+    fn progress(&self) -> String {
+        format!("; {} of {} came", self.found.len(), self.count)
+    }
+}
+
+/// How far a look at the new entries came.
+enum Look<T> {
+    Found(T),
+    /// All entries have been examined.
+    Current,
+    /// More entries are left than are examined in one go.
+    Behind,
+    /// The time was up before all entries were examined.
+    TimedOut,
+}
+
+/// Why a wait can no longer succeed.
+#[derive(Clone, Copy)]
+enum End {
+    LogIsOff,
+    Connection(ConnectionId),
+    Mock,
+}
+
+impl<T> LogWait<T> {
+    /// Creates a wait for the first entry of a view of which the search makes something.
+    #[track_caller]
+    pub(crate) fn new(
+        log: &Log,
+        what: impl Into<String>,
+        search: impl Search<T> + 'static,
+    ) -> Self {
+        Self {
+            registration: Registration::new(log.driver.waiters()),
+            driver: Arc::clone(&log.driver),
+            filter: log.filter.clone(),
+            selection: log.filter.selection(None),
+            next: log.filter.since,
+            missed: 0,
+            search: Box::new(search),
+            pattern: None,
+            what: what.into(),
+            caller: Location::caller(),
+            timeout: None,
+        }
+    }
+
+    pub(crate) const fn driver(&self) -> &Arc<Driver> {
+        &self.driver
+    }
+
+    /// Looks only for entries that match a pattern, and names the nearest one in the failure. The
+    /// search must find nothing else.
+    pub(crate) fn matching(mut self, pattern: Matcher) -> Self {
+        self.selection = self.filter.selection(Some(&pattern));
+        self.pattern = Some(pattern);
+        self
+    }
+
+    /// Starts at a number before which nothing can be found.
+    pub(crate) fn starting_at(mut self, first: u64) -> Self {
+        self.next = self.next.max(first);
+        self
+    }
+
+    /// Examines new entries, in batches that are read under the lock of the mock. The search, and
+    /// the patterns of the view, are test code: they run without it, and however long they take,
+    /// the wait ends in time.
+    fn look(&mut self, deadline: Instant) -> Look<T> {
+        // What a closure that has panicked should have brought about may never come.
+        if let Some(ClosurePanic { whose, message, .. }) = self.driver.report_panic() {
+            panic!("{}", self.refusal(&format!("{whose} panicked: {message}"), None));
+        }
+        let turn_end = Instant::now() + LONGEST_TURN;
+        loop {
+            let batch = self.driver.read_log(self.selection, self.next, BATCH);
+            self.missed += batch.missed;
+            for entry in &batch.entries {
+                self.next = entry.number + 1;
+                if self.filter.admits(entry) {
+                    if let Some(found) = self.search.search(entry) {
+                        return Look::Found(found);
+                    }
+                }
+                // Entries from before the deadline count, as far as there is time to examine them.
+                if Instant::now() >= deadline + GRACE {
+                    return Look::TimedOut;
+                }
+            }
+            self.next = batch.next.max(self.next);
+            let now = Instant::now();
+            if batch.is_last {
+                return Look::Current;
+            }
+            if now >= deadline + GRACE {
+                return Look::TimedOut;
+            }
+            if now >= turn_end {
+                return Look::Behind;
+            }
+        }
+    }
+
+    /// Why nothing new can come, if so. It is asked before the entries are examined: an end that is
+    /// seen here is conclusive only after a look at all entries.
+    fn end(&self) -> Option<End> {
+        if self.driver.log_settings().retention == LogRetention::Off {
+            return Some(End::LogIsOff);
+        }
+        let connection = self.filter.connection().map(|(connection, _)| connection);
+        if let Some(connection) = connection.filter(|c| self.driver.has_ended(*c)) {
+            return Some(End::Connection(connection));
+        }
+        self.driver.waiters().has_stopped().then_some(End::Mock)
+    }
+
+    fn fail_if_over(&self, end: Option<End>) {
+        let why: String = match end {
+            None => return,
+            Some(End::LogIsOff) => {
+                "the log is off, by `MockIvsChatBuilder::log_retention`, so there is nothing to look at".into()
+            }
+            Some(End::Mock) => "the mock has stopped".into(),
+            Some(End::Connection(connection)) => {
+                let (entries, _) = self.driver.entries_since(0);
+                let label = self.filter.connection().map_or("", |(_, label)| label);
+                let end = failure::end_of(connection, &entries);
+                let why = match end {
+                    Some(end) => {
+                        format!("{label}'s connection ended at #{}", entries[end].index())
+                    }
+                    None => format!("{label}'s connection has ended"),
+                };
+                panic!("{}", self.refusal(&why, end.map(|end| entries[end].index())));
+            }
+        };
+        panic!("{}", self.refusal(&why, None));
+    }
+
+    fn refusal(&self, why: &str, named: Option<u64>) -> Failure {
+        let headline = format!("cannot wait for {}: {why}", self.what);
+        self.explain(Failure::new(headline, self.caller), named)
+    }
+
+    fn failure(&self) -> Failure {
+        let limit = self.driver.wait_timeout();
+        let progress = self.search.progress();
+        let headline = format!("waited {limit:?} for {}{progress}", self.what);
+        self.explain(Failure::new(headline, self.caller), None)
+    }
+
+    fn explain(&self, failure: Failure, named: Option<u64>) -> Failure {
+        let (entries, _) = self.driver.entries_since(0);
+        let failure = match &self.pattern {
+            Some(pattern) => {
+                let end = Instant::now() + LONGEST_SEARCH;
+                failure.nearest(pattern, &self.filter, &entries, || Instant::now() < end)
+            }
+            None => failure,
+        };
+        let missed = match self.missed {
+            0 => Vec::new(),
+            missed => vec![format!("{missed} entries, before the wait could look at them")],
+        };
+        let named =
+            named.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
+        let lanes = failure::lane_of(&self.filter, self.pattern.as_ref(), &entries);
+        let failure = failure
+            .naming(named)
+            .timeline(&entries, &lanes)
+            .section(Section { title: "dropped", lines: missed });
+        with_sections(failure, &self.driver, &entries)
+    }
+}
+
+/// Adds what may explain any failure.
+pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[Entry]) -> Failure {
+    // The cause of a failure is rarely older, and a long log would take long to check.
+    let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
+    let findings = lint::check(recent, driver.clock().measures_clients());
+    let findings = findings.iter().map(ToString::to_string).collect();
+    let unfired = driver.hook_standings().into_iter().filter(|standing| standing.hits == 0);
+    let unfired = unfired.map(|standing| format!("{:?}", standing.name)).collect();
+    let held = match driver.waiting_at_gates() {
+        0 => Vec::new(),
+        held => vec![format!("{held} waiting to be released")],
+    };
+    let unanswered = driver.unanswered();
+    let panics = driver.panics().into_iter();
+    let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
+    failure
+        .section(Section { title: "hooks that have not fired", lines: unfired })
+        .section(Section { title: "gates", lines: held })
+        .section(Section { title: "lint", lines: findings })
+        .section(Section { title: "closures that have not returned", lines: unanswered })
+        .section(Section { title: "panics", lines: panics.collect() })
+}
+
+impl<T> Waiting<T> for LogWait<T> {
+    fn cannot_block(&self, why: &str) -> String {
+        self.refusal(why, None).to_string()
+    }
+}
+
+impl<T> Future for LogWait<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let limit = self.driver.wait_timeout();
+        let new_timeout = || {
+            let deadline = Instant::now() + limit;
+            (deadline, WaitTimeout::start(deadline))
+        };
+        let (deadline, _) = *self.timeout.get_or_insert_with(new_timeout);
+        let end = self.end();
+        self.registration.register(cx.waker());
+        match self.look(deadline) {
+            Look::Found(found) => return Poll::Ready(found),
+            Look::Behind => {
+                // Other tasks of the executor have their turn in between.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Look::TimedOut => panic!("{}", self.failure()),
+            Look::Current => {}
+        }
+        self.fail_if_over(end);
+        if self.timeout.as_ref().is_some_and(|(_, timeout)| timeout.is_elapsed(cx.waker())) {
+            panic!("{}", self.failure());
+        }
+        Poll::Pending
+    }
+}
+
+// The search is never pinned: it is called, not polled.
+impl<T> Unpin for LogWait<T> {}
+
+/// How many entries are read while the lock of the mock is held.
+const BATCH: usize = 64;
+
+/// How long a task examines entries before it lets others run.
+const LONGEST_TURN: Duration = Duration::from_millis(10);
+
+/// How long entries are still examined after the deadline.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// How many of the last entries are linted for a failure.
+const MOST_LINTED: usize = 2_048;
+
+/// How long a failure looks for the entry that comes nearest. Conditions of patterns are test code.
+const LONGEST_SEARCH: Duration = Duration::from_millis(100);
