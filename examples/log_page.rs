@@ -22,18 +22,18 @@ fn main() {
     ivs.advance(Duration::from_millis(1_200));
 
     // She may only send messages, and not such long ones.
-    alice.delete(&message.id, "second thoughts");
+    alice.delete_message(&message.id, "second thoughts");
     alice.expect_error(ErrorCode::Forbidden).wait();
     alice.send_message(&"spam! ".repeat(20));
     alice.expect_error(ErrorCode::BadRequest).wait();
     // A client that forgets the id of its request, and writes a member in lower case.
-    alice.send(r#"{"Action":"SEND_MESSAGE","content":"more spam"}"#);
+    alice.send_raw(r#"{"Action":"SEND_MESSAGE","content":"more spam"}"#);
     ivs.advance(Duration::from_millis(300));
 
-    bob.delete(&message.id, "too loud");
+    bob.delete_message(&message.id, "too loud");
     carol.disconnect_user("alice", "rude");
     room.send_event("app:poll", [("question", "tea?")]);
-    bob.leave();
+    bob.disconnect();
 
     print!("{}", ivs.log().to_html("chat::alice_is_moderated"));
 }

@@ -79,7 +79,7 @@ fn with_mock(attack: impl AsyncFnOnce(&MockIvsChat, &Room)) {
 
 async fn exchange(ivs: &MockIvsChat, bytes: &[u8]) -> Vec<u8> {
     let (mut client, server): (DuplexStream, DuplexStream) = tokio::io::duplex(1 << 20);
-    ivs.accept(server);
+    ivs.serve_stream(server);
     let _ = client.write_all(bytes).await;
     let _ = client.shutdown().await;
     let mut answer = Vec::new();

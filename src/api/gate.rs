@@ -9,7 +9,7 @@ use crate::api::wait::Wait;
 use crate::driver::Driver;
 use crate::hook::ids::GateId;
 use crate::log::filter::Filter;
-use crate::log::record::What;
+use crate::log::record::Event;
 
 /// A point at which things wait until the test lets them go.
 ///
@@ -59,8 +59,8 @@ impl Gate {
         };
         let log = Log { driver, filter: Filter::default() };
         let id = self.id;
-        let matcher = move |entry: &crate::log::entry::Entry| match &entry.record.what {
-            What::Hooked(hooked) if hooked.gate == Some(id) => Some(()),
+        let matcher = move |entry: &crate::log::entry::Entry| match &entry.record.event {
+            Event::HookFired(hooked) if hooked.gate == Some(id) => Some(()),
             _ => None,
         };
         LogWait::new(&log, "something to reach the gate", matcher).into()

@@ -17,7 +17,7 @@ use crate::api::report::Report;
 use crate::api::settle::Settling;
 use crate::api::start::StartError;
 use crate::api::wait::{Wait, Waiting};
-use crate::log::record::Outage;
+use crate::log::record::OutageEvent;
 use crate::net::thread::ServerThread;
 
 /// An Amazon IVS Chat inside a test.
@@ -131,7 +131,7 @@ impl MockIvsChat {
     /// assert!(ivs.log().to_string().ends_with("outage: stop\n  alice is gone\n"));
     /// ```
     pub fn stop(&self) {
-        self.end(Some(Outage::Stop));
+        self.end(Some(OutageEvent::Stop));
     }
 }
 
@@ -171,7 +171,7 @@ impl MockIvsChat {
     }
 
     /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
-    fn end(&self, outage: Option<Outage>) {
+    fn end(&self, outage: Option<OutageEvent>) {
         if let Some(connections) = self.handle.server().stop() {
             self.handle.driver().shut_down(outage);
             self.handle.driver().stop();

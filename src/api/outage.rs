@@ -66,7 +66,7 @@ impl Handle {
     /// assert!(!alice.is_connected());
     /// ```
     pub fn disconnect_all(&self) {
-        self.driver().end_all(record::Outage::Disconnect);
+        self.driver().end_all(record::OutageEvent::Disconnect);
     }
 
     /// Ends all chat connections with a close frame, the reason cut to 123 bytes. Official clients
@@ -81,7 +81,7 @@ impl Handle {
     /// assert!(ivs.log().to_string().ends_with("alice closed 1001 \"maintenance\"\n"));
     /// ```
     pub fn close_all(&self, code: CloseCode, reason: &str) {
-        self.driver().end_all(record::Outage::Close(Box::new(Close::new(code, reason))));
+        self.driver().end_all(record::OutageEvent::Close(Box::new(Close::new(code, reason))));
     }
 
     /// Closes all streams, including those of HTTP, and listens again on the same port. Rooms,
@@ -104,7 +104,7 @@ impl Handle {
     pub fn restart(&self) {
         self.expect_running();
         let restarted = self.server().pause().and_then(|connections| {
-            self.driver().end_all(record::Outage::Restart);
+            self.driver().end_all(record::OutageEvent::Restart);
             // A client may reconnect as soon as its stream is closed, so the port must listen first,
             // unless there is an outage.
             let resumed = match self.server().is_in_outage() {
@@ -146,7 +146,7 @@ impl Handle {
         // If the pause fails there is no outage, and the mock goes on as before.
         let connections = self.expect_port(self.server().pause());
         self.server().begin_outage();
-        self.driver().end_all(record::Outage::Begin);
+        self.driver().end_all(record::OutageEvent::Begin);
         connections.close();
         Outage { handle: self.clone() }
     }

@@ -9,7 +9,7 @@ use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
 use crate::api::taken::Taken;
 use crate::api::wait::fail;
-use crate::log::record::Party;
+use crate::log::record::Peer;
 use crate::proto::attributes::Attributes;
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
@@ -39,7 +39,7 @@ use crate::service::ConnectionId;
 #[must_use = "a participant leaves when it is dropped"]
 pub struct Participant {
     pub(super) handle: Handle,
-    pub(super) party: Arc<Party>,
+    pub(super) peer: Arc<Peer>,
     requests: AtomicU32,
     /// A number before which the log has nothing about its connection.
     pub(super) since: u64,
@@ -50,10 +50,10 @@ impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
         let since = handle.driver().log_length();
-        let party = handle.driver().join(&token.token).unwrap_or_else(|refused| {
+        let peer = handle.driver().join(&token.token).unwrap_or_else(|refused| {
             fail(handle.driver(), format_args!("the participant was refused: {}", refused.message))
         });
-        Self { handle, party, requests: AtomicU32::new(0), since, taken: Arc::default() }
+        Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() }
     }
 
     /// The user id.
@@ -65,7 +65,7 @@ impl Participant {
     /// ```
     #[must_use]
     pub fn user_id(&self) -> &str {
-        &self.party.user_id
+        &self.peer.user_id
     }
 
     /// The connection.
@@ -78,7 +78,7 @@ impl Participant {
     /// ```
     #[must_use]
     pub fn connection(&self) -> ConnectionId {
-        self.party.connection
+        self.peer.connection
     }
 
     /// Whether the connection is still open.
@@ -91,7 +91,7 @@ impl Participant {
     /// ```
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.handle.driver().is_connected(self.party.connection)
+        self.handle.driver().is_connected(self.peer.connection)
     }
 
     /// Sends a message; returns its `RequestId`.
@@ -182,13 +182,13 @@ impl Participant {
     pub fn send_raw(&self, frame: impl Into<String>) {
         if self.is_connected() {
             let payload = Payload::from_client_text(frame.into());
-            self.handle.driver().receive(self.party.connection, payload);
+            self.handle.driver().receive(self.peer.connection, payload);
         }
     }
 
     fn request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("{}-{number}", self.party.label)
+        format!("{}-{number}", self.peer.label)
     }
 
     /// Leaves the room with a close frame of code 1000.
@@ -207,7 +207,7 @@ impl Participant {
 impl Drop for Participant {
     fn drop(&mut self) {
         let driver = self.handle.driver();
-        driver.leave(self.party.connection);
-        driver.unfollow(self.party.connection);
+        driver.leave(self.peer.connection);
+        driver.unfollow(self.peer.connection);
     }
 }

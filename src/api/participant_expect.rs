@@ -192,14 +192,14 @@ impl Participant {
         pattern: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
-        self.handle.driver().follow(self.party.connection, self.since);
+        self.handle.driver().follow(self.peer.connection, self.since);
         self.skip_taken();
         let (wanted, taken) = (pattern.clone(), Arc::clone(&self.taken));
         let search = move |entry: &Entry| {
             // An entry that does not match must not be taken, so it is taken last.
             wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
         };
-        let what = format!("{pattern} to {}", self.party.label);
+        let what = format!("{pattern} to {}", self.peer.label);
         LogWait::new(&self.log(), what, search)
             .matching(pattern)
             .starting_at(self.taken.start())
@@ -229,7 +229,7 @@ impl Participant {
     }
 
     fn filter(&self) -> Filter {
-        Filter::of_connection(self.party.connection, &self.party.label)
+        Filter::of_connection(self.peer.connection, &self.peer.label)
     }
 
     fn log(&self) -> Log {

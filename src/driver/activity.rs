@@ -165,11 +165,11 @@ impl Driver {
     /// Emits an event within the span of its connection, which the first entry opens and the last
     /// one closes.
     fn emit(&self, entry: &Entry) {
-        let party = entry.record.party.as_ref();
-        let connection = party.map(|party| party.connection);
-        if let (Some(party), EntryKind::Connected) = (party, entry.kind()) {
-            let span = Arc::new(trace::open(party));
-            self.tracer.lock().spans.insert(party.connection, span);
+        let peer = entry.record.peer.as_ref();
+        let connection = peer.map(|peer| peer.connection);
+        if let (Some(peer), EntryKind::Connected) = (peer, entry.kind()) {
+            let span = Arc::new(trace::open(peer));
+            self.tracer.lock().spans.insert(peer.connection, span);
         }
         let span = connection.and_then(|c| self.tracer.lock().spans.get(&c).cloned());
         trace::emit(entry, span.as_deref());

@@ -55,7 +55,7 @@ pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
 pub(crate) use runtime_thread::RuntimeThread;
 pub(crate) use waits::Registration;
 
-pub(crate) use crate::log::record::Origin;
+pub(crate) use crate::log::record::Caller;
 pub(crate) use crate::service::ConnectionId;
 pub(crate) use crate::service::control::ControlResult as ControlResponse;
 pub(crate) use crate::service::token::PREFIX as TOKEN_PREFIX;

@@ -13,7 +13,7 @@ use crate::engine::io::{
 };
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::AnyRule;
-use crate::log::record::{Origin, Outage, Party, Refused};
+use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -82,7 +82,7 @@ impl Driver {
     /// Carries out an operation for a client. The answer may come later.
     pub(crate) fn call_by_http(
         self: &Arc<Self>,
-        origin: Origin,
+        origin: Caller,
         operation: Operation,
         request: Map<String, Value>,
         body: String,
@@ -101,7 +101,7 @@ impl Driver {
     /// Records a request that is refused before it reaches an operation.
     pub(crate) fn refuse_call(
         self: &Arc<Self>,
-        origin: Origin,
+        origin: Caller,
         operation: Option<Operation>,
         body: String,
         exception: Exception,
@@ -139,7 +139,7 @@ impl Driver {
 /// What the test asks for.
 impl Driver {
     /// Connects a participant.
-    pub(crate) fn join(self: &Arc<Self>, token: &str) -> Result<Arc<Party>, Refused> {
+    pub(crate) fn join(self: &Arc<Self>, token: &str) -> Result<Arc<Peer>, HandshakeRefused> {
         match self.call(Input::Join { token: token.into() }) {
             Some(Reply::Joined(joined)) => joined.map_err(|refused| *refused),
             other => unexpected(&other),
@@ -177,7 +177,7 @@ impl Driver {
         body: String,
         exception: Exception,
     ) -> Exception {
-        self.refuse_call(Origin::Test, Some(operation), body, exception)
+        self.refuse_call(Caller::Test, Some(operation), body, exception)
     }
 
     pub(crate) fn install_hook(
@@ -262,7 +262,7 @@ impl Driver {
     }
 
     /// Ends all connections, and records it.
-    pub(crate) fn end_all(self: &Arc<Self>, outage: Outage) {
+    pub(crate) fn end_all(self: &Arc<Self>, outage: OutageEvent) {
         self.call(Input::Outage(outage));
     }
 
@@ -273,7 +273,7 @@ impl Driver {
 
     /// Ends the connections of a mock that ends itself. The log tells of it if it is an outage;
     /// otherwise participants stay, and can still talk to each other.
-    pub(crate) fn shut_down(self: &Arc<Self>, outage: Option<Outage>) {
+    pub(crate) fn shut_down(self: &Arc<Self>, outage: Option<OutageEvent>) {
         self.call(outage.map_or(Input::Shutdown, Input::Outage));
     }
 

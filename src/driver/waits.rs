@@ -158,7 +158,7 @@ impl Driver {
 
     /// The name that texts give a connection.
     pub(crate) fn label(&self, connection: ConnectionId) -> Option<String> {
-        self.state.lock().engine.party(connection).map(|party| party.label.clone())
+        self.state.lock().engine.peer(connection).map(|peer| peer.label.clone())
     }
 
     /// The name of a connection that has ended.
@@ -167,9 +167,8 @@ impl Driver {
         let mut next = 0;
         loop {
             let batch = self.read_log(wanted, next, 1);
-            if let Some(party) = batch.entries.first().and_then(|entry| entry.record.party.as_ref())
-            {
-                return Some(party.label.clone());
+            if let Some(peer) = batch.entries.first().and_then(|entry| entry.record.peer.as_ref()) {
+                return Some(peer.label.clone());
             }
             if batch.is_last {
                 return None;

@@ -11,7 +11,7 @@ use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
-use crate::log::record::What;
+use crate::log::record::Event;
 use crate::proto::action::{Action, Publish};
 use crate::proto::close::Close;
 use crate::proto::error_code::ErrorCode;
@@ -26,7 +26,7 @@ impl Engine {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         open.last_received = now;
         let cause = self.log.len();
-        self.record(cause, Some(connection), What::Received(payload.clone()));
+        self.record(cause, Some(connection), Event::FrameReceived(payload.clone()));
         if !self.service.is_connected(connection) {
             return;
         }
@@ -93,8 +93,8 @@ impl Engine {
 
     fn client_closed(&mut self, connection: ConnectionId, close: Close) {
         if self.service.remove_session(connection) {
-            let what = What::ClosedByClient(Box::new(close.clone()));
-            self.record(self.log.len(), Some(connection), what);
+            let event = Event::ClosedByClient(Box::new(close.clone()));
+            self.record(self.log.len(), Some(connection), event);
         }
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if !open.has_stream {
@@ -110,7 +110,7 @@ impl Engine {
     /// gone without one.
     fn stream_ended(&mut self, connection: ConnectionId) {
         if self.service.remove_session(connection) {
-            self.record(self.log.len(), Some(connection), What::Gone);
+            self.record(self.log.len(), Some(connection), Event::Disconnected);
         }
         self.remove(connection);
     }
@@ -135,13 +135,13 @@ impl Engine {
         payload: Payload,
         last: HookId,
     ) {
-        let Some(party) = self.party(connection) else { return };
+        let Some(peer) = self.peer(connection) else { return };
         let Some(publish) = payload.publish() else { return };
         let text = String::from_utf8_lossy(payload.bytes());
         let action = publish.action.as_ref().ok();
         let context = EventContext {
-            user_id: Some(&party.user_id),
-            room: Some(&party.room),
+            user_id: Some(&peer.user_id),
+            room: Some(&peer.room),
             connection: Some(connection),
             action: action.map(Action::kind),
             text: match action {
@@ -154,8 +154,8 @@ impl Engine {
         let now = self.now;
         let event = || {
             HookEvent::Action(InboundFrame {
-                user_id: party.user_id.as_ref().into(),
-                room: party.room.as_ref().into(),
+                user_id: peer.user_id.as_ref().into(),
+                room: peer.room.as_ref().into(),
                 connection,
                 text: text.clone().into_owned(),
                 request_id: publish.request_id.clone(),

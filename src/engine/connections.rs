@@ -7,7 +7,7 @@ use crate::engine::connection_map::ConnectionMap;
 use crate::engine::io::Ending;
 use crate::engine::questions::{Ancestry, QuestionId};
 use crate::engine::timers::TimerKey;
-use crate::log::record::Party;
+use crate::log::record::Peer;
 use crate::proto::action::Publish;
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
@@ -28,7 +28,7 @@ pub(crate) struct Connections {
 /// An open connection: of a client with a stream, or of a participant.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(super) party: Arc<Party>,
+    pub(super) peer: Arc<Peer>,
     /// Whether frames leave over a stream. A participant reads its frames in the log.
     pub(super) has_stream: bool,
     /// The address of the client, if it has one.
@@ -130,7 +130,7 @@ impl Connections {
         (1..=self.latest).contains(&connection.0) && self.open.get(connection).is_none()
     }
 
-    pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {
-        self.open.get(connection).map(|connection| Arc::clone(&connection.party))
+    pub(crate) fn peer(&self, connection: ConnectionId) -> Option<Arc<Peer>> {
+        self.open.get(connection).map(|connection| Arc::clone(&connection.peer))
     }
 }

@@ -13,7 +13,7 @@ use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::{EventContext, FrameKind};
 use crate::hook::ids::HookId;
-use crate::log::record::{Hooked, Record, What};
+use crate::log::record::{Event, HookFired, Record};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, Frame};
@@ -52,8 +52,13 @@ impl Engine {
             self.outbound(connection, Outbound::Raw { cause, frames });
             return false;
         }
-        let party = Some(Arc::clone(&open.party));
-        self.log.push(Record { at: self.now, cause, party, what: What::Sent(payload.clone()) });
+        let peer = Some(Arc::clone(&open.peer));
+        self.log.push(Record {
+            at: self.now,
+            cause,
+            peer,
+            event: Event::FrameSent(payload.clone()),
+        });
         true
     }
 
@@ -107,7 +112,7 @@ impl Engine {
         payload: Payload,
         last: HookId,
     ) {
-        let (Some(party), Some(frame)) = (self.party(connection), payload.frame()) else { return };
+        let (Some(peer), Some(frame)) = (self.peer(connection), payload.frame()) else { return };
         let (kind, sender, event_name, text) = match frame {
             Frame::Message(message) => {
                 let sender = Some(message.sender.user_id.as_str());
@@ -120,9 +125,9 @@ impl Engine {
             Frame::Error(error) => (FrameKind::Error, None, None, error.error_message.as_str()),
         };
         let context = EventContext {
-            user_id: Some(&party.user_id),
+            user_id: Some(&peer.user_id),
             sender,
-            room: Some(&party.room),
+            room: Some(&peer.room),
             connection: Some(connection),
             kind: Some(kind),
             event_name,
@@ -132,8 +137,8 @@ impl Engine {
         };
         let event = || {
             HookEvent::Delivery(OutboundFrame {
-                user_id: party.user_id.as_ref().into(),
-                room: party.room.as_ref().into(),
+                user_id: peer.user_id.as_ref().into(),
+                room: peer.room.as_ref().into(),
                 connection,
                 frame: frame.clone(),
             })
@@ -279,19 +284,19 @@ impl Engine {
     pub(super) fn push(&mut self, cause: u64, connection: ConnectionId, frame: WireFrame) {
         let at = self.now;
         let Some(open) = self.connections.open.get(connection) else { return };
-        let party = Some(Arc::clone(&open.party));
+        let peer = Some(Arc::clone(&open.peer));
         if let Some(hook) = &open.stalled_by {
             let hook = Arc::clone(hook);
             let effect = "withheld from a stalled connection".into();
-            let hooked = Hooked { hook, effect, payload: Some(frame.payload), gate: None };
-            self.log.push(Record { at, cause, party, what: What::Hooked(Box::new(hooked)) });
+            let hooked = HookFired { hook, effect, payload: Some(frame.payload), gate: None };
+            self.log.push(Record { at, cause, peer, event: Event::HookFired(Box::new(hooked)) });
             return;
         }
         // Nothing follows a close frame, and a frame that does not leave is not recorded.
         if open.is_finished {
             return;
         }
-        self.log.push(Record { at, cause, party, what: What::Sent(frame.payload.clone()) });
+        self.log.push(Record { at, cause, peer, event: Event::FrameSent(frame.payload.clone()) });
         if open.has_stream {
             self.outputs.push_back(Output::Send { to: vec![connection], frame });
         }
@@ -303,8 +308,8 @@ impl Engine {
             return;
         }
         let has_stream = open.has_stream;
-        let what = What::ClosedByService(Box::new(close.clone()));
-        self.record(cause, Some(connection), what);
+        let event = Event::ClosedByService(Box::new(close.clone()));
+        self.record(cause, Some(connection), event);
         if has_stream {
             self.outputs.push_back(Output::Finish { connection, close: Some(close) });
         } else {
@@ -316,8 +321,8 @@ impl Engine {
     pub(super) fn drop_slow_reader(&mut self, connection: ConnectionId) {
         if self.service.remove_session(connection) {
             let close = Close::new(CloseCode::POLICY_VIOLATION, "the client does not read");
-            let what = What::ClosedByService(Box::new(close));
-            self.record(self.log.len(), Some(connection), what);
+            let event = Event::ClosedByService(Box::new(close));
+            self.record(self.log.len(), Some(connection), event);
         }
         self.reset_now(connection);
     }
@@ -346,7 +351,7 @@ impl Engine {
     /// Ends a connection after what is queued, without a close frame.
     pub(super) fn end_without_close(&mut self, cause: u64, connection: ConnectionId) {
         if self.service.remove_session(connection) {
-            self.record(cause, Some(connection), What::Gone);
+            self.record(cause, Some(connection), Event::Disconnected);
         }
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if !open.has_stream {

@@ -11,7 +11,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::ids::HookId;
-use crate::log::record::{Party, Refused, What};
+use crate::log::record::{Event, HandshakeRefused, Peer};
 use crate::proto::close::{Close, CloseCode, truncate};
 use crate::service::session::Refusal;
 
@@ -133,14 +133,14 @@ impl Engine {
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
         let PendingHandshake { id, token, peer_ip } = handshake;
         match self.connect(cause, token.as_deref(), true, peer_ip) {
-            Ok(party) => self.answer_handshake(id, HandshakeReply::Accept(party.connection)),
-            Err(Refused { status, message, .. })
+            Ok(peer) => self.answer_handshake(id, HandshakeReply::Accept(peer.connection)),
+            Err(HandshakeRefused { status, message, .. })
                 if matches!(status, 401 | 404) && self.service.closes_refused_handshakes() =>
             {
                 let reason = format!(r#"{{"ErrorCode":{status},"ErrorMessage":"{message}"}}"#);
                 self.accept_and_close(id, Close::new(CloseCode::NORMAL, &reason));
             }
-            Err(Refused { status, message, .. }) => {
+            Err(HandshakeRefused { status, message, .. }) => {
                 self.answer_handshake(id, HandshakeReply::Refuse { status, message });
             }
         }
@@ -185,7 +185,7 @@ impl Engine {
         token: Option<&str>,
         has_stream: bool,
         peer_ip: Option<Arc<str>>,
-    ) -> Result<Arc<Party>, Refused> {
+    ) -> Result<Arc<Peer>, HandshakeRefused> {
         let connection = self.connections.next_id();
         let admission = match self.service.connect(self.now, connection, token) {
             Ok(admission) => admission,
@@ -194,14 +194,14 @@ impl Engine {
                 return Err(self.record_refusal(cause, status, message, token, Some(refusal)));
             }
         };
-        let party = Arc::new(Party {
+        let peer = Arc::new(Peer {
             connection,
             label: self.connections.label(&admission.user_id),
             user_id: admission.user_id,
             room: admission.room_label,
         });
         let open = Connection {
-            party: Arc::clone(&party),
+            peer: Arc::clone(&peer),
             has_stream,
             peer_ip,
             last_received: self.now,
@@ -215,11 +215,11 @@ impl Engine {
         };
         self.connections.open.insert(connection, open);
         let capabilities = admission.capabilities.into();
-        self.record(cause, Some(connection), What::Connected(capabilities));
+        self.record(cause, Some(connection), Event::Connected(capabilities));
         if has_stream {
             self.watch(connection);
         }
-        Ok(party)
+        Ok(peer)
     }
 
     pub(super) fn record_refusal(
@@ -229,11 +229,11 @@ impl Engine {
         message: &str,
         token: Option<&str>,
         refusal: Option<Refusal>,
-    ) -> Refused {
+    ) -> HandshakeRefused {
         let label = |token| self.service.token_label(token).unwrap_or_else(|| redact(token));
         let (message, token) = (message.into(), token.map(label));
-        let refused = Refused { status, message, token, refusal };
-        self.record(cause, None, What::Refused(Box::new(refused.clone())));
+        let refused = HandshakeRefused { status, message, token, refusal };
+        self.record(cause, None, Event::HandshakeRefused(Box::new(refused.clone())));
         refused
     }
 }

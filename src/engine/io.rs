@@ -9,7 +9,7 @@ use crate::engine::questions::{Ancestry, QuestionId};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::AnyRule;
-use crate::log::record::{Origin, Outage, Party, Refused};
+use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -63,14 +63,14 @@ pub(crate) enum Input {
     /// A client calls an operation over HTTP.
     Call {
         id: CallId,
-        origin: Origin,
+        origin: Caller,
         operation: Operation,
         request: Map<String, Value>,
         body: String,
     },
     /// An HTTP request that is not a call of any operation, or that was refused before it was one.
     InvalidCall {
-        origin: Origin,
+        origin: Caller,
         operation: Option<Operation>,
         body: String,
         exception: Box<Exception>,
@@ -87,7 +87,7 @@ pub(crate) enum Input {
     /// [`Engine::handle_timeout`](crate::engine::Engine::handle_timeout).
     Advance(Duration),
     /// All connections end, and the log says so.
-    Outage(Outage),
+    Outage(OutageEvent),
     /// Clients can connect again.
     OutageEnded,
     /// The mock ends: its streams do, too, but participants can still talk to each other.
@@ -215,7 +215,7 @@ pub(crate) enum HttpReply {
 /// The result of a call of the test.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Joined(Result<Arc<Party>, Box<Refused>>),
+    Joined(Result<Arc<Peer>, Box<HandshakeRefused>>),
     Called(ControlResult),
     Installed(HookId),
     Gate(GateId),

@@ -42,7 +42,7 @@ use crate::engine::timers::{Deferred, Delay, Timers};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::HookRegistry;
-use crate::log::record::{GaveUp, Hooked, Party, Record, Reviewed, What};
+use crate::log::record::{Event, GaveUp, HookFired, Peer, Record, Reviewed};
 use crate::log::retention::LogRetention;
 use crate::log::store::LogStore;
 use crate::proto::payload::Payload;
@@ -154,7 +154,7 @@ impl Engine {
             }
             Input::HandshakeAbandoned(id) => self.abandon_handshake(id),
             Input::GaveUp { operation, user_id } => {
-                self.record_own(What::GaveUp(Box::new(GaveUp { operation, user_id })));
+                self.record_own(Event::GaveUp(Box::new(GaveUp { operation, user_id })));
             }
             Input::Join { token } => self.join(&token),
             Input::Frame { connection, payload } => self.receive(connection, payload),
@@ -175,7 +175,7 @@ impl Engine {
                     self.resume(deferred);
                 }
             }
-            Input::Advance(duration) => self.record_own(What::Advanced(duration)),
+            Input::Advance(duration) => self.record_own(Event::ClockAdvanced(duration)),
             Input::Outage(outage) => self.end_all(&outage),
             Input::OutageEnded => self.outage_ended(),
             Input::Shutdown => self.shut_down(),
@@ -229,7 +229,7 @@ impl Engine {
                     self.close(cause, connection, close);
                 }
                 ServiceOutput::Exceeded { quota, limit } => {
-                    self.record(cause, None, What::Exceeded { quota, limit });
+                    self.record(cause, None, Event::QuotaExceeded { quota, limit });
                 }
                 ServiceOutput::Review(call) => self.review(cause, call, HookId::default()),
                 ServiceOutput::ReviewTimedOut { message_id } => {
@@ -293,14 +293,14 @@ impl Engine {
 /// LogRetention.
 impl Engine {
     /// Records something that follows from the entry `cause`.
-    fn record(&mut self, cause: u64, connection: Option<ConnectionId>, what: What) {
-        let party = connection.and_then(|connection| self.connections.party(connection));
-        self.log.push(Record { at: self.now, cause, party, what });
+    fn record(&mut self, cause: u64, connection: Option<ConnectionId>, event: Event) {
+        let peer = connection.and_then(|connection| self.connections.peer(connection));
+        self.log.push(Record { at: self.now, cause, peer, event });
     }
 
     /// Records something that follows from nothing in the log.
-    fn record_own(&mut self, what: What) {
-        self.record(self.log.len(), None, what);
+    fn record_own(&mut self, event: Event) {
+        self.record(self.log.len(), None, event);
     }
 
     /// Records that a hook fired.
@@ -325,12 +325,12 @@ impl Engine {
         payload: Option<Payload>,
         gate: Option<GateId>,
     ) {
-        let hooked = Hooked { hook: Arc::clone(hook), effect: effect.into(), payload, gate };
-        self.record(cause, connection, What::Hooked(Box::new(hooked)));
+        let hooked = HookFired { hook: Arc::clone(hook), effect: effect.into(), payload, gate };
+        self.record(cause, connection, Event::HookFired(Box::new(hooked)));
     }
 
     fn record_review(&mut self, cause: u64, message_id: String, result: String) {
-        self.record(cause, None, What::Reviewed(Box::new(Reviewed { message_id, result })));
+        self.record(cause, None, Event::Reviewed(Box::new(Reviewed { message_id, result })));
     }
 }
 
@@ -370,8 +370,8 @@ impl Engine {
         self.log.unfollow(connection);
     }
 
-    pub(crate) fn party(&self, connection: ConnectionId) -> Option<Arc<Party>> {
-        self.connections.party(connection)
+    pub(crate) fn peer(&self, connection: ConnectionId) -> Option<Arc<Peer>> {
+        self.connections.peer(connection)
     }
 
     pub(crate) fn hook_statuses(&self) -> Vec<HookStatus> {

@@ -12,7 +12,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::operation::{OperationCall, OperationVerdict};
-use crate::log::record::{Answered, Called, Origin, What};
+use crate::log::record::{Caller, Event, Request, Response};
 use crate::proto::close::truncate;
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
@@ -23,7 +23,7 @@ use crate::service::control::ControlResult;
 #[derive(Debug)]
 pub(super) struct Call {
     id: CallId,
-    origin: Origin,
+    origin: Caller,
     operation: Operation,
 }
 
@@ -47,7 +47,7 @@ impl Engine {
     pub(super) fn call(
         &mut self,
         id: CallId,
-        origin: Origin,
+        origin: Caller,
         operation: Operation,
         request: Map<String, Value>,
         body: String,
@@ -69,16 +69,16 @@ impl Engine {
         request: &Map<String, Value>,
         body: String,
     ) {
-        let cause = self.record_call(Origin::Test, Some(operation), body);
+        let cause = self.record_call(Caller::Test, Some(operation), body);
         let response = self.operate(cause, operation, request);
-        self.record_answer(cause, Origin::Test, Some(operation), &response);
+        self.record_answer(cause, Caller::Test, Some(operation), &response);
         self.outputs.push_back(Output::Return(Reply::Called(response)));
     }
 
     /// Records a call that was refused before it reached an operation.
     pub(super) fn refuse_call(
         &mut self,
-        origin: Origin,
+        origin: Caller,
         operation: Option<Operation>,
         body: String,
         exception: Exception,
@@ -92,8 +92,8 @@ impl Engine {
         let AskedCall { call, request, body } = &asked_call;
         let operation = call.operation;
         let access_key_id = match &call.origin {
-            Origin::Http { access_key_id, .. } => access_key_id.clone(),
-            Origin::Test => None,
+            Caller::Http { access_key_id, .. } => access_key_id.clone(),
+            Caller::Test => None,
         };
         let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
         let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_label(arn));
@@ -158,14 +158,14 @@ impl Engine {
                 self.record_effect(cause, None, hook, "answered");
                 let Call { id, origin, operation } = asked.call;
                 let text = body.clone();
-                let answered = Answered {
+                let answered = Response {
                     origin,
                     operation: Some(operation),
                     status,
                     exception: None,
                     body: text,
                 };
-                self.record(cause, None, What::Answered(Box::new(answered)));
+                self.record(cause, None, Event::Response(Box::new(answered)));
                 self.respond(id, HttpReply::Raw { status, body });
             }
             OperationVerdict::Reset => {
@@ -261,17 +261,17 @@ impl Engine {
     }
 
     /// Records a call; returns the number of its entry, from which the response follows.
-    fn record_call(&mut self, origin: Origin, operation: Option<Operation>, body: String) -> u64 {
+    fn record_call(&mut self, origin: Caller, operation: Option<Operation>, body: String) -> u64 {
         let cause = self.log.len();
-        let called = Called { origin, operation, body };
-        self.record(cause, None, What::Called(Box::new(called)));
+        let called = Request { origin, operation, body };
+        self.record(cause, None, Event::Request(Box::new(called)));
         cause
     }
 
     fn record_answer(
         &mut self,
         cause: u64,
-        origin: Origin,
+        origin: Caller,
         operation: Option<Operation>,
         response: &ControlResult,
     ) {
@@ -287,7 +287,7 @@ impl Engine {
                 text = text.replace(token, &label);
             }
         }
-        let answered = Answered { origin, operation, status, exception, body: text };
-        self.record(cause, None, What::Answered(Box::new(answered)));
+        let answered = Response { origin, operation, status, exception, body: text };
+        self.record(cause, None, Event::Response(Box::new(answered)));
     }
 }

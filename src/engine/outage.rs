@@ -1,26 +1,29 @@
 //! Outages: the end of all connections, by the will of the test.
 
 use crate::engine::Engine;
-use crate::log::record::{Outage, What};
+use crate::log::record::{Event, OutageEvent};
 use crate::service::ConnectionId;
 
 impl Engine {
     /// Ends all connections and records it. Those with a stream end by a close frame, or without
     /// one after what is queued, or are about to be cut by whoever drives the engine.
-    pub(super) fn end_all(&mut self, outage: &Outage) {
+    pub(super) fn end_all(&mut self, outage: &OutageEvent) {
         let cause = self.log.len();
-        self.record(cause, None, What::Outage(Box::new(outage.clone())));
+        self.record(cause, None, Event::Outage(Box::new(outage.clone())));
         for (connection, _) in self.open_connections() {
             if !self.service.is_connected(connection) {
                 continue;
             }
             match outage {
-                Outage::Close(close) => {
+                OutageEvent::Close(close) => {
                     self.service.remove_session(connection);
                     self.close(cause, connection, close.as_ref().clone());
                 }
-                Outage::Disconnect => self.end_without_close(cause, connection),
-                Outage::Begin | Outage::End | Outage::Restart | Outage::Stop => {
+                OutageEvent::Disconnect => self.end_without_close(cause, connection),
+                OutageEvent::Begin
+                | OutageEvent::End
+                | OutageEvent::Restart
+                | OutageEvent::Stop => {
                     self.end_before_cut(cause, connection);
                 }
             }
@@ -30,7 +33,7 @@ impl Engine {
     /// Ends a connection whose stream is about to be cut.
     fn end_before_cut(&mut self, cause: u64, connection: ConnectionId) {
         self.service.remove_session(connection);
-        self.record(cause, Some(connection), What::Gone);
+        self.record(cause, Some(connection), Event::Disconnected);
         let has_stream = self.connections.open.get(connection).is_some_and(|open| open.has_stream);
         if !has_stream {
             self.remove(connection);
@@ -47,11 +50,11 @@ impl Engine {
     }
 
     pub(super) fn outage_ended(&mut self) {
-        self.record_own(What::Outage(Box::new(Outage::End)));
+        self.record_own(Event::Outage(Box::new(OutageEvent::End)));
     }
 
     fn open_connections(&self) -> Vec<(ConnectionId, bool)> {
         let open = self.connections.open.values();
-        open.map(|open| (open.party.connection, open.has_stream)).collect()
+        open.map(|open| (open.peer.connection, open.has_stream)).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::log::labels::Labels;
-use crate::log::record::{Origin, Record, What};
+use crate::log::record::{Caller, Event, Record};
 use crate::log::transcript;
 use crate::proto::action::Action;
 use crate::proto::close::{Close, CloseCode};
@@ -154,21 +154,21 @@ impl Entry {
     /// ```
     #[must_use]
     pub const fn kind(&self) -> EntryKind {
-        match &self.record.what {
-            What::Advanced(_) => EntryKind::ClockAdvanced,
-            What::Answered(_) => EntryKind::Response,
-            What::Called(_) => EntryKind::Request,
-            What::ClosedByService(_) | What::ClosedByClient(_) => EntryKind::Closed,
-            What::Connected(_) => EntryKind::Connected,
-            What::Exceeded { .. } => EntryKind::QuotaExceeded,
-            What::GaveUp(_) => EntryKind::GaveUp,
-            What::Gone => EntryKind::Disconnected,
-            What::Hooked(_) => EntryKind::HookFired,
-            What::Outage(_) => EntryKind::Outage,
-            What::Received(_) => EntryKind::FrameReceived,
-            What::Refused(_) => EntryKind::HandshakeRefused,
-            What::Reviewed(_) => EntryKind::Reviewed,
-            What::Sent(_) => EntryKind::FrameSent,
+        match &self.record.event {
+            Event::ClockAdvanced(_) => EntryKind::ClockAdvanced,
+            Event::Response(_) => EntryKind::Response,
+            Event::Request(_) => EntryKind::Request,
+            Event::ClosedByService(_) | Event::ClosedByClient(_) => EntryKind::Closed,
+            Event::Connected(_) => EntryKind::Connected,
+            Event::QuotaExceeded { .. } => EntryKind::QuotaExceeded,
+            Event::GaveUp(_) => EntryKind::GaveUp,
+            Event::Disconnected => EntryKind::Disconnected,
+            Event::HookFired(_) => EntryKind::HookFired,
+            Event::Outage(_) => EntryKind::Outage,
+            Event::FrameReceived(_) => EntryKind::FrameReceived,
+            Event::HandshakeRefused(_) => EntryKind::HandshakeRefused,
+            Event::Reviewed(_) => EntryKind::Reviewed,
+            Event::FrameSent(_) => EntryKind::FrameSent,
         }
     }
 
@@ -182,21 +182,22 @@ impl Entry {
     /// ```
     #[must_use]
     pub const fn direction(&self) -> Option<Direction> {
-        match &self.record.what {
-            What::Called(_)
-            | What::ClosedByClient(_)
-            | What::Connected(_)
-            | What::GaveUp(_)
-            | What::Gone
-            | What::Received(_) => Some(Direction::Inbound),
-            What::Answered(_) | What::ClosedByService(_) | What::Refused(_) | What::Sent(_) => {
-                Some(Direction::Outbound)
-            }
-            What::Advanced(_)
-            | What::Exceeded { .. }
-            | What::Hooked(_)
-            | What::Outage(_)
-            | What::Reviewed(_) => None,
+        match &self.record.event {
+            Event::Request(_)
+            | Event::ClosedByClient(_)
+            | Event::Connected(_)
+            | Event::GaveUp(_)
+            | Event::Disconnected
+            | Event::FrameReceived(_) => Some(Direction::Inbound),
+            Event::Response(_)
+            | Event::ClosedByService(_)
+            | Event::HandshakeRefused(_)
+            | Event::FrameSent(_) => Some(Direction::Outbound),
+            Event::ClockAdvanced(_)
+            | Event::QuotaExceeded { .. }
+            | Event::HookFired(_)
+            | Event::Outage(_)
+            | Event::Reviewed(_) => None,
         }
     }
 
@@ -210,7 +211,7 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
-        self.record.party.as_ref().map(|party| &*party.user_id)
+        self.record.peer.as_ref().map(|peer| &*peer.user_id)
     }
 
     /// The name of the room it is about, or its id if the room has no name.
@@ -223,7 +224,7 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn room(&self) -> Option<&str> {
-        self.record.party.as_ref().map(|party| &*party.room)
+        self.record.peer.as_ref().map(|peer| &*peer.room)
     }
 
     /// The connection it is about.
@@ -236,7 +237,7 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn connection(&self) -> Option<ConnectionId> {
-        self.record.party.as_ref().map(|party| party.connection)
+        self.record.peer.as_ref().map(|peer| peer.connection)
     }
 
     /// The text of a text frame, or the body of a call or an answer, as it crossed the wire; but
@@ -250,10 +251,10 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        match &self.record.what {
-            What::Received(payload) | What::Sent(payload) => payload.text(),
-            What::Called(called) => Some(&called.body),
-            What::Answered(answered) => Some(&answered.body),
+        match &self.record.event {
+            Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.text(),
+            Event::Request(called) => Some(&called.body),
+            Event::Response(answered) => Some(&answered.body),
             _ => None,
         }
     }
@@ -273,8 +274,8 @@ impl Entry {
     }
 
     fn payload(&self) -> Option<&Payload> {
-        match &self.record.what {
-            What::Received(payload) | What::Sent(payload) => Some(payload),
+        match &self.record.event {
+            Event::FrameReceived(payload) | Event::FrameSent(payload) => Some(payload),
             _ => None,
         }
     }
@@ -289,8 +290,8 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn action(&self) -> Option<Action> {
-        match &self.record.what {
-            What::Received(payload) => payload.publish()?.action.as_ref().ok().cloned(),
+        match &self.record.event {
+            Event::FrameReceived(payload) => payload.publish()?.action.as_ref().ok().cloned(),
             _ => None,
         }
     }
@@ -310,8 +311,8 @@ impl Entry {
     }
 
     pub(crate) fn sent_frame(&self) -> Option<&Frame> {
-        match &self.record.what {
-            What::Sent(payload) => payload.frame(),
+        match &self.record.event {
+            Event::FrameSent(payload) => payload.frame(),
             _ => None,
         }
     }
@@ -382,8 +383,8 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn close(&self) -> Option<(Option<CloseCode>, &str)> {
-        match &self.record.what {
-            What::ClosedByService(close) | What::ClosedByClient(close) => {
+        match &self.record.event {
+            Event::ClosedByService(close) | Event::ClosedByClient(close) => {
                 let Close { code, reason } = &**close;
                 Some((*code, reason))
             }
@@ -401,9 +402,9 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
-        match &self.record.what {
-            What::Called(called) => called.operation,
-            What::Answered(answered) => answered.operation,
+        match &self.record.event {
+            Event::Request(called) => called.operation,
+            Event::Response(answered) => answered.operation,
             _ => None,
         }
     }
@@ -418,9 +419,9 @@ impl Entry {
     /// ```
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
-        match &self.record.what {
-            What::Answered(answered) => Some(answered.status),
-            What::Refused(refused) => Some(refused.status),
+        match &self.record.event {
+            Event::Response(answered) => Some(answered.status),
+            Event::HandshakeRefused(refused) => Some(refused.status),
             _ => None,
         }
     }
@@ -437,8 +438,8 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn hook(&self) -> Option<&str> {
-        match &self.record.what {
-            What::Hooked(hooked) => Some(&hooked.hook),
+        match &self.record.event {
+            Event::HookFired(hooked) => Some(&hooked.hook),
             _ => None,
         }
     }
@@ -453,10 +454,10 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn access_key_id(&self) -> Option<&str> {
-        match &self.record.what {
-            What::Called(called) => match &called.origin {
-                Origin::Http { access_key_id, .. } => access_key_id.as_deref(),
-                Origin::Test => None,
+        match &self.record.event {
+            Event::Request(called) => match &called.origin {
+                Caller::Http { access_key_id, .. } => access_key_id.as_deref(),
+                Caller::Test => None,
             },
             _ => None,
         }
@@ -472,8 +473,10 @@ impl Entry {
     /// ```
     #[must_use]
     pub const fn is_signed(&self) -> bool {
-        match &self.record.what {
-            What::Called(called) => matches!(&called.origin, Origin::Http { is_signed: true, .. }),
+        match &self.record.event {
+            Event::Request(called) => {
+                matches!(&called.origin, Caller::Http { is_signed: true, .. })
+            }
             _ => false,
         }
     }

@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 
 use crate::log::entry::{Direction, Entry};
-use crate::log::record::{Answered, Called, Origin, What};
+use crate::log::record::{Caller, Event, Request, Response};
 use crate::log::summary;
 use crate::log::timeline::{Columns, next_row, shortened};
 use crate::proto::payload::Payload;
@@ -58,20 +58,20 @@ pub(crate) fn har(entries: &[Entry]) -> String {
     let mut calls = BTreeMap::<u64, (&Entry, usize)>::new();
     let mut connections = BTreeMap::<ConnectionId, usize>::new();
     for entry in entries {
-        match (&entry.record.what, entry.connection()) {
-            (What::Called(called), _) => {
+        match (&entry.record.event, entry.connection()) {
+            (Event::Request(called), _) => {
                 let origin = (entry, har.len());
                 har.push(har_call(entry, called, None));
                 calls.insert(entry.number, origin);
             }
-            (What::Answered(answered), _) => {
+            (Event::Response(answered), _) => {
                 if let Some((call, place)) = calls.get(&entry.record.cause) {
-                    if let What::Called(called) = &call.record.what {
+                    if let Event::Request(called) = &call.record.event {
                         har[*place] = har_call(call, called, Some(answered));
                     }
                 }
             }
-            (What::Received(payload) | What::Sent(payload), Some(connection)) => {
+            (Event::FrameReceived(payload) | Event::FrameSent(payload), Some(connection)) => {
                 let place = *connections.entry(connection).or_insert_with(|| {
                     har.push(har_connection(entry));
                     har.len() - 1
@@ -80,7 +80,7 @@ pub(crate) fn har(entries: &[Entry]) -> String {
                     messages.push(har_message(entry, payload));
                 }
             }
-            (What::Connected(_), Some(connection)) => {
+            (Event::Connected(_), Some(connection)) => {
                 connections.insert(connection, har.len());
                 har.push(har_connection(entry));
             }
@@ -117,7 +117,7 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
     set("cause", json!(entry.cause()));
     set("room", json!(entry.room()));
     set("user_id", json!(entry.user_id()));
-    set("connection", json!(entry.record.party.as_ref().map(|party| &party.label)));
+    set("connection", json!(entry.record.peer.as_ref().map(|peer| &peer.label)));
     set("operation", json!(entry.operation().map(|operation| operation.name())));
     set("status", json!(entry.status()));
     set("summary", json!(summary::of(entry)));
@@ -164,10 +164,10 @@ fn har_response(status: u16, text: &str, body: &str) -> Value {
     })
 }
 
-fn har_call(entry: &Entry, called: &Called, answered: Option<&Answered>) -> Value {
+fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Value {
     let (method, path) = match (&called.origin, called.operation) {
-        (Origin::Http { method, path, .. }, _) => (method.as_str(), path.clone()),
-        (Origin::Test, operation) => {
+        (Caller::Http { method, path, .. }, _) => (method.as_str(), path.clone()),
+        (Caller::Test, operation) => {
             ("POST", format!("/{}", operation.map_or("", |operation| operation.name())))
         }
     };
@@ -183,7 +183,7 @@ fn har_call(entry: &Entry, called: &Called, answered: Option<&Answered>) -> Valu
 }
 
 fn har_connection(entry: &Entry) -> Value {
-    let user_id = entry.record.party.as_ref().map_or("", |party| &party.label);
+    let user_id = entry.record.peer.as_ref().map_or("", |peer| &peer.label);
     let request = har_request("GET", "ws://localhost/", None);
     let response = har_response(101, "Switching Protocols", "");
     let mut har = har_entry(entry, "websocket", &request, &response);

@@ -240,8 +240,8 @@ impl fmt::Display for EntryName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { row, entry } = self;
         write!(f, "#{row} (")?;
-        if let Some(party) = &entry.record.party {
-            write!(f, "{}: ", party.label)?;
+        if let Some(peer) = &entry.record.peer {
+            write!(f, "{}: ", peer.label)?;
         }
         write!(f, "{})", timeline::shortened(&summary::of(entry)))
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::log::entry::{Direction, Entry};
-use crate::log::record::What;
+use crate::log::record::Event;
 use crate::proto::attributes::Attributes;
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
@@ -67,18 +67,20 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
         }
         _ => {}
     }
-    match &entry.record.what {
-        What::Received(payload) => of_publish(payload, name),
-        What::Sent(payload) => of_frame(payload.frame()?, name),
-        What::Called(called) => of_request(&called.body, name).map(Cow::Owned),
-        What::ClosedByService(close) | What::ClosedByClient(close) => match name {
+    match &entry.record.event {
+        Event::FrameReceived(payload) => of_publish(payload, name),
+        Event::FrameSent(payload) => of_frame(payload.frame()?, name),
+        Event::Request(called) => of_request(&called.body, name).map(Cow::Owned),
+        Event::ClosedByService(close) | Event::ClosedByClient(close) => match name {
             Name::CloseCode => close.code.map(|code| code.to_string().into()),
             Name::Reason => Some(close.reason.as_str().into()),
             _ => None,
         },
-        What::Hooked(hooked) if *name == Name::Named => Some((&*hooked.hook).into()),
-        What::Reviewed(reviewed) if *name == Name::Id => Some(reviewed.message_id.as_str().into()),
-        What::Refused(refused) if *name == Name::Reason => Some(refused.message.as_str().into()),
+        Event::HookFired(hooked) if *name == Name::Named => Some((&*hooked.hook).into()),
+        Event::Reviewed(reviewed) if *name == Name::Id => Some(reviewed.message_id.as_str().into()),
+        Event::HandshakeRefused(refused) if *name == Name::Reason => {
+            Some(refused.message.as_str().into())
+        }
         _ => None,
     }
 }
@@ -149,26 +151,26 @@ pub(crate) const fn member_of_request(name: &Name) -> Option<&'static str> {
 }
 
 fn type_of(entry: &Entry) -> &'static str {
-    match &entry.record.what {
-        What::Advanced(_) => "advance",
-        What::Answered(_) => "answer",
-        What::Called(_) => "call",
-        What::ClosedByService(_) | What::ClosedByClient(_) => "close",
-        What::Connected(_) => "connect",
-        What::Exceeded { .. } => "exceeded quota",
-        What::GaveUp(_) => "request given up",
-        What::Gone => "end without a close",
-        What::Hooked(_) => "hook",
-        What::Outage(_) => "outage",
-        What::Refused(_) => "refused handshake",
-        What::Reviewed(_) => "review",
-        What::Received(Payload::Ping(_)) | What::Sent(Payload::Ping(_)) => "ping",
-        What::Received(Payload::Pong(_)) | What::Sent(Payload::Pong(_)) => "pong",
-        What::Received(payload) => {
+    match &entry.record.event {
+        Event::ClockAdvanced(_) => "advance",
+        Event::Response(_) => "answer",
+        Event::Request(_) => "call",
+        Event::ClosedByService(_) | Event::ClosedByClient(_) => "close",
+        Event::Connected(_) => "connect",
+        Event::QuotaExceeded { .. } => "exceeded quota",
+        Event::GaveUp(_) => "request given up",
+        Event::Disconnected => "end without a close",
+        Event::HookFired(_) => "hook",
+        Event::Outage(_) => "outage",
+        Event::HandshakeRefused(_) => "refused handshake",
+        Event::Reviewed(_) => "review",
+        Event::FrameReceived(Payload::Ping(_)) | Event::FrameSent(Payload::Ping(_)) => "ping",
+        Event::FrameReceived(Payload::Pong(_)) | Event::FrameSent(Payload::Pong(_)) => "pong",
+        Event::FrameReceived(payload) => {
             let action = payload.publish().and_then(|publish| publish.action.as_ref().ok());
             action.map_or(UNREADABLE, |action| action.name())
         }
-        What::Sent(payload) => match payload.frame() {
+        Event::FrameSent(payload) => match payload.frame() {
             Some(Frame::Message(_)) => "MESSAGE",
             Some(Frame::Event(_)) => "EVENT",
             Some(Frame::Error(_)) => "ERROR",

@@ -13,25 +13,25 @@ pub(crate) struct Labels {
     labels: BTreeMap<String, String>,
     counts: BTreeMap<String, u32>,
     /// Who causes what is labelled now, if labels are numbered by that.
-    party: Option<String>,
+    peer: Option<String>,
 }
 
 impl Labels {
     pub(crate) const fn new(hides_times: bool) -> Self {
-        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), party: None }
+        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), peer: None }
     }
 
     /// Labels that are numbered for each party by itself: `[request-alice-1]`. The service's ids
     /// get labels, too, for they are numbered across all parties.
     pub(crate) const fn by_party(hides_times: bool) -> Self {
-        let party = Some(String::new());
-        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), party }
+        let peer = Some(String::new());
+        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), peer }
     }
 
     /// Says who causes what is labelled from now on.
-    pub(crate) fn name_party(&mut self, party: &str) {
-        if self.party.is_some() {
-            self.party = Some(party.into());
+    pub(crate) fn name_party(&mut self, peer: &str) {
+        if self.peer.is_some() {
+            self.peer = Some(peer.into());
         }
     }
 
@@ -62,7 +62,7 @@ impl Labels {
             let is_request = key.eq_ignore_ascii_case("RequestId");
             return Some(if is_request { "request" } else { "uuid" });
         }
-        if self.party.is_some() && IDS.contains(&key) && is_id(value) {
+        if self.peer.is_some() && IDS.contains(&key) && is_id(value) {
             // An id that no frame has come with is the test's own, or that of a room.
             let frame = FRAMES.iter().find(|(start, _)| key == "Id" && text.starts_with(start));
             let is_known = || self.labels.contains_key(value);
@@ -81,10 +81,10 @@ impl Labels {
         if kind == COARSE_TIME {
             return "[time]";
         }
-        let (counts, party) = (&mut self.counts, &self.party);
+        let (counts, peer) = (&mut self.counts, &self.peer);
         self.labels.entry(value.to_owned()).or_insert_with(|| {
-            let name = match party {
-                Some(party) => format!("{kind}-{party}"),
+            let name = match peer {
+                Some(peer) => format!("{kind}-{peer}"),
                 None => kind.to_owned(),
             };
             let count = counts.entry(name.clone()).or_default();

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::What;
+use crate::log::record::Event;
 use crate::log::timeline::title;
 use crate::log::transcript;
 
@@ -109,10 +109,10 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
 fn line(entry: &Entry, labels: &mut Labels) -> Result<String, fmt::Error> {
     let mut line = String::new();
     transcript::write_entry(&mut line, entry, labels)?;
-    let name = match &entry.record.party {
-        Some(party) => format!("{} ", transcript::Who(Some(party))),
-        None => match &entry.record.what {
-            What::Called(_) | What::Answered(_) => title(entry).unwrap_or_default() + " ",
+    let name = match &entry.record.peer {
+        Some(peer) => format!("{} ", transcript::Who(Some(peer))),
+        None => match &entry.record.event {
+            Event::Request(_) | Event::Response(_) => title(entry).unwrap_or_default() + " ",
             _ => String::new(),
         },
     };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::log::entry::Entry;
-use crate::log::record::{Answered, What};
+use crate::log::record::{Event, Response};
 use crate::proto::action::{Action, Publish};
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
@@ -233,31 +233,33 @@ struct Failures {
 
 impl Checker {
     fn check(&mut self, entry: &Entry) {
-        match &entry.record.what {
-            What::Called(called) if called.operation == Some(Operation::CreateChatToken) => {
+        match &entry.record.event {
+            Event::Request(called) if called.operation == Some(Operation::CreateChatToken) => {
                 if let Some(user_id) = member(&object(&called.body), "userId") {
                     self.asked_for.insert(entry.number, user_id);
                 }
             }
-            What::Answered(answered) => self.check_answer(entry, answered),
-            What::Connected(capabilities) => self.check_connection(entry, capabilities),
-            What::Refused(refused) => {
+            Event::Response(answered) => self.check_answer(entry, answered),
+            Event::Connected(capabilities) => self.check_connection(entry, capabilities),
+            Event::HandshakeRefused(refused) => {
                 self.check_refusal(entry, refused.refusal, refused.token.as_deref());
             }
-            What::Received(payload) => self.check_received(entry, payload),
-            What::Advanced(duration) => self.advanced = (entry.number, entry.at() + *duration),
-            What::Sent(Payload::Ping(_)) => self.check_ping(entry),
-            What::Sent(_) => self.check_sent(entry),
-            What::ClosedByService(close) => self.check_closed(entry, close.code),
-            What::ClosedByClient(_) => {
+            Event::FrameReceived(payload) => self.check_received(entry, payload),
+            Event::ClockAdvanced(duration) => {
+                self.advanced = (entry.number, entry.at() + *duration)
+            }
+            Event::FrameSent(Payload::Ping(_)) => self.check_ping(entry),
+            Event::FrameSent(_) => self.check_sent(entry),
+            Event::ClosedByService(close) => self.check_closed(entry, close.code),
+            Event::ClosedByClient(_) => {
                 self.connection(entry).closed = Some(entry.at());
                 self.recovered(entry);
             }
-            What::Gone => {
+            Event::Disconnected => {
                 self.connection(entry).closed = Some(entry.at());
                 self.failed(entry.user_id().map(str::to_owned), entry.at());
             }
-            What::Exceeded { quota, limit } => {
+            Event::QuotaExceeded { quota, limit } => {
                 let message = format!("more than {limit} {quota} in a second");
                 self.find(Lint::RateExceeded, entry, message);
             }
@@ -266,7 +268,7 @@ impl Checker {
     }
 
     fn find(&mut self, lint: Lint, entry: &Entry, message: impl Into<String>) {
-        let connection = entry.record.party.as_ref().map(|party| party.label.clone());
+        let connection = entry.record.peer.as_ref().map(|peer| peer.label.clone());
         self.findings.push(Finding {
             lint,
             entry: entry.number,
@@ -280,7 +282,7 @@ impl Checker {
         self.connections.entry(connection).or_default()
     }
 
-    fn check_answer(&mut self, entry: &Entry, answered: &Answered) {
+    fn check_answer(&mut self, entry: &Entry, answered: &Response) {
         match answered.operation {
             Some(Operation::CreateChatToken) => {
                 let user_id = self.asked_for.remove(&entry.record.cause);

@@ -19,20 +19,20 @@ pub(crate) struct Record {
     pub(crate) at: Timestamp,
     /// The number of the record that this one follows from; its own number if from none.
     pub(crate) cause: u64,
-    pub(crate) party: Option<Arc<Party>>,
-    pub(crate) what: What,
+    pub(crate) peer: Option<Arc<Peer>>,
+    pub(crate) event: Event,
 }
 
 impl Record {
     /// The key that a search finds the record by; see `Matcher::key`.
     pub(crate) fn key(&self) -> Option<Key> {
-        match &self.what {
-            What::Received(payload) | What::Sent(payload) => payload.key(),
-            What::Called(called) => Some(Key::new("call", called.operation?.name())),
-            What::Answered(answered) => Some(Key::new("answer", answered.operation?.name())),
-            What::Connected(_) => Some(Key::new("connect", &self.party.as_ref()?.user_id)),
-            What::Hooked(hooked) => Some(Key::new("hook", &hooked.hook)),
-            What::ClosedByService(close) | What::ClosedByClient(close) => {
+        match &self.event {
+            Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.key(),
+            Event::Request(called) => Some(Key::new("call", called.operation?.name())),
+            Event::Response(answered) => Some(Key::new("answer", answered.operation?.name())),
+            Event::Connected(_) => Some(Key::new("connect", &self.peer.as_ref()?.user_id)),
+            Event::HookFired(hooked) => Some(Key::new("hook", &hooked.hook)),
+            Event::ClosedByService(close) | Event::ClosedByClient(close) => {
                 Some(Key::new("close", &close.code?.to_string()))
             }
             _ => None,
@@ -42,7 +42,7 @@ impl Record {
 
 /// Whose connection a record is about.
 #[derive(Debug)]
-pub(crate) struct Party {
+pub(crate) struct Peer {
     pub(crate) connection: ConnectionId,
     /// The user id, with a number behind it from the user's second connection on.
     pub(crate) label: String,
@@ -52,13 +52,13 @@ pub(crate) struct Party {
 
 /// What happened. The variants are small, for there is one for each frame and recipient.
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum Event {
     /// The clock was advanced.
-    Advanced(Duration),
+    ClockAdvanced(Duration),
     /// An operation of the control plane was answered.
-    Answered(Box<Answered>),
+    Response(Box<Response>),
     /// An operation of the control plane was called.
-    Called(Box<Called>),
+    Request(Box<Request>),
     /// The service closed a connection.
     ClosedByService(Box<Close>),
     /// The client closed a connection.
@@ -66,28 +66,28 @@ pub(crate) enum What {
     /// A handshake succeeded.
     Connected(Box<[Capability]>),
     /// A quota refused something.
-    Exceeded { quota: Quota, limit: u32 },
+    QuotaExceeded { quota: Quota, limit: u32 },
     /// A client ended its stream before its request was answered.
     GaveUp(Box<GaveUp>),
     /// A connection ended without a closing handshake.
-    Gone,
+    Disconnected,
     /// A hook fired.
-    Hooked(Box<Hooked>),
+    HookFired(Box<HookFired>),
     /// The mock was taken from its clients.
-    Outage(Box<Outage>),
+    Outage(Box<OutageEvent>),
     /// A client's frame arrived.
-    Received(Payload),
+    FrameReceived(Payload),
     /// A handshake was refused.
-    Refused(Box<Refused>),
+    HandshakeRefused(Box<HandshakeRefused>),
     /// A message was reviewed.
     Reviewed(Box<Reviewed>),
     /// A frame left for a client.
-    Sent(Payload),
+    FrameSent(Payload),
 }
 
 /// How the mock was taken from its clients.
 #[derive(Clone, Debug)]
-pub(crate) enum Outage {
+pub(crate) enum OutageEvent {
     /// All connections were closed, with a close frame.
     Close(Box<Close>),
     /// All connections were ended, without a close frame.
@@ -102,7 +102,7 @@ pub(crate) enum Outage {
     Stop,
 }
 
-impl Outage {
+impl OutageEvent {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Close(_) => "close",
@@ -117,8 +117,8 @@ impl Outage {
 
 /// A call of the control plane.
 #[derive(Clone, Debug)]
-pub(crate) struct Called {
-    pub(crate) origin: Origin,
+pub(crate) struct Request {
+    pub(crate) origin: Caller,
     pub(crate) operation: Option<Operation>,
     /// The body, as text.
     pub(crate) body: String,
@@ -126,7 +126,7 @@ pub(crate) struct Called {
 
 /// Where a call came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Origin {
+pub(crate) enum Caller {
     /// The test itself, by the fixture's own methods.
     Test,
     /// A client, over HTTP.
@@ -135,8 +135,8 @@ pub(crate) enum Origin {
 
 /// The answer to a call.
 #[derive(Clone, Debug)]
-pub(crate) struct Answered {
-    pub(crate) origin: Origin,
+pub(crate) struct Response {
+    pub(crate) origin: Caller,
     pub(crate) operation: Option<Operation>,
     pub(crate) status: u16,
     /// The name of the exception, if it is one.
@@ -167,7 +167,7 @@ impl GaveUp {
 
 /// A refused handshake.
 #[derive(Clone, Debug)]
-pub(crate) struct Refused {
+pub(crate) struct HandshakeRefused {
     pub(crate) status: u16,
     pub(crate) message: String,
     /// The label of the token that was offered, or what can be shown of it.
@@ -178,7 +178,7 @@ pub(crate) struct Refused {
 
 /// What a hook did.
 #[derive(Clone, Debug)]
-pub(crate) struct Hooked {
+pub(crate) struct HookFired {
     pub(crate) hook: Arc<str>,
     /// What it did, in words.
     pub(crate) effect: String,

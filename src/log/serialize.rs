@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{GaveUp, Origin, What};
+use crate::log::record::{Caller, Event, GaveUp};
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 
@@ -24,15 +24,15 @@ impl Entry {
         if !self.hides_times {
             map.serialize_entry("at", &self.record.at)?;
         }
-        if let Some(party) = &self.record.party {
-            map.serialize_entry("room", &*party.room)?;
-            map.serialize_entry("connection", &party.label)?;
+        if let Some(peer) = &self.record.peer {
+            map.serialize_entry("room", &*peer.room)?;
+            map.serialize_entry("connection", &peer.label)?;
         }
-        match &self.record.what {
-            What::Advanced(by) => {
+        match &self.record.event {
+            Event::ClockAdvanced(by) => {
                 map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
             }
-            What::Answered(answered) => {
+            Event::Response(answered) => {
                 map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
                 map.serialize_entry("status", &answered.status)?;
                 if let Some(exception) = &answered.exception {
@@ -40,42 +40,42 @@ impl Entry {
                 }
                 serialize_text(&mut map, "body", &labels.apply(&answered.body))?;
             }
-            What::Called(called) => {
-                let origin = if called.origin == Origin::Test { "test" } else { "http" };
+            Event::Request(called) => {
+                let origin = if called.origin == Caller::Test { "test" } else { "http" };
                 map.serialize_entry("origin", origin)?;
                 map.serialize_entry("operation", &called.operation.map(Operation::name))?;
                 serialize_text(&mut map, "body", &labels.apply(&called.body))?;
             }
-            What::ClosedByService(close) | What::ClosedByClient(close) => {
-                let by_service = matches!(&self.record.what, What::ClosedByService(_));
+            Event::ClosedByService(close) | Event::ClosedByClient(close) => {
+                let by_service = matches!(&self.record.event, Event::ClosedByService(_));
                 map.serialize_entry("by", if by_service { "service" } else { "client" })?;
                 map.serialize_entry("code", &close.code.map(|code| code.0))?;
                 map.serialize_entry("reason", &close.reason)?;
             }
-            What::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
-            What::Exceeded { quota, limit } => {
+            Event::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
+            Event::QuotaExceeded { quota, limit } => {
                 map.serialize_entry("quota", &quota.to_string())?;
                 map.serialize_entry("limit", limit)?;
             }
-            What::GaveUp(gave_up) => serialize_gave_up(&mut map, gave_up)?,
-            What::Gone => {}
-            What::Hooked(hooked) => {
+            Event::GaveUp(gave_up) => serialize_gave_up(&mut map, gave_up)?,
+            Event::Disconnected => {}
+            Event::HookFired(hooked) => {
                 map.serialize_entry("hook", &*hooked.hook)?;
                 map.serialize_entry("effect", &hooked.effect)?;
                 if let Some(text) = hooked.payload.as_ref().and_then(Payload::text) {
                     serialize_text(&mut map, "frame", &labels.apply(text))?;
                 }
             }
-            What::Outage(outage) => map.serialize_entry("outage", outage.name())?,
-            What::Received(payload) | What::Sent(payload) => {
+            Event::Outage(outage) => map.serialize_entry("outage", outage.name())?,
+            Event::FrameReceived(payload) | Event::FrameSent(payload) => {
                 serialize_payload(&mut map, payload, labels)?;
             }
-            What::Refused(refused) => {
+            Event::HandshakeRefused(refused) => {
                 map.serialize_entry("status", &refused.status)?;
                 map.serialize_entry("message", &refused.message)?;
                 map.serialize_entry("token", &refused.token)?;
             }
-            What::Reviewed(reviewed) => {
+            Event::Reviewed(reviewed) => {
                 map.serialize_entry("message_id", &reviewed.message_id)?;
                 map.serialize_entry("result", &reviewed.result)?;
             }

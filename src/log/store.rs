@@ -44,7 +44,7 @@ pub(crate) struct Selected<'a> {
 
 impl Selection {
     fn admits(self, record: &Record) -> bool {
-        let connection = record.party.as_ref().map(|party| party.connection);
+        let connection = record.peer.as_ref().map(|peer| peer.connection);
         (self.connection.is_none() || self.connection == connection)
             && (self.key.is_none() || self.key == record.key())
     }
@@ -83,7 +83,7 @@ impl LogStore {
 
     fn index_followed(&mut self, number: u64, record: &Record) {
         let dropped = self.dropped();
-        let connection = record.party.as_ref().map(|party| party.connection);
+        let connection = record.peer.as_ref().map(|peer| peer.connection);
         let numbers = connection.and_then(|connection| self.followed.get_mut(&connection));
         if let Some(numbers) = numbers {
             while numbers.front().is_some_and(|first| *first < dropped) {
@@ -218,32 +218,32 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::log::record::{Party, What};
+    use crate::log::record::{Event, Peer};
     use crate::proto::payload::Payload;
     use crate::proto::timestamp::Timestamp;
 
     fn push(store: &mut LogStore, count: u64) {
         for _ in 0..count {
-            push_what(store, None, What::Gone);
+            push_event(store, None, Event::Disconnected);
         }
     }
 
-    fn push_what(store: &mut LogStore, party: Option<&Arc<Party>>, what: What) {
+    fn push_event(store: &mut LogStore, peer: Option<&Arc<Peer>>, event: Event) {
         let (at, cause) = (Timestamp::default(), store.len());
-        store.push(Record { at, cause, party: party.cloned(), what });
+        store.push(Record { at, cause, peer: peer.cloned(), event });
     }
 
-    fn party(number: u32) -> Arc<Party> {
+    fn peer(number: u32) -> Arc<Peer> {
         let connection = ConnectionId(number);
         let (user_id, room): (Arc<str>, Arc<str>) = ("alice".into(), "lobby".into());
-        Arc::new(Party { connection, label: "alice".into(), user_id, room })
+        Arc::new(Peer { connection, label: "alice".into(), user_id, room })
     }
 
-    fn message(content: &str) -> What {
+    fn message(content: &str) -> Event {
         let text = format!(
             r#"{{"Type":"MESSAGE","Id":"Message00001","RequestId":"","Attributes":null,"Content":"{content}","SendTime":"2026-01-01T00:00:00Z","Sender":{{"UserId":"alice","Attributes":{{}}}}}}"#
         );
-        What::Sent(Payload::from_text(text))
+        Event::FrameSent(Payload::from_text(text))
     }
 
     fn kept(store: &LogStore, first: u64) -> Vec<u64> {
@@ -295,9 +295,9 @@ mod tests {
         for recording in [LogRetention::All, LogRetention::Last(1500)] {
             let mut store = LogStore::new(recording);
             for round in 0..9 {
-                push_what(&mut store, None, message("a"));
-                push_what(&mut store, None, message("b"));
-                push_what(&mut store, None, message("a"));
+                push_event(&mut store, None, message("a"));
+                push_event(&mut store, None, message("b"));
+                push_event(&mut store, None, message("a"));
                 push(&mut store, 400 * (round % 3));
             }
             let wanted = Selection { connection: None, key: Some(Key::new("MESSAGE", "a")) };
@@ -312,11 +312,11 @@ mod tests {
     fn a_followed_connection_has_the_entries_from_before_and_after() {
         for recording in [LogRetention::All, LogRetention::Last(1500)] {
             let mut store = LogStore::new(recording);
-            let (alice, bob) = (party(1), party(2));
+            let (alice, bob) = (peer(1), peer(2));
             let wanted = Selection { connection: Some(alice.connection), key: None };
             for round in 0..2000 {
-                push_what(&mut store, Some(&alice), message("a"));
-                push_what(&mut store, Some(&bob), message("b"));
+                push_event(&mut store, Some(&alice), message("a"));
+                push_event(&mut store, Some(&bob), message("b"));
                 if round == 100 {
                     store.follow(alice.connection, 0);
                 }

@@ -1,7 +1,7 @@
 //! Summary: an entry in a few words, for timelines and pictures.
 
 use crate::log::entry::Entry;
-use crate::log::record::{Origin, What};
+use crate::log::record::{Caller, Event};
 use crate::proto::action::Action;
 use crate::proto::close::{Close, truncate};
 use crate::proto::frame::Frame;
@@ -9,31 +9,35 @@ use crate::proto::payload::Payload;
 
 /// An entry in a few words, without the name of its connection.
 pub(crate) fn of(entry: &Entry) -> String {
-    match &entry.record.what {
-        What::Advanced(duration) => format!("clock + {}", humantime::format_duration(*duration)),
-        What::Answered(answered) => match &answered.exception {
+    match &entry.record.event {
+        Event::ClockAdvanced(duration) => {
+            format!("clock + {}", humantime::format_duration(*duration))
+        }
+        Event::Response(answered) => match &answered.exception {
             Some(exception) => format!("{} {exception}", answered.status),
             None => answered.status.to_string(),
         },
-        What::Called(called) => match (&called.origin, called.operation) {
+        Event::Request(called) => match (&called.origin, called.operation) {
             (_, Some(operation)) => operation.to_string(),
-            (Origin::Http { method, path, .. }, None) => format!("{method} {path}"),
-            (Origin::Test, None) => "call".into(),
+            (Caller::Http { method, path, .. }, None) => format!("{method} {path}"),
+            (Caller::Test, None) => "call".into(),
         },
-        What::ClosedByService(close) => format!("closed {}", of_close(close)),
-        What::ClosedByClient(close) => format!("closes {}", of_close(close)),
-        What::Connected(_) => format!("connects to {}", entry.room().unwrap_or_default()),
-        What::Exceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
-        What::GaveUp(gave_up) => gave_up.describe(),
-        What::Gone => "is gone".into(),
-        What::Hooked(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
-        What::Outage(outage) => format!("outage: {}", outage.name()),
-        What::Received(payload) => of_action(payload),
-        What::Refused(refused) => format!("refused {}: {}", refused.status, refused.message),
-        What::Reviewed(reviewed) => {
+        Event::ClosedByService(close) => format!("closed {}", of_close(close)),
+        Event::ClosedByClient(close) => format!("closes {}", of_close(close)),
+        Event::Connected(_) => format!("connects to {}", entry.room().unwrap_or_default()),
+        Event::QuotaExceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
+        Event::GaveUp(gave_up) => gave_up.describe(),
+        Event::Disconnected => "is gone".into(),
+        Event::HookFired(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
+        Event::Outage(outage) => format!("outage: {}", outage.name()),
+        Event::FrameReceived(payload) => of_action(payload),
+        Event::HandshakeRefused(refused) => {
+            format!("refused {}: {}", refused.status, refused.message)
+        }
+        Event::Reviewed(reviewed) => {
             format!("review of {}: {}", reviewed.message_id, reviewed.result)
         }
-        What::Sent(payload) => of_frame(payload),
+        Event::FrameSent(payload) => of_frame(payload),
     }
 }
 
@@ -79,15 +83,17 @@ const LONGEST: usize = 40;
 
 /// Whether an entry tells of something that went wrong, so that pictures can show it in colour.
 pub(crate) fn is_trouble(entry: &Entry) -> bool {
-    match &entry.record.what {
-        What::Answered(answered) => answered.status >= 400,
-        What::Exceeded { .. }
-        | What::GaveUp(_)
-        | What::Gone
-        | What::Hooked(_)
-        | What::Refused(_) => true,
-        What::Received(payload) => payload.publish().is_some_and(|publish| publish.action.is_err()),
-        What::Sent(payload) => matches!(payload.frame(), Some(Frame::Error(_))),
+    match &entry.record.event {
+        Event::Response(answered) => answered.status >= 400,
+        Event::QuotaExceeded { .. }
+        | Event::GaveUp(_)
+        | Event::Disconnected
+        | Event::HookFired(_)
+        | Event::HandshakeRefused(_) => true,
+        Event::FrameReceived(payload) => {
+            payload.publish().is_some_and(|publish| publish.action.is_err())
+        }
+        Event::FrameSent(payload) => matches!(payload.frame(), Some(Frame::Error(_))),
         _ => false,
     }
 }

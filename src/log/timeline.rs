@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::log::entry::{Direction, Entry};
-use crate::log::record::{Origin, What};
+use crate::log::record::{Caller, Event};
 use crate::log::summary;
 use crate::log::transcript::{is_as_expected, is_same_delivery};
 
@@ -66,11 +66,11 @@ impl Columns {
 
 /// The name of the lane of an entry.
 pub(crate) fn title(entry: &Entry) -> Option<String> {
-    let caller = |origin: &Origin| if *origin == Origin::Test { "test" } else { "http" };
-    match (&entry.record.party, &entry.record.what) {
-        (Some(party), _) => Some(format!("{} ({})", party.label, party.room)),
-        (None, What::Called(called)) => Some(caller(&called.origin).into()),
-        (None, What::Answered(answered)) => Some(caller(&answered.origin).into()),
+    let caller = |origin: &Caller| if *origin == Caller::Test { "test" } else { "http" };
+    match (&entry.record.peer, &entry.record.event) {
+        (Some(peer), _) => Some(format!("{} ({})", peer.label, peer.room)),
+        (None, Event::Request(called)) => Some(caller(&called.origin).into()),
+        (None, Event::Response(answered)) => Some(caller(&answered.origin).into()),
         (None, _) => None,
     }
 }
@@ -243,8 +243,8 @@ fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> 
 
 fn cell(entry: &Entry) -> String {
     let is_frame = matches!(
-        &entry.record.what,
-        What::Answered(_) | What::Called(_) | What::Received(_) | What::Sent(_)
+        &entry.record.event,
+        Event::Response(_) | Event::Request(_) | Event::FrameReceived(_) | Event::FrameSent(_)
     );
     let arrow = match entry.direction() {
         Some(Direction::Inbound) if is_frame => "> ",

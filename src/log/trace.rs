@@ -5,16 +5,16 @@
 use tracing::{Level, Span, event, span};
 
 use crate::log::entry::Entry;
-use crate::log::record::Party;
+use crate::log::record::Peer;
 use crate::log::summary;
 
 /// The target of all events and spans, to filter by.
 const TARGET: &str = "mock_ivs_chat";
 
 /// Opens the span of a connection.
-pub(crate) fn open(party: &Party) -> Span {
-    let (user_id, room) = (&*party.user_id, &*party.room);
-    let label = party.label.as_str();
+pub(crate) fn open(peer: &Peer) -> Span {
+    let (user_id, room) = (&*peer.user_id, &*peer.room);
+    let label = peer.label.as_str();
     span!(target: TARGET, Level::DEBUG, "connection", user_id, room, label)
 }
 

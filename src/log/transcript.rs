@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Answered, Called, Hooked, Origin, Outage, Party, Refused, What};
+use crate::log::record::{
+    Caller, Event, HandshakeRefused, HookFired, OutageEvent, Peer, Request, Response,
+};
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
 
@@ -45,16 +47,18 @@ pub(crate) fn write_entry(
 /// Whether an entry is the answer to a call of the test itself that was not refused: what the test
 /// arranges is seen by its calls, and their answers would only stand in the way.
 pub(crate) fn is_as_expected(entry: &Entry) -> bool {
-    match &entry.record.what {
-        What::Answered(answered) => answered.origin == Origin::Test && answered.exception.is_none(),
+    match &entry.record.event {
+        Event::Response(answered) => {
+            answered.origin == Caller::Test && answered.exception.is_none()
+        }
         _ => false,
     }
 }
 
 /// Whether two entries are the same frame, sent for the same cause.
 pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
-    match (&entry.record.what, &other.record.what) {
-        (What::Sent(payload), What::Sent(sent)) => {
+    match (&entry.record.event, &other.record.event) {
+        (Event::FrameSent(payload), Event::FrameSent(sent)) => {
             entry.record.cause == other.record.cause && payload == sent
         }
         _ => false,
@@ -63,38 +67,38 @@ pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
 
 fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let record = &entries[0].record;
-    let who = Who(record.party.as_ref());
-    match &record.what {
-        What::Advanced(duration) => write!(f, "clock + {}", Length(*duration)),
-        What::Answered(answered) => write_answer(f, answered, labels),
-        What::Called(called) => write_call(f, called, labels),
-        What::ClosedByService(close) => write!(f, "{who} closed {}", Reason(close)),
-        What::ClosedByClient(close) => write!(f, "{who} closes {}", Reason(close)),
-        What::Connected(capabilities) => {
-            let room = record.party.as_ref().map_or("", |party| &party.room);
+    let who = Who(record.peer.as_ref());
+    match &record.event {
+        Event::ClockAdvanced(duration) => write!(f, "clock + {}", Length(*duration)),
+        Event::Response(answered) => write_answer(f, answered, labels),
+        Event::Request(called) => write_call(f, called, labels),
+        Event::ClosedByService(close) => write!(f, "{who} closed {}", Reason(close)),
+        Event::ClosedByClient(close) => write!(f, "{who} closes {}", Reason(close)),
+        Event::Connected(capabilities) => {
+            let room = record.peer.as_ref().map_or("", |peer| &peer.room);
             write!(f, "{who} connects to {room}")?;
             for (index, capability) in capabilities.iter().enumerate() {
                 write!(f, "{}{capability}", if index == 0 { " with " } else { ", " })?;
             }
             Ok(())
         }
-        What::Exceeded { quota, limit } => write!(f, "quota exceeded: {quota}, {limit}"),
-        What::GaveUp(gave_up) => f.write_str(&gave_up.describe()),
-        What::Gone => write!(f, "{who} is gone"),
-        What::Hooked(hooked) => write_hooked(f, record.party.as_ref(), hooked, labels),
-        What::Outage(outage) => write_outage(f, outage),
-        What::Received(payload) => {
+        Event::QuotaExceeded { quota, limit } => write!(f, "quota exceeded: {quota}, {limit}"),
+        Event::GaveUp(gave_up) => f.write_str(&gave_up.describe()),
+        Event::Disconnected => write!(f, "{who} is gone"),
+        Event::HookFired(hooked) => write_hooked(f, record.peer.as_ref(), hooked, labels),
+        Event::Outage(outage) => write_outage(f, outage),
+        Event::FrameReceived(payload) => {
             write!(f, "{who} > ")?;
             write_payload(f, payload, labels)
         }
-        What::Refused(refused) => write_refusal(f, refused),
-        What::Reviewed(reviewed) => {
+        Event::HandshakeRefused(refused) => write_refusal(f, refused),
+        Event::Reviewed(reviewed) => {
             write!(f, "review of {}: {}", reviewed.message_id, reviewed.result)
         }
-        What::Sent(payload) => {
+        Event::FrameSent(payload) => {
             for (index, entry) in entries.iter().enumerate() {
                 let comma = if index == 0 { "" } else { ", " };
-                write!(f, "{comma}{}", Who(entry.record.party.as_ref()))?;
+                write!(f, "{comma}{}", Who(entry.record.peer.as_ref()))?;
             }
             f.write_str(" < ")?;
             write_payload(f, payload, labels)
@@ -102,17 +106,17 @@ fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) ->
     }
 }
 
-fn write_call(f: &mut dyn fmt::Write, called: &Called, labels: &mut Labels) -> fmt::Result {
+fn write_call(f: &mut dyn fmt::Write, called: &Request, labels: &mut Labels) -> fmt::Result {
     match (&called.origin, called.operation) {
-        (Origin::Http { method, path, .. }, _) => write!(f, "http > {method} {path}")?,
-        (Origin::Test, Some(operation)) => write!(f, "test > {operation}")?,
-        (Origin::Test, None) => f.write_str("test >")?,
+        (Caller::Http { method, path, .. }, _) => write!(f, "http > {method} {path}")?,
+        (Caller::Test, Some(operation)) => write!(f, "test > {operation}")?,
+        (Caller::Test, None) => f.write_str("test >")?,
     }
     write_body(f, &called.body, labels)
 }
 
-fn write_answer(f: &mut dyn fmt::Write, answered: &Answered, labels: &mut Labels) -> fmt::Result {
-    let who = if answered.origin == Origin::Test { "test" } else { "http" };
+fn write_answer(f: &mut dyn fmt::Write, answered: &Response, labels: &mut Labels) -> fmt::Result {
+    let who = if answered.origin == Caller::Test { "test" } else { "http" };
     write!(f, "{who} < {}", answered.status)?;
     if let Some(exception) = &answered.exception {
         write!(f, " {exception}")?;
@@ -130,12 +134,12 @@ fn write_body(f: &mut dyn fmt::Write, body: &str, labels: &mut Labels) -> fmt::R
 
 fn write_hooked(
     f: &mut dyn fmt::Write,
-    party: Option<&Arc<Party>>,
-    hooked: &Hooked,
+    peer: Option<&Arc<Peer>>,
+    hooked: &HookFired,
     labels: &mut Labels,
 ) -> fmt::Result {
-    if party.is_some() {
-        write!(f, "{} ", Who(party))?;
+    if peer.is_some() {
+        write!(f, "{} ", Who(peer))?;
     }
     write!(f, "~ {} by {:?}", hooked.effect, hooked.hook)?;
     match &hooked.payload {
@@ -147,18 +151,18 @@ fn write_hooked(
     }
 }
 
-fn write_outage(f: &mut dyn fmt::Write, outage: &Outage) -> fmt::Result {
+fn write_outage(f: &mut dyn fmt::Write, outage: &OutageEvent) -> fmt::Result {
     match outage {
-        Outage::Close(close) => write!(f, "outage: all are closed {}", Reason(close)),
-        Outage::Disconnect => f.write_str("outage: all are disconnected"),
-        Outage::Begin => f.write_str("outage: begins"),
-        Outage::End => f.write_str("outage: ends"),
-        Outage::Restart => f.write_str("outage: restart"),
-        Outage::Stop => f.write_str("outage: stop"),
+        OutageEvent::Close(close) => write!(f, "outage: all are closed {}", Reason(close)),
+        OutageEvent::Disconnect => f.write_str("outage: all are disconnected"),
+        OutageEvent::Begin => f.write_str("outage: begins"),
+        OutageEvent::End => f.write_str("outage: ends"),
+        OutageEvent::Restart => f.write_str("outage: restart"),
+        OutageEvent::Stop => f.write_str("outage: stop"),
     }
 }
 
-fn write_refusal(f: &mut dyn fmt::Write, refused: &Refused) -> fmt::Result {
+fn write_refusal(f: &mut dyn fmt::Write, refused: &HandshakeRefused) -> fmt::Result {
     write!(f, "handshake refused {}: {}", refused.status, refused.message)?;
     match &refused.token {
         Some(token) => write!(f, " ({token})"),
@@ -204,11 +208,11 @@ fn write_omission(f: &mut dyn fmt::Write, length: usize) -> fmt::Result {
 const LONGEST_TEXT: usize = 4096;
 
 /// The name of a connection, in quotes if it is no plain word.
-pub(crate) struct Who<'a>(pub(crate) Option<&'a Arc<Party>>);
+pub(crate) struct Who<'a>(pub(crate) Option<&'a Arc<Peer>>);
 
 impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let label = self.0.map_or("", |party| &party.label);
+        let label = self.0.map_or("", |peer| &peer.label);
         let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\",<>".contains(c);
         if label.chars().all(is_plain) && !label.is_empty() {
             f.write_str(label)

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::driver::{Driver, Origin};
+use crate::driver::{Caller, Driver};
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
 use crate::transport::stream::SharedStream;
@@ -64,7 +64,7 @@ fn refuse(driver: &Arc<Driver>, original: &[u8]) -> Vec<u8> {
         "MalformedHttpRequestException",
         "the request is not valid HTTP/1.1, or its head is too large",
     );
-    let origin = Origin::Http {
+    let origin = Caller::Http {
         method: "a request".into(),
         path: "that is no HTTP".into(),
         access_key_id: None,

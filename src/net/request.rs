@@ -13,7 +13,7 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::driver::{Origin, TOKEN_PREFIX};
+use crate::driver::{Caller, TOKEN_PREFIX};
 use crate::proto::exception::Exception;
 use crate::proto::members::is_deeper_than;
 use crate::proto::operation::Operation;
@@ -140,13 +140,13 @@ pub(crate) fn as_signed<'a>(head: &'a Parts, body: &'a [u8]) -> SignedRequest<'a
 }
 
 /// Returns the caller as the head of a request describes it.
-pub(crate) fn origin_of(head: &Parts) -> Origin {
+pub(crate) fn origin_of(head: &Parts) -> Caller {
     let authorization = head.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     let part = |name: &str| {
         let (_, rest) = authorization?.split_once(name)?;
         Some(rest.split([',', ' ']).next().unwrap_or_default())
     };
-    Origin::Http {
+    Caller::Http {
         method: head.method.to_string(),
         path: without_token(head.uri.path_and_query().map_or("/", |path| path.as_str())),
         access_key_id: part("Credential=").and_then(|c| c.split('/').next()).map(str::to_owned),

@@ -109,7 +109,7 @@ impl Service {
         if content.chars().count() > maximum {
             return Err(MessagingError::new(
                 ErrorCode::BadRequest,
-                "ChatMessage exceeds maximum length",
+                "Message exceeds maximum length",
             ));
         }
         let bytes = attributes.as_ref().map_or(0, Attributes::size_bytes);

@@ -117,15 +117,32 @@ impl Quotas {
         Self { limits: limits.into(), rooms_limit_themselves: true }
     }
 
-    /// Returns no limits.
+    /// Returns the limits on sizes only: neither rates nor counts are limited.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
     /// assert_eq!(Quotas::unlimited().limit(Quota::SendMessage), None);
+    /// assert_eq!(Quotas::unlimited().limit(Quota::MessageAttributeBytes), Some(1_024));
+    /// ```
+    #[doc(alias = "off")]
+    #[must_use]
+    pub fn unlimited() -> Self {
+        let mut quotas = Self::aws();
+        quotas.limits.retain(|quota, _| *quota == Quota::MessageAttributeBytes);
+        quotas.rooms_limit_themselves = false;
+        quotas
+    }
+
+    /// Switches the limits on sizes off, which are not a matter of rates or counts.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Quota, Quotas};
+    /// let quotas = Quotas::unlimited().without_size_limits();
+    /// assert_eq!(quotas.limit(Quota::MessageAttributeBytes), None);
     /// ```
     #[must_use]
-    pub const fn off() -> Self {
-        Self { limits: BTreeMap::new(), rooms_limit_themselves: false }
+    pub fn without_size_limits(self) -> Self {
+        self.without(Quota::MessageAttributeBytes)
     }
 
     /// Sets one limit.

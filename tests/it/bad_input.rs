@@ -198,8 +198,8 @@ async fn only_the_sender_hears_of_its_bad_input() {
 fn the_transcript_shows_what_was_wrong_with_each_frame() {
     let ivs = frozen();
     let alice = ivs.create_room("lobby").participant("alice");
-    alice.send("{");
-    alice.send(r#"{"Action":"send_message","RequestId":"r1"}"#);
+    alice.send_raw("{");
+    alice.send_raw(r#"{"Action":"send_message","RequestId":"r1"}"#);
     alice.send_message("");
     assert_eq!(alice.received().len(), 3);
     alice.expect_error(ErrorCode::BadRequest).wait();

@@ -244,7 +244,7 @@ fn a_stuck_closure_is_named_and_hangs_nobody() {
         drop(outage);
         drop(bob);
         let ended = Instant::now();
-        let report = ivs.finish().unwrap_err();
+        let report = ivs.finish().wait().unwrap_err();
         assert!(ended.elapsed() < Duration::from_secs(10));
         assert!(report.unanswered()[0].starts_with(sentence), "{report}");
         drop(release);
@@ -406,7 +406,7 @@ async fn an_async_closure_that_panics_is_a_general_error_and_is_reported() {
     let text = *failed.unwrap_err().downcast::<String>().unwrap();
     assert!(text.contains("the closure of \"clumsy\" panicked: oops"), "{text}");
     alice.expect_error(ErrorCode::InternalServerError).await;
-    let report = ivs.finish().unwrap_err();
+    let report = ivs.finish().wait().unwrap_err();
     assert_eq!(report.panics(), ["the closure of \"clumsy\" panicked: oops"]);
 }
 
@@ -417,7 +417,7 @@ async fn an_async_closure_that_never_answers_fails_the_test_and_is_named() {
     ivs.on_action().named("asleep").decide_async(|_| std::future::pending());
     alice.send_message("hello");
     assert!(alice.received().is_empty());
-    let report = ivs.finish().unwrap_err();
+    let report = ivs.finish().wait().unwrap_err();
     assert!(report.unanswered()[0].starts_with("the closure of \"asleep\""), "{report}");
 }
 
@@ -435,7 +435,7 @@ async fn a_paused_clock_does_not_advance_while_a_closure_decides() {
         ActionVerdict::Pass
     });
     let mut alice = crate::wire::in_memory(&ivs, &full_token(&room, "alice")).await;
-    crate::wire::send_message(&mut alice, "hello").await;
+    crate::wire::say(&mut alice, "hello").await;
     let slept = tokio::time::timeout(
         Duration::from_secs(3600),
         ivs.log().wait_for(|entry| entry.message().is_some()),

@@ -169,7 +169,7 @@ fn a_record_is_the_frame_as_delivered_in_the_observed_layout() {
     let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
     let room = ivs.new_room("lobby").logging_configuration(&archive).create();
     let alice = room.participant("alice");
-    alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hi","RequestId":"r1"}"#);
+    alice.send_raw(r#"{"Action":"SEND_MESSAGE","Content":"hi","RequestId":"r1"}"#);
     alice.disconnect_user("bob", "rude");
     let records: Vec<_> = ivs.chat_logs().iter().map(ToString::to_string).collect();
     let delivered: Vec<_> =

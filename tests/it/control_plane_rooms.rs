@@ -359,11 +359,11 @@ fn deletions_over_http_and_over_websockets_count_together() {
     let room = ivs.create_room("lobby");
     let alice = room.chat_token("alice").capability(Capability::DeleteMessage).join();
     room.delete_message("Message00001", "");
-    alice.delete("Message00001", "");
+    alice.delete_message("Message00001", "");
     let request = json!({ "roomIdentifier": room.arn(), "id": "Message00001" });
     let refusal = ivs.call(Operation::DeleteMessage, request).unwrap_err();
     assert_eq!((refusal.status(), refusal.body()["limit"].as_u64()), (429, Some(2)));
-    alice.delete("Message00001", "");
+    alice.delete_message("Message00001", "");
     alice.expect_error(ErrorCode::TooManyRequests).wait();
 }
 

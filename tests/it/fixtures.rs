@@ -69,7 +69,7 @@ fn a_frozen_mock_needs_no_redactions(lobby: (MockIvsChat, Room)) {
     let (ivs, room) = lobby;
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     alice.send_message("hello");
-    bob.delete("Message00001", "too loud");
+    bob.delete_message("Message00001", "too loud");
     bob.disconnect_user("alice", "");
     snapshot!(ivs.log());
 }

@@ -51,7 +51,7 @@ fn what_waits_when_the_mock_ends_is_dropped_and_reported() {
     let gate = ivs.on_action().hold();
     alice.send_message("hello");
     drop(alice);
-    let report = ivs.finish().unwrap();
+    let report = ivs.finish().wait().unwrap();
     assert_eq!(report.waiting_at_gates(), 1);
     gate.release();
 }

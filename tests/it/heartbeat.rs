@@ -12,7 +12,7 @@ use crate::support::{full_token, snapshot};
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
-fn frozen() -> Builder {
+fn frozen() -> MockIvsChatBuilder {
     MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
 }
 

@@ -167,7 +167,7 @@ fn a_delivery_whose_hook_panics_becomes_a_general_error() {
     let [Frame::Error(error)] = &frames[..] else { panic!("{frames:?}") };
     assert_eq!(error.error_code, ErrorCode::InternalServerError);
     assert_eq!((error.request_id.as_str(), error.id.len()), ("alice-1", 12));
-    assert_eq!(ivs.finish().unwrap_err().panics().len(), 1);
+    assert_eq!(ivs.finish().wait().unwrap_err().panics().len(), 1);
 }
 
 #[test]

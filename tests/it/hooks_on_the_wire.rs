@@ -60,7 +60,7 @@ async fn an_action_is_ignored() {
 #[tokio::test]
 async fn an_action_is_answered_with_any_text() {
     let (ivs, mut alice) = chat().await;
-    ivs.on_action().answer("no frame at all");
+    ivs.on_action().respond("no frame at all");
     alice.send(hello()).await;
     assert_eq!(alice.next_raw().await.unwrap().unwrap(), Message::text("no frame at all"));
 }

@@ -245,7 +245,7 @@ fn a_closure_that_panics_is_a_general_error_and_is_reported() {
     assert!(text.contains("the closure of \"clumsy\" panicked: I am clumsy"), "{text}");
     alice.send_message("all is well");
     bob.expect_message("all is well").wait();
-    let report = ivs.finish().unwrap_err();
+    let report = ivs.finish().wait().unwrap_err();
     assert_eq!(report.panics(), ["the closure of \"clumsy\" panicked: I am clumsy"]);
 }
 

@@ -196,6 +196,6 @@ fn a_stream_of_the_test_that_panics_fails_a_wait_at_once(#[case] wait: fn(&Handl
     let panic = waiting.join().unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert!(text.contains("a task that serves a client panicked: the stream broke"), "{text}");
-    let panics = ivs.finish().unwrap_err().panics().to_vec();
+    let panics = ivs.finish().wait().unwrap_err().panics().to_vec();
     assert_eq!(panics.len(), 1, "{panics:?}");
 }

@@ -71,5 +71,5 @@ async fn the_log_keeps_the_very_bytes() {
     let sent = ivs.log().kind(EntryKind::FrameSent).entries();
     let text: serde_json::Value = serde_json::from_str(sent[0].text().unwrap()).unwrap();
     assert_eq!(text, frame);
-    assert_eq!(sent[0].cause(), Some(received[0].number()));
+    assert_eq!(sent[0].cause(), Some(received[0].index()));
 }

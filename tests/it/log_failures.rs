@@ -127,7 +127,7 @@ fn a_wait_for_several_says_how_many_came() {
 fn a_closure_has_a_timeline_too() {
     let (ivs, room) = chat();
     let alice = room.participant("alice");
-    alice.leave();
+    alice.disconnect();
     assert_failure!(ivs.log().wait_for(|entry| entry.kind() == EntryKind::Disconnected).wait());
 }
 
@@ -135,7 +135,7 @@ fn a_closure_has_a_timeline_too() {
 fn what_the_lint_finds_may_be_the_reason() {
     let (_ivs, room) = chat();
     let alice = room.chat_token("alice").join();
-    alice.send(r#"{"action":"SEND_MESSAGE","content":"hi"}"#);
+    alice.send_raw(r#"{"action":"SEND_MESSAGE","content":"hi"}"#);
     assert_failure!(alice.expect_error(ErrorCode::TooManyRequests).wait());
 }
 
@@ -231,7 +231,7 @@ fn a_panic_in_a_closure_fails_the_wait_at_once() {
         alice.send_message("hi");
         let text = failure(|| alice.expect_message("hi").wait());
         // The mock fails its test for the panic once more, at its end.
-        ivs.finish().expect_err("a closure has panicked");
+        ivs.finish().wait().expect_err("a closure has panicked");
         text
     };
     snapshot!(failure_text);

@@ -22,12 +22,12 @@ fn lanes_of_people_who_act_at_once(clock: Clock, run: u32) -> String {
                 for number in 0..3 {
                     let uuid = format!("{run:08x}-0000-4000-8000-{place:06x}{number:06x}");
                     let user_id = person.user_id();
-                    person.send(format!(
+                    person.send_raw(format!(
                         r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":"{user_id} {number}"}}"#
                     ));
                 }
                 let id = first_own_message(person);
-                person.delete(&id, "second thoughts");
+                person.delete_message(&id, "second thoughts");
             });
         }
         threads.spawn(|| room.send_event("app:poll", [("question", "tea?")]));

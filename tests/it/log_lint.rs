@@ -35,7 +35,7 @@ fn findings_about(frame: &str) -> Vec<Finding> {
     let ivs = MockIvsChat::start();
     let room = ivs.new_room("lobby").maximum_message_length(10).create();
     let alice = room.chat_token("alice").capability(Capability::SendMessage).join();
-    alice.send(frame);
+    alice.send_raw(frame);
     ivs.lint()
 }
 
@@ -148,13 +148,13 @@ fn a_request_id_that_is_in_flight_must_not_be_used_again() {
     let alice = ivs.create_room("lobby").participant("alice");
     let hello = r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"hi"}"#;
     let gate = ivs.on_action().hold();
-    alice.send(hello);
+    alice.send_raw(hello);
     assert_eq!(ivs.lint(), []);
-    alice.send(hello);
+    alice.send_raw(hello);
     assert_eq!(codes(&ivs.lint()), ["request-id-in-flight"]);
     gate.release();
     let mark = ivs.log().mark();
-    alice.send(hello);
+    alice.send_raw(hello);
     assert_eq!(ivs.log().since(mark).lint(), [], "it was answered meanwhile");
 }
 
@@ -191,7 +191,7 @@ async fn a_frame_behind_the_close(#[case] pause: Duration, #[case] expected: &[&
 fn what_is_denied_fails_the_test_at_its_end() {
     let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing]).start();
     let alice = ivs.create_room("lobby").participant("alice");
-    alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hi"}"#);
+    alice.send_raw(r#"{"Action":"SEND_MESSAGE","Content":"hi"}"#);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn what_is_denied_fails_the_test_at_its_end() {
 fn what_is_denied_does_not_hide_another_failure() {
     let ivs = MockIvsChat::builder().deny(Lint::ALL).start();
     let alice = ivs.create_room("lobby").participant("alice");
-    alice.send("no JSON");
+    alice.send_raw("no JSON");
     panic!("the test's own failure");
 }
 
@@ -207,6 +207,6 @@ fn what_is_denied_does_not_hide_another_failure() {
 fn what_is_not_denied_is_only_recorded() {
     let ivs = MockIvsChat::builder().deny([Lint::TokenReused]).start();
     let alice: Participant = ivs.create_room("lobby").participant("alice");
-    alice.send("no JSON");
+    alice.send_raw("no JSON");
     assert_eq!(codes(&ivs.lint()), ["frame-unreadable"]);
 }

@@ -18,7 +18,7 @@ fn a_page_needs_nothing_but_itself_and_takes_no_text_for_html() {
     let ivs = mock();
     let alice = ivs.create_room("lobby").participant("<b>alice</b>");
     alice.send_message("<script>alert('hi')</script> & \"more\"");
-    alice.send("no JSON");
+    alice.send_raw("no JSON");
     let page = ivs.log().to_html("a <test>");
     for foreign in ["<script", "http:", "https:", "src=", "@import", "url(", "<b>alice"] {
         assert!(!page.contains(foreign), "{foreign} in {page}");
@@ -78,7 +78,7 @@ fn json_lines_have_the_exact_text_of_each_frame() {
     let ivs = mock();
     let alice = ivs.create_room("lobby").participant("alice");
     let frame = r#"{ "Action":"SEND_MESSAGE", "RequestId":"11111111-2222-4333-8444-555555555555", "Content":"hi" }"#;
-    alice.send(frame);
+    alice.send_raw(frame);
     let lines: Vec<Value> = ivs
         .log()
         .to_json_lines()

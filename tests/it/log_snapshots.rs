@@ -13,8 +13,8 @@ fn chat() -> (MockIvsChat, Log) {
     let mark = ivs.log().mark();
     let alice = room.participant("alice");
     let uuid = format!("{:08x}-0000-4000-8000-000000000000", ivs.addr().port());
-    alice.send(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":"hi"}}"#));
-    alice.send(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":""}}"#));
+    alice.send_raw(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":"hi"}}"#));
+    alice.send_raw(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{uuid}","Content":""}}"#));
     let log = ivs.log().since(mark).user("alice");
     drop(alice);
     (ivs, log)
@@ -49,14 +49,14 @@ fn redactions_reach_into_the_frames() {
     let (_ivs, log) = chat();
     let received = log.kind(EntryKind::FrameReceived);
     assert_yaml_snapshot!(received, { "[].frame.Content" => "[content]" }, @r#"
-    - kind: received
+    - kind: frame_received
       room: lobby
       connection: alice
       frame:
         Action: SEND_MESSAGE
         Content: "[content]"
         RequestId: "[request-1]"
-    - kind: received
+    - kind: frame_received
       room: lobby
       connection: alice
       frame:

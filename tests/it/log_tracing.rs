@@ -71,7 +71,7 @@ fn each_entry_is_an_event_in_the_span_of_its_connection() {
     let ivs = MockIvsChat::start();
     let tracy = ivs.create_room("lobby").participant("tracy");
     tracy.send_message("hi");
-    tracy.leave();
+    tracy.disconnect();
     // Whatever happens next is told after all that has happened.
     ivs.create_room("another");
     let lines = notes.lines.lock();
@@ -84,8 +84,8 @@ fn each_entry_is_an_event_in_the_span_of_its_connection() {
         lines.iter().filter(about).map(|line| line.replacen(span, "N", 1)).collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
     in N: message=connects to lobby number=4 kind=Connected
-    in N: message=SEND_MESSAGE "hi" number=5 kind=Received
-    in N: message=MESSAGE "hi" number=6 kind=Sent
+    in N: message=SEND_MESSAGE "hi" number=5 kind=FrameReceived
+    in N: message=MESSAGE "hi" number=6 kind=FrameSent
     in N: message=closes 1000 number=7 kind=Closed
     span N ends
     "#);

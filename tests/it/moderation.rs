@@ -18,7 +18,7 @@ fn moderation_has_a_rate_over_all_rooms(#[case] quota: Quota, #[case] exceeded: 
     let alice = ivs.create_room("lobby").participant("alice");
     let bob = ivs.create_room("stage").participant("bob");
     let act = |person: &mock_ivs_chat::Participant| match quota {
-        Quota::DeleteMessage => person.delete("Message00001", ""),
+        Quota::DeleteMessage => person.delete_message("Message00001", ""),
         _ => person.disconnect_user("nobody", ""),
     };
     act(&alice);
@@ -48,7 +48,7 @@ fn moderation_over_http_and_over_a_socket_shares_its_rate(
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
     match quota {
-        Quota::DeleteMessage => alice.delete("Message00001", ""),
+        Quota::DeleteMessage => alice.delete_message("Message00001", ""),
         _ => alice.disconnect_user("nobody", ""),
     };
     let request = json!({ "roomIdentifier": room.arn(), member: value });
@@ -56,7 +56,7 @@ fn moderation_over_http_and_over_a_socket_shares_its_rate(
     let refusal = ivs.call(operation, request).unwrap_err();
     assert_eq!((refusal.status(), refusal.name()), (429, "ThrottlingException"));
     match quota {
-        Quota::DeleteMessage => alice.delete("Message00001", ""),
+        Quota::DeleteMessage => alice.delete_message("Message00001", ""),
         _ => alice.disconnect_user("nobody", ""),
     };
     alice.expect_error(ErrorCode::TooManyRequests).wait();

@@ -20,7 +20,7 @@ async fn a_participant_and_a_client_chat() {
     bob.send_message("hi alice");
     let reply = alice.next_frame().await;
     assert_eq!((&reply["Content"], &reply["RequestId"]), (&json!("hi alice"), &json!("bob-1")));
-    bob.delete(&message.id, "old");
+    bob.delete_message(&message.id, "old");
     assert_eq!(alice.next_frame().await["Attributes"]["Reason"], "old");
     bob.disconnect_user("alice", "late");
     assert_eq!(alice.next_frame().await["EventName"], "aws:DISCONNECT_USER");
@@ -124,6 +124,6 @@ fn a_participant_who_left_or_was_disconnected_sends_nothing() {
     assert!(ivs.log().since(mark).entries().is_empty());
     drop(bob);
     assert!(ivs.log().since(mark).entries().is_empty(), "it had been closed already");
-    alice.leave();
+    alice.disconnect();
     assert_eq!(ivs.log().since(mark).to_string(), "alice closes 1000\n");
 }

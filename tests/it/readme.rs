@@ -73,7 +73,7 @@ mod snapshots {
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         alice.send_message("hello");
         let before = ivs.log().mark();
-        bob.delete("Message00001", "too loud");
+        bob.delete_message("Message00001", "too loud");
         insta::assert_snapshot!(ivs.log().since(before), @r#"
         bob > {"Action":"DELETE_MESSAGE","RequestId":"bob-1","Id":"Message00001","Reason":"too loud"}
           alice, bob < {"Type":"EVENT","Id":"Event0000001","RequestId":"bob-1","EventName":"aws:DELETE_MESSAGE","Attributes":{"MessageID":"Message00001","MessageId":"Message00001","Reason":"too loud"},"SendTime":"2026-01-01T00:00:00Z"}

@@ -103,7 +103,7 @@ fn a_handler_that_panics_fails_and_is_reported() {
         let text = *waiting.unwrap_err().downcast::<String>().unwrap();
         assert!(text.contains(&format!("the review handler {ARN} panicked: no idea")), "{text}");
         alice.expect_error(ErrorCode::NotAcceptable).wait();
-        assert_eq!(ivs.finish().unwrap_err().panics().len(), 1);
+        assert_eq!(ivs.finish().wait().unwrap_err().panics().len(), 1);
     }
 }
 

@@ -10,7 +10,7 @@ fn rooms_do_not_hear_each_other() {
     let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
     let (alice, bob) = (lobby.participant("alice"), stage.participant("bob"));
     alice.send_message("in the lobby");
-    alice.delete("Message00001", "");
+    alice.delete_message("Message00001", "");
     alice.disconnect_user("bob", "wrong room");
     lobby.send_event("app:bell", Attributes::new());
     assert!(bob.received().is_empty() && bob.is_connected());
@@ -43,7 +43,7 @@ fn one_connection_less_is_not_all_of_them() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (phone, laptop) = (room.participant("alice"), room.participant("alice"));
-    phone.leave();
+    phone.disconnect();
     laptop.send_message("still here");
     laptop.expect_message("still here").wait();
 }

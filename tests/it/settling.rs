@@ -141,7 +141,7 @@ async fn what_does_not_settle_is_told_with_what_happened_last() {
     let panic = std::panic::catch_unwind(settling).unwrap_err();
     drop(release);
     let text = panic.downcast_ref::<String>().expect("the panic has a text");
-    let headline = "waited 200ms for the mock to settle, but something is under way all the time";
+    let headline = "waited 200ms for the mock to settle, but it is still busy";
     assert!(text.contains(headline), "{text}");
     assert!(text.contains("tests/it/settling.rs:"), "{text}");
     assert!(text.contains("SEND_MESSAGE"), "{text}");

@@ -32,7 +32,7 @@ fn an_expectation_that_is_not_met_is_said_in_a_sentence(
     let ivs = fired(times, expect);
     let text = panic_text(|| ivs.verify());
     assert!(text.starts_with(sentence) && text.contains("transcript:\n"), "{text}");
-    assert_eq!(ivs.finish().unwrap_err().unmet(), [sentence]);
+    assert_eq!(ivs.finish().wait().unwrap_err().unmet(), [sentence]);
 
     let ivs = fired(times, expect);
     let text = panic_text(|| drop(ivs));
@@ -44,7 +44,7 @@ fn an_expectation_that_is_not_met_is_said_in_a_sentence(
 fn an_expectation_that_is_met_is_silent() {
     let ivs = fired(2, |ivs| drop(ivs.on_action().expect(1..=3).ignore()));
     ivs.verify();
-    let report = ivs.finish().unwrap();
+    let report = ivs.finish().wait().unwrap();
     assert!(report.unmet().is_empty() && report.never_fired().is_empty());
 }
 
@@ -56,14 +56,14 @@ async fn open_connections_keep_nobody_from_verifying() {
     alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;
     ivs.settled().await;
     ivs.verify();
-    ivs.finish().expect("the expectation is met");
+    ivs.finish().wait().expect("the expectation is met");
     assert_eq!(alice.next_frame().await["ErrorCode"], 406);
 }
 
 #[test]
 fn a_hook_that_was_removed_is_held_to_its_expectation() {
     let ivs = fired(0, |ivs| ivs.on_action().named("h").expect(1..).ignore().remove());
-    assert_eq!(ivs.finish().unwrap_err().unmet().len(), 1);
+    assert_eq!(ivs.finish().wait().unwrap_err().unmet().len(), 1);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_report_names_what_may_be_of_interest() {
     ivs.on_action().named("often").reject(ErrorCode::Forbidden, "no");
     alice.send_message("hello");
     drop(alice);
-    let report = ivs.finish().unwrap();
+    let report = ivs.finish().wait().unwrap();
     assert_eq!(report.never_fired(), ["never"]);
     assert!(report.transcript().contains("rejected with 403 by \"often\""));
     assert!(report.to_string().starts_with("\"never\" never fired\n"), "{report}");

@@ -293,7 +293,7 @@ fn a_connection_that_ends_during_a_wait_ends_the_wait() {
         let bob = ivs.create_room("lobby").participant("bob");
         let wait = bob.expect_message("hello");
         let waiting = thread::spawn(move || failure(|| wait.wait()));
-        bob.leave();
+        bob.disconnect();
         let text = waiting.join().expect("the wait fails, not the thread");
         assert!(text.contains("bob's connection ended at #"), "{text}");
     });

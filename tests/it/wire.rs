@@ -28,7 +28,7 @@ pub(crate) type OverTcp = WebSocketStream<TcpStream>;
 
 /// A mock with a loopback address of its own, where the system has more than one: after its end
 /// nobody else can answer there, as another test's mock could that gets the same port.
-pub(crate) fn alone() -> Builder {
+pub(crate) fn alone() -> MockIvsChatBuilder {
     static MOCKS: AtomicU16 = AtomicU16::new(0);
     if !cfg!(target_os = "linux") {
         return MockIvsChat::builder();
@@ -78,7 +78,7 @@ pub(crate) fn message(content: &str, request_id: &str) -> Message {
     Message::text(frame.to_string())
 }
 
-pub(crate) async fn send_message<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut WebSocketStream<S>,
     content: &str,
 ) {

@@ -21,7 +21,7 @@ use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Origin, What};
+use crate::log::record::{Caller, Event};
 use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
@@ -89,7 +89,7 @@ impl EngineStage {
                 Setting::CloseRefusedHandshakes => service.closes_refused_handshakes = true,
             }
         }
-        let settings = EngineSettings { mock: 1, keep_alive, recording: LogRetention::All };
+        let settings = EngineSettings { mock: 1, keep_alive, retention: LogRetention::All };
         Self {
             engine: Engine::new(Service::new(service, 1), settings),
             now: START.parse().expect("the start is a time"),
@@ -191,7 +191,7 @@ impl EngineStage {
         for (client, connection) in &self.clients {
             let sent = entries.iter().filter(|entry| {
                 entry.connection() == Some(*connection)
-                    && matches!(entry.record.what, What::Sent(_))
+                    && matches!(entry.record.event, Event::FrameSent(_))
             });
             let sent: String = sent.filter_map(Entry::text).collect();
             let received = self.received.get(connection).cloned().unwrap_or_default();
@@ -219,8 +219,8 @@ impl Stage for EngineStage {
         let token = token["token"].as_str().unwrap_or_default().to_owned();
         self.feed(Input::Join { token });
         match self.reply.take() {
-            Some(Reply::Joined(Ok(party))) => {
-                self.participants.insert(client.to_owned(), party.connection);
+            Some(Reply::Joined(Ok(peer))) => {
+                self.participants.insert(client.to_owned(), peer.connection);
                 Ok(())
             }
             other => Err(format!("`{client}` cannot join: {other:?}")),
@@ -231,7 +231,7 @@ impl Stage for EngineStage {
         self.requests += 1;
         self.feed(Input::Call {
             id: CallId(self.requests),
-            origin: Origin::Http {
+            origin: Caller::Http {
                 method: request.method.to_owned(),
                 path: request.target.clone(),
                 access_key_id: None,

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use crate::engine::script::hook::{
-    self as data, ActionVerdict as OnAction, Corruption, DeliveryVerdict as OnDelivery,
+    self as data, ActionVerdict as OnAction, Corruption as OnFrame, DeliveryVerdict as OnDelivery,
     HandshakeVerdict as OnHandshake, Hook, OperationVerdict as OnOperation,
     ReviewVerdict as OnReview, Verdict, Wait,
 };
-use crate::engine::script::review::ReviewResponse;
+use crate::engine::script::review::ReviewResponse as OnReviewer;
 use crate::hook::action::ActionVerdict;
 use crate::hook::chain::{Behavior, Rule};
 use crate::hook::delivery::{Corruption, DeliveryVerdict};
@@ -150,7 +150,7 @@ fn on_delivery(
             DeliveryVerdict::Change(frame.map_err(|error| format!("this is not a frame: {error}"))?)
         }
         OnDelivery::Replace(text) => DeliveryVerdict::Replace(text),
-        OnDelivery::Corrupt(corruption) => DeliveryVerdict::Corrupt(malformation(corruption)),
+        OnDelivery::Corrupt(corruption) => DeliveryVerdict::Corrupt(self::corruption(corruption)),
         OnDelivery::Duplicate => DeliveryVerdict::Duplicate,
         OnDelivery::Reorder => DeliveryVerdict::Reorder,
         OnDelivery::Disconnect(data::Close { code, reason }) => {
@@ -161,17 +161,17 @@ fn on_delivery(
     })
 }
 
-fn malformation(corruption: Corruption) -> Corruption {
+fn corruption(corruption: OnFrame) -> Corruption {
     match corruption {
-        Corruption::InvalidJson => Corruption::InvalidJson,
-        Corruption::UnknownType => Corruption::UnknownType,
-        Corruption::MissingMember(member) => Corruption::MissingMember(member),
-        Corruption::Binary => Corruption::Binary,
-        Corruption::InvalidUtf8 => Corruption::InvalidUtf8,
-        Corruption::Oversize(bytes) => Corruption::Oversize(bytes),
-        Corruption::Fragmented(bytes) => Corruption::Fragmented(bytes),
-        Corruption::ReservedBit => Corruption::ReservedBit,
-        Corruption::Truncated => Corruption::Truncated,
+        OnFrame::InvalidJson => Corruption::InvalidJson,
+        OnFrame::UnknownType => Corruption::UnknownType,
+        OnFrame::MissingMember(member) => Corruption::MissingMember(member),
+        OnFrame::Binary => Corruption::Binary,
+        OnFrame::InvalidUtf8 => Corruption::InvalidUtf8,
+        OnFrame::Oversize(bytes) => Corruption::Oversize(bytes),
+        OnFrame::Fragmented(bytes) => Corruption::Fragmented(bytes),
+        OnFrame::ReservedBit => Corruption::ReservedBit,
+        OnFrame::Truncated => Corruption::Truncated,
     }
 }
 
@@ -207,10 +207,10 @@ fn on_review(
 }
 
 /// Returns what a review function answers.
-pub(super) fn review(response: &ReviewResponse) -> ReviewResponse {
+pub(super) fn review(response: &OnReviewer) -> ReviewResponse {
     match response.clone() {
-        ReviewResponse::Allow { content, attributes } => {
-            let mut review = Review::allow();
+        OnReviewer::Allow { content, attributes } => {
+            let mut review = ReviewResponse::allow();
             if let Some(content) = content {
                 review = review.content(content);
             }
@@ -219,10 +219,10 @@ pub(super) fn review(response: &ReviewResponse) -> ReviewResponse {
                 None => review,
             }
         }
-        ReviewResponse::Deny { reason: Some(reason) } => Review::deny(reason),
-        ReviewResponse::Deny { reason: None } => Review::deny_without_reason(),
-        ReviewResponse::Fail => Review::fail(),
-        ReviewResponse::TimeOut => Review::time_out(),
-        ReviewResponse::Json(members) => Review::from_json(&Value::Object(members)),
+        OnReviewer::Deny { reason: Some(reason) } => ReviewResponse::deny(reason),
+        OnReviewer::Deny { reason: None } => ReviewResponse::deny_without_reason(),
+        OnReviewer::Fail => ReviewResponse::fail(),
+        OnReviewer::TimeOut => ReviewResponse::time_out(),
+        OnReviewer::Json(members) => ReviewResponse::from_json(&Value::Object(members)),
     }
 }

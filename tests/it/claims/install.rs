@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::memory::{operation, review};
 use crate::script::hook::{
-    ActionVerdict as OnAction, Corruption, DeliveryVerdict as OnDelivery,
+    ActionVerdict as OnAction, Corruption as OnFrame, DeliveryVerdict as OnDelivery,
     HandshakeVerdict as OnHandshake, Hook as Data, OperationVerdict as OnOperation,
     ReviewVerdict as OnReview, Verdict, Wait,
 };
@@ -50,7 +50,7 @@ pub(crate) fn install(ivs: &Handle, data: &Data) -> Result<Installed, String> {
 }
 
 /// Sets the conditions that all hook points have.
-fn common<P: Place>(
+fn common<P: HookPoint>(
     mut hook: HookBuilder<P, Handle>,
     data: &Data,
 ) -> Result<HookBuilder<P, Handle>, String> {
@@ -145,7 +145,7 @@ fn on_action(hook: HookBuilder<Actions, Handle>, verdict: &OnAction) -> Result<I
             hook.reject(code, message)
         }
         OnAction::Ignore => hook.ignore(),
-        OnAction::Answer(text) => hook.answer(text),
+        OnAction::Answer(text) => hook.respond(text),
         OnAction::Change(content) => hook.change(Action::SendMessage(SendMessage::new(content))),
         OnAction::Duplicate => hook.duplicate(),
         OnAction::Reorder => hook.reorder(),
@@ -170,7 +170,7 @@ fn on_delivery(
             hook.change(frame.map_err(|error| format!("this is not a frame: {error}"))?)
         }
         OnDelivery::Replace(text) => hook.replace(text),
-        OnDelivery::Corrupt(corruption) => hook.corrupt(malformation(corruption)),
+        OnDelivery::Corrupt(corruption) => hook.corrupt(self::corruption(corruption)),
         OnDelivery::Duplicate => hook.duplicate(),
         OnDelivery::Reorder => hook.reorder(),
         OnDelivery::Disconnect(close) => {
@@ -181,17 +181,17 @@ fn on_delivery(
     }))
 }
 
-fn malformation(corruption: Corruption) -> Corruption {
+fn corruption(corruption: OnFrame) -> Corruption {
     match corruption {
-        Corruption::InvalidJson => Corruption::InvalidJson,
-        Corruption::UnknownType => Corruption::UnknownType,
-        Corruption::MissingMember(member) => Corruption::MissingMember(member),
-        Corruption::Binary => Corruption::Binary,
-        Corruption::InvalidUtf8 => Corruption::InvalidUtf8,
-        Corruption::Oversize(bytes) => Corruption::Oversize(bytes),
-        Corruption::Fragmented(bytes) => Corruption::Fragmented(bytes),
-        Corruption::ReservedBit => Corruption::ReservedBit,
-        Corruption::Truncated => Corruption::Truncated,
+        OnFrame::InvalidJson => Corruption::InvalidJson,
+        OnFrame::UnknownType => Corruption::UnknownType,
+        OnFrame::MissingMember(member) => Corruption::MissingMember(member),
+        OnFrame::Binary => Corruption::Binary,
+        OnFrame::InvalidUtf8 => Corruption::InvalidUtf8,
+        OnFrame::Oversize(bytes) => Corruption::Oversize(bytes),
+        OnFrame::Fragmented(bytes) => Corruption::Fragmented(bytes),
+        OnFrame::ReservedBit => Corruption::ReservedBit,
+        OnFrame::Truncated => Corruption::Truncated,
     }
 }
 
@@ -216,6 +216,6 @@ fn on_review(hook: HookBuilder<Reviews, Handle>, verdict: &OnReview) -> Installe
     Installed::Hook(match verdict.clone() {
         OnReview::Wait(Wait::Delay(duration)) => hook.delay(duration),
         OnReview::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
-        OnReview::Answer(response) => hook.answer(review(&response)),
+        OnReview::Answer(response) => hook.respond(review(&response)),
     })
 }

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::install::{Installed, install};
 use crate::script::hook::Hook as HookData;
-use crate::script::review::{ReviewResponse, ReviewRule};
+use crate::script::review::{ReviewResponse as OnReviewer, ReviewRule};
 use crate::script::settings::Setting;
 use crate::script::stage::{HttpRequest, Payload, START, Stage};
 
@@ -255,7 +255,7 @@ impl Stage for MemoryStage {
             let Payload::Text(text) = payload else {
                 return Err(format!("`{client}` is a participant, which sends text frames only"));
             };
-            self.step(|stage| stage.participants[client].send(text.clone()));
+            self.step(|stage| stage.participants[client].send_raw(text.clone()));
             return Ok(());
         }
         self.write(
@@ -357,9 +357,9 @@ async fn read(mut stream: SplitStream<Socket>, connection: &Mutex<Connection>) {
 }
 
 /// Returns what a review function of the mock answers.
-pub(crate) fn review(response: &ReviewResponse) -> ReviewResponse {
+pub(crate) fn review(response: &OnReviewer) -> ReviewResponse {
     match response.clone() {
-        ReviewResponse::Allow { content, attributes } => {
+        OnReviewer::Allow { content, attributes } => {
             let mut review = ReviewResponse::allow();
             if let Some(content) = content {
                 review = review.content(content);
@@ -369,11 +369,11 @@ pub(crate) fn review(response: &ReviewResponse) -> ReviewResponse {
                 None => review,
             }
         }
-        ReviewResponse::Deny { reason: Some(reason) } => ReviewResponse::deny(reason),
-        ReviewResponse::Deny { reason: None } => ReviewResponse::deny_without_reason(),
-        ReviewResponse::Fail => ReviewResponse::fail(),
-        ReviewResponse::TimeOut => ReviewResponse::time_out(),
-        ReviewResponse::Json(members) => ReviewResponse::from_json(&Value::Object(members)),
+        OnReviewer::Deny { reason: Some(reason) } => ReviewResponse::deny(reason),
+        OnReviewer::Deny { reason: None } => ReviewResponse::deny_without_reason(),
+        OnReviewer::Fail => ReviewResponse::fail(),
+        OnReviewer::TimeOut => ReviewResponse::time_out(),
+        OnReviewer::Json(members) => ReviewResponse::from_json(&Value::Object(members)),
     }
 }
 
