@@ -12,8 +12,9 @@ use crate::proto::close::{Close, CloseCode};
 /// use mock_ivs_chat::MockIvsChat;
 ///
 /// let ivs = MockIvsChat::start();
+/// let alice = ivs.create_room("lobby").participant("alice");
 /// let outage = ivs.outage();
-/// assert!(TcpStream::connect(ivs.addr()).is_err());
+/// assert!(!alice.is_connected());
 /// outage.end();
 /// assert!(TcpStream::connect(ivs.addr()).is_ok());
 /// ```
@@ -120,13 +121,17 @@ impl Handle {
     /// its port. Rooms, tokens and the log are kept. Participants are disconnected, too, and can
     /// reconnect at any time.
     ///
+    /// On systems that cannot keep a port without listening on it, such as Windows, the mock accepts
+    /// a client and resets its connection.
+    ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
     ///
     /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
     /// {
     ///     let _outage = ivs.outage();
-    ///     assert!(std::net::TcpStream::connect(ivs.addr()).is_err());
+    ///     assert!(!alice.is_connected());
     /// }
     /// assert!(std::net::TcpStream::connect(ivs.addr()).is_ok());
     /// ```

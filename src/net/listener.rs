@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::transport::stream::SharedStream;
@@ -20,7 +21,8 @@ pub(crate) struct Listener {
 #[derive(Debug)]
 enum ListenerState {
     Listening(TcpListener),
-    /// Bound, so that no other process gets the port, but not listening: clients are refused.
+    /// Bound, so that no other process gets the port, but not listening: clients are refused. Only
+    /// systems that share ports have this state.
     Bound(TcpSocket),
     /// Neither. A listener is closed only while it changes its state, or if a change has failed.
     Closed,
@@ -39,12 +41,18 @@ pub(crate) enum Security {
 pub(crate) struct Reservation(Option<TcpSocket>);
 
 impl Listener {
+    /// Whether a paused listener still accepts clients. Then the server must close their streams.
+    ///
+    /// A port that stops listening is free for a moment, unless the system lets a second socket
+    /// bind it before. Where it does not, as on Windows, the listener must go on.
+    pub(crate) const ACCEPTS_WHILE_PAUSED: bool = !SHARES_PORTS;
+
     /// Listens on a socket. Must be called in a runtime with an I/O driver.
     pub(crate) fn new(listener: std::net::TcpListener, security: Security) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
-        enable_port_reuse(&listener)?;
+        enable_port_reuse(&SockRef::from(&listener))?;
         Ok(Self { addr, state: ListenerState::Listening(listener), security })
     }
 
@@ -58,17 +66,13 @@ impl Listener {
 
     /// Takes what a pause needs from the system. If this fails the listener goes on as before.
     pub(crate) fn reserve(&mut self) -> io::Result<Reservation> {
-        if matches!(self.state, ListenerState::Bound(_)) {
+        if Self::ACCEPTS_WHILE_PAUSED || matches!(self.state, ListenerState::Bound(_)) {
             return Ok(Reservation(None));
-        }
-        if cfg!(not(unix)) {
-            // These systems do not bind a port on which a socket listens.
-            self.state = ListenerState::Closed;
         }
         bind(self.addr).map(|socket| Reservation(Some(socket)))
     }
 
-    /// Refuses clients from now on, but keeps the port.
+    /// Keeps the port, but listens no more, if the system can do that.
     pub(crate) fn pause(&mut self, Reservation(reserved): Reservation) {
         if let Some(socket) = reserved {
             self.state = ListenerState::Bound(socket);
@@ -117,25 +121,30 @@ impl Security {
     }
 }
 
+/// Whether a second socket can bind a port on which one listens, if both have `SO_REUSEPORT`.
+const SHARES_PORTS: bool =
+    cfg!(all(unix, not(any(target_os = "cygwin", target_os = "illumos", target_os = "solaris"))));
+
 /// Sets `SO_REUSEPORT`, so that a replacement socket can bind before the listener closes. The port
 /// is never free in between. Accepted connections inherit the option, so connections that linger
 /// do not block the port either.
-#[cfg(unix)]
-fn enable_port_reuse(listener: &TcpListener) -> io::Result<()> {
-    socket2::SockRef::from(listener).set_reuse_port(true)
+#[cfg(all(unix, not(any(target_os = "cygwin", target_os = "illumos", target_os = "solaris"))))]
+fn enable_port_reuse(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_reuse_port(true)
 }
 
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have an option to set")]
-fn enable_port_reuse(_: &TcpListener) -> io::Result<()> {
+#[cfg(not(all(
+    unix,
+    not(any(target_os = "cygwin", target_os = "illumos", target_os = "solaris"))
+)))]
+const fn enable_port_reuse(_: &SockRef<'_>) -> io::Result<()> {
     Ok(())
 }
 
 /// Binds a port. Only a listener of this mock may have it already.
 fn bind(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    #[cfg(unix)]
-    socket.set_reuseport(true)?;
+    enable_port_reuse(&SockRef::from(&socket))?;
     socket.bind(addr)?;
     Ok(socket)
 }

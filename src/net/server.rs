@@ -135,7 +135,8 @@ impl Server {
         }
         let _entered = runtime.enter();
         listeners.iter_mut().try_for_each(Listener::resume)?;
-        for (index, listener) in listeners.iter().enumerate() {
+        // The tasks of listeners that accept during a pause are still there.
+        for (index, listener) in listeners.iter().enumerate().skip(accepting.len()) {
             let task =
                 accept_streams(Arc::clone(self), index, listener.security(), Arc::clone(driver));
             accepting.push(runtime.spawn(task).abort_handle());
@@ -172,8 +173,10 @@ impl Server {
         if state.phase == Phase::Serving {
             state.phase = Phase::Paused;
         }
-        for task in state.accepting.drain(..) {
-            task.abort();
+        if !Listener::ACCEPTS_WHILE_PAUSED {
+            for task in state.accepting.drain(..) {
+                task.abort();
+            }
         }
         Ok(OpenConnections(std::mem::take(&mut state.streams)))
     }
@@ -292,7 +295,8 @@ async fn accept_streams(
                 Ok(stream) if server.register(&stream) => {
                     tokio::spawn(serve_accepted(stream, security.clone(), Arc::clone(&driver)));
                 }
-                Ok(stream) => stream.close(),
+                // The mock is paused or stopped. A reset is the next best thing to a refusal.
+                Ok(stream) => stream.reset(),
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
                 // The client was gone before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

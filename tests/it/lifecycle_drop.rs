@@ -54,13 +54,34 @@ async fn in_a_panic_of_the_test() {
     assert!(TcpStream::connect(addr).is_err());
 }
 
+thread_local!(static HELD: RefCell<Option<MockIvsChat>> = const { RefCell::new(None) });
+
 #[test]
 fn on_another_thread_and_in_a_destructor_of_that_thread() {
-    thread_local!(static HELD: RefCell<Option<MockIvsChat>> = const { RefCell::new(None) });
     let ivs = alone().start();
-    let addr = ivs.addr();
+    let (addr, start) = (ivs.addr(), Instant::now());
     thread::spawn(move || HELD.set(Some(ivs))).join().unwrap();
+    assert!(start.elapsed() < BOUND, "the drop took {:?}", start.elapsed());
     assert!(TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn in_destructors_of_several_threads_while_others_start_and_end() {
+    // Where destructors keep other threads from starting and ending, this could only hang, and
+    // other tests with it.
+    let name = "lifecycle_drop::in_destructors_of_several_threads_while_others_start_and_end";
+    isolated(name, || {
+        let start = Instant::now();
+        let holding = || thread::spawn(|| HELD.set(Some(MockIvsChat::start())));
+        let holders: Vec<_> = (0..4).map(|_| holding()).collect();
+        for _ in 0..4 {
+            drop(MockIvsChat::start());
+        }
+        for holder in holders {
+            holder.join().unwrap();
+        }
+        assert!(start.elapsed() < BOUND, "it took {:?}", start.elapsed());
+    });
 }
 
 #[test]

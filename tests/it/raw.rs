@@ -198,4 +198,21 @@ impl RawClient {
         let error = self.bytes(1).await.expect_err("the stream is due to end");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
+
+    /// Waits until the service resets the connection.
+    pub(crate) async fn reset(&mut self) {
+        let error = self.bytes(1).await.expect_err("the connection is due to be reset");
+        // Wine shuts a socket down before it closes it. The end of the stream is sent by that, and
+        // is what the client sees, although the socket does not linger.
+        let kind = match is_wine() {
+            true => io::ErrorKind::UnexpectedEof,
+            false => io::ErrorKind::ConnectionReset,
+        };
+        assert_eq!(error.kind(), kind);
+    }
+}
+
+/// Returns `true` if the tests were built for Windows, but do not run there.
+fn is_wine() -> bool {
+    cfg!(windows) && std::path::Path::new(r"C:\windows\system32\winecfg.exe").exists()
 }
