@@ -54,8 +54,10 @@ fn measure_room(effort: Effort, size: usize) -> Vec<Figure> {
 
 /// A mock that refuses nothing, and whose frames all have the same length, so that they can be
 /// counted.
-pub fn steady() -> Builder {
-    MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(Quotas::unlimited())
+pub fn steady() -> MockIvsChatBuilder {
+    MockIvsChat::builder()
+        .clock(Clock::frozen_at("2026-01-01T00:00:00Z"))
+        .quotas(Quotas::unlimited())
 }
 
 /// A MESSAGE as such a mock delivers it.

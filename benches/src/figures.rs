@@ -4,12 +4,12 @@
 
 use mock_ivs_chat_benches::measure::{Effort, Figure};
 use mock_ivs_chat_benches::{
-    clock, drop, echo, fan_out, hooks, http, in_memory, log, measure, memory, start, waits,
+    churn, clock, drop, echo, fan_out, hooks, http, in_memory, log, measure, memory, start, waits,
 };
 
 type Benchmark = fn(Effort) -> Vec<Figure>;
 
-const BENCHMARKS: [(&str, Benchmark); 11] = [
+const BENCHMARKS: [(&str, Benchmark); 12] = [
     ("start", start::measure),
     ("drop", drop::measure),
     ("echo", echo::measure),
@@ -21,6 +21,7 @@ const BENCHMARKS: [(&str, Benchmark); 11] = [
     ("clock", clock::measure),
     ("http", http::measure),
     ("memory", memory::measure),
+    ("churn", churn::measure),
 ];
 
 fn main() {
@@ -30,6 +31,7 @@ fn main() {
         match child.as_str() {
             "child-start" => return start::child(rest),
             "child-memory" => return memory::child(rest),
+            "child-churn" => return churn::child(rest),
             _ => {}
         }
     }

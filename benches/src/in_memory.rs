@@ -21,7 +21,8 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
 }
 
 fn measure_room(effort: Effort, size: usize) -> Vec<Figure> {
-    let runtime = Builder::new_current_thread().build().expect("a runtime can be had");
+    let runtime =
+        Builder::new_current_thread().enable_time().build().expect("a runtime can be had");
     let tasks = LocalSet::new();
     let ivs = {
         let _entered = runtime.enter();

@@ -1,5 +1,6 @@
 //! What mock-ivs-chat costs, measured beside others in the same run.
 
+pub mod churn;
 pub mod clock;
 pub mod crowd;
 pub mod drop;

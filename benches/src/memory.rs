@@ -101,7 +101,7 @@ fn serve(addr: &str, tokens: &[String]) {
 
 /// Both ends of the stream are in this process.
 fn print_bytes_of_a_connection_in_memory(count: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime can be had").block_on(async {
         let ivs = steady().in_memory().on_current_runtime().start();
         let tokens = chat_tokens(&ivs.create_room("lobby"), count);
@@ -130,7 +130,7 @@ fn print_bytes_of_a_delivery(publishes: usize) {
 }
 
 /// Memory of this process that is in use and not shared with files.
-fn resident_bytes() -> f64 {
+pub fn resident_bytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());

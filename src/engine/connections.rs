@@ -1,6 +1,7 @@
 //! Connections: what the engine keeps of each open connection.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound::Included;
 use std::sync::Arc;
 
 use crate::engine::connection_map::ConnectionMap;
@@ -21,9 +22,50 @@ pub(crate) struct Connections {
     pub(super) open: ConnectionMap<Connection>,
     /// The number of the latest connection.
     latest: u32,
-    /// How many connections each user has had, for the labels of the next ones.
-    counts: BTreeMap<Arc<str>, u32>,
+    users: Users,
 }
+
+/// How many connections each user has had, for the labels of the next ones.
+///
+/// All connections of a user share the text of its id. A user to whose id neither a connection nor
+/// an entry of the log refers any more can be forgotten, so a long-lived mock with a bounded log
+/// does not remember everybody who was ever there.
+#[derive(Debug)]
+struct Users {
+    counts: BTreeMap<Arc<str>, u32>,
+    /// How many users there may be before the next search for forgettable ones.
+    limit: usize,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self { counts: BTreeMap::new(), limit: REMEMBERED_USERS }
+    }
+}
+
+impl Users {
+    /// Counts a new connection of a user; returns the shared text of the id and the count.
+    fn count(&mut self, user_id: &str) -> (Arc<str>, u32) {
+        if let Some((shared, count)) =
+            self.counts.range_mut::<str, _>((Included(user_id), Included(user_id))).next()
+        {
+            *count += 1;
+            return (Arc::clone(shared), *count);
+        }
+        if self.counts.len() >= self.limit {
+            self.counts.retain(|user_id, _| Arc::strong_count(user_id) > 1);
+            // The search pays off: half of the users are new at the next one.
+            self.limit = (2 * self.counts.len()).max(REMEMBERED_USERS);
+        }
+        let shared: Arc<str> = user_id.into();
+        self.counts.insert(Arc::clone(&shared), 1);
+        (shared, 1)
+    }
+}
+
+/// The number of users that are remembered whether anything refers to them or not, so that labels
+/// in all but the largest tests never start again.
+const REMEMBERED_USERS: usize = 4_096;
 
 /// An open connection: of a client with a stream, or of a participant.
 #[derive(Debug)]
@@ -115,14 +157,18 @@ impl Connections {
         ConnectionId(self.latest)
     }
 
-    /// Returns the label of a new connection of a user: the user id, with a number after it from
-    /// the second connection on.
-    pub(super) fn label(&mut self, user_id: &Arc<str>) -> String {
-        let count = self.counts.entry(Arc::clone(user_id)).or_default();
-        *count += 1;
-        match count {
-            1 => user_id.as_ref().into(),
-            _ => format!("{user_id}#{count}"),
+    /// Returns the shared text of a user id, and the label of a new connection of the user: the
+    /// user id, with a number after it from the second connection on.
+    pub(super) fn name(&mut self, user_id: &str) -> (Arc<str>, String) {
+        match self.users.count(user_id) {
+            (user_id, 1) => {
+                let label = user_id.as_ref().to_owned();
+                (user_id, label)
+            }
+            (user_id, count) => {
+                let label = format!("{user_id}#{count}");
+                (user_id, label)
+            }
         }
     }
 
@@ -132,5 +178,32 @@ impl Connections {
 
     pub(crate) fn peer(&self, connection: ConnectionId) -> Option<Arc<Peer>> {
         self.open.get(connection).map(|connection| Arc::clone(&connection.peer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_forgotten_once_nothing_refers_to_their_ids() {
+        let mut connections = Connections::default();
+        let (alice, label) = connections.name("alice");
+        assert_eq!(label, "alice");
+        for number in 0..100_000 {
+            drop(connections.name(&format!("user-{number}")));
+        }
+        assert!(connections.users.counts.len() <= REMEMBERED_USERS);
+        let (again, label) = connections.name("alice");
+        assert_eq!(label, "alice#2");
+        assert!(Arc::ptr_eq(&alice, &again));
+    }
+
+    #[test]
+    fn users_are_remembered_while_something_refers_to_them() {
+        let mut connections = Connections::default();
+        let ids: Vec<_> = (0..20_000).map(|n| connections.name(&format!("user-{n}")).0).collect();
+        let labels = ids.iter().map(|id| connections.name(id).1);
+        assert!(labels.into_iter().all(|label| label.ends_with("#2")));
     }
 }

@@ -33,6 +33,10 @@ impl Engine {
     ) {
         let handshake = PendingHandshake { id, token, peer_ip: peer_ip.map(Arc::from) };
         let cause = self.log.len();
+        if self.hooks.handshakes.is_empty() {
+            // Only hooks need to know beforehand what a token says.
+            return self.admit(cause, handshake);
+        }
         self.evaluate_handshake(cause, path, handshake, HookId::default());
     }
 
@@ -194,12 +198,9 @@ impl Engine {
                 return Err(self.record_refusal(cause, status, message, token, Some(refusal)));
             }
         };
-        let peer = Arc::new(Peer {
-            connection,
-            label: self.connections.label(&admission.user_id),
-            user_id: admission.user_id,
-            room: admission.room_label,
-        });
+        let (user_id, label) = self.connections.name(&admission.user_id);
+        let room = admission.room_label;
+        let peer = Arc::new(Peer { connection, label, user_id, room });
         let open = Connection {
             peer: Arc::clone(&peer),
             has_stream,

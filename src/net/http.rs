@@ -86,7 +86,7 @@ async fn operate(
     match body.and_then(|body| read_call(&head, &body, driver)) {
         Ok((operation, members)) => {
             let reply = driver.call_by_http(origin, operation, members, text);
-            let waiting = Unanswered { driver, stream, operation: Some(operation), user_id: None };
+            let waiting = Unanswered { driver, stream, operation: Some(operation), token: None };
             match waiting.reply(reply).await {
                 Some(reply) => reply_with(reply, operation, &waiting).await,
                 None => waiting.silence().await,
@@ -179,9 +179,9 @@ async fn upgrade(
     let token = offered_token(request.headers());
     let sink = ClientSink::new(stream);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let user_id = token.as_deref().and_then(|token| driver.user_of(token));
     let reply = driver.shake_hands(token.clone(), path, Arc::clone(&sink));
-    let waiting = Unanswered { driver: &driver, stream: &sink.stream, operation: None, user_id };
+    let (stream, offered) = (&*sink.stream, token.as_deref());
+    let waiting = Unanswered { driver: &driver, stream, operation: None, token: offered };
     let connection = match waiting.reply(reply).await {
         Some(HandshakeAnswer::Accept(connection)) => connection,
         Some(HandshakeAnswer::Refuse { status, message }) => {
@@ -222,8 +222,8 @@ struct Unanswered<'a> {
     stream: &'a SharedStream,
     /// The operation; `None` for a handshake.
     operation: Option<Operation>,
-    /// The user of the handshake's token.
-    user_id: Option<String>,
+    /// The token of a handshake.
+    token: Option<&'a str>,
 }
 
 impl Unanswered<'_> {
@@ -245,7 +245,8 @@ impl Unanswered<'_> {
     async fn silence(&self) -> Response<Body> {
         std::future::poll_fn(|cx| self.stream.poll_peer_end(cx)).await;
         if !self.stream.is_closed() {
-            self.driver.client_gave_up(self.operation, self.user_id.as_deref());
+            let user_id = self.token.and_then(|token| self.driver.user_of(token));
+            self.driver.client_gave_up(self.operation, user_id.as_deref());
             self.stream.close();
         }
         Response::new(Body::default())

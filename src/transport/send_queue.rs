@@ -102,6 +102,10 @@ impl Batch {
 
     /// Calls `write` with as many slices as fit into one write.
     pub(crate) fn write<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
+        // A single frame, which is the common case, needs no table of slices.
+        if let ([bytes], []) = self.0.as_slices() {
+            return write(&[IoSlice::new(bytes)]);
+        }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         for (slice, bytes) in slices.iter_mut().zip(&self.0) {
             *slice = IoSlice::new(bytes);
