@@ -16,6 +16,8 @@ pub(crate) mod ids;
 pub(crate) mod operation;
 pub(crate) mod registry;
 pub(crate) mod review;
+#[cfg(test)]
+mod tests;
 pub(crate) mod verdict;
 
 use builder::{Actions, Deliveries, Handshakes, NewHook, Operations, Reviews};
