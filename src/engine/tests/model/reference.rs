@@ -152,13 +152,13 @@ impl Model {
         match act {
             Act::Send("") => self.error(sender, request_id, 400),
             Act::Send(content) => {
-                self.broadcast(Seen::Message { request_id, content: (*content).into() });
+                self.broadcast(&Seen::Message { request_id, content: (*content).into() });
             }
             Act::Delete => {
-                self.broadcast(Seen::Event { request_id, name: "aws:DELETE_MESSAGE".into() });
+                self.broadcast(&Seen::Event { request_id, name: "aws:DELETE_MESSAGE".into() });
             }
             Act::Kick(kicked) => {
-                self.broadcast(Seen::Event { request_id, name: "aws:DISCONNECT_USER".into() });
+                self.broadcast(&Seen::Event { request_id, name: "aws:DISCONNECT_USER".into() });
                 let members: Vec<_> = self.members.keys().copied().collect();
                 for member in members {
                     // A delivery cannot end a membership here, so everybody is still in the room.
@@ -176,7 +176,7 @@ impl Model {
         self.outbound(connection, Out::Frame(Seen::Error { request_id, code }));
     }
 
-    pub(super) fn broadcast(&mut self, seen: Seen) {
+    pub(super) fn broadcast(&mut self, seen: &Seen) {
         let members: Vec<_> = self.members.keys().copied().collect();
         for member in members {
             self.outbound(member, Out::Frame(seen.clone()));
