@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::engine::connections::{Connection, Outbound};
 use crate::engine::corrupt::corrupted;
 use crate::engine::io::{Answer, Output};
-use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId};
+use crate::engine::questions::{Evaluation, PANICKED, Parked};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::event::HookEvent;
@@ -48,8 +48,8 @@ impl Engine {
     ) -> bool {
         let Some(open) = self.connections.open.get(connection) else { return false };
         if !open.sends_directly() {
-            let frames = vec![payload.clone().into()];
-            self.outbound(connection, Outbound::Raw { cause, frames });
+            // If it has to wait, the hooks that are installed by then see it.
+            self.outbound(connection, Outbound::Frame { cause, payload: payload.clone() });
             return false;
         }
         let peer = Some(Arc::clone(&open.peer));
@@ -82,10 +82,7 @@ impl Engine {
     }
 
     /// Processes what has queued up behind a frame whose closure has answered.
-    pub(super) fn resume_outbound(&mut self, connection: ConnectionId, question: QuestionId) {
-        if let Some(open) = self.connections.open.get_mut(connection) {
-            open.outbound.unblock(question);
-        }
+    pub(super) fn resume_outbound(&mut self, connection: ConnectionId) {
         while let Some((ancestry, event)) =
             self.connections.open.get_mut(connection).and_then(|open| open.outbound.next())
         {

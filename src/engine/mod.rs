@@ -27,6 +27,8 @@ mod review;
 mod script;
 #[cfg(test)]
 mod scripts;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};

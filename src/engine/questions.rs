@@ -209,8 +209,13 @@ impl Engine {
                 self.review_answered(cause, call, hook, &name, answer);
             }
             Parked::Delivery { cause, connection, payload } => {
+                // Before the verdict, because a frame that an open gate does not hold has to leave
+                // ahead of those that wait behind it.
+                if let Some(open) = self.connections.open.get_mut(connection) {
+                    open.outbound.unblock(id);
+                }
                 self.delivery_answered(cause, connection, payload, hook, &name, answer);
-                self.resume_outbound(connection, id);
+                self.resume_outbound(connection);
             }
             Parked::Operation { cause, call } => {
                 self.operation_answered(cause, *call, hook, &name, answer);

@@ -16,6 +16,8 @@ pub(crate) mod ids;
 pub(crate) mod operation;
 pub(crate) mod registry;
 pub(crate) mod review;
+#[cfg(test)]
+mod tests;
 pub(crate) mod verdict;
 
 pub use crate::hook::action::{ActionVerdict, InboundFrame};
