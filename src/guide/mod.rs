@@ -9,7 +9,7 @@
 //! | [`quotas`] | meet, change or lift the quotas of the service |
 //! | [`reviews`] | review messages with a closure or with the code of a Lambda function |
 //! | [`fidelity`] | know what is supported, what is assumed, and which limits the mock adds |
-//! | [`other_languages`] | use the mock from programs that are not written in Rust |
+//! | [`other_languages`] | use the mock with an AWS SDK, and from programs in other languages |
 //! | [`architecture`] | understand or change the crate itself |
 
 #[doc = include_str!("faults.md")]
