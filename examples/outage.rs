@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The first attempts to reconnect fail; then the service is back.
     let reconnecting = tokio::spawn(reconnect(ivs.ws_url(), room.clone()));
-    assert!(Client::connect(&ivs.ws_url(), &token(&room)).await.is_err(), "the service is unreachable");
+    assert!(Client::connect(&ivs.ws_url(), &token(&room)).await.is_err(), "the service is down");
     outage.end();
 
     let mut alice = reconnecting.await??;
