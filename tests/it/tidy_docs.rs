@@ -163,6 +163,35 @@ fn the_guide_lists_every_assumption_once_and_quotes_it() {
     assert_none(&complaints);
 }
 
+#[test]
+fn the_rows_of_assumed_constants_have_their_values() {
+    let mut complaints = Vec::new();
+    for Assumption { path, item, text } in rows_of_assumptions() {
+        let source = file(&path);
+        let declaration = format!("const {item}: usize = ");
+        let Some((_, rest)) = source.split_once(&declaration) else { continue };
+        let expression = rest.split(';').next().unwrap_or_default();
+        let factors = expression.split('*').map(|factor| factor.trim().replace('_', ""));
+        let value: usize = factors.filter_map(|factor| factor.parse::<usize>().ok()).product();
+        let value = readable(value);
+        if !text.contains(&value) {
+            complaints.push(format!("{FIDELITY}: the row of `{item}` in `{path}` lacks {value}"));
+        }
+    }
+    assert_none(&complaints);
+}
+
+/// A number in the form that the guide uses: `1 MiB`, `64 KiB`, `1,000`.
+fn readable(number: usize) -> String {
+    const KIB: usize = 1024;
+    match number {
+        n if n % (KIB * KIB) == 0 => format!("{} MiB", n / (KIB * KIB)),
+        n if n % KIB == 0 => format!("{} KiB", n / KIB),
+        n if n >= 1_000 => format!("{},{:03}", n / 1_000, n % 1_000),
+        n => n.to_string(),
+    }
+}
+
 /// The assumptions that the source states.
 fn assumptions() -> Vec<Assumption> {
     let mut found = Vec::new();
