@@ -1,5 +1,5 @@
-//! A message is denied in review, and its sender sees ERROR 406. Look at the reason: it is what
-//! the client has to show to its user.
+//! Denied message: a review handler denies a message, and its sender gets ERROR 406. Look at the
+//! reason, which a client shows to its user.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 

@@ -1,5 +1,5 @@
-//! A session ends, and the client comes back with a fresh token. Look at the clock: an hour goes
-//! by in no time.
+//! Expiring session: a session ends, and the client returns with a fresh token. Look at the clock:
+//! the hour takes no real time.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(error["ErrorCode"], 401, "the session has expired");
     assert!(alice.next().await.is_err(), "and the connection is closed");
 
-    // The old token is of no use any more: it was used, and it has expired.
+    // The old token is useless: it was used, and it has expired.
     assert!(Client::connect(&ivs.ws_url(), &first).await.is_err());
     let mut alice = Client::connect(&ivs.ws_url(), &token(&room)).await?;
     alice.send_message("here I am again").await?;
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What the application's backend does when a client asks for a token.
+/// Creates a token, as the application's backend does for a client.
 fn token(room: &Room) -> String {
     room.chat_token("alice").capability(Capability::SendMessage).create().token
 }

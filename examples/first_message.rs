@@ -1,5 +1,5 @@
-//! The main job: a room and its tokens by the AWS SDK, two clients that chat, one of whom is
-//! moderated and then disconnected. Look at the transcript that this prints at the end.
+//! First message: the AWS SDK creates a room and tokens, two clients chat, and one of them is
+//! moderated and then disconnected. Look at the transcript at the end.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     receive(&mut alice).await?;
     let message = receive(&mut bob).await?;
 
-    // Bob moderates: he has the message deleted, then has Alice disconnected.
+    // Bob moderates: he deletes the message, then disconnects Alice.
     let id = &message["Id"];
     let reason = "too loud";
     send(&mut bob, json!({ "Action": "DELETE_MESSAGE", "Id": id, "Reason": reason })).await?;

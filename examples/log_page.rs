@@ -1,5 +1,5 @@
-//! A chat in which much goes wrong, as a picture: this prints a web page. Look at the arrows in
-//! red, at what the lint found, and at what unfolds below a row.
+//! Log page: prints a chat with many faults as a web page. Look at the red arrows, at the lint
+//! findings, and at the details that unfold below a row.
 //!
 //! `cargo run --example log_page > log.html`
 
@@ -21,12 +21,12 @@ fn main() {
     let message = bob.expect_message("hello").wait();
     ivs.advance(Duration::from_millis(1_200));
 
-    // She may only send messages, and not such long ones.
+    // She may only send messages, and this one is too long.
     alice.delete_message(&message.id, "second thoughts");
     alice.expect_error(ErrorCode::Forbidden).wait();
     alice.send_message(&"spam! ".repeat(20));
     alice.expect_error(ErrorCode::BadRequest).wait();
-    // A client that forgets the id of its request, and writes a member in lower case.
+    // A client that omits the ID of its request, and writes a member in lower case.
     alice.send_raw(r#"{"Action":"SEND_MESSAGE","content":"more spam"}"#);
     ivs.advance(Duration::from_millis(300));
 

@@ -1,5 +1,5 @@
-//! A network that loses, doubles, delays and reorders what it carries, and at last breaks. Look at
-//! the lines with a hook's name: each shows what the network did to a frame.
+//! Lossy network: hooks lose, duplicate, delay and reorder frames, and finally reset the
+//! connection. Look at the lines with the name of a hook: each shows its effect on a frame.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 

@@ -1,5 +1,5 @@
-//! The review handler of an application, plugged in whole: from the JSON of its event to the JSON
-//! of its response. Look at what becomes of messages that it changes, denies or fails at.
+//! Message review: an application's own review handler, from the JSON of its event to the JSON of
+//! its response. Look at the messages that it changes, denies, or fails to review.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 

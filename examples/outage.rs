@@ -1,5 +1,5 @@
-//! The service is down for a while, on the same port, and a client reconnects. Look at the
-//! transcript: the room and what was said in it outlive the outage.
+//! Outage: the service is unreachable for a while, and a client reconnects to the same port. Look
+//! at the transcript: rooms and tokens survive the outage.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 
@@ -21,9 +21,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let outage = ivs.outage();
     assert!(alice.next().await.is_err(), "the connection is cut");
 
-    // The client tries again, in vain at first; then the service is back.
+    // The first attempts to reconnect fail; then the service is back.
     let reconnecting = tokio::spawn(reconnect(ivs.ws_url(), room.clone()));
-    assert!(Client::connect(&ivs.ws_url(), &token(&room)).await.is_err(), "nobody is let in");
+    assert!(Client::connect(&ivs.ws_url(), &token(&room)).await.is_err(), "the service is down");
     outage.end();
 
     let mut alice = reconnecting.await??;
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Connects, with a fresh token each time and ever longer pauses between the attempts.
+/// Connects, with a fresh token and a longer pause for each attempt.
 async fn reconnect(url: String, room: Room) -> Result<Client, String> {
     let (started, mut pause) = (Instant::now(), Duration::from_millis(1));
     while started.elapsed() < Duration::from_secs(10) {
@@ -46,7 +46,7 @@ async fn reconnect(url: String, room: Room) -> Result<Client, String> {
     Err("the service has not come back".into())
 }
 
-/// What the application's backend does when a client asks for a token.
+/// Creates a token, as the application's backend does for a client.
 fn token(room: &Room) -> String {
     room.chat_token("alice").capability(Capability::SendMessage).create().token
 }

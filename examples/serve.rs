@@ -1,5 +1,5 @@
-//! The mock as a program of its own, for a client that is not written in Rust: it runs until
-//! Ctrl-C, and prints the transcript as it grows. Look at the two URLs that it prints first.
+//! Serve: runs the mock as a server for programs in other languages. It prints its two URLs, then
+//! the transcript as it grows, until Ctrl-C.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -23,8 +23,8 @@ async fn main() -> ExitCode {
         Err(error) => return fail(1, error),
     };
     let urls = format!("http_url={}\nws_url={}\n", ivs.endpoint_url(), ivs.ws_url());
-    // Whoever started this may not read all that it prints, and is to be able to stop it still: so
-    // it is printed on a thread that nobody waits for.
+    // The reader of the output may stop reading, and Ctrl-C must work nevertheless. Therefore a
+    // separate thread prints, and nothing waits for it.
     let (sender, printed) = tokio::sync::oneshot::channel();
     let log = ivs.log();
     std::thread::spawn(move || sender.send(print_all(&urls, &log)));
@@ -34,13 +34,13 @@ async fn main() -> ExitCode {
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the transcript has read enough.
+        // The reader of the transcript has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => fail(1, error),
     }
 }
 
-/// Prints the URLs, and then what is added to the transcript whenever something is.
+/// Prints the URLs, and then each addition to the transcript.
 fn print_all(urls: &str, log: &Log) -> io::Result<()> {
     print(urls)?;
     let mut printed = 0;
@@ -60,12 +60,12 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 fn fail(code: u8, mistake: impl fmt::Display) -> ExitCode {
-    // There is nobody left to tell if this cannot be written either.
+    // If stderr cannot be written, no other place is left to report it.
     let _ = writeln!(io::stderr(), "{mistake}");
     ExitCode::from(code)
 }
 
-/// Longer than anybody watches.
+/// A wait timeout that never elapses in practice.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 struct Options {
@@ -81,7 +81,7 @@ impl Options {
                 "--no-quotas" => options.has_quotas = false,
                 "--port" => {
                     let port = arguments.next().ok_or("--port needs a number")?;
-                    options.port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+                    options.port = port.parse().map_err(|_| format!("`{port}` is not a port"))?;
                 }
                 _ => return Err(format!("unknown argument `{argument}`")),
             }

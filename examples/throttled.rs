@@ -1,5 +1,5 @@
-//! A client that sends too fast is throttled with ERROR 429. Look at the clock: the client gets
-//! its second back at once, without anybody waiting for it.
+//! Throttled: a client that sends too fast gets ERROR 429. Look at the clock: the second after
+//! which the client may send again takes no real time.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 
@@ -12,7 +12,7 @@ use mock_ivs_chat::{Capability, Clock, MockIvsChat, Quota, Quotas};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The service allows ten messages a second; two make a shorter story.
+    // The service allows ten messages per second; two make a shorter example.
     let quotas = Quotas::aws().with(Quota::MessagingRequestsPerConnection, 2);
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
     let ivs = MockIvsChat::builder().quotas(quotas).clock(clock).start();

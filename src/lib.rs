@@ -1,11 +1,33 @@
-//! A whole Amazon IVS Chat inside a test: the messaging protocol and the control plane, served on
-//! one loopback port by the test's own process.
+//! Amazon IVS Chat as an in-process mock for tests: the WebSocket messaging protocol and the HTTP
+//! control plane on one loopback port.
 //!
-//! The idea: the service is a value. It is told what happened and when, and says what follows; it
-//! knows neither sockets nor clocks nor locks. All that is not the service (HTTP, WebSockets, time,
-//! the log, the waiting) is a shell around that value, and the shell decides nothing. So the same
-//! inputs give the same frames, ids and transcript in every run, whether they come from a client
-//! over TCP, from an AWS SDK over HTTP or from the test by a method call.
+//! A test creates rooms and users, lets the code under test connect as it would to AWS, moves the
+//! clock, makes things fail, and asserts on everything that was sent and received.
+//!
+//! # A first test
+//!
+//! ```
+//! use mock_ivs_chat::{Capability, MockIvsChat};
+//!
+//! # async fn connect(url: &str, token: &str) {}
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let ivs = MockIvsChat::start();
+//! let room = ivs.create_room("lobby");
+//! let token = room.chat_token("alice").capability(Capability::SendMessage).create();
+//!
+//! // The code under test: it gets the URL and the token as it would from AWS.
+//! let client = connect(&ivs.ws_url(), &token.token).await;
+//!
+//! // A participant is a user who lives inside the mock and needs no socket.
+//! let (bob, carol) = (room.participant("bob"), room.participant("carol"));
+//! bob.send_message("hello");
+//! let message = carol.expect_message("hello").await;
+//! assert_eq!(message.sender.user_id, "bob");
+//! # });
+//! ```
+//!
+//! Arranging and asserting are synchronous. A [`Wait`] is awaited, or ended by [`Wait::wait`] in a
+//! test without a runtime:
 //!
 //! ```
 //! use mock_ivs_chat::{Clock, MockIvsChat};
@@ -14,95 +36,58 @@
 //! let room = ivs.create_room("lobby");
 //! let (alice, bob) = (room.participant("alice"), room.participant("bob"));
 //! alice.send_message("hello");
-//! let message = bob.expect_message("hello").wait();
-//! assert_eq!(message.sender.user_id, "alice");
+//! bob.expect_message("hello").wait();
 //! print!("{}", ivs.log());
 //! ```
 //!
-//! [`MockIvsChat`] starts and ends a mock. Its methods are those of [`Handle`], by which a test
-//! arranges and asserts; [`Room`], [`ChatTokenBuilder`] and [`Participant`] come from it, and so do
-//! hooks and the [`Log`]. A [`MockIvsChatBuilder`] sets the [`Clock`], the [`Quotas`] and what else can be set. The
-//! README has a first test to copy, and what is supported, assumed and left out.
+//! # The API by task
 //!
-//! # Map
+//! [`MockIvsChat`] owns the mock. It dereferences to [`Handle`], which has most methods and can be
+//! cloned for other tasks and threads.
 //!
-//! In the order in which it is best read, from the wire inwards and out again:
-//!
-//! | Module | What it is |
+//! | Task | Start at |
 //! |---|---|
-//! | `proto` | the service's words: frames, actions, operations, exceptions, times; text to value and back |
-//! | `service` | the service without I/O: rooms, tokens, sessions, quotas, reviews |
-//! | `clock` | where time comes from, the only door to the system's |
-//! | `log` | what happened: records, views of them, the transcript and its labels |
-//! | `framing` | values to WebSocket bytes, once for a whole room |
-//! | [`hook`] | what a test makes happen: where, when and what |
-//! | `driver` | where service, clock, hooks, log and connections meet, one step after the other |
-//! | `net` | the shell: bytes to the driver and from it |
-//! | `wait` | waits for an entry of the log, with a limit in real time |
-//! | `handle`, `room`, `token`, `participant`, `review` | what a test does with a mock, in the service's own words |
-//! | `report` | what is to be said at the end of a test |
-//! | `server` | the start and the end |
+//! | start a mock | [`MockIvsChat::start`]; [`MockIvsChat::builder`] for ports, clocks, quotas and other settings |
+//! | connect the code under test | [`Handle::ws_url`], [`Handle::endpoint_url`], [`Handle::aws_env`]; [`Handle::connect`] without a socket |
+//! | create rooms and tokens | [`Handle::create_room`], [`Room::chat_token`]; [`Handle::call`] for any operation |
+//! | act as another user | [`Room::participant`] |
+//! | act as the application | [`Room::send_event`], [`Room::delete_message`], [`Room::disconnect_user`] |
+//! | review messages | [`Room::review_with`]; see [`guide::reviews`] |
+//! | move the clock | [`Handle::advance`]; see [`guide::time`] |
+//! | change quotas | [`MockIvsChatBuilder::quotas`]; see [`guide::quotas`] |
+//! | make something fail | [`Handle::on_action`], [`Handle::on_delivery`], [`Handle::on_handshake`], [`Handle::on_operation`], [`Handle::on_review`], [`Handle::outage`]; see [`guide::faults`] |
+//! | hold something until later | [`Handle::gate`] and `hold` of each hook |
+//! | wait for something | [`Participant::expect_message`], [`Log::expect`], [`Log::cursor`]; see [`guide::waiting`] |
+//! | assert that nothing happened | [`Handle::settled`], [`Log::assert_none`], [`Participant::assert_no_message`] |
+//! | take a snapshot | [`Handle::log`], [`Log::per_connection`]; see [`guide::snapshots`] |
+//! | find mistakes of a client | [`Handle::lint`], [`MockIvsChatBuilder::deny`] |
+//! | end the test | drop, [`Handle::verify`], [`MockIvsChat::finish`] |
 //!
-//! # How an input becomes frames
+//! # Cargo features
 //!
-//! ```text
-//!  client over TCP      AWS SDK over HTTP      test: handle, participant      time
-//!        │                      │                         │                    │
-//!  net::socket             net::http                      │             net::keep_time
-//!        │ frame                │ operation               │ either             │ tick
-//!        └──────────────────────┴────────────┬────────────┴────────────────────┘
-//!                                            ▼
-//!             ┌────────────────── driver: one step, one order ──────────────────┐
-//!             │  hooks ─► service, told the time ─► hooks ─► log: a record each │
-//!             └──────────────────────────────┬──────────────────────┬───────────┘
-//!                              framing, once │                      │ wake
-//!                                            ▼                      ▼
-//!                            outboxes, one per connection   waits, transcripts
-//!                                            │
-//!                     net::wire, and net::socket for what does not go at once ─► client
-//! ```
+//! All are off by default.
 //!
-//! # What always holds
+//! | Feature | Adds |
+//! |---|---|
+//! | `rstest` | the module `fixtures`: a mock as an argument of a test |
+//! | `sigv4` | `MockIvsChatBuilder::require_signature`, which checks the signatures of HTTP requests |
+//! | `tls` | `MockIvsChatBuilder::tls`: `wss://` and `https://` on a second port |
+//! | `tracing` | an event for each log entry, in a span for each connection |
 //!
-//! - One turn makes one order. A decision, its entries in the log and the queueing of its frames
-//!   are one step, so the log and what clients see cannot disagree.
-//! - A closure of the test runs within the step that asks it, but outside the lock, so it can use
-//!   the mock as it likes.
-//! - `proto` and `service` read no clock, take no lock, await nothing and touch no socket. A test
-//!   of the crate holds them to that.
-//! - A method of the fixture is an operation of the service. There is no back door, or the mock
-//!   would begin to disagree with itself.
-//! - What the service refuses is a value; what the test gets wrong is a panic at the test's line,
-//!   with the transcript.
-//! - No order comes from a hash and no id from chance. Ids count up, maps are sorted.
-//! - Time never goes back, and an advanced clock visits each deadline at its own time.
-//! - A frame is encoded and framed once, and its bytes are shared by all recipients and the log.
-//! - Nothing here waits for a client: one that does not read is cut off in the end.
-//! - Chat tokens never stand in the log.
+//! # More
 //!
-//! # What is deliberately absent
-//!
-//! No check of permissions, or of signatures unless asked for, no persistence, no process-wide
-//! state but the timer thread of waits, no pool of mocks, no randomness, no simulated latency, and no type of a dependency in
-//! the public API but `serde_json::Value`, where JSON of any shape is meant.
-//!
-//! # Where to look
-//!
-//! To see why a frame was answered as it was: `service::messaging`. Why a handshake was refused:
-//! `service::session`. Why a call was: `proto::model`, then `service::control`. How a close is
-//! carried out on the wire: `net::socket`. What a line of the transcript means:
-//! `log::transcript`. How a behaviour is known: the words `Documented:`, `Observed:` and
-//! `Assumed:` beside it.
+//! The [`guide`] has a page for each topic. [`guide::fidelity`] lists what is supported and what is
+//! assumed, and [`guide::architecture`] explains how the crate works inside.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
 mod clock;
-pub mod docs;
 mod driver;
 mod engine;
 #[cfg(feature = "rstest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
 pub mod fixtures;
+pub mod guide;
 pub mod hook;
 pub mod log;
 mod net;
@@ -151,7 +136,7 @@ pub mod logging {
     pub use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 }
 
-/// The README's Rust is compiled and run as well, with the feature that its fixtures need.
-#[cfg(all(doctest, feature = "rstest"))]
+/// The Rust code of the README is compiled as well.
+#[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;

@@ -1,4 +1,4 @@
-//! A small chat client, such as the code under test would have one.
+//! Client: a small chat client in the role of the code under test.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl Client {
         Ok(Self { socket, requests: 0 })
     }
 
-    /// Sends a message, and does not wait for what becomes of it.
+    /// Sends a message, and does not wait for a response.
     pub(crate) async fn send_message(&mut self, content: &str) -> Result<(), Error> {
         self.requests += 1;
         let id = format!("r{}", self.requests);
@@ -31,7 +31,7 @@ impl Client {
         self.socket.send(Message::text(frame.to_string())).await
     }
 
-    /// The next frame of the service; an error once there is none any more.
+    /// Returns the next frame of the service, or an error after the last one.
     pub(crate) async fn next(&mut self) -> Result<Value, Error> {
         loop {
             match self.socket.next().await.unwrap_or(Err(Error::ConnectionClosed))? {

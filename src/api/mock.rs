@@ -23,7 +23,23 @@ use crate::net::thread::ServerThread;
 /// An Amazon IVS Chat inside a test.
 ///
 /// It serves the messaging protocol and the control plane on one loopback port, from the test's
-/// own process, until it is dropped. Its methods are those of [`Handle`], which it derefs to.
+/// own process, until it is dropped.
+///
+/// This type owns the mock: it starts and ends it. **All other methods are those of [`Handle`]**,
+/// to which it dereferences:
+///
+/// | Task | Methods of [`Handle`] |
+/// |---|---|
+/// | addresses | [`addr`](Handle::addr), [`ws_url`](Handle::ws_url), [`endpoint_url`](Handle::endpoint_url), [`aws_env`](Handle::aws_env) |
+/// | in-memory clients | [`connect`](Handle::connect), [`serve_stream`](Handle::serve_stream) |
+/// | rooms and the control plane | [`create_room`](Handle::create_room), [`new_room`](Handle::new_room), [`room`](Handle::room), [`call`](Handle::call) |
+/// | chat logging | [`new_logging_configuration`](Handle::new_logging_configuration), [`chat_logs`](Handle::chat_logs) |
+/// | review handlers | [`review_lambda`](Handle::review_lambda), [`review_lambda_async`](Handle::review_lambda_async) |
+/// | time | [`now`](Handle::now), [`advance`](Handle::advance) |
+/// | hooks | [`on_handshake`](Handle::on_handshake), [`on_action`](Handle::on_action), [`on_review`](Handle::on_review), [`on_delivery`](Handle::on_delivery), [`on_operation`](Handle::on_operation), [`on_any_operation`](Handle::on_any_operation), [`install`](Handle::install), [`gate`](Handle::gate) |
+/// | outages | [`disconnect_all`](Handle::disconnect_all), [`close_all`](Handle::close_all), [`restart`](Handle::restart), [`outage`](Handle::outage) |
+/// | the log | [`log`](Handle::log), [`lint`](Handle::lint) |
+/// | the end of a test | [`settled`](Handle::settled), [`verify`](Handle::verify), [`report`](Handle::report) |
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;

@@ -22,6 +22,7 @@ mod control_plane_wire;
 mod fixtures;
 mod framing;
 mod gates;
+mod guide;
 mod handshake;
 mod heartbeat;
 mod hooks_at_the_edge;
@@ -61,6 +62,7 @@ mod source;
 mod streams;
 mod support;
 mod tidy;
+mod tidy_docs;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;

@@ -1,21 +1,21 @@
-//! The README's tests, word for word: as doctests they are compiled, here they run.
+//! The tests of the README and of the guide, word for word: doctests compile them, here they run.
 
-mod first_test {
+mod first_message {
     use futures_util::SinkExt;
     use mock_ivs_chat::{Capability, MockIvsChat};
     use tokio_tungstenite::connect_async;
     use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Message};
 
     #[tokio::test]
-    async fn what_alice_says_reaches_bob() {
+    async fn a_message_of_alice_reaches_bob() {
         let ivs = MockIvsChat::start();
         let room = ivs.create_room("lobby");
         let bob = room.participant("bob");
         let token = room.chat_token("alice").capability(Capability::SendMessage).create();
 
-        let url = ivs.ws_url().parse().expect("the mock's URL is legal");
+        let url = ivs.ws_url().parse().expect("the mock's URL is valid");
         let request = ClientRequestBuilder::new(url).with_sub_protocol(token.token);
-        let (mut alice, _) = connect_async(request).await.expect("the token is good");
+        let (mut alice, _) = connect_async(request).await.expect("the token is valid");
         let frame = r#"{"Action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#;
         alice.send(Message::text(frame)).await.expect("the connection is open");
 
@@ -44,22 +44,48 @@ mod aws_sdk {
     async fn the_backend_creates_a_room() {
         let ivs = MockIvsChat::start();
         let sdk = client_of(&ivs);
-        let created = sdk.create_room().name("lobby").send().await.expect("the mock has room");
+        let created = sdk.create_room().name("lobby").send().await.expect("the request is valid");
         assert_eq!(Some(ivs.room("lobby").arn()), created.arn());
     }
 }
 
-mod paused_time {
-    use mock_ivs_chat::{ErrorCode, MockIvsChat};
+mod time {
+    use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat};
     use std::time::Duration;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_session_ends_after_an_hour_that_nobody_waits_for() {
-        let ivs = MockIvsChat::start();
+    #[test]
+    fn a_session_ends_after_an_hour() {
+        let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
         let alice = ivs.create_room("lobby").participant("alice");
-        tokio::time::advance(Duration::from_secs(3_600)).await;
-        alice.expect_error(ErrorCode::Unauthorized).await;
+        ivs.advance(Duration::from_secs(3600));
+        alice.expect_error(ErrorCode::Unauthorized).wait();
         assert_eq!(ivs.now().to_string(), "2026-01-01T01:00:00Z");
+    }
+}
+
+mod faults {
+    use mock_ivs_chat::{ErrorCode, MockIvsChat};
+
+    #[test]
+    fn bob_misses_a_frame_and_alice_is_denied_once() {
+        let ivs = MockIvsChat::start();
+        let room = ivs.create_room("lobby");
+        let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+        let denial = ivs
+            .on_action()
+            .from("alice")
+            .containing("spam")
+            .once()
+            .reject(ErrorCode::NotAcceptable, "no spam, please");
+        let gate = ivs.on_delivery().to("bob").hold();
+        alice.send_message("spam");
+        alice.send_message("hello");
+        alice.expect_error(ErrorCode::NotAcceptable).wait();
+        assert_eq!(denial.hits(), 1);
+        gate.reached().wait();
+        bob.assert_no_message("hello");
+        gate.release();
+        bob.expect_message("hello").wait();
     }
 }
 
@@ -81,23 +107,36 @@ mod snapshots {
     }
 }
 
-#[cfg(feature = "rstest")]
-mod fixtures {
-    use mock_ivs_chat::MockIvsChat;
-    use mock_ivs_chat::fixtures::{frozen_ivs, ivs};
-    use rstest::rstest;
+mod paused_time {
+    use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    use std::time::Duration;
 
-    #[rstest]
-    #[case("hello")]
-    #[case("🍵")]
-    fn an_echo_comes_back(ivs: MockIvsChat, #[case] content: &str) {
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_after_an_hour_that_takes_no_time() {
+        let ivs = MockIvsChat::start();
         let alice = ivs.create_room("lobby").participant("alice");
-        alice.send_message(content);
-        alice.expect_message(content).wait();
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        alice.expect_error(ErrorCode::Unauthorized).await;
+        assert_eq!(ivs.now().to_string(), "2026-01-01T01:00:00Z");
     }
+}
 
-    #[rstest]
-    fn a_frozen_mock_has_the_time_of_every_other(frozen_ivs: MockIvsChat) {
-        assert_eq!(frozen_ivs.now().to_string(), "2026-01-01T00:00:00Z");
+mod in_memory {
+    use futures_util::{SinkExt, StreamExt};
+    use mock_ivs_chat::{Capability, MockIvsChat};
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::{Message, protocol::Role};
+
+    #[tokio::test]
+    async fn a_client_needs_no_socket() {
+        let ivs = MockIvsChat::builder().in_memory().on_current_runtime().start();
+        let room = ivs.create_room("lobby");
+        let token = room.chat_token("alice").capability(Capability::SendMessage).create();
+        let stream = ivs.connect(&token).await.expect("the token is valid");
+        let mut alice = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        let frame = r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#;
+        alice.send(Message::text(frame)).await.expect("the connection is open");
+        let echo = alice.next().await.expect("the connection is open").expect("a frame");
+        assert!(echo.to_string().contains(r#""Content":"hello""#));
     }
 }

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::source::{Function, code_of, functions_of, item_at};
+use crate::source::{Function, code_of, functions_of};
 
 /// A file of the repository: its path from the root, and its text.
-struct File {
-    path: String,
-    text: String,
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl File {
-    fn is_in(&self, folder: &str) -> bool {
+    pub(crate) fn is_in(&self, folder: &str) -> bool {
         self.path.starts_with(folder)
     }
 
@@ -26,12 +26,12 @@ impl File {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// All files that people wrote, sorted by path.
-fn files() -> Vec<File> {
+pub(crate) fn files() -> Vec<File> {
     let mut paths = Vec::new();
     collect(root(), &mut paths);
     paths.sort();
@@ -58,17 +58,17 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-fn rust_files() -> Vec<File> {
+pub(crate) fn rust_files() -> Vec<File> {
     files().into_iter().filter(File::is_rust).collect()
 }
 
-fn file(path: &str) -> String {
+pub(crate) fn file(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Fails with all complaints at once.
 #[track_caller]
-fn assert_none(complaints: &[String]) {
+pub(crate) fn assert_none(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n  {}\n", complaints.join("\n  "));
 }
 
@@ -85,7 +85,7 @@ fn every_file_says_at_its_top_what_it_is() {
 
 /// The layers of the crate, from the lowest to the highest, and what each may import from the
 /// crate besides itself.
-const LAYERS: [(&str, &[&str]); 11] = [
+pub(crate) const LAYERS: [(&str, &[&str]); 11] = [
     ("proto", &[]),
     ("clock", &["proto"]),
     ("service", &["proto"]),
@@ -137,7 +137,7 @@ fn no_layer_is_below_itself() {
 /// pages of the guide.
 fn layer_of(path: &str) -> Option<&str> {
     let layer = path.strip_prefix("src/")?.split(['/', '.']).next()?;
-    (!["docs", "guide", "lib"].contains(&layer)).then_some(layer)
+    (!["guide", "lib"].contains(&layer)).then_some(layer)
 }
 
 /// The first part of each path in a line that starts at the root of the crate.
@@ -269,55 +269,6 @@ fn no_test_sleeps() {
 }
 
 #[test]
-fn every_example_is_named_in_the_readme() {
-    let readme = file("README.md");
-    let is_named = |path: &str| {
-        let name = path.trim_start_matches("examples/").trim_end_matches(".rs");
-        readme.contains(path) || readme.contains(&format!("--example {name}"))
-    };
-    let complaints: Vec<_> = rust_files()
-        .iter()
-        // What is in a folder there is shared by several.
-        .filter(|file| file.is_in("examples/") && file.path.matches('/').count() == 1)
-        .filter(|file| !is_named(&file.path))
-        .map(|file| format!("{}: say in README.md what it shows, with a link", file.path))
-        .collect();
-    assert_none(&complaints);
-}
-
-#[test]
-fn every_test_of_the_readme_runs_in_this_binary() {
-    let runs = trimmed(&file("tests/it/readme.rs"));
-    let complaints: Vec<_> = blocks(&file("README.md"), "rust")
-        .filter(|block| ["#[test]", "#[tokio::test", "#[rstest]"].iter().any(|t| block.contains(t)))
-        .filter(|block| !runs.contains(&trimmed(block)))
-        .map(|block| {
-            let name = block.lines().find(|line| line.contains("fn ")).unwrap_or_default();
-            format!("README.md: copy the block of `{name}` to tests/it/readme.rs, word for word")
-        })
-        .collect();
-    assert_none(&complaints);
-}
-
-/// The code blocks of a language in a Markdown text.
-fn blocks<'a>(markdown: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
-    let fence = format!("```{language}\n");
-    let mut rest = markdown;
-    std::iter::from_fn(move || {
-        let start = rest.find(&fence)? + fence.len();
-        let (block, after) = rest[start..].split_once("\n```")?;
-        rest = after;
-        Some(block)
-    })
-}
-
-/// The lines of a text without their indentation; the order of imports is rustfmt's business.
-fn trimmed(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("use "));
-    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-#[test]
 fn every_snapshot_belongs_to_a_test() {
     let mut complaints = Vec::new();
     for snapshot in files().iter().filter(|file| file.path.ends_with(".snap")) {
@@ -341,50 +292,6 @@ fn is_snapshot_of(test: &str, name: &str) -> bool {
     [name, unnumbered]
         .iter()
         .any(|name| test.contains(&format!("fn {name}(")) || test.contains(&format!("\"{name}\"")))
-}
-
-#[test]
-fn the_readme_lists_what_is_assumed_and_nothing_else() {
-    let assumptions = assumptions();
-    let readme = file("README.md");
-    let listed: Vec<_> = readme.lines().filter_map(row_of_an_assumption).collect();
-    let missing = assumptions.iter().filter(|found| !listed.contains(found)).map(|(path, item)| {
-        format!("README.md, \"What is assumed\": add a row that ends in `[`{item}`]({path})`")
-    });
-    let stale = listed.iter().filter(|row| !assumptions.contains(row)).map(|(path, item)| {
-        format!(
-            "README.md, \"What is assumed\": `{item}` of {path} has no comment with the word \
-             `Assumed:`; remove the row or name the right item"
-        )
-    });
-    assert_none(&missing.chain(stale).collect::<Vec<_>>());
-}
-
-/// Where the source says that it assumes something: the file, and the item that says so.
-fn assumptions() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for file in rust_files().iter().filter(|file| file.is_in("src/")) {
-        let lines: Vec<_> = file.text.lines().collect();
-        for (number, line) in lines.iter().enumerate() {
-            // Prose about the word has it in backquotes.
-            let is_said = line.trim_start().starts_with("//")
-                && line.contains("Assumed:")
-                && !line.contains("`Assumed:");
-            if is_said {
-                found.push((file.path.clone(), item_at(&lines, number)));
-            }
-        }
-    }
-    found
-}
-
-/// The file and the item that a row of the README's table names; the type before `::` is for the
-/// reader.
-fn row_of_an_assumption(line: &str) -> Option<(String, String)> {
-    let (_, link) = line.strip_prefix('|')?.trim_end().strip_suffix(") |")?.rsplit_once("[`")?;
-    let (item, path) = link.split_once("`](")?;
-    let item = item.rsplit("::").next().unwrap_or(item);
-    path.starts_with("src/").then(|| (path.to_owned(), item.to_owned()))
 }
 
 #[test]
@@ -412,24 +319,8 @@ fn no_file_mentions_a_place_outside_the_repository() {
     assert_none(&complaints);
 }
 
-#[test]
-fn every_link_within_the_repository_leads_to_a_file() {
-    let mut complaints = Vec::new();
-    for file in files().iter().filter(|file| file.path.ends_with(".md")) {
-        let folder = root().join(&file.path);
-        let folder = folder.parent().expect("a file is in a folder");
-        for link in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let target = link.split('#').next().unwrap_or_default();
-            if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
-                complaints.push(format!("{}: there is no `{target}`", file.path));
-            }
-        }
-    }
-    assert_none(&complaints);
-}
-
 /// Whether a line has a word, or several, not as a part of a longer one.
-fn has_word(line: &str, word: &str) -> bool {
+pub(crate) fn has_word(line: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();

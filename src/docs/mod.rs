@@ -1,4 +1,0 @@
-//! Pages about topics that concern more than one item.
-
-#[doc = include_str!("snapshots.md")]
-pub mod snapshots {}
