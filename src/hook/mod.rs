@@ -8,6 +8,7 @@ pub(crate) mod action;
 pub(crate) mod builder;
 pub(crate) mod chain;
 pub(crate) mod delivery;
+pub(crate) mod describe;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod frequency;
@@ -37,6 +38,7 @@ use crate::proto::operation::Operation;
 ///
 /// let refusal = hook::on_handshake().once().refuse(503, "try later");
 /// ```
+#[track_caller]
 pub fn on_handshake() -> HookBuilder<Handshakes, ()> {
     HookBuilder::new(())
 }
@@ -48,6 +50,7 @@ pub fn on_handshake() -> HookBuilder<Handshakes, ()> {
 ///
 /// let reset = hook::on_action().nth(2).reset();
 /// ```
+#[track_caller]
 pub fn on_action() -> HookBuilder<Actions, ()> {
     HookBuilder::new(())
 }
@@ -59,6 +62,7 @@ pub fn on_action() -> HookBuilder<Actions, ()> {
 ///
 /// let denial = hook::on_review().answer(ReviewResponse::deny("no"));
 /// ```
+#[track_caller]
 pub fn on_review() -> HookBuilder<Reviews, ()> {
     HookBuilder::new(())
 }
@@ -70,6 +74,7 @@ pub fn on_review() -> HookBuilder<Reviews, ()> {
 ///
 /// let loss = hook::on_delivery().every(3).drop_frame();
 /// ```
+#[track_caller]
 pub fn on_delivery() -> HookBuilder<Deliveries, ()> {
     HookBuilder::new(())
 }
@@ -81,6 +86,7 @@ pub fn on_delivery() -> HookBuilder<Deliveries, ()> {
 ///
 /// let failure = hook::on_operation(Operation::SendEvent).fail(Exception::throttling("slow down"));
 /// ```
+#[track_caller]
 pub fn on_operation(operation: Operation) -> HookBuilder<Operations, ()> {
     HookBuilder::new(()).operation(operation)
 }
@@ -92,6 +98,7 @@ pub fn on_operation(operation: Operation) -> HookBuilder<Operations, ()> {
 ///
 /// let outage = hook::on_any_operation().respond(503, "Service Unavailable");
 /// ```
+#[track_caller]
 pub fn on_any_operation() -> HookBuilder<Operations, ()> {
     HookBuilder::new(())
 }
