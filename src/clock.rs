@@ -97,7 +97,10 @@ impl Default for Clock {
 
 #[track_caller]
 fn parse(time: &str) -> Timestamp {
-    time.parse().unwrap_or_else(|error| panic!("{error}"))
+    match time.parse() {
+        Ok(time) => time,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// A clock that has been started.

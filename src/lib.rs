@@ -109,6 +109,7 @@ pub use crate::api::participant::Participant;
 pub use crate::api::report::Report;
 pub use crate::api::room::{Room, RoomBuilder};
 pub use crate::api::room_update::RoomUpdate;
+pub use crate::api::run::TestFailure;
 pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;

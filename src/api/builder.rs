@@ -44,7 +44,7 @@ pub struct MockIvsChatBuilder {
     runs_on_current_runtime: bool,
     wait_timeout: Option<Duration>,
     settings: Settings,
-    log_settings: LogSettings,
+    pub(super) log_settings: LogSettings,
     keep_alive: KeepAlive,
 }
 
@@ -355,7 +355,10 @@ impl MockIvsChatBuilder {
     /// If [`MockIvsChatBuilder::try_start`] fails.
     #[track_caller]
     pub fn start(self) -> MockIvsChat {
-        self.try_start().unwrap_or_else(|error| panic!("{error}"))
+        match self.try_start() {
+            Ok(mock) => mock,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Starts the mock, or returns the reason why it cannot start.

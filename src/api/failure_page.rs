@@ -1,25 +1,33 @@
-//! Ending: what the log has to say when its mock is dropped.
+//! Ending: the page that a mock writes when it is dropped.
 
-use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, io, thread};
 
+use parking_lot::Mutex;
+
 use crate::api::log::Log;
+use crate::api::report::Report;
 use crate::driver::Driver;
+use crate::log::entry::Entry;
 use crate::log::filter::Filter;
+use crate::log::page;
 
 /// Writes the page of a mock whose test fails. It acts when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Ending {
     driver: Arc<Driver>,
+    /// The name of the test. It is taken at the start of the mock, because the mock may end on a
+    /// thread of the runtime, whose name is that of no test.
+    test: String,
     /// Whether the test has failed by the mock's own report.
     pub(crate) has_failed: bool,
 }
 
 impl Ending {
-    pub(crate) const fn new(driver: Arc<Driver>) -> Self {
-        Self { driver, has_failed: false }
+    pub(crate) fn new(driver: Arc<Driver>) -> Self {
+        Self { driver, test: test_name(), has_failed: false }
     }
 
     fn write_page(&self, has_failed: bool) {
@@ -31,9 +39,17 @@ impl Ending {
         if !has_failed && !is_always {
             return;
         }
-        let test = test_name();
         let log = Log { driver: Arc::clone(&self.driver), filter: Filter::default() };
-        report(&write(Path::new(&folder), &test, &log.to_html(&test)));
+        let entries = log.entries();
+        let failure = if has_failed { self.failure(&entries) } else { String::new() };
+        let html = page::html(&self.test, &failure, &entries, &log.lint());
+        report(&write(&in_target(Path::new(&folder)), &self.test, &html));
+    }
+
+    /// The text of the failure, as far as the mock knows it. The page shows the log itself.
+    fn failure(&self, entries: &[Entry]) -> String {
+        let explained = self.driver.latest_failure();
+        explained.unwrap_or_else(|| Report::new(&self.driver).summary(entries))
     }
 }
 
@@ -50,6 +66,20 @@ fn test_name() -> String {
     name.or_else(|| env::var("NEXTEST_TEST_NAME").ok()).unwrap_or_else(|| "main".into())
 }
 
+/// Places a relative folder in the target folder of the workspace. Cargo runs the tests of each
+/// package in its own folder, so the current one would be different for each.
+fn in_target(folder: &Path) -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    // Cargo marks its target folder with this file.
+    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    match target {
+        Some(target) if folder.is_relative() => {
+            target.join(folder.strip_prefix("target").unwrap_or(folder))
+        }
+        _ => folder.into(),
+    }
+}
+
 /// The name of the program, without what Cargo appends to those of tests: two of them may have
 /// tests of one name.
 fn test_binary() -> String {
@@ -60,21 +90,22 @@ fn test_binary() -> String {
     stem.rsplit_once('-').filter(|(_, end)| is_hash(end)).map_or(stem, |(name, _)| name).to_owned()
 }
 
+/// How many pages of each name this process has written, so that none overwrites another.
+static WRITTEN: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+
 fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
-    thread_local! {
-        /// How many pages this thread, and so as a rule this test, has written.
-        static WRITTEN: Cell<u32> = const { Cell::new(0) };
-    }
-    let number = WRITTEN.with(|written| {
-        written.set(written.get() + 1);
-        written.get()
-    });
     let is_plain = |c: char| c.is_alphanumeric() || "-_".contains(c);
     let plain: String = test.chars().map(|c| if is_plain(c) { c } else { '.' }).collect();
-    let binary = test_binary();
+    let name = format!("{}.{plain}", test_binary());
+    let number = {
+        let mut written = WRITTEN.lock();
+        let number = written.entry(name.clone()).or_default();
+        *number += 1;
+        *number
+    };
     let name = match number {
-        1 => format!("{binary}.{plain}.html"),
-        _ => format!("{binary}.{plain}-{number}.html"),
+        1 => format!("{name}.html"),
+        _ => format!("{name}-{number}.html"),
     };
     fs::create_dir_all(folder)?;
     let path = folder.join(name);

@@ -1,5 +1,6 @@
 //! Handle: what a test can do with a mock, and can be done from anywhere.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ use crate::service::chat_log::ChatLogRecord;
 /// drop(ivs);
 /// assert!(handle.log().entries().is_empty());
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
     driver: Arc<Driver>,
     server: Arc<Server>,
@@ -66,10 +67,10 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn addr(&self) -> SocketAddr {
-        self.server.endpoints().plain.unwrap_or_else(|| {
-            let message = "the mock listens nowhere, for it was started with in_memory()";
-            fail(&self.driver, message)
-        })
+        let Some(addr) = self.server.endpoints().plain else {
+            fail(&self.driver, "the mock has no port: it was started with `in_memory()`")
+        };
+        addr
     }
 
     /// The URL for chat clients, such as `ws://127.0.0.1:40123`: what
@@ -274,10 +275,13 @@ impl Handle {
             let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
             is_it.then(|| Room::new(self.clone(), candidate))
         });
-        found.unwrap_or_else(|labels| {
-            let rooms = if labels.is_empty() { "none".into() } else { labels.join(", ") };
-            fail(&self.driver, format_args!("no room `{room}`; rooms: {rooms}"))
-        })
+        match found {
+            Ok(room) => room,
+            Err(labels) => {
+                let rooms = listed(&labels);
+                fail(&self.driver, format_args!("no room {room:?}; rooms: {rooms}"))
+            }
+        }
     }
 
     /// Calls any operation of the control plane, as an application would over HTTP: `request` and
@@ -315,11 +319,40 @@ impl Handle {
     /// Calls an operation on behalf of a test that has no use for a refusal.
     #[track_caller]
     pub(crate) fn expect(&self, operation: Operation, members: Map<String, Value>) -> Value {
-        self.call(operation, Value::Object(members)).unwrap_or_else(|exception| {
-            fail(&self.driver, format_args!("{operation} was refused: {exception}"))
-        })
+        match self.call(operation, Value::Object(members)) {
+            Ok(response) => response,
+            Err(exception) => {
+                fail(&self.driver, format_args!("{operation} was refused: {exception}"))
+            }
+        }
     }
 }
+
+/// One line without secrets, because handles are in most values that tests print.
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({})", address(&self.server))
+    }
+}
+
+/// Where a mock can be reached, as `Debug` shows it.
+pub(super) fn address(server: &Server) -> String {
+    server.endpoints().plain.map_or_else(|| "in memory".into(), |addr| addr.to_string())
+}
+
+/// The first of some names, as a failure lists them.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_NAMES).map(|name| format!("{name:?}"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => "none".into(),
+        count if count > MOST_NAMES => format!("{shown} and {} more", count - MOST_NAMES),
+        _ => shown,
+    }
+}
+
+/// How many names a failure lists.
+const MOST_NAMES: usize = 10;
 
 /// Members of a request, those that are `null` left out.
 pub(crate) fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {

@@ -9,7 +9,7 @@ use crate::api::handle::{Handle, members};
 use crate::api::hook::Hook;
 use crate::api::report::Report;
 use crate::api::room::Room;
-use crate::api::wait::fail;
+use crate::api::wait::fail_with;
 use crate::driver::closures::Closure;
 use crate::hook::builder::{
     Actions, Deliveries, Handshakes, HookBuilder, HookSpec, Operations, Reviews,
@@ -26,6 +26,7 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_handshake().times(2).refuse(429, "slow down");
     /// ```
+    #[track_caller]
     pub fn on_handshake(&self) -> HookBuilder<Handshakes, Self> {
         HookBuilder::new(self.clone())
     }
@@ -37,6 +38,7 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_action().from("alice").ignore();
     /// ```
+    #[track_caller]
     pub fn on_action(&self) -> HookBuilder<Actions, Self> {
         HookBuilder::new(self.clone())
     }
@@ -48,6 +50,7 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_review().from("alice").answer(ReviewResponse::time_out());
     /// ```
+    #[track_caller]
     pub fn on_review(&self) -> HookBuilder<Reviews, Self> {
         HookBuilder::new(self.clone())
     }
@@ -59,6 +62,7 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_delivery().to("bob").drop_frame();
     /// ```
+    #[track_caller]
     pub fn on_delivery(&self) -> HookBuilder<Deliveries, Self> {
         HookBuilder::new(self.clone())
     }
@@ -70,6 +74,7 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_operation(Operation::CreateChatToken).once().fail(Exception::throttling("slow down"));
     /// ```
+    #[track_caller]
     pub fn on_operation(&self, operation: Operation) -> HookBuilder<Operations, Self> {
         HookBuilder::new(self.clone()).operation(operation)
     }
@@ -81,6 +86,7 @@ impl Handle {
     /// # let ivs = MockIvsChat::start();
     /// ivs.on_any_operation().respond(503, "Service Unavailable");
     /// ```
+    #[track_caller]
     pub fn on_any_operation(&self) -> HookBuilder<Operations, Self> {
         HookBuilder::new(self.clone())
     }
@@ -202,7 +208,7 @@ impl Handle {
     pub fn verify(&self) {
         let report = self.report();
         if report.is_failure() {
-            fail(self.driver(), report.summary());
+            fail_with(self.driver(), report);
         }
     }
 

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::api::log::Log;
 use crate::api::log_wait::{LogWait, SearchMany, with_sections};
-use crate::api::wait::Wait;
+use crate::api::wait::{Wait, fail_with};
 use crate::log::entry::Entry;
 use crate::log::failure::{self, EntryName, Failure};
 use crate::log::matcher::Matcher;
@@ -269,6 +269,6 @@ impl Log {
         };
         let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
-        panic!("{}", with_sections(failure, &self.driver, &entries));
+        fail_with(&self.driver, with_sections(failure, &self.driver, &entries));
     }
 }

@@ -22,7 +22,7 @@ impl Log {
     /// ```
     #[must_use]
     pub fn to_html(&self, title: &str) -> String {
-        page::html(title, &self.entries(), &self.lint())
+        page::html(title, "", &self.entries(), &self.lint())
     }
 
     /// This view as a sequence diagram for Mermaid, which many sites draw: an arrow for each

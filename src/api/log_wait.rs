@@ -9,9 +9,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::api::log::Log;
-use crate::api::wait::Waiting;
+use crate::api::wait::{Waiting, fail_with};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::{ClosurePanic, Driver, Registration};
+use crate::hook::chain::HookStatus;
 use crate::log::entry::Entry;
 use crate::log::failure::{self, Failure, Section};
 use crate::log::filter::Filter;
@@ -142,7 +143,7 @@ impl<T> LogWait<T> {
     fn look(&mut self, deadline: Instant) -> Look<T> {
         // What a closure that has panicked should have brought about may never come.
         if let Some(ClosurePanic { whose, message, .. }) = self.driver.report_panic() {
-            panic!("{}", self.refusal(&format!("{whose} panicked: {message}"), None));
+            fail_with(&self.driver, self.refusal(&format!("{whose} panicked: {message}"), None));
         }
         let turn_end = Instant::now() + LONGEST_TURN;
         loop {
@@ -204,10 +205,11 @@ impl<T> LogWait<T> {
                     }
                     None => format!("{label}'s connection has ended"),
                 };
-                panic!("{}", self.refusal(&why, end.map(|end| entries[end].index())));
+                let named = end.map(|end| entries[end].index());
+                fail_with(&self.driver, self.refusal(&why, named));
             }
         };
-        panic!("{}", self.refusal(&why, None));
+        fail_with(&self.driver, self.refusal(&why, None));
     }
 
     fn refusal(&self, why: &str, named: Option<u64>) -> Failure {
@@ -248,12 +250,9 @@ impl<T> LogWait<T> {
 
 /// Adds what may explain any failure.
 pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[Entry]) -> Failure {
-    // The cause of a failure is rarely older, and a long log would take long to check.
-    let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
-    let findings = lint::check(recent, driver.clock().measures_clients());
-    let findings = findings.iter().map(ToString::to_string).collect();
-    let unfired = driver.hook_standings().into_iter().filter(|standing| standing.hits == 0);
-    let unfired = unfired.map(|standing| format!("{:?}", standing.name)).collect();
+    let findings = recent_findings(driver, entries);
+    let unfired = driver.hook_standings().into_iter().filter(|hook| hook.hits == 0);
+    let unfired = unfired.flat_map(|hook| unfired_lines(&hook)).collect();
     let held = match driver.waiting_at_gates() {
         0 => Vec::new(),
         held => vec![format!("{held} waiting to be released")],
@@ -267,6 +266,21 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
         .section(Section { title: "lint", lines: findings })
         .section(Section { title: "closures that have not returned", lines: unanswered })
         .section(Section { title: "panics", lines: panics.collect() })
+}
+
+/// Lints the last entries: the cause of a failure is rarely older, and a long log would take long
+/// to check.
+pub(crate) fn recent_findings(driver: &Driver, entries: &[Entry]) -> Vec<String> {
+    let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
+    let findings = lint::check(recent, driver.clock().measures_clients());
+    findings.iter().map(ToString::to_string).collect()
+}
+
+/// A hook that has not fired, in two lines.
+pub(crate) fn unfired_lines(hook: &HookStatus) -> [String; 2] {
+    let [description, place] = hook.origin();
+    let reason = hook.why_not_fired();
+    [format!("{}: {description}", hook.title()), format!("  {place}; {reason}")]
 }
 
 impl<T> Waiting<T> for LogWait<T> {
@@ -294,12 +308,12 @@ impl<T> Future for LogWait<T> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Look::TimedOut => panic!("{}", self.failure()),
+            Look::TimedOut => fail_with(&self.driver, self.failure()),
             Look::Current => {}
         }
         self.fail_if_over(end);
         if self.timeout.as_ref().is_some_and(|(_, timeout)| timeout.is_elapsed(cx.waker())) {
-            panic!("{}", self.failure());
+            fail_with(&self.driver, self.failure());
         }
         Poll::Pending
     }

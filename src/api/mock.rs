@@ -7,16 +7,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
+use std::{env, fmt};
 
 use parking_lot::Mutex;
 
 use crate::api::builder::MockIvsChatBuilder;
 use crate::api::failure_page::Ending;
-use crate::api::handle::Handle;
+use crate::api::handle::{Handle, address};
 use crate::api::report::Report;
 use crate::api::settle::Settling;
 use crate::api::start::StartError;
 use crate::api::wait::{Wait, Waiting};
+use crate::driver::Driver;
 use crate::log::record::OutageEvent;
 use crate::net::thread::ServerThread;
 
@@ -50,7 +52,6 @@ use crate::net::thread::ServerThread;
 /// alice.send_message("hello");
 /// bob.expect_message("hello").wait();
 /// ```
-#[derive(Debug)]
 #[must_use = "the mock ends when it is dropped"]
 pub struct MockIvsChat {
     handle: Handle,
@@ -173,7 +174,12 @@ impl MockIvsChat {
     pub fn finish(self) -> Wait<Result<Report, Report>> {
         let driver = Arc::clone(self.driver());
         let settling = Settling::start(&driver, Location::caller());
-        Wait::new(&driver, Finishing { mock: Some(self), settling })
+        Wait::new(&driver, Finishing::new(self, settling))
+    }
+
+    /// Records whether the test itself has failed, for the page of the mock.
+    pub(super) const fn has_failed_test(&mut self, has_failed: bool) {
+        self.ending.has_failed = has_failed;
     }
 
     /// Ends the mock and returns its report.
@@ -181,7 +187,7 @@ impl MockIvsChat {
         self.end(None);
         self.is_finished = true;
         let report = self.handle.report();
-        self.ending.has_failed = report.is_failure();
+        self.ending.has_failed |= report.is_failure();
         self.handle.driver().release_closures();
         if report.is_failure() { Err(report) } else { Ok(report) }
     }
@@ -201,9 +207,15 @@ impl MockIvsChat {
 }
 
 /// The end of a mock that settles first.
-struct Finishing {
+pub(super) struct Finishing {
     mock: Option<MockIvsChat>,
     settling: Settling,
+}
+
+impl Finishing {
+    pub(super) const fn new(mock: MockIvsChat, settling: Settling) -> Self {
+        Self { mock: Some(mock), settling }
+    }
 }
 
 impl Future for Finishing {
@@ -226,6 +238,24 @@ impl Waiting<Result<Report, Report>> for Finishing {
     }
 }
 
+impl MockIvsChat {
+    /// Prints the report beside the panic of a test. The test harness shows it with the panic.
+    fn explain_panic(&self, report: &Report) {
+        let driver = self.handle.driver();
+        let is_explained = driver.latest_failure().is_some() && !report.is_failure();
+        if !is_quiet(driver) && !is_explained && !report.is_empty() {
+            print(format_args!("the mock, when the test panicked:\n{report}"));
+        }
+    }
+}
+
+/// Returns `true` if the mock should print nothing beside a panic of the test.
+fn is_quiet(driver: &Driver) -> bool {
+    let variable = env::var_os("MOCK_IVS_CHAT_QUIET");
+    driver.log_settings().is_quiet
+        || variable.is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 impl Deref for MockIvsChat {
     type Target = Handle;
 
@@ -244,11 +274,14 @@ impl Drop for MockIvsChat {
         self.handle.driver().release_closures();
         // A panic in a test that is already failing would abort the process.
         if thread::panicking() {
-            return;
+            return self.explain_panic(&report);
         }
+        self.ending.has_failed = report.is_failure();
         if report.is_failure() && is_in_thread_local_destructor() {
             // A panic here would abort the process, and hide the report of any other test.
-            return print(&report);
+            return print(format_args!(
+                "a mock in a thread-local variable has failed its test:\n{report}"
+            ));
         }
         assert!(!report.is_failure(), "{report}");
     }
@@ -266,8 +299,15 @@ fn is_in_thread_local_destructor() -> bool {
     })
 }
 
-/// Prints a failure that cannot be a panic.
+/// Prints what cannot be the text of a panic.
 #[expect(clippy::print_stderr, reason = "stderr is the only place left to report a failure")]
-fn print(report: &Report) {
-    eprintln!("a mock in a thread-local variable has failed its test:\n{report}");
+fn print(text: fmt::Arguments<'_>) {
+    eprintln!("{text}");
+}
+
+/// One line without secrets, because mocks are fields of fixtures that tests print.
+impl fmt::Debug for MockIvsChat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MockIvsChat({})", address(self.handle.server()))
+    }
 }

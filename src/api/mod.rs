@@ -23,6 +23,7 @@ mod participant_expect;
 pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_update;
+pub(crate) mod run;
 mod settle;
 pub(crate) mod start;
 mod taken;

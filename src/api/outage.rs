@@ -160,8 +160,9 @@ impl Handle {
 
     #[track_caller]
     fn expect_port<T>(&self, result: std::io::Result<T>) -> T {
-        result.unwrap_or_else(|error| {
-            fail(self.driver(), format_args!("cannot hold the mock's port: {error}"))
-        })
+        match result {
+            Ok(held) => held,
+            Err(error) => fail(self.driver(), format_args!("cannot hold the mock's port: {error}")),
+        }
     }
 }

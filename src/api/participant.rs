@@ -50,9 +50,13 @@ impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
         let since = handle.driver().log_length();
-        let peer = handle.driver().join(&token.token).unwrap_or_else(|refused| {
-            fail(handle.driver(), format_args!("the participant was refused: {}", refused.message))
-        });
+        let peer = match handle.driver().join(&token.token) {
+            Ok(peer) => peer,
+            Err(refused) => {
+                let message = format_args!("the participant was refused: {}", refused.message);
+                fail(handle.driver(), message)
+            }
+        };
         Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() }
     }
 

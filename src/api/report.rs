@@ -1,40 +1,46 @@
-//! Report: what is to be said at the end of a test.
+//! Report: why a test has failed, and what may explain it.
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 
 use crate::api::log::Log;
+use crate::api::log_wait::{recent_findings, unfired_lines};
 use crate::driver::Driver;
-use crate::hook::chain::Expectation;
+use crate::hook::chain::{Expectation, HookStatus};
+use crate::log::entry::Entry;
+use crate::log::failure::{self, Section};
 use crate::log::filter::Filter;
+use crate::log::timeline::WIDEST;
 
-/// What is to be said at the end of a test: expectations that were not met, panics of closures,
-/// and what may be of interest besides.
+/// The result of a test: expectations that were not met, panics of closures, and what may explain
+/// them.
+///
+/// `Display` and `Debug` write all of it in at most about 100 lines, with the end of the log as a
+/// timeline; [`Report::transcript`] returns the whole log.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
 ///
 /// let ivs = MockIvsChat::start();
 /// ivs.on_handshake().named("refuse the first").expect(1..).once().refuse(503, "closed");
-/// let report = ivs.finish().unwrap_err();
-/// assert_eq!(report.unmet(), ["\"refuse the first\" was to fire at least once, but fired never"]);
+/// let report = ivs.finish().wait().unwrap_err();
+/// assert_eq!(report.unmet(), ["hook \"refuse the first\": expected at least 1 call, got 0"]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Report {
     failures: Box<Failures>,
     never_fired: Vec<String>,
     waiting_at_gates: usize,
-    /// What takes long to say is said when it is asked for: most reports are never read.
+    /// Most reports are never read, so the log is read only when a report is.
     log: Log,
 }
 
-/// By what a test has failed, a sentence each.
+/// The reasons why a test has failed, a sentence each.
 #[derive(Clone, Debug, Default)]
 struct Failures {
     unmet: Vec<String>,
-    /// Where the test says what it expects, for each that is unmet.
-    expected_at: Vec<&'static Location<'static>>,
+    /// The hooks that are unmet.
+    unmet_hooks: Vec<HookStatus>,
     panics: Vec<String>,
     unanswered: Vec<String>,
     denied: Vec<String>,
@@ -45,17 +51,13 @@ impl Report {
         let log = Log { driver: Arc::clone(driver), filter: Filter::default() };
         let mut failures = Box::<Failures>::default();
         let mut never_fired = Vec::new();
-        for standing in driver.hook_standings() {
-            let hits = standing.hits;
-            match standing.expected {
-                Some(Expectation { hits: expected, caller }) if !expected.contains(&hits) => {
-                    let (name, fired) = (&standing.name, times(hits));
-                    let wanted = describe(*expected.start(), *expected.end());
-                    let sentence = format!("{name:?} was to fire {wanted}, but fired {fired}");
-                    failures.unmet.push(sentence);
-                    failures.expected_at.push(caller);
+        for hook in driver.hook_standings() {
+            match &hook.expected {
+                Some(expectation) if !hook.is_as_expected() => {
+                    failures.unmet.push(unmet(&hook, expectation));
+                    failures.unmet_hooks.push(hook);
                 }
-                None if hits == 0 => never_fired.push(standing.name.as_ref().into()),
+                None if hook.hits == 0 => never_fired.push(hook.name.as_ref().into()),
                 _ => {}
             }
         }
@@ -174,48 +176,101 @@ impl Report {
         self.log.to_string()
     }
 
-    /// All but the transcript, a line each.
-    pub(crate) fn summary(&self) -> String {
-        let Failures { unmet, expected_at, panics, unanswered, denied } = &*self.failures;
-        let unmet = unmet.iter().zip(expected_at);
-        let unmet = unmet.map(|(sentence, at)| format!("{sentence}, expected at {at}"));
-        let mut lines: Vec<_> = unmet.chain(panics.iter().cloned()).collect();
-        lines.extend(unanswered.iter().cloned());
-        lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
-        lines.extend(self.never_fired.iter().map(|name| format!("{name:?} never fired")));
-        if self.waiting_at_gates > 0 {
-            lines.push(format!("{} still waiting at a gate", self.waiting_at_gates));
+    /// The reasons why the test has failed, in lines.
+    fn reasons(&self) -> Vec<String> {
+        let Failures { unmet, unmet_hooks, panics, unanswered, denied } = &*self.failures;
+        let mut lines = Vec::new();
+        for (sentence, hook) in unmet.iter().zip(unmet_hooks) {
+            lines.push(sentence.clone());
+            lines.extend(hook.origin().map(|line| format!("  {line}")));
+            if hook.hits == 0 {
+                lines.push(format!("  {}", hook.why_not_fired()));
+            }
         }
-        lines.extend(self.findings().iter().map(|finding| format!("lint: {finding}")));
-        lines.join("\n")
+        lines.extend(panics.iter().chain(unanswered).cloned());
+        lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
+        lines
+    }
+
+    /// Returns `true` if there is nothing to print: not even an entry of the log.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_failure() && self.log.driver.log_length() == 0
+    }
+}
+
+impl Report {
+    /// Returns the report without the timeline.
+    pub(crate) fn summary(&self, entries: &[Entry]) -> String {
+        let mut text = String::new();
+        self.write_summary(&mut text, entries).expect("a string takes any text");
+        self.log.driver.without_tokens(&text)
+    }
+
+    fn write_summary(&self, f: &mut dyn fmt::Write, entries: &[Entry]) -> fmt::Result {
+        let driver = &self.log.driver;
+        let reasons = self.reasons();
+        for reason in reasons.iter().take(MOST_REASONS) {
+            writeln!(f, "{}", failure::clipped(reason, WIDEST))?;
+        }
+        if reasons.len() > MOST_REASONS {
+            writeln!(f, "… and {} more lines", reasons.len() - MOST_REASONS)?;
+        }
+        if !reasons.is_empty() {
+            f.write_str("\n")?;
+        }
+        let unfired = driver.hook_standings().into_iter();
+        let unfired = unfired.filter(|hook| hook.hits == 0 && hook.expected.is_none());
+        let gates = match self.waiting_at_gates {
+            0 => Vec::new(),
+            waiting => vec![format!("{waiting} waiting to be released")],
+        };
+        let sections = [
+            Section {
+                title: "hooks that have not fired",
+                lines: unfired.flat_map(|hook| unfired_lines(&hook)).collect(),
+            },
+            Section { title: "gates", lines: gates },
+            Section { title: "lint", lines: recent_findings(driver, entries) },
+        ];
+        for section in sections.iter().filter(|section| !section.lines.is_empty()) {
+            writeln!(f, "{section}")?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let summary = self.summary();
-        if !summary.is_empty() {
-            writeln!(f, "{summary}\n")?;
-        }
-        write!(f, "transcript:\n{}", self.log)
+        let (entries, _) = self.log.driver.entries_since(0);
+        f.write_str(&self.summary(&entries))?;
+        f.write_str(failure::excerpt(&entries, &[], &[]).trim_end())
+    }
+}
+
+/// The same text as that of `Display`, because a test that ends with `finish().await?` prints this.
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl std::error::Error for Report {}
 
-fn describe(from: usize, to: usize) -> String {
-    match (from, to) {
-        (from, to) if from == to => times(from),
-        (0, to) => format!("at most {}", times(to)),
-        (from, usize::MAX) => format!("at least {}", times(from)),
-        (from, to) => format!("{from} to {to} times"),
-    }
+/// A sentence about an expectation that is not met.
+fn unmet(hook: &HookStatus, expectation: &Expectation) -> String {
+    let (from, to) = (*expectation.hits.start(), *expectation.hits.end());
+    let expected = match (from, to) {
+        (from, to) if from == to => calls(from),
+        (0, to) => format!("at most {}", calls(to)),
+        (from, usize::MAX) => format!("at least {}", calls(from)),
+        (from, to) => format!("{from} to {}", calls(to)),
+    };
+    format!("{}: expected {expected}, got {}", hook.title(), hook.hits)
 }
 
-fn times(count: usize) -> String {
-    match count {
-        0 => "never".into(),
-        1 => "once".into(),
-        _ => format!("{count} times"),
-    }
+fn calls(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "call" } else { "calls" })
 }
+
+/// How many lines a report has about the reasons why a test has failed.
+const MOST_REASONS: usize = 40;

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::api::handle::Handle;
 use crate::api::log_wait::with_sections;
-use crate::api::wait::{Wait, Waiting};
+use crate::api::wait::{Wait, Waiting, fail_with};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
 use crate::engine::QuestionId;
@@ -87,7 +87,7 @@ impl Future for Settling {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_settled(cx).map(|settled| {
             if let Err(limit) = settled {
-                panic!("{}", unsettled(&self.driver, limit, self.caller));
+                fail_with(&self.driver, unsettled(&self.driver, limit, self.caller));
             }
         })
     }

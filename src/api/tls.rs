@@ -99,8 +99,9 @@ impl Handle {
 
     #[track_caller]
     fn tls_endpoint(&self) -> &Endpoint {
-        self.server().endpoints().tls.as_ref().unwrap_or_else(|| {
+        let Some(endpoint) = &self.server().endpoints().tls else {
             fail(self.driver(), "the mock has no TLS port: it was not started with `tls()`")
-        })
+        };
+        endpoint
     }
 }

@@ -7,10 +7,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crate::api::log::Log;
-use crate::api::log_wait::LogWait;
+use crate::api::log_wait::{LogWait, with_sections};
 use crate::driver::Driver;
-use crate::log::filter::Filter;
+use crate::log::failure::Failure;
 
 /// Something that a test waits for: await it, or call [`Wait::wait`] where there is no runtime.
 ///
@@ -73,7 +72,7 @@ impl<T> Wait<T> {
                 return output;
             }
             if let Some(why) = cannot_block(&self.driver) {
-                panic!("{}", self.waiting.cannot_block(why));
+                fail_with(&self.driver, self.waiting.cannot_block(why));
             }
             thread::park();
         }
@@ -125,9 +124,18 @@ pub(crate) fn timeout_from_environment() -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Fails a test, with the transcript.
+/// Fails a test at the line of the caller, with the end of the log.
 #[track_caller]
 pub(crate) fn fail(driver: &Arc<Driver>, message: impl fmt::Display) -> ! {
-    let log = Log { driver: Arc::clone(driver), filter: Filter::default() };
-    panic!("{message}\n\ntranscript:\n{log}")
+    let (entries, _) = driver.entries_since(0);
+    let failure = Failure::without_place(message.to_string()).timeline(&entries, &[]);
+    fail_with(driver, with_sections(failure, driver, &entries))
+}
+
+/// Fails a test with a text, which the page of the test repeats.
+#[track_caller]
+pub(crate) fn fail_with(driver: &Driver, failure: impl fmt::Display) -> ! {
+    let text = driver.without_tokens(&failure.to_string());
+    driver.record_failure(&text);
+    panic!("{text}")
 }

@@ -41,6 +41,7 @@ use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
 use crate::log::retention::LogSettings;
+use crate::log::secrets::hide;
 #[cfg(feature = "sigv4")]
 use crate::proto::exception::Exception;
 #[cfg(feature = "sigv4")]
@@ -89,8 +90,18 @@ pub(crate) struct Driver {
     active_tasks: AtomicU64,
     wait_timeout: Duration,
     log_settings: LogSettings,
+    /// The last failure whose text has told about the log.
+    failure: Mutex<Option<RecordedFailure>>,
     #[cfg(feature = "tracing")]
     tracer: Mutex<activity::Tracer>,
+}
+
+/// A failure of the test that the mock has explained.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordedFailure {
+    pub(crate) text: String,
+    /// How many entries the log had.
+    log_length: u64,
 }
 
 impl Driver {
@@ -122,6 +133,7 @@ impl Driver {
             active_tasks: AtomicU64::new(0),
             wait_timeout,
             log_settings,
+            failure: Mutex::default(),
             #[cfg(feature = "tracing")]
             tracer: Mutex::default(),
         }
@@ -141,6 +153,23 @@ impl Driver {
 
     pub(crate) const fn runtime(&self) -> &runtime::Handle {
         &self.runtime
+    }
+
+    /// Returns a text with labels in the place of chat tokens.
+    pub(crate) fn without_tokens(&self, text: &str) -> String {
+        hide(self.mock, text).into_owned()
+    }
+
+    /// Records that the test fails with a text that shows the end of the log.
+    pub(crate) fn record_failure(&self, text: &str) {
+        let failure = RecordedFailure { text: text.into(), log_length: self.log_length() };
+        *self.failure.lock() = Some(failure);
+    }
+
+    /// Returns the text of a failure if nothing has happened since.
+    pub(crate) fn latest_failure(&self) -> Option<String> {
+        let failure = self.failure.lock().clone()?;
+        (failure.log_length == self.log_length()).then_some(failure.text)
     }
 
     /// Returns the id of an HTTP request, in the form of a UUID.
@@ -166,8 +195,12 @@ impl Driver {
         let hides_times = self.clock.is_volatile();
         let state = self.state.lock();
         let records = state.engine.log().since(first);
-        let entries =
-            records.map(|(number, record)| Entry { number, record: record.clone(), hides_times });
+        let entries = records.map(|(number, record)| Entry {
+            number,
+            record: record.clone(),
+            hides_times,
+            mock: self.mock,
+        });
         (entries.collect(), state.engine.log().len())
     }
 

@@ -131,6 +131,7 @@ impl Driver {
             number,
             record: Clone::clone(record),
             hides_times,
+            mock: self.mock,
         };
         let entries = records.into_iter().map(entry).collect();
         let (dropped, length) = (state.engine.log().dropped(), state.engine.log().len());

@@ -98,11 +98,17 @@ impl Engine {
         review: ReviewResponse,
     ) {
         // A handler that does not respond in time is given up at its deadline.
+        let failure = review.failure_reason();
         let Some(outcome) = review.into_outcome() else { return };
+        let failure = failure.or_else(|| self.service.review_error(call.room, &outcome));
         let result = describe(&outcome, &call.message);
         let mut outputs = Vec::new();
         if let Some(is_valid) = self.service.reviewed(call.review, outcome, &mut outputs) {
-            let result = if is_valid { result } else { "failed".into() };
+            let result = match failure {
+                Some(reason) => format!("failed: {reason}"),
+                None if is_valid => result,
+                None => "failed".into(),
+            };
             self.record_review(cause, call.message.id.clone(), result);
             self.apply(cause, outputs);
         }

@@ -185,10 +185,12 @@ pub struct HookBuilder<P, D> {
     pub(super) filter: Filter,
     frequency: Frequency,
     expected: Option<Expectation>,
+    written_at: &'static Location<'static>,
     place: PhantomData<P>,
 }
 
 impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
+    #[track_caller]
     pub(crate) fn new(destination: D) -> Self {
         Self {
             destination,
@@ -196,6 +198,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             filter: Filter::default(),
             frequency: Frequency::default(),
             expected: None,
+            written_at: Location::caller(),
             place: PhantomData,
         }
     }
@@ -427,8 +430,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         behavior: Behavior<P::Verdict>,
         closure: Option<Arc<dyn Any + Send + Sync>>,
     ) -> D::Installed {
-        let Self { destination, name, filter, frequency, expected, .. } = self;
-        let rule = P::rule(Rule { name, filter, frequency, expected, behavior });
+        let Self { destination, name, filter, frequency, expected, written_at, .. } = self;
+        let rule = P::rule(Rule { name, filter, frequency, expected, behavior, written_at });
         destination.put(HookSpec { rule, closure })
     }
 }

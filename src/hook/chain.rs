@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::hook::describe::{Describe, describe};
 use crate::hook::filter::{EventContext, Filter};
 use crate::hook::frequency::Frequency;
 use crate::hook::ids::HookId;
@@ -25,6 +26,8 @@ pub struct Rule<V> {
     pub(crate) frequency: Frequency,
     pub(crate) expected: Option<Expectation>,
     pub(crate) behavior: Behavior<V>,
+    /// Where the test starts to write the hook.
+    pub(crate) written_at: &'static Location<'static>,
 }
 
 /// How a hook reaches its verdict.
@@ -48,6 +51,8 @@ struct Installed<V> {
     name: Arc<str>,
     seen: usize,
     hits: usize,
+    /// The hook that took the first event that matches this one, before this one was asked.
+    shaded_by: Option<HookId>,
     rule: Rule<V>,
 }
 
@@ -66,9 +71,35 @@ pub(crate) struct HookStatus {
     pub(crate) name: Arc<str>,
     pub(crate) hits: usize,
     pub(crate) expected: Option<Expectation>,
+    is_named: bool,
+    /// The hook as the calls that installed it.
+    description: String,
+    written_at: &'static Location<'static>,
+    seen: usize,
+    shaded_by: Option<String>,
 }
 
 impl HookStatus {
+    /// The hook as a failure names it: `hook "deny"`, or `hook 1` if the test gave no name.
+    pub(crate) fn title(&self) -> String {
+        if self.is_named { format!("hook {:?}", self.name) } else { self.name.to_string() }
+    }
+
+    /// Returns the hook as the calls that installed it, and where the test has them.
+    pub(crate) fn origin(&self) -> [String; 2] {
+        [self.description.clone(), format!("at {}", self.written_at)]
+    }
+
+    /// Says why a hook that has not fired has not.
+    pub(crate) fn why_not_fired(&self) -> String {
+        match (self.seen, &self.shaded_by) {
+            (0, Some(other)) => format!("{other} fired first at the events that match"),
+            (0, None) => "no event matched its conditions".into(),
+            (1, _) => "1 event matched its conditions, but it did not fire".into(),
+            (seen, _) => format!("{seen} events matched its conditions, but it did not fire"),
+        }
+    }
+
     /// Returns `true` unless the hook has fired more or less often than expected.
     pub(crate) fn is_as_expected(&self) -> bool {
         self.expected.as_ref().is_none_or(|expected| expected.hits.contains(&self.hits))
@@ -91,20 +122,22 @@ impl<V> Default for Chain<V> {
     }
 }
 
-impl<V: Clone> Chain<V> {
+impl<V: Clone + Describe> Chain<V> {
     pub(crate) fn is_empty(&self) -> bool {
         self.hooks.is_empty()
     }
 
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
         let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.0)).into();
-        self.hooks.push(Installed { id, name, seen: 0, hits: 0, rule });
+        self.hooks.push(Installed { id, name, seen: 0, hits: 0, shaded_by: None, rule });
     }
 
     /// Removes a hook and returns its final status.
     pub(crate) fn remove(&mut self, id: HookId) -> Option<HookStatus> {
         let index = self.hooks.iter().position(|hook| hook.id == id)?;
-        Some(self.hooks.remove(index).status())
+        let status = self.status(&self.hooks[index]);
+        self.hooks.remove(index);
+        Some(status)
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = HookId> {
@@ -119,14 +152,18 @@ impl<V: Clone> Chain<V> {
         context: &EventContext<'_>,
         now: Timestamp,
     ) -> Option<Candidate<V>> {
-        let hook = self
-            .hooks
-            .iter_mut()
-            .filter(|hook| hook.id > last && hook.rule.filter.admits(context))
-            .find_map(|hook| {
-                hook.seen += 1;
-                hook.rule.frequency.allows(hook.seen, hook.hits, now).then_some(hook)
-            })?;
+        let matching =
+            |hook: &&mut Installed<V>| hook.id > last && hook.rule.filter.admits(context);
+        let mut hooks = self.hooks.iter_mut();
+        let hook = hooks.by_ref().filter(matching).find_map(|hook| {
+            hook.seen += 1;
+            hook.rule.frequency.allows(hook.seen, hook.hits, now).then_some(hook)
+        })?;
+        // Only a hook that has never been asked can be in the shade of another one.
+        let unasked = hooks.filter(|hook| hook.seen == 0 && hook.shaded_by.is_none());
+        for shaded in unasked.filter(matching) {
+            shaded.shaded_by = Some(hook.id);
+        }
         let behavior = hook.rule.behavior.clone();
         Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), behavior })
     }
@@ -147,13 +184,34 @@ impl<V: Clone> Chain<V> {
     }
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = HookStatus> {
-        self.hooks.iter().map(Installed::status)
+        self.hooks.iter().map(|hook| self.status(hook))
     }
-}
 
-impl<V> Installed<V> {
-    fn status(&self) -> HookStatus {
-        let expected = self.rule.expected.clone();
-        HookStatus { id: self.id, name: Arc::clone(&self.name), hits: self.hits, expected }
+    /// Returns how often a hook of this chain has fired.
+    pub(crate) fn hits(&self, id: HookId) -> Option<usize> {
+        self.hooks.iter().find(|hook| hook.id == id).map(|hook| hook.hits)
+    }
+
+    fn status(&self, hook: &Installed<V>) -> HookStatus {
+        let shading = hook.shaded_by.filter(|_| hook.seen == 0);
+        let shading = shading.map(|id| self.hooks.iter().find(|other| other.id == id));
+        let shaded_by = shading.map(|other| match other {
+            Some(Installed { rule, name, .. }) if rule.name.is_none() => {
+                format!("{name} ({})", describe(rule))
+            }
+            Some(other) => format!("hook {:?}", other.name),
+            None => "a hook that is removed".into(),
+        });
+        HookStatus {
+            id: hook.id,
+            name: Arc::clone(&hook.name),
+            hits: hook.hits,
+            expected: hook.rule.expected.clone(),
+            is_named: hook.rule.name.is_some(),
+            description: describe(&hook.rule),
+            written_at: hook.rule.written_at,
+            seen: hook.seen,
+            shaded_by,
+        }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod action;
 pub(crate) mod builder;
 pub(crate) mod chain;
 pub(crate) mod delivery;
+pub(crate) mod describe;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod frequency;
@@ -39,6 +40,7 @@ use crate::proto::operation::Operation;
 ///
 /// let refusal = hook::on_handshake().once().refuse(503, "try later");
 /// ```
+#[track_caller]
 pub fn on_handshake() -> HookBuilder<Handshakes, ()> {
     HookBuilder::new(())
 }
@@ -50,6 +52,7 @@ pub fn on_handshake() -> HookBuilder<Handshakes, ()> {
 ///
 /// let reset = hook::on_action().nth(2).reset();
 /// ```
+#[track_caller]
 pub fn on_action() -> HookBuilder<Actions, ()> {
     HookBuilder::new(())
 }
@@ -61,6 +64,7 @@ pub fn on_action() -> HookBuilder<Actions, ()> {
 ///
 /// let denial = hook::on_review().answer(ReviewResponse::deny("no"));
 /// ```
+#[track_caller]
 pub fn on_review() -> HookBuilder<Reviews, ()> {
     HookBuilder::new(())
 }
@@ -72,6 +76,7 @@ pub fn on_review() -> HookBuilder<Reviews, ()> {
 ///
 /// let loss = hook::on_delivery().every(3).drop_frame();
 /// ```
+#[track_caller]
 pub fn on_delivery() -> HookBuilder<Deliveries, ()> {
     HookBuilder::new(())
 }
@@ -83,6 +88,7 @@ pub fn on_delivery() -> HookBuilder<Deliveries, ()> {
 ///
 /// let failure = hook::on_operation(Operation::SendEvent).fail(Exception::throttling("slow down"));
 /// ```
+#[track_caller]
 pub fn on_operation(operation: Operation) -> HookBuilder<Operations, ()> {
     HookBuilder::new(()).operation(operation)
 }
@@ -94,6 +100,7 @@ pub fn on_operation(operation: Operation) -> HookBuilder<Operations, ()> {
 ///
 /// let outage = hook::on_any_operation().respond(503, "Service Unavailable");
 /// ```
+#[track_caller]
 pub fn on_any_operation() -> HookBuilder<Operations, ()> {
     HookBuilder::new(())
 }

@@ -91,7 +91,10 @@ impl HookRegistry {
     }
 
     pub(crate) fn hits(&self, id: HookId) -> usize {
-        self.all_statuses().find(|status| status.id == id).map_or(0, |found| found.hits)
+        let hits = self.removed.get(&id).map(|status| status.hits);
+        let hits = hits.or_else(|| self.handshakes.hits(id)).or_else(|| self.actions.hits(id));
+        let hits = hits.or_else(|| self.reviews.hits(id)).or_else(|| self.deliveries.hits(id));
+        hits.or_else(|| self.operations.hits(id)).unwrap_or_default()
     }
 
     fn all_statuses(&self) -> impl Iterator<Item = HookStatus> {
@@ -119,6 +122,7 @@ mod tests {
             frequency: Frequency::default(),
             expected,
             behavior: Behavior::Verdict(ActionVerdict::Ignore),
+            written_at: Location::caller(),
         })
     }
 

@@ -7,7 +7,7 @@ use rstest::rstest;
 use crate::hook;
 use crate::hook::action::ActionVerdict;
 use crate::hook::builder::HookSpec;
-use crate::hook::chain::{Behavior, Chain, Counted, Expectation, HookStatus, Rule};
+use crate::hook::chain::{Behavior, Chain, Counted, Expectation, Rule};
 use crate::hook::delivery::{Corruption, DeliveryVerdict};
 use crate::hook::event::HookVerdict;
 use crate::hook::filter::{EventContext, Filter, FrameKind};
@@ -395,6 +395,7 @@ fn a_chain_counts_the_events_that_each_hook_is_about() {
         frequency,
         expected: None,
         behavior: Behavior::Verdict(ActionVerdict::Reset),
+        written_at: std::panic::Location::caller(),
     };
     let second = Frequency { nth: Some(2), ..Frequency::default() };
     chain.install(HookId(1), rule(filtered(|f| f.containing = Some("x".into())), second.clone()));
@@ -427,8 +428,16 @@ fn an_exhausted_hook_does_not_fire() {
 fn a_status_is_as_expected_within_its_range() {
     let status = |hits, expected: Option<std::ops::RangeInclusive<usize>>| {
         let caller = std::panic::Location::caller();
-        let expected = expected.map(|hits| Expectation { hits, caller });
-        HookStatus { id: HookId(1), name: "h".into(), hits, expected }.is_as_expected()
+        let HookSpec { rule: AnyRule::Action(mut rule), .. } = hook::on_action().reset() else {
+            panic!("it is about actions");
+        };
+        rule.expected = expected.map(|hits| Expectation { hits, caller });
+        let mut chain = Chain::default();
+        chain.install(HookId(1), rule);
+        for _ in 0..hits {
+            chain.count(HookId(1));
+        }
+        chain.statuses().next().unwrap().is_as_expected()
     };
     let is_expected = [1, 2, 3, 4].map(|hits| status(hits, Some(2..=3)));
     assert_eq!(is_expected, [false, true, true, false]);

@@ -1,11 +1,12 @@
 //! Verdict: what the verdicts of all hook points have in common.
 
 use crate::hook::chain::Chain;
+use crate::hook::describe::Describe;
 use crate::hook::event::HookVerdict;
 use crate::hook::registry::HookRegistry;
 
 /// The result of a hook for one event.
-pub(crate) trait Verdict: Clone {
+pub(crate) trait Verdict: Clone + Describe {
     /// Returns the verdict that leaves the event to the next hook.
     fn pass() -> Self;
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::log::entry::Entry;
 use crate::log::fields::{self, Name};
 use crate::log::matcher::{Condition, Expected, Field, Matcher};
+use crate::log::secrets::hide;
 use crate::proto::model;
 use crate::proto::operation::Operation;
 
@@ -70,7 +71,8 @@ impl Matcher {
             .map(|Field { name, expected }| {
                 let got = fields::get(entry, name);
                 let common = got.as_ref().map_or(0, |got| expected.closeness(got));
-                let got = got.map_or_else(|| "nothing".into(), |got| shown(name, &got, common));
+                let shown_got = |got: Cow<'_, str>| shown(name, &hide(entry.mock, &got), common);
+                let got = got.map_or_else(|| "nothing".into(), shown_got);
                 format!("{name}: expected {}, got {got}", expected.shown(name, common))
             })
             .collect();

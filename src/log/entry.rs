@@ -36,6 +36,8 @@ pub struct Entry {
     pub(crate) number: u64,
     pub(crate) record: Record,
     pub(crate) hides_times: bool,
+    /// The number of the mock, whose tokens renderings do not show.
+    pub(crate) mock: u64,
 }
 
 /// What kind of thing an entry is.

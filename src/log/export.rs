@@ -1,5 +1,6 @@
 //! Exports: the log in formats that other tools read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::log::entry::{Direction, Entry};
 use crate::log::record::{Caller, Event, Request, Response};
+use crate::log::secrets::hide;
 use crate::log::summary;
 use crate::log::timeline::{Columns, next_row, shortened};
 use crate::proto::payload::Payload;
@@ -103,7 +105,16 @@ fn mermaid_text(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// An entry with nothing replaced by labels.
+/// The bytes of a frame, as they are unless a token is among them.
+fn without_tokens<'a>(entry: &Entry, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    let text = String::from_utf8_lossy(bytes);
+    match hide(entry.mock, &text) {
+        Cow::Owned(shown) => shown.into_bytes().into(),
+        Cow::Borrowed(_) => bytes.into(),
+    }
+}
+
+/// An entry with nothing replaced by labels but chat tokens.
 pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
     let mut members = Map::new();
     let mut set = |name: &str, value: Value| {
@@ -122,8 +133,8 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
     set("status", json!(entry.status()));
     set("summary", json!(summary::of(entry)));
     match (entry.text(), entry.bytes()) {
-        (Some(text), _) => set("text", json!(text)),
-        (None, Some(bytes)) => set("base64", json!(BASE64.encode(bytes))),
+        (Some(text), _) => set("text", json!(hide(entry.mock, text))),
+        (None, Some(bytes)) => set("base64", json!(BASE64.encode(&*without_tokens(entry, bytes)))),
         (None, None) => {}
     }
     if let Some((code, reason)) = entry.close() {
@@ -166,17 +177,20 @@ fn har_response(status: u16, text: &str, body: &str) -> Value {
 
 fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Value {
     let (method, path) = match (&called.origin, called.operation) {
-        (Caller::Http { method, path, .. }, _) => (method.as_str(), path.clone()),
+        (Caller::Http { method, path, .. }, _) => {
+            (method.as_str(), hide(entry.mock, path).into_owned())
+        }
         (Caller::Test, operation) => {
             ("POST", format!("/{}", operation.map_or("", |operation| operation.name())))
         }
     };
-    let request = har_request(method, &format!("http://localhost{path}"), Some(&called.body));
+    let body = hide(entry.mock, &called.body);
+    let request = har_request(method, &format!("http://localhost{path}"), Some(&body));
     let response = answered.map_or_else(
         || har_response(0, "", ""),
         |answered| {
             let exception = answered.exception.as_deref().unwrap_or_default();
-            har_response(answered.status, exception, &answered.body)
+            har_response(answered.status, exception, &hide(entry.mock, &answered.body))
         },
     );
     har_entry(entry, "fetch", &request, &response)
@@ -194,10 +208,13 @@ fn har_connection(entry: &Entry) -> Value {
 
 fn har_message(entry: &Entry, payload: &Payload) -> Value {
     let (opcode, data) = match payload {
-        Payload::Text(data) => (1, String::from_utf8_lossy(&data.bytes).into_owned()),
-        Payload::Binary(data) => (2, BASE64.encode(&data.bytes)),
-        Payload::Ping(bytes) => (9, BASE64.encode(bytes)),
-        Payload::Pong(bytes) => (10, BASE64.encode(bytes)),
+        Payload::Text(data) => {
+            let text = String::from_utf8_lossy(&data.bytes);
+            (1, hide(entry.mock, &text).into_owned())
+        }
+        Payload::Binary(data) => (2, BASE64.encode(&*without_tokens(entry, &data.bytes))),
+        Payload::Ping(bytes) => (9, BASE64.encode(&*without_tokens(entry, bytes))),
+        Payload::Pong(bytes) => (10, BASE64.encode(&*without_tokens(entry, bytes))),
     };
     let way = if entry.direction() == Some(Direction::Inbound) { "send" } else { "receive" };
     let time: Duration = entry.at().to_unix();

@@ -8,6 +8,7 @@ use std::panic::Location;
 
 use crate::log::comparison::Comparison;
 use crate::log::entry::{Entry, EntryKind};
+use crate::log::escape::escaped;
 use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
 use crate::log::timeline::{Excerpt, WIDEST};
@@ -18,7 +19,8 @@ use crate::service::ConnectionId;
 #[derive(Debug)]
 pub(crate) struct Failure {
     headline: String,
-    caller: &'static Location<'static>,
+    /// Where the test waits or asserts, if the panic does not say that by itself.
+    caller: Option<&'static Location<'static>>,
     nearest: Vec<String>,
     timeline: Option<String>,
     /// The indexes of the entries that the text names.
@@ -35,8 +37,13 @@ pub(crate) struct Section {
 
 impl Failure {
     pub(crate) fn new(headline: impl Into<String>, caller: &'static Location<'static>) -> Self {
+        Self { caller: Some(caller), ..Self::without_place(headline) }
+    }
+
+    /// A failure whose panic is at the line of the test.
+    pub(crate) fn without_place(headline: impl Into<String>) -> Self {
         let (headline, nearest, named) = (headline.into(), Vec::new(), Vec::new());
-        Self { headline, caller, nearest, timeline: None, named, sections: Vec::new() }
+        Self { headline, caller: None, nearest, timeline: None, named, sections: Vec::new() }
     }
 
     /// Names the entry that comes nearest to a pattern, and the fields that differ. The search ends
@@ -69,13 +76,7 @@ impl Failure {
                 lanes.push(title);
             }
         }
-        let excerpt = Excerpt { entries, last_rows: LAST_ROWS, also: &self.named, lanes: &lanes };
-        let shown = entries.len() - excerpt.start();
-        self.timeline = Some(match entries.len() {
-            0 => "the log is empty\n".into(),
-            all if shown < all => format!("the last {shown} of {all} entries:\n{excerpt}"),
-            _ => excerpt.to_string(),
-        });
+        self.timeline = Some(excerpt(entries, &self.named, &lanes));
         self
     }
 
@@ -91,9 +92,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = write_wrapped(f, &clipped(&self.headline, LONGEST_HEADLINE))?;
-        // Where the place stands must not depend on how many digits it has.
-        let space = if width > WIDEST / 2 { "\n  " } else { " " };
-        writeln!(f, ",{space}at {}", self.caller)?;
+        match self.caller {
+            // The line break must not depend on how many digits the place has.
+            Some(caller) if width > WIDEST / 2 => writeln!(f, ",\n  at {caller}")?,
+            Some(caller) => writeln!(f, ", at {caller}")?,
+            None => writeln!(f)?,
+        }
         if !self.nearest.is_empty() {
             f.write_str("\n")?;
             self.nearest.iter().try_for_each(|line| writeln!(f, "{}", clipped(line, WIDEST)))?;
@@ -101,16 +105,32 @@ impl fmt::Display for Failure {
         if let Some(timeline) = &self.timeline {
             write!(f, "\n{timeline}")?;
         }
-        for Section { title, lines } in &self.sections {
-            writeln!(f, "\n{title}:")?;
-            for line in lines.iter().take(MOST_LINES) {
-                writeln!(f, "  {}", clipped(line, WIDEST - 2))?;
-            }
-            if lines.len() > MOST_LINES {
-                writeln!(f, "  … and {} more", lines.len() - MOST_LINES)?;
-            }
+        self.sections.iter().try_for_each(|section| write!(f, "\n{section}"))
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { title, lines } = self;
+        writeln!(f, "{title}:")?;
+        for line in lines.iter().take(MOST_LINES) {
+            writeln!(f, "  {}", clipped(line, WIDEST - 2))?;
+        }
+        if lines.len() > MOST_LINES {
+            writeln!(f, "  … and {} more", lines.len() - MOST_LINES)?;
         }
         Ok(())
+    }
+}
+
+/// The last entries as a timeline, and some others, by their indexes and lanes.
+pub(crate) fn excerpt(entries: &[Entry], also: &[usize], lanes: &[String]) -> String {
+    let excerpt = Excerpt { entries, last_rows: LAST_ROWS, also, lanes };
+    let shown = entries.len() - excerpt.start();
+    match entries.len() {
+        0 => "the log is empty\n".into(),
+        all if shown < all => format!("the last {shown} of {all} entries:\n{excerpt}"),
+        _ => excerpt.to_string(),
     }
 }
 
@@ -139,9 +159,11 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, text: &str) -> Result<usize, fmt::E
     Ok(column)
 }
 
-fn clipped(text: &str, most: usize) -> String {
+/// A text on one line of at most so many characters.
+pub(crate) fn clipped(text: &str, most: usize) -> String {
+    let text = escaped(text);
     if text.chars().count() <= most {
-        return text.to_owned();
+        return text.into_owned();
     }
     text.chars().take(most - 1).chain(['…']).collect()
 }
@@ -241,7 +263,7 @@ impl fmt::Display for EntryName<'_> {
         let Self { row, entry } = self;
         write!(f, "#{row} (")?;
         if let Some(peer) = &entry.record.peer {
-            write!(f, "{}: ", peer.label)?;
+            write!(f, "{}: ", escaped(&peer.label))?;
         }
         write!(f, "{})", timeline::shortened(&summary::of(entry)))
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod comparison;
 pub(crate) mod entry;
+pub(crate) mod escape;
 pub(crate) mod export;
 pub(crate) mod failure;
 pub(crate) mod fields;
@@ -13,6 +14,7 @@ pub(crate) mod matcher;
 pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod retention;
+pub(crate) mod secrets;
 pub(crate) mod serialize;
 pub(crate) mod store;
 pub(crate) mod summary;

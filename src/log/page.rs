@@ -10,20 +10,22 @@ use crate::log::lint::Finding;
 use crate::log::summary;
 use crate::log::timeline::{Columns, elapsed, next_row};
 
-/// The log as a page. Findings may be about any of the entries.
-pub(crate) fn html(title: &str, entries: &[Entry], findings: &[Finding]) -> String {
-    Page { title, entries, findings }.to_string()
+/// The log as a page, below the text of a failure unless that is empty. Findings may be about any
+/// of the entries.
+pub(crate) fn html(title: &str, failure: &str, entries: &[Entry], findings: &[Finding]) -> String {
+    Page { title, failure, entries, findings }.to_string()
 }
 
 struct Page<'a> {
     title: &'a str,
+    failure: &'a str,
     entries: &'a [Entry],
     findings: &'a [Finding],
 }
 
 impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { title, entries: all, findings } = *self;
+        let Self { title, failure, entries: all, findings } = *self;
         let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
         let (columns, omitted) = Columns::of(entries, MOST_LANES);
         let title = Escaped(title);
@@ -31,9 +33,13 @@ impl fmt::Display for Page<'_> {
             f,
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-             <style>\n{STYLE}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n<p>",
+             <style>\n{STYLE}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n",
             columns.titles().len() + 1
         )?;
+        if !failure.is_empty() {
+            writeln!(f, "<pre class=\"failure\">{}</pre>", Escaped(failure.trim_end()))?;
+        }
+        f.write_str("<p>")?;
         write!(f, "{} entries", all.len())?;
         if entries.len() < all.len() {
             write!(f, ", of which the last {} are shown", entries.len())?;

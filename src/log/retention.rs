@@ -38,4 +38,6 @@ pub(crate) struct LogSettings {
     pub(crate) retention: LogRetention,
     /// The findings that fail the test.
     pub(crate) denied: BTreeSet<Lint>,
+    /// Prints nothing when the test panics.
+    pub(crate) is_quiet: bool,
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Caller, Event, GaveUp};
+use crate::log::secrets::hide;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 
@@ -38,13 +39,13 @@ impl Entry {
                 if let Some(exception) = &answered.exception {
                     map.serialize_entry("exception", exception)?;
                 }
-                serialize_text(&mut map, "body", &labels.apply(&answered.body))?;
+                serialize_text(&mut map, "body", &labels.apply(&hide(self.mock, &answered.body)))?;
             }
             Event::Request(called) => {
                 let origin = if called.origin == Caller::Test { "test" } else { "http" };
                 map.serialize_entry("origin", origin)?;
                 map.serialize_entry("operation", &called.operation.map(Operation::name))?;
-                serialize_text(&mut map, "body", &labels.apply(&called.body))?;
+                serialize_text(&mut map, "body", &labels.apply(&hide(self.mock, &called.body)))?;
             }
             Event::ClosedByService(close) | Event::ClosedByClient(close) => {
                 let by_service = matches!(&self.record.event, Event::ClosedByService(_));
@@ -63,12 +64,12 @@ impl Entry {
                 map.serialize_entry("hook", &*hooked.hook)?;
                 map.serialize_entry("effect", &hooked.effect)?;
                 if let Some(text) = hooked.payload.as_ref().and_then(Payload::text) {
-                    serialize_text(&mut map, "frame", &labels.apply(text))?;
+                    serialize_text(&mut map, "frame", &labels.apply(&hide(self.mock, text)))?;
                 }
             }
             Event::Outage(outage) => map.serialize_entry("outage", outage.name())?,
             Event::FrameReceived(payload) | Event::FrameSent(payload) => {
-                serialize_payload(&mut map, payload, labels)?;
+                serialize_payload(&mut map, payload, self.mock, labels)?;
             }
             Event::HandshakeRefused(refused) => {
                 map.serialize_entry("status", &refused.status)?;
@@ -92,10 +93,12 @@ fn serialize_gave_up<M: SerializeMap>(map: &mut M, gave_up: &GaveUp) -> Result<(
 fn serialize_payload<M: SerializeMap>(
     map: &mut M,
     payload: &Payload,
+    mock: u64,
     labels: &mut Labels,
 ) -> Result<(), M::Error> {
+    let escaped = |bytes: &[u8]| hide(mock, &bytes.escape_ascii().to_string()).into_owned();
     match (payload, payload.text()) {
-        (_, Some(text)) => serialize_text(map, "frame", &labels.apply(text)),
+        (_, Some(text)) => serialize_text(map, "frame", &labels.apply(&hide(mock, text))),
         (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes)),
         (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes)),
         _ => map.serialize_entry("binary", &escaped(payload.bytes())),
@@ -126,10 +129,6 @@ impl Serialize for Sorted<'_> {
             other => other.serialize(serializer),
         }
     }
-}
-
-fn escaped(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
 }
 
 impl Serialize for Entry {

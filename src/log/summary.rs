@@ -1,14 +1,20 @@
 //! Summary: an entry in a few words, for timelines and pictures.
 
 use crate::log::entry::Entry;
+use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
+use crate::log::secrets::hide;
 use crate::proto::action::Action;
 use crate::proto::close::{Close, truncate};
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
 
-/// An entry in a few words, without the name of its connection.
+/// An entry in a few words on one line, without the name of its connection.
 pub(crate) fn of(entry: &Entry) -> String {
+    escaped(&hide(entry.mock, &words(entry))).into_owned()
+}
+
+fn words(entry: &Entry) -> String {
     match &entry.record.event {
         Event::ClockAdvanced(duration) => {
             format!("clock + {}", humantime::format_duration(*duration))
@@ -30,14 +36,14 @@ pub(crate) fn of(entry: &Entry) -> String {
         Event::Disconnected => "is gone".into(),
         Event::HookFired(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
         Event::Outage(outage) => format!("outage: {}", outage.name()),
-        Event::FrameReceived(payload) => of_action(payload),
+        Event::FrameReceived(payload) => of_action(payload, entry.mock),
         Event::HandshakeRefused(refused) => {
             format!("refused {}: {}", refused.status, refused.message)
         }
         Event::Reviewed(reviewed) => {
             format!("review of {}: {}", reviewed.message_id, reviewed.result)
         }
-        Event::FrameSent(payload) => of_frame(payload),
+        Event::FrameSent(payload) => of_frame(payload, entry.mock),
     }
 }
 
@@ -46,40 +52,45 @@ fn of_close(close: &Close) -> String {
     if close.reason.is_empty() { code } else { format!("{code} {:?}", close.reason) }
 }
 
-fn of_action(payload: &Payload) -> String {
+fn of_action(payload: &Payload, mock: u64) -> String {
     match payload.publish().and_then(|publish| publish.action.as_ref().ok()) {
         Some(Action::SendMessage(sent)) => format!("SEND_MESSAGE {:?}", sent.content),
         Some(Action::DeleteMessage(deletion)) => format!("DELETE_MESSAGE {}", deletion.id),
         Some(Action::DisconnectUser(kick)) => format!("DISCONNECT_USER {}", kick.user_id),
-        None => of_payload(payload),
+        None => of_payload(payload, mock),
     }
 }
 
-fn of_frame(payload: &Payload) -> String {
+fn of_frame(payload: &Payload, mock: u64) -> String {
     match payload.frame() {
         Some(Frame::Message(message)) => format!("MESSAGE {:?}", message.content),
         Some(Frame::Event(event)) => format!("EVENT {}", event.event_name),
         Some(Frame::Error(error)) => {
             format!("ERROR {} {:?}", error.error_code.code(), error.error_message)
         }
-        None => of_payload(payload),
+        None => of_payload(payload, mock),
     }
 }
 
-fn of_payload(payload: &Payload) -> String {
+fn of_payload(payload: &Payload, mock: u64) -> String {
     let (kind, bytes) = match payload {
         Payload::Text(data) => ("text", &data.bytes),
         Payload::Binary(data) => ("binary", &data.bytes),
         Payload::Ping(bytes) => return format!("ping, {} bytes", bytes.len()),
         Payload::Pong(bytes) => return format!("pong, {} bytes", bytes.len()),
     };
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]).into_owned();
-    let ellipsis = if bytes.len() > LONGEST { "…" } else { "" };
+    // A token is hidden before the text is cut off, because half a token has no number.
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_FRAME)]);
+    let start = hide(mock, &start);
+    let ellipsis = if start.len() > LONGEST || bytes.len() > LONGEST_FRAME { "…" } else { "" };
     format!("{kind} {:?}{ellipsis}", truncate(&start, LONGEST))
 }
 
 /// How many bytes of a frame that cannot be read are shown.
 const LONGEST: usize = 40;
+
+/// How many bytes of a frame are searched for tokens.
+const LONGEST_FRAME: usize = 4096;
 
 /// Whether an entry tells of something that went wrong, so that pictures can show it in colour.
 pub(crate) fn is_trouble(entry: &Entry) -> bool {

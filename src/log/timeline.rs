@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::log::entry::{Direction, Entry};
+use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
 use crate::log::summary;
 use crate::log::transcript::{is_as_expected, is_same_delivery};
@@ -68,7 +69,7 @@ impl Columns {
 pub(crate) fn title(entry: &Entry) -> Option<String> {
     let caller = |origin: &Caller| if *origin == Caller::Test { "test" } else { "http" };
     match (&entry.record.peer, &entry.record.event) {
-        (Some(peer), _) => Some(format!("{} ({})", peer.label, peer.room)),
+        (Some(peer), _) => Some(format!("{} ({})", escaped(&peer.label), escaped(&peer.room))),
         (None, Event::Request(called)) => Some(caller(&called.origin).into()),
         (None, Event::Response(answered)) => Some(caller(&answered.origin).into()),
         (None, _) => None,
@@ -256,11 +257,11 @@ fn cell(entry: &Entry) -> String {
 
 /// A text on one line, and not too wide for a lane.
 pub(crate) fn shortened(text: &str) -> String {
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    if width(text) <= WIDEST_CELL {
-        return plain.collect();
+    let text = escaped(text);
+    if width(&text) <= WIDEST_CELL {
+        return text.into_owned();
     }
-    plain.take(WIDEST_CELL - 1).chain(['…']).collect()
+    text.chars().take(WIDEST_CELL - 1).chain(['…']).collect()
 }
 
 fn push_cell(line: &mut String, cell: &str, lane_width: usize) {

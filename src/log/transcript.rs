@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::log::entry::Entry;
+use crate::log::escape::OneLine;
 use crate::log::labels::Labels;
 use crate::log::record::{
     Caller, Event, HandshakeRefused, HookFired, OutageEvent, Peer, Request, Response,
 };
+use crate::log::secrets::hide;
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
 
@@ -66,6 +68,12 @@ pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
 }
 
 fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
+    let mut line = String::new();
+    write_words(&mut OneLine(&mut line), entries, labels)?;
+    f.write_str(&hide(entries[0].mock, &line))
+}
+
+fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let record = &entries[0].record;
     let who = Who(record.peer.as_ref());
     match &record.event {
@@ -186,17 +194,11 @@ fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels)
     write_omission(f, bytes.len())
 }
 
-/// Writes a text on one line. JSON is written as it is, so far as it has no line breaks.
+/// Writes a text. JSON is written as it is, so far as it has no line breaks.
 fn write_text(f: &mut dyn fmt::Write, text: &str, labels: &mut Labels) -> fmt::Result {
     let text = labels.apply(text);
     let shown = crate::proto::close::truncate(&text, LONGEST_TEXT);
-    for c in shown.chars() {
-        if c.is_control() {
-            write!(f, "{}", c.escape_default())?;
-        } else {
-            f.write_char(c)?;
-        }
-    }
+    f.write_str(shown)?;
     write_omission(f, text.len())
 }
 

@@ -100,17 +100,19 @@ impl Service {
 
     /// Returns `true` if the service accepts an outcome.
     fn is_valid(&self, room: RoomKey, outcome: &ReviewOutcome) -> bool {
+        *outcome != ReviewOutcome::Failed && self.review_error(room, outcome).is_none()
+    }
+
+    /// Returns the member and the rule that keep the service from accepting a response.
+    pub(crate) fn review_error(&self, room: RoomKey, outcome: &ReviewOutcome) -> Option<String> {
+        let (content, attributes) = match outcome {
+            ReviewOutcome::Allow { content, attributes } => (content.as_deref(), attributes),
+            ReviewOutcome::Deny { attributes } => (None, attributes),
+            ReviewOutcome::Failed => return None,
+        };
         let maximum = self.rooms.get(&room).map_or(0, |room| room.maximum_message_length as usize);
-        match outcome {
-            ReviewOutcome::Allow { content, attributes } => {
-                content.as_deref().is_none_or(|content| is_valid_content(content, maximum))
-                    && attributes.as_ref().is_none_or(are_valid_attributes)
-            }
-            ReviewOutcome::Deny { attributes } => {
-                attributes.as_ref().is_none_or(are_valid_attributes)
-            }
-            ReviewOutcome::Failed => false,
-        }
+        let content_error = content.and_then(|content| content_error(content, maximum));
+        content_error.or_else(|| attributes.as_ref().and_then(attributes_error))
     }
 
     /// Observed: the text is the handler's reason. Assumed: the text when there is none.
@@ -135,13 +137,22 @@ impl Service {
 }
 
 /// Documented: an allowed content has 1 to the room's maximum of characters.
-fn is_valid_content(content: &str, maximum: usize) -> bool {
-    (1..=maximum).contains(&content.chars().count())
+fn content_error(content: &str, maximum: usize) -> Option<String> {
+    match content.chars().count() {
+        0 => Some("Content is empty".into()),
+        count if count > maximum => {
+            Some(format!("Content has {count} characters, and the maximum is {maximum}"))
+        }
+        _ => None,
+    }
 }
 
 /// Documented: attributes have at most 1 KB.
-fn are_valid_attributes(attributes: &Attributes) -> bool {
-    attributes.size_bytes() <= MAXIMUM_ATTRIBUTE_BYTES
+fn attributes_error(attributes: &Attributes) -> Option<String> {
+    let bytes = attributes.size_bytes();
+    (bytes > MAXIMUM_ATTRIBUTE_BYTES).then(|| {
+        format!("Attributes have {bytes} bytes, and the maximum is {MAXIMUM_ATTRIBUTE_BYTES}")
+    })
 }
 
 const MAXIMUM_ATTRIBUTE_BYTES: usize = 1_024;

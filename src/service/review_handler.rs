@@ -110,7 +110,7 @@ pub struct ReviewResponse(Decision);
 enum Decision {
     Allow { content: Option<String>, attributes: Option<Attributes> },
     Deny { attributes: Option<Attributes> },
-    Failure,
+    Failure { reason: Option<String> },
     Timeout,
 }
 
@@ -156,7 +156,7 @@ impl ReviewResponse {
     /// ```
     #[must_use]
     pub const fn fail() -> Self {
-        Self(Decision::Failure)
+        Self(Decision::Failure { reason: None })
     }
 
     /// Never responds: after 200 ms of the mock clock the room's `fallbackResult` applies.
@@ -171,7 +171,7 @@ impl ReviewResponse {
     }
 
     /// Reads the response of a real handler, as its Lambda function returns it. An illegal response
-    /// counts as a failure.
+    /// counts as a failure, and the log says what is wrong with it.
     ///
     /// Documented: `ReviewResult` and `Content` are required. Observed: a denial needs no content.
     ///
@@ -180,11 +180,11 @@ impl ReviewResponse {
     /// # use serde_json::json;
     /// let review = ReviewResponse::from_json(&json!({ "ReviewResult": "ALLOW", "Content": "hello" }));
     /// assert_eq!(review, ReviewResponse::allow().content("hello"));
-    /// assert_eq!(ReviewResponse::from_json(&json!("ALLOW")), ReviewResponse::fail());
     /// ```
     #[must_use]
     pub fn from_json(response: &Value) -> Self {
-        read(response).unwrap_or(Self::fail())
+        read(response)
+            .unwrap_or_else(|reason| Self(Decision::Failure { reason: Some(reason.into()) }))
     }
 
     /// Changes the content of a message that is allowed.
@@ -215,6 +215,14 @@ impl ReviewResponse {
         self
     }
 
+    /// Says what is wrong with a response that is illegal by itself.
+    pub(crate) fn failure_reason(&self) -> Option<String> {
+        match &self.0 {
+            Decision::Failure { reason } => reason.clone(),
+            _ => None,
+        }
+    }
+
     /// Returns the outcome for the service; `None` if the handler never responds.
     pub(crate) fn into_outcome(self) -> Option<ReviewOutcome> {
         match self.0 {
@@ -222,23 +230,29 @@ impl ReviewResponse {
                 Some(ReviewOutcome::Allow { content, attributes })
             }
             Decision::Deny { attributes } => Some(ReviewOutcome::Deny { attributes }),
-            Decision::Failure => Some(ReviewOutcome::Failed),
+            Decision::Failure { .. } => Some(ReviewOutcome::Failed),
             Decision::Timeout => None,
         }
     }
 }
 
-/// Reads the response of a Lambda function; returns `None` if it is illegal.
-fn read(response: &Value) -> Option<ReviewResponse> {
+/// Reads the response of a Lambda function; returns the member and the rule if it is illegal.
+fn read(response: &Value) -> Result<ReviewResponse, &'static str> {
+    if !response.is_object() {
+        return Err("the response is not an object");
+    }
     let present = |member: &str| response.get(member).filter(|value| !value.is_null());
     let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));
-    let attributes: Option<Attributes> = attributes.transpose().ok()?;
-    match response.get("ReviewResult")?.as_str()? {
-        "ALLOW" => {
-            let content = Some(present("Content")?.as_str()?.to_owned());
-            Some(ReviewResponse(Decision::Allow { content, attributes }))
+    let attributes: Option<Attributes> =
+        attributes.transpose().map_err(|_| "Attributes must be an object of strings")?;
+    match present("ReviewResult").map(Value::as_str) {
+        Some(Some("ALLOW")) => {
+            let content = present("Content").ok_or("Content is missing")?;
+            let content = content.as_str().ok_or("Content must be a string")?;
+            Ok(ReviewResponse(Decision::Allow { content: Some(content.to_owned()), attributes }))
         }
-        "DENY" => Some(ReviewResponse(Decision::Deny { attributes })),
-        _ => None,
+        Some(Some("DENY")) => Ok(ReviewResponse(Decision::Deny { attributes })),
+        Some(_) => Err("ReviewResult must be ALLOW or DENY"),
+        None => Err("ReviewResult is missing"),
     }
 }

@@ -162,7 +162,7 @@ async fn a_stopped_mock_cannot_be_restarted_but_read() {
     let restart = std::panic::AssertUnwindSafe(|| ivs.restart());
     let panic = std::panic::catch_unwind(restart).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
-    assert!(text.starts_with("the mock has stopped\n\ntranscript:\n"), "{text}");
+    assert!(text.starts_with("the mock has stopped\n\n"), "{text}");
 }
 
 #[tokio::test]

@@ -20,10 +20,10 @@ fn fired(times: usize, expect: fn(&MockIvsChat)) -> MockIvsChat {
 }
 
 #[rstest]
-#[case::exactly(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..=2).ignore()), 1, "\"h\" was to fire 2 times, but fired once")]
-#[case::at_least(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..).ignore()), 0, "\"h\" was to fire at least 2 times, but fired never")]
-#[case::at_most(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(..2).ignore()), 3, "\"h\" was to fire at most once, but fired 3 times")]
-#[case::between(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(1..=3).ignore()), 4, "\"h\" was to fire 1 to 3 times, but fired 4 times")]
+#[case::exactly(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..=2).ignore()), 1, "hook \"h\": expected 2 calls, got 1")]
+#[case::at_least(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..).ignore()), 0, "hook \"h\": expected at least 2 calls, got 0")]
+#[case::at_most(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(..2).ignore()), 3, "hook \"h\": expected at most 1 call, got 3")]
+#[case::between(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(1..=3).ignore()), 4, "hook \"h\": expected 1 to 3 calls, got 4")]
 fn an_expectation_that_is_not_met_is_said_in_a_sentence(
     #[case] expect: fn(&MockIvsChat),
     #[case] times: usize,
@@ -31,13 +31,14 @@ fn an_expectation_that_is_not_met_is_said_in_a_sentence(
 ) {
     let ivs = fired(times, expect);
     let text = panic_text(|| ivs.verify());
-    assert!(text.starts_with(sentence) && text.contains("transcript:\n"), "{text}");
+    assert!(text.starts_with(sentence) && text.contains("test > CreateRoom"), "{text}");
     assert_eq!(ivs.finish().wait().unwrap_err().unmet(), [sentence]);
 
     let ivs = fired(times, expect);
     let text = panic_text(|| drop(ivs));
-    let place = format!("{sentence}, expected at tests/it/verification.rs:");
+    let place = format!("{sentence}\n  on_action()");
     assert!(text.starts_with(&place), "{text}");
+    assert!(text.contains("\n  at tests/it/verification.rs:"), "{text}");
 }
 
 #[test]
@@ -87,5 +88,8 @@ fn a_report_names_what_may_be_of_interest() {
     let report = ivs.finish().wait().unwrap();
     assert_eq!(report.never_fired(), ["never"]);
     assert!(report.transcript().contains("rejected with 403 by \"often\""));
-    assert!(report.to_string().starts_with("\"never\" never fired\n"), "{report}");
+    assert!(
+        report.to_string().starts_with("hooks that have not fired:\n  hook \"never\": "),
+        "{report}"
+    );
 }

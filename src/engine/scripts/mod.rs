@@ -182,6 +182,7 @@ impl EngineStage {
             number,
             record: record.clone(),
             hides_times: false,
+            mock: self.engine.mock(),
         });
         entries.collect()
     }

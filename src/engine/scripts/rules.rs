@@ -1,5 +1,7 @@
 //! Rules: the hooks and reviews of scripts as those of the engine.
 
+use std::panic::Location;
+
 use serde_json::Value;
 
 use crate::engine::script::hook::{
@@ -48,6 +50,7 @@ fn with<V>(hook: &Hook, verdict: V) -> Result<Rule<V>, String> {
         frequency: frequency(&hook.frequency)?,
         expected: None,
         behavior: Behavior::Verdict(verdict),
+        written_at: Location::caller(),
     })
 }
 

@@ -233,7 +233,12 @@ pub(super) fn transcript_of(engine: &Engine) -> String {
     let entries: Vec<_> = engine
         .log()
         .since(0)
-        .map(|(number, record)| Entry { number, record: record.clone(), hides_times: false })
+        .map(|(number, record)| Entry {
+            number,
+            record: record.clone(),
+            mock: 0,
+            hides_times: false,
+        })
         .collect();
     let mut text = String::new();
     transcript::write(&mut text, &entries, &mut Labels::new(false)).unwrap();
@@ -262,7 +267,8 @@ pub(super) fn asks<V>(filter: Filter) -> Rule<V> {
 
 fn rule<V>(filter: Filter, behavior: Behavior<V>) -> Rule<V> {
     let frequency = Frequency::default();
-    Rule { name: Some("h".into()), filter, frequency, expected: None, behavior }
+    let written_at = std::panic::Location::caller();
+    Rule { name: Some("h".into()), filter, frequency, expected: None, behavior, written_at }
 }
 
 /// Returns a filter for events of a user, or on their way to one.

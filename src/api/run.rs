@@ -1,0 +1,251 @@
+//! Run: a whole test around a mock, so that the test's own error and the report appear together.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::api::builder::MockIvsChatBuilder;
+use crate::api::mock::{Finishing, MockIvsChat};
+use crate::api::report::Report;
+use crate::api::settle::Settling;
+use crate::api::wait::{Wait, Waiting};
+
+impl MockIvsChat {
+    /// Starts a mock, runs an async test with it, and ends it as [`MockIvsChat::finish`] does.
+    ///
+    /// If the test returns an error, the failure contains that error and the report beside it. With
+    /// a mock that is merely dropped, an expectation that was not met would hide the error.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{MockIvsChat, TestFailure};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), TestFailure> {
+    /// MockIvsChat::run(async |ivs| {
+    ///     let token = ivs.create_room("lobby").chat_token("alice").create();
+    ///     let mut client = ivs.connect(&token).await?;
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the mock cannot start, the test returns an error, or the report is a failure.
+    ///
+    /// # Panics
+    ///
+    /// If the test panics.
+    pub async fn run<T>(
+        test: impl AsyncFnOnce(&Self) -> Result<T, Box<dyn Error + Send + Sync>>,
+    ) -> Result<T, TestFailure> {
+        Self::builder().run(test).await
+    }
+
+    /// Ends the mock as [`MockIvsChat::finish`] does, and combines the report with the result of
+    /// the test.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{MockIvsChat, TestFailure};
+    ///
+    /// fn main() -> Result<(), TestFailure> {
+    ///     let ivs = MockIvsChat::start();
+    ///     let result = "30".parse::<u32>();
+    ///     let minutes = ivs.finish_with(result).wait()?;
+    ///     assert_eq!(minutes, 30);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the result is an error, or the report is a failure.
+    ///
+    /// # Panics
+    ///
+    /// If [`Wait::wait`] is called on the thread that the mock runs on; await it there.
+    #[track_caller]
+    pub fn finish_with<T, E>(mut self, result: Result<T, E>) -> Wait<Result<T, TestFailure>>
+    where
+        T: Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let result = result.map_err(Into::into);
+        self.has_failed_test(result.is_err());
+        let driver = Arc::clone(self.driver());
+        let settling = Settling::start(&driver, Location::caller());
+        let finishing = Finishing::new(self, settling);
+        Wait::new(&driver, FinishingWith { finishing, result: Some(result) })
+    }
+}
+
+impl MockIvsChatBuilder {
+    /// Starts a mock with these settings, runs an async test with it, and ends it; see
+    /// [`MockIvsChat::run`].
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let builder = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z"));
+    /// let failure = builder
+    ///     .run(async |ivs| {
+    ///         ivs.on_action().named("deny").expect(1..).ignore();
+    ///         Err::<(), _>("cannot reach the backend".into())
+    ///     })
+    ///     .await
+    ///     .unwrap_err();
+    /// assert_eq!(failure.error().unwrap().to_string(), "cannot reach the backend");
+    /// assert_eq!(failure.report().unwrap().unmet().len(), 1);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the mock cannot start, the test returns an error, or the report is a failure.
+    ///
+    /// # Panics
+    ///
+    /// If the test panics.
+    pub async fn run<T>(
+        self,
+        test: impl AsyncFnOnce(&MockIvsChat) -> Result<T, Box<dyn Error + Send + Sync>>,
+    ) -> Result<T, TestFailure> {
+        let mut mock = match self.try_start() {
+            Ok(mock) => mock,
+            Err(error) => return Err(TestFailure { error: Some(error.into()), report: None }),
+        };
+        let result = test(&mock).await;
+        mock.has_failed_test(result.is_err());
+        combine(result, mock.finish().await)
+    }
+
+    /// Prints nothing when a test panics beside the mock.
+    ///
+    /// Otherwise the mock prints its report on stderr then: unmet expectations, and the end of the
+    /// log as a timeline. The environment variable `MOCK_IVS_CHAT_QUIET=1` does the same as this
+    /// for all mocks.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::builder().quiet().start();
+    /// ```
+    pub const fn quiet(mut self) -> Self {
+        self.log_settings.is_quiet = true;
+        self
+    }
+}
+
+/// The failure of a test: the error that it returned, and the report of its mock.
+///
+/// `Display` and `Debug` write both, the error first.
+///
+/// ```
+/// use mock_ivs_chat::{MockIvsChat, TestFailure};
+///
+/// let ivs = MockIvsChat::start();
+/// ivs.on_handshake().named("refuse").expect(1..).refuse(503, "closed");
+/// let failure: TestFailure = ivs.finish_with(Err::<(), _>("no backend")).wait().unwrap_err();
+/// let text = failure.to_string();
+/// assert!(text.starts_with("the test returned an error: no backend\n"));
+/// assert!(text.contains("hook \"refuse\": expected at least 1 call, got 0"));
+/// ```
+pub struct TestFailure {
+    error: Option<Box<dyn Error + Send + Sync>>,
+    report: Option<Report>,
+}
+
+impl TestFailure {
+    /// Returns the error of the test, or the reason why the mock did not start.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let failure = MockIvsChat::start().finish_with(Err::<(), _>("no backend")).wait().unwrap_err();
+    /// assert_eq!(failure.error().unwrap().to_string(), "no backend");
+    /// ```
+    #[must_use]
+    pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.error.as_deref()
+    }
+
+    /// Returns the report of the mock, if the mock did start.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let failure = MockIvsChat::start().finish_with(Err::<(), _>("no backend")).wait().unwrap_err();
+    /// assert!(!failure.report().unwrap().is_failure());
+    /// ```
+    #[must_use]
+    pub const fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+}
+
+impl fmt::Display for TestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = &self.error {
+            writeln!(f, "the test returned an error: {error}")?;
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                writeln!(f, "  caused by: {error}")?;
+                cause = error.source();
+            }
+        }
+        match (&self.error, &self.report) {
+            (Some(_), Some(report)) => write!(f, "\n{report}"),
+            (None, Some(report)) => write!(f, "{report}"),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+/// The same text as that of `Display`, because a test that returns the failure prints this.
+impl fmt::Debug for TestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for TestFailure {}
+
+fn combine<T>(
+    result: Result<T, Box<dyn Error + Send + Sync>>,
+    report: Result<Report, Report>,
+) -> Result<T, TestFailure> {
+    match (result, report) {
+        (Ok(value), Ok(_)) => Ok(value),
+        (Ok(_), Err(report)) => Err(TestFailure { error: None, report: Some(report) }),
+        (Err(error), Ok(report) | Err(report)) => {
+            Err(TestFailure { error: Some(error), report: Some(report) })
+        }
+    }
+}
+
+/// The end of a mock whose test has a result.
+struct FinishingWith<T> {
+    finishing: Finishing,
+    result: Option<Result<T, Box<dyn Error + Send + Sync>>>,
+}
+
+// The result is never pinned: it is returned, not polled.
+impl<T> Unpin for FinishingWith<T> {}
+
+impl<T> Future for FinishingWith<T> {
+    type Output = Result<T, TestFailure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.finishing).poll(cx).map(|report| {
+            let result = self.result.take().expect("it completes only once");
+            combine(result, report)
+        })
+    }
+}
+
+impl<T: Send> Waiting<Result<T, TestFailure>> for FinishingWith<T> {
+    fn cannot_block(&self, why: &str) -> String {
+        self.finishing.cannot_block(why)
+    }
+}

@@ -1,0 +1,49 @@
+//! Escape: any text on one line.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Returns a text without control characters and line breaks: `\n` in their place, or `\u{1b}`.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(breaks) {
+        return text.into();
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if breaks(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line.into()
+}
+
+/// Writes everything that it is given on one line.
+pub(crate) struct OneLine<'a>(pub(crate) &'a mut dyn fmt::Write);
+
+impl fmt::Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_str(&escaped(text))
+    }
+}
+
+/// Returns `true` for a character that ends a line or controls a terminal.
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn every_control_character_is_escaped() {
+        assert_eq!(escaped("a\r\nb\u{1b}[31m\u{2028}"), "a\\r\\nb\\u{1b}[31m\\u{2028}");
+        let mut line = String::new();
+        write!(OneLine(&mut line), "{} {}", "a\n", "ä").expect("a string takes any text");
+        assert_eq!(line, "a\\n ä");
+    }
+}
