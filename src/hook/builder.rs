@@ -185,6 +185,7 @@ pub struct HookBuilder<P, D> {
     pub(super) filter: Filter,
     frequency: Frequency,
     expected: Option<Expectation>,
+    priority: i32,
     place: PhantomData<P>,
 }
 
@@ -196,6 +197,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             filter: Filter::default(),
             frequency: Frequency::default(),
             expected: None,
+            priority: 0,
             place: PhantomData,
         }
     }
@@ -210,6 +212,26 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// ```
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the priority, which is 0 unless set. Hooks of a higher priority are evaluated first;
+    /// those of the same priority in the order of installation. The first hook that fires decides.
+    ///
+    /// So a later hook can go before an earlier one, such as a test's own before the default of
+    /// its fixture.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.on_action().ignore();
+    /// ivs.on_action().priority(1).reject(ErrorCode::NotAcceptable, "no");
+    /// alice.send_message("hello");
+    /// alice.expect_error(ErrorCode::NotAcceptable).wait();
+    /// ```
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -427,8 +449,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         behavior: Behavior<P::Verdict>,
         closure: Option<Arc<dyn Any + Send + Sync>>,
     ) -> D::Installed {
-        let Self { destination, name, filter, frequency, expected, .. } = self;
-        let rule = P::rule(Rule { name, filter, frequency, expected, behavior });
+        let Self { destination, name, filter, frequency, expected, priority, .. } = self;
+        let rule = P::rule(Rule { name, filter, frequency, expected, priority, behavior });
         destination.put(HookSpec { rule, closure })
     }
 }

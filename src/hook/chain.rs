@@ -24,6 +24,8 @@ pub struct Rule<V> {
     pub(crate) filter: Filter,
     pub(crate) frequency: Frequency,
     pub(crate) expected: Option<Expectation>,
+    /// Hooks of a higher priority are evaluated first.
+    pub(crate) priority: i32,
     pub(crate) behavior: Behavior<V>,
 }
 
@@ -97,8 +99,9 @@ impl<V: Clone> Chain<V> {
     }
 
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
-        let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.0)).into();
-        self.hooks.push(Installed { id, name, seen: 0, hits: 0, rule });
+        let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.number)).into();
+        let index = self.hooks.partition_point(|hook| hook.id < id);
+        self.hooks.insert(index, Installed { id, name, seen: 0, hits: 0, rule });
     }
 
     /// Removes a hook and returns its final status.
@@ -111,7 +114,7 @@ impl<V: Clone> Chain<V> {
         self.hooks.iter().map(|hook| hook.id)
     }
 
-    /// Returns the first hook installed after `last` that may fire at an event, and counts the
+    /// Returns the first hook after `last` that may fire at an event, and counts the
     /// event for every hook that it passes on the way.
     pub(crate) fn candidate(
         &mut self,
