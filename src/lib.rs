@@ -97,6 +97,7 @@ mod transport;
 
 pub use crate::api::builder::MockIvsChatBuilder;
 pub use crate::api::chat_token::{ChatToken, ChatTokenBuilder};
+pub use crate::api::connection::Connection;
 pub use crate::api::gate::Gate;
 pub use crate::api::handle::Handle;
 pub use crate::api::hook::{Hook, HookGuard};

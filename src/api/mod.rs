@@ -3,6 +3,8 @@
 
 pub(crate) mod builder;
 pub(crate) mod chat_token;
+pub(crate) mod connection;
+mod connection_control;
 pub(crate) mod failure_page;
 pub(crate) mod gate;
 pub(crate) mod handle;
@@ -21,6 +23,7 @@ pub(crate) mod outage;
 pub(crate) mod participant;
 mod participant_expect;
 pub(crate) mod report;
+mod reset;
 pub(crate) mod room;
 pub(crate) mod room_update;
 pub(crate) mod run;

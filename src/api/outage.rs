@@ -103,7 +103,11 @@ impl Handle {
     #[track_caller]
     pub fn restart(&self) {
         self.expect_running();
-        let restarted = self.server().pause().and_then(|connections| {
+        let paused = match self.server().is_cutting() {
+            true => Ok(self.server().cut()),
+            false => self.server().pause(),
+        };
+        let restarted = paused.and_then(|connections| {
             self.driver().end_all(record::OutageEvent::Restart);
             // A client may reconnect as soon as its stream is closed, so the port must listen first,
             // unless there is an outage.
@@ -149,6 +153,56 @@ impl Handle {
         self.driver().end_all(record::OutageEvent::Begin);
         connections.close();
         Outage { handle: self.clone() }
+    }
+
+    /// Begins an outage that clients run into: each connection is accepted, recorded as an entry of
+    /// the kind [`Unserved`](crate::log::EntryKind::Unserved), and reset. So a test can count the
+    /// attempts of a client and look at the time between them.
+    ///
+    /// Otherwise it is like [`Handle::outage`]. If outages overlap and one of the others refuses
+    /// clients, they are refused, and nothing is recorded.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use std::net::TcpStream;
+    /// use mock_ivs_chat::{MockIvsChat, log::EntryKind};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let outage = ivs.accepting_outage();
+    /// let mut client = TcpStream::connect(ivs.addr()).unwrap();
+    /// assert!(!matches!(client.read(&mut [0]), Ok(1)));
+    /// assert_eq!(ivs.log().kind(EntryKind::Unserved).entries().len(), 1);
+    /// outage.end();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the mock has stopped, or if its runtime has ended.
+    #[track_caller]
+    pub fn accepting_outage(&self) -> Outage {
+        self.expect_running();
+        let connections = self.server().cut();
+        self.server().begin_outage();
+        self.driver().end_all(record::OutageEvent::Begin);
+        connections.close();
+        Outage { handle: self.clone() }
+    }
+
+    /// Makes each HTTP response say `Connection: close`, and closes the connection after it; or
+    /// keeps connections, which is the default. It applies to requests from now on.
+    ///
+    /// A client with a pool of connections may send a request into one that an outage or a
+    /// restart has just closed, and fail. Without kept connections it cannot.
+    ///
+    /// ```
+    /// use mock_ivs_chat::MockIvsChat;
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// ivs.close_http_connections(true);
+    /// ivs.restart();
+    /// ```
+    pub fn close_http_connections(&self, closes: bool) {
+        self.driver().set_closes_http(closes);
     }
 
     #[track_caller]

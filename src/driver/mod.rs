@@ -37,6 +37,7 @@ use crate::driver::closures::OpenQuestions;
 use crate::driver::state::State;
 use crate::driver::workers::Workers;
 use crate::engine::Engine;
+use crate::engine::control::ConnectionInfo;
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
@@ -56,7 +57,7 @@ pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
 pub(crate) use runtime_thread::RuntimeThread;
 pub(crate) use waits::Registration;
 
-pub(crate) use crate::log::record::Caller;
+pub(crate) use crate::log::record::{Caller, Unserved};
 pub(crate) use crate::service::ConnectionId;
 pub(crate) use crate::service::control::ControlResult as ControlResponse;
 pub(crate) use crate::service::token::PREFIX as TOKEN_PREFIX;
@@ -86,6 +87,8 @@ pub(crate) struct Driver {
     /// Notified when something is due earlier than anything was before.
     rescheduled: Notify,
     requests: AtomicU64,
+    /// Whether each HTTP response is the last on its connection.
+    closes_http: AtomicBool,
     /// How many tasks that serve clients are running right now.
     active_tasks: AtomicU64,
     wait_timeout: Duration,
@@ -130,6 +133,7 @@ impl Driver {
             waiters: Arc::default(),
             rescheduled: Notify::new(),
             requests: AtomicU64::new(0),
+            closes_http: AtomicBool::new(false),
             active_tasks: AtomicU64::new(0),
             wait_timeout,
             log_settings,
@@ -172,6 +176,15 @@ impl Driver {
         (failure.log_length == self.log_length()).then_some(failure.text)
     }
 
+    /// Makes each HTTP response the last on its connection, or not.
+    pub(crate) fn set_closes_http(&self, closes: bool) {
+        self.closes_http.store(closes, Ordering::Release);
+    }
+
+    pub(crate) fn closes_http(&self) -> bool {
+        self.closes_http.load(Ordering::Acquire)
+    }
+
     /// Returns the id of an HTTP request, in the form of a UUID.
     pub(crate) fn request_id(&self) -> String {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
@@ -183,7 +196,7 @@ impl Driver {
 impl Driver {
     /// Returns how many entries the log has had that it does not keep.
     pub(crate) fn log_dropped(&self) -> u64 {
-        self.state.lock().engine.log().dropped()
+        self.state.lock().engine.log().lost()
     }
 
     pub(crate) fn log_length(&self) -> u64 {
@@ -237,6 +250,25 @@ impl Driver {
 
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
         self.state.lock().engine.is_connected(connection)
+    }
+
+    /// Returns the state of a connection, unless it has ended.
+    pub(crate) fn connection_info(&self, connection: ConnectionId) -> Option<ConnectionInfo> {
+        let mut state = self.state.lock();
+        let now = state.now(&self.clock);
+        state.engine.connection_info(now, connection)
+    }
+
+    /// Returns the state of all open connections, in the order in which they were opened.
+    pub(crate) fn connection_infos(&self) -> Vec<ConnectionInfo> {
+        let mut state = self.state.lock();
+        let now = state.now(&self.clock);
+        state.engine.connection_infos(now).collect()
+    }
+
+    /// Returns how many frames wait to be written to the stream of a connection, and their bytes.
+    pub(crate) fn queued(&self, connection: ConnectionId) -> (usize, usize) {
+        self.state.lock().sinks.get(connection).map_or((0, 0), |sink| sink.queue.queued())
     }
 
     pub(crate) fn hook_hits(&self, id: HookId) -> usize {

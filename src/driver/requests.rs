@@ -8,12 +8,13 @@ use tokio::sync::oneshot;
 use crate::driver::Driver;
 use crate::driver::closures::Closure;
 use crate::driver::state::OpenHandshake;
+use crate::engine::control::Control;
 use crate::engine::io::{
     Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HttpReply, Input, Reply,
 };
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::AnyRule;
-use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer};
+use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer, Unserved};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -72,6 +73,11 @@ impl Driver {
         user_id: Option<&str>,
     ) {
         self.feed(Input::GaveUp { operation, user_id: user_id.map(str::to_owned) });
+    }
+
+    /// Records a stream that ended before a request was served on it.
+    pub(crate) fn record_unserved(self: &Arc<Self>, unserved: Unserved) {
+        self.feed(Input::Unserved(unserved));
     }
 
     /// Records a handshake that breaks RFC 6455.
@@ -215,6 +221,28 @@ impl Driver {
         self.call(Input::arrange(Arrangement::ForgetHook(id)));
     }
 
+    /// Drops all hooks and review handlers, with their closures and everything that reports say
+    /// about them.
+    pub(crate) fn reset_hooks(self: &Arc<Self>) {
+        let mut transaction = self.begin();
+        let now = transaction.now;
+        let engine = &mut transaction.state.engine;
+        engine.handle(now, Input::arrange(Arrangement::ResetHooks));
+        let closures = std::mem::take(&mut transaction.state.closures);
+        transaction.drop_later(closures.into_values().collect());
+        self.finish_call(transaction);
+    }
+
+    /// Deletes all rooms, with everything in them, and ends all connections.
+    pub(crate) fn reset_rooms(self: &Arc<Self>) {
+        self.call(Input::ResetRooms);
+    }
+
+    /// Drops all entries of the log.
+    pub(crate) fn clear_log(self: &Arc<Self>) {
+        self.call(Input::ClearLog);
+    }
+
     /// Drops all closures of the test: they may hold on to this very mock.
     pub(crate) fn release_closures(self: &Arc<Self>) {
         let mut transaction = self.begin();
@@ -257,6 +285,14 @@ impl Driver {
     pub(crate) fn release_one(self: &Arc<Self>, gate: GateId) -> bool {
         match self.call(Input::arrange(Arrangement::ReleaseOne(gate))) {
             Some(Reply::Released(has_released)) => has_released,
+            other => unexpected(&other),
+        }
+    }
+
+    /// Acts on a connection. Returns `false` if there is nothing to act on.
+    pub(crate) fn control(self: &Arc<Self>, connection: ConnectionId, control: Control) -> bool {
+        match self.call(Input::Control { connection, control }) {
+            Some(Reply::Controlled(has_acted)) => has_acted,
             other => unexpected(&other),
         }
     }

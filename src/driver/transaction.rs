@@ -10,7 +10,9 @@ use crate::driver::requests::{HandshakeAnswer, HttpAnswer};
 use crate::driver::state::State;
 use crate::driver::{Driver, stack};
 use crate::engine::QuestionId;
-use crate::engine::io::{CallId, HandshakeId, HandshakeReply, HttpReply, Input, Output, Reply};
+use crate::engine::io::{
+    CallId, HandshakeId, HandshakeReply, HttpReply, Input, Output, Reply, Way,
+};
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
@@ -45,7 +47,8 @@ enum Afterwards {
     Wake(Wakeup),
     Reset(Arc<SharedStream>),
     Stall(Arc<SharedStream>),
-    LimitBandwidth(Arc<SharedStream>, u32),
+    Resume(Arc<SharedStream>),
+    Throttle(Arc<SharedStream>, Way, Option<u32>),
     AnswerHandshake(tokio::sync::oneshot::Sender<HandshakeAnswer>, HandshakeAnswer),
     AnswerCall(tokio::sync::oneshot::Sender<HttpAnswer>, HttpAnswer),
     Withdraw(QuestionId),
@@ -201,13 +204,23 @@ impl Transaction<'_> {
                 let stream = self.stream(connection);
                 self.afterwards.extend(stream.map(Afterwards::Stall));
             }
+            Output::Resume(connection) => {
+                let stream = self.stream(connection);
+                self.afterwards.extend(stream.map(Afterwards::Resume));
+            }
+            Output::Throttle { connection, way, bytes_per_second } => {
+                let stream = self.stream(connection);
+                let throttle = |stream| Afterwards::Throttle(stream, way, bytes_per_second);
+                self.afterwards.extend(stream.map(throttle));
+            }
             Output::Remove(connection) => drop(self.state.sinks.remove(connection)),
             Output::Handshake { id, reply } => self.answer_handshake(id, reply),
             Output::LimitBandwidth { handshake, bytes_per_second } => {
                 let open = self.state.handshakes.get(&handshake);
                 let stream = open.map(|open| Arc::clone(&open.sink.stream));
-                let limit = |stream| Afterwards::LimitBandwidth(stream, bytes_per_second);
-                self.afterwards.extend(stream.map(limit));
+                let throttle =
+                    |stream| Afterwards::Throttle(stream, Way::Outbound, Some(bytes_per_second));
+                self.afterwards.extend(stream.map(throttle));
             }
             Output::Respond { id, reply } => self.answer_call(id, reply),
             Output::Ask { question, closure, name, event, ancestry } => {
@@ -294,8 +307,12 @@ impl Driver {
             Afterwards::Wake(wakeup) => wakeup.wake(),
             Afterwards::Reset(stream) => stream.reset(),
             Afterwards::Stall(stream) => stream.stall(),
-            Afterwards::LimitBandwidth(stream, bytes_per_second) => {
-                stream.limit_bandwidth(bytes_per_second);
+            Afterwards::Resume(stream) => stream.resume(),
+            Afterwards::Throttle(stream, Way::Inbound, bytes_per_second) => {
+                stream.throttle_reads(bytes_per_second);
+            }
+            Afterwards::Throttle(stream, Way::Outbound, bytes_per_second) => {
+                stream.throttle_writes(bytes_per_second);
             }
             // A client may have gone away meanwhile.
             Afterwards::AnswerHandshake(sender, answer) => {

@@ -134,7 +134,7 @@ impl Driver {
             mock: self.mock,
         };
         let entries = records.into_iter().map(entry).collect();
-        let (dropped, length) = (state.engine.log().dropped(), state.engine.log().len());
+        let (dropped, length) = (state.engine.log().lost(), state.engine.log().len());
         Batch {
             entries,
             next,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::connections::Inbound;
-use crate::engine::io::{Answer, Ending, Output};
+use crate::engine::io::{Answer, Ending};
 use crate::engine::questions::{Evaluation, PANICKED, Parked, QuestionId};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::action::{ActionVerdict, InboundFrame};
@@ -21,6 +21,9 @@ use crate::service::ConnectionId;
 impl Engine {
     /// Takes a frame from a client or a participant.
     pub(super) fn receive(&mut self, connection: ConnectionId, payload: Payload) {
+        if self.holds_back(connection, &payload) {
+            return;
+        }
         let now = self.now;
         // Frames read before a hook reset the connection are discarded.
         let Some(open) = self.connections.open.get_mut(connection) else { return };
@@ -102,7 +105,7 @@ impl Engine {
         }
         // The client's own close frame is the answer if the service has closed before.
         if !std::mem::replace(&mut open.is_finished, true) {
-            self.outputs.push_back(Output::Finish { connection, close: Some(close) });
+            self.finish(connection, Some(close));
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::Bound::Included;
 use std::sync::Arc;
 
 use crate::engine::connection_map::ConnectionMap;
+use crate::engine::control::Stall;
 use crate::engine::io::Ending;
 use crate::engine::questions::{Ancestry, QuestionId};
 use crate::engine::timers::TimerKey;
@@ -77,8 +78,11 @@ pub(crate) struct Connection {
     pub(super) peer_ip: Option<Arc<str>>,
     /// When the client last sent anything.
     pub(super) last_received: Timestamp,
-    /// The hook that made the connection stall.
-    pub(super) stalled_by: Option<Arc<str>>,
+    /// When the handshake succeeded.
+    pub(super) connected_at: Timestamp,
+    pub(super) room_arn: Arc<str>,
+    /// What waits for the connection to resume, if it is stalled.
+    pub(super) stall: Option<Box<Stall>>,
     /// Whether the last frame was queued. Nothing follows a close frame.
     pub(super) is_finished: bool,
     pub(super) inbound: Lane<Inbound>,
@@ -170,6 +174,11 @@ impl Connections {
                 (user_id, label)
             }
         }
+    }
+
+    /// Makes the labels of later connections begin anew.
+    pub(super) fn reset_labels(&mut self) {
+        self.users.counts.clear();
     }
 
     pub(super) fn has_ended(&self, connection: ConnectionId) -> bool {

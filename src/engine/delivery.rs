@@ -13,7 +13,7 @@ use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::{EventContext, FrameKind};
 use crate::hook::ids::HookId;
-use crate::log::record::{Event, HookFired, Record};
+use crate::log::record::{Event, Record};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, Frame};
@@ -281,25 +281,21 @@ impl Engine {
     pub(super) fn push(&mut self, cause: u64, connection: ConnectionId, frame: WireFrame) {
         let at = self.now;
         let Some(open) = self.connections.open.get(connection) else { return };
-        let peer = Some(Arc::clone(&open.peer));
-        if let Some(hook) = &open.stalled_by {
-            let hook = Arc::clone(hook);
-            let effect = "withheld from a stalled connection".into();
-            let hooked = HookFired { hook, effect, payload: Some(frame.payload), gate: None };
-            self.log.push(Record { at, cause, peer, event: Event::HookFired(Box::new(hooked)) });
-            return;
-        }
         // Nothing follows a close frame, and a frame that does not leave is not recorded.
         if open.is_finished {
             return;
         }
+        if open.stall.is_some() {
+            return self.withhold(cause, connection, frame);
+        }
+        let peer = Some(Arc::clone(&open.peer));
         self.log.push(Record { at, cause, peer, event: Event::FrameSent(frame.payload.clone()) });
         if open.has_stream {
             self.outputs.push_back(Output::Send { to: vec![connection], frame });
         }
     }
 
-    fn close_now(&mut self, cause: u64, connection: ConnectionId, close: Close) {
+    pub(super) fn close_now(&mut self, cause: u64, connection: ConnectionId, close: Close) {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if std::mem::replace(&mut open.is_finished, true) {
             return;
@@ -308,9 +304,19 @@ impl Engine {
         let event = Event::ClosedByService(Box::new(close.clone()));
         self.record(cause, Some(connection), event);
         if has_stream {
-            self.outputs.push_back(Output::Finish { connection, close: Some(close) });
+            self.finish(connection, Some(close));
         } else {
             self.remove(connection);
+        }
+    }
+
+    /// Ends the stream of a connection after everything that waits for the client.
+    pub(super) fn finish(&mut self, connection: ConnectionId, close: Option<Close>) {
+        let finish = Output::Finish { connection, close };
+        let open = self.connections.open.get_mut(connection);
+        match open.and_then(|open| open.stall.as_mut()) {
+            Some(stall) => stall.finish = Some(finish),
+            None => self.outputs.push_back(finish),
         }
     }
 
@@ -331,7 +337,7 @@ impl Engine {
         self.reset_now(connection);
     }
 
-    fn reset_now(&mut self, connection: ConnectionId) {
+    pub(super) fn reset_now(&mut self, connection: ConnectionId) {
         self.outputs.push_back(Output::Reset(connection));
         self.remove(connection);
     }
@@ -339,10 +345,7 @@ impl Engine {
     /// Makes a connection stall. It stays in its room, because the service cannot know.
     pub(super) fn stall(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
         self.record_effect(cause, Some(connection), hook, "stalled");
-        if let Some(open) = self.connections.open.get_mut(connection) {
-            open.stalled_by = Some(Arc::clone(hook));
-            self.outputs.push_back(Output::Stall(connection));
-        }
+        self.stall_now(connection, Some(Arc::clone(hook)));
     }
 
     /// Ends a connection after what is queued, without a close frame.
@@ -355,7 +358,7 @@ impl Engine {
             return self.remove(connection);
         }
         if !std::mem::replace(&mut open.is_finished, true) {
-            self.outputs.push_back(Output::Finish { connection, close: None });
+            self.finish(connection, None);
         }
     }
 
@@ -371,7 +374,7 @@ impl Engine {
 impl Connection {
     /// Returns `true` if a frame leaves right away and changes nothing but the log.
     fn sends_directly(&self) -> bool {
-        self.stalled_by.is_none()
+        self.stall.is_none()
             && !self.is_finished
             && !self.outbound.is_blocked()
             && self.reordered_frames.is_empty()

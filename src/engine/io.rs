@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::engine::control::Control;
 use crate::engine::questions::{Ancestry, QuestionId};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::AnyRule;
-use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer};
+use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer, Unserved};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
@@ -86,6 +87,14 @@ pub(crate) enum Input {
     /// The test moves the clock by this much. What becomes due is caused by
     /// [`Engine::handle_timeout`](crate::engine::Engine::handle_timeout).
     Advance(Duration),
+    /// The test acts on a connection. The engine returns [`Reply::Controlled`].
+    Control { connection: ConnectionId, control: Control },
+    /// The test deletes all rooms, with everything in them, and ends all connections.
+    ResetRooms,
+    /// The test drops all entries of the log.
+    ClearLog,
+    /// A stream ended before a request was served on it.
+    Unserved(Unserved),
     /// All connections end, and the log says so.
     Outage(OutageEvent),
     /// Clients can connect again.
@@ -100,6 +109,15 @@ impl Input {
     pub(crate) fn arrange(arrangement: Arrangement) -> Self {
         Self::Arrange(Box::new(arrangement))
     }
+}
+
+/// A direction of a stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Way {
+    /// From the client to the mock.
+    Inbound,
+    /// From the mock to the client.
+    Outbound,
 }
 
 /// How a client ends its connection.
@@ -120,6 +138,8 @@ pub(crate) enum Arrangement {
     InstallHook(Box<AnyRule>),
     RemoveHook(HookId),
     RemoveAllHooks,
+    /// The test drops all hooks and review handlers, and everything that reports say about them.
+    ResetHooks,
     /// The test cannot ask about a hook any more.
     ForgetHook(HookId),
     /// The test makes a gate. The engine returns [`Reply::Gate`].
@@ -155,6 +175,11 @@ pub(crate) enum Output {
     Reset(ConnectionId),
     /// The stream of a connection is neither read nor written any more.
     Stall(ConnectionId),
+    /// The stream of a stalled connection is read and written again.
+    Resume(ConnectionId),
+    /// The stream of a connection carries at most this many bytes a second in one direction, or
+    /// any number of them.
+    Throttle { connection: ConnectionId, way: Way, bytes_per_second: Option<u32> },
     /// A connection is gone.
     Remove(ConnectionId),
     /// A handshake is answered.
@@ -220,4 +245,6 @@ pub(crate) enum Reply {
     Installed(HookId),
     Gate(GateId),
     Released(bool),
+    /// Whether the connection was still there to act on.
+    Controlled(bool),
 }

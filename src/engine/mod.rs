@@ -12,6 +12,7 @@
 mod action;
 pub(crate) mod connection_map;
 mod connections;
+pub(crate) mod control;
 mod corrupt;
 mod delivery;
 mod gates;
@@ -178,9 +179,16 @@ impl Engine {
                 }
             }
             Input::Advance(duration) => self.record_own(Event::ClockAdvanced(duration)),
+            Input::ResetRooms => self.reset_rooms(),
+            Input::ClearLog => self.log.clear(),
+            Input::Unserved(unserved) => self.record_own(Event::Unserved(unserved)),
             Input::Outage(outage) => self.end_all(&outage),
             Input::OutageEnded => self.outage_ended(),
             Input::Shutdown => self.shut_down(),
+            Input::Control { connection, control } => {
+                let has_acted = self.control(connection, control);
+                self.outputs.push_back(Output::Return(Reply::Controlled(has_acted)));
+            }
             Input::FromClosures { ancestry, input } => {
                 self.ancestry = ancestry;
                 self.dispatch(*input);
@@ -198,6 +206,10 @@ impl Engine {
             }
             Arrangement::RemoveHook(id) => self.hooks.remove(id),
             Arrangement::RemoveAllHooks => self.hooks.remove_all(),
+            Arrangement::ResetHooks => {
+                self.hooks.reset();
+                self.handlers.clear();
+            }
             Arrangement::ForgetHook(id) => self.hooks.forget(id),
             Arrangement::AddGate => {
                 let gate = self.gates.add();

@@ -186,6 +186,7 @@ pub struct HookBuilder<P, D> {
     frequency: Frequency,
     expected: Option<Expectation>,
     written_at: &'static Location<'static>,
+    priority: i32,
     place: PhantomData<P>,
 }
 
@@ -199,6 +200,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             frequency: Frequency::default(),
             expected: None,
             written_at: Location::caller(),
+            priority: 0,
             place: PhantomData,
         }
     }
@@ -213,6 +215,26 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// ```
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the priority, which is 0 unless set. Hooks of a higher priority are evaluated first;
+    /// those of the same priority in the order of installation. The first hook that fires decides.
+    ///
+    /// So a later hook can go before an earlier one, such as a test's own before the default of
+    /// its fixture.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.on_action().ignore();
+    /// ivs.on_action().priority(1).reject(ErrorCode::NotAcceptable, "no");
+    /// alice.send_message("hello");
+    /// alice.expect_error(ErrorCode::NotAcceptable).wait();
+    /// ```
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -430,8 +452,10 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         behavior: Behavior<P::Verdict>,
         closure: Option<Arc<dyn Any + Send + Sync>>,
     ) -> D::Installed {
-        let Self { destination, name, filter, frequency, expected, written_at, .. } = self;
-        let rule = P::rule(Rule { name, filter, frequency, expected, behavior, written_at });
+        let Self { destination, name, filter, frequency, expected, priority, written_at, .. } =
+            self;
+        let rule =
+            P::rule(Rule { name, filter, frequency, expected, priority, behavior, written_at });
         destination.put(HookSpec { rule, closure })
     }
 }

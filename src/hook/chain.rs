@@ -25,6 +25,8 @@ pub struct Rule<V> {
     pub(crate) filter: Filter,
     pub(crate) frequency: Frequency,
     pub(crate) expected: Option<Expectation>,
+    /// Hooks of a higher priority are evaluated first.
+    pub(crate) priority: i32,
     pub(crate) behavior: Behavior<V>,
     /// Where the test starts to write the hook.
     pub(crate) written_at: &'static Location<'static>,
@@ -128,8 +130,10 @@ impl<V: Clone + Describe> Chain<V> {
     }
 
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
-        let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.0)).into();
-        self.hooks.push(Installed { id, name, seen: 0, hits: 0, shaded_by: None, rule });
+        let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.number)).into();
+        let index = self.hooks.partition_point(|hook| hook.id < id);
+        let hook = Installed { id, name, seen: 0, hits: 0, shaded_by: None, rule };
+        self.hooks.insert(index, hook);
     }
 
     /// Removes a hook and returns its final status.
@@ -144,7 +148,7 @@ impl<V: Clone + Describe> Chain<V> {
         self.hooks.iter().map(|hook| hook.id)
     }
 
-    /// Returns the first hook installed after `last` that may fire at an event, and counts the
+    /// Returns the first hook after `last` that may fire at an event, and counts the
     /// event for every hook that it passes on the way.
     pub(crate) fn candidate(
         &mut self,

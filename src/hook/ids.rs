@@ -1,8 +1,27 @@
 //! Ids: the numbers of hooks and gates.
 
-/// Identifies a hook within one mock. Numbered from 1 in the order of installation.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct HookId(pub(crate) u64);
+use std::cmp::Reverse;
+
+/// Identifies a hook within one mock. Ids are in the order in which hooks are evaluated: by
+/// priority, the highest first, and then by installation. The default comes before all hooks.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct HookId {
+    priority: Reverse<i32>,
+    /// Numbered from 1 in the order of installation.
+    pub(crate) number: u64,
+}
+
+impl HookId {
+    pub(crate) const fn new(number: u64, priority: i32) -> Self {
+        Self { priority: Reverse(priority), number }
+    }
+}
+
+impl Default for HookId {
+    fn default() -> Self {
+        Self::new(0, i32::MAX)
+    }
+}
 
 /// Identifies a gate; see [`Gate`](crate::Gate).
 ///

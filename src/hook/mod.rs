@@ -1,8 +1,9 @@
 //! Hooks: what a test makes happen, where and when.
 //!
 //! A hook says *where* (at a handshake, an action, a review, a delivery or an operation), *when*
-//! (whose, which, how often) and *what*. All hooks of a place are asked in the order in which they
-//! were installed; the first that fires wins.
+//! (whose, which, how often) and *what*. The hooks of a place are evaluated in the order in which
+//! they were installed, unless a [priority](HookBuilder::priority) says otherwise; the first that
+//! fires wins.
 
 pub(crate) mod action;
 pub(crate) mod builder;

@@ -35,10 +35,22 @@ pub enum AnyRule {
     Operation(Rule<OperationVerdict>),
 }
 
+impl AnyRule {
+    const fn priority(&self) -> i32 {
+        match self {
+            Self::Handshake(rule) => rule.priority,
+            Self::Action(rule) => rule.priority,
+            Self::Review(rule) => rule.priority,
+            Self::Delivery(rule) => rule.priority,
+            Self::Operation(rule) => rule.priority,
+        }
+    }
+}
+
 impl HookRegistry {
     pub(crate) fn install(&mut self, rule: AnyRule) -> HookId {
         self.installed += 1;
-        let id = HookId(self.installed);
+        let id = HookId::new(self.installed, rule.priority());
         match rule {
             AnyRule::Handshake(rule) => self.handshakes.install(id, rule),
             AnyRule::Action(rule) => self.actions.install(id, rule),
@@ -68,6 +80,11 @@ impl HookRegistry {
         }
     }
 
+    /// Drops all hooks and the status of removed ones. The numbers of later hooks go on.
+    pub(crate) fn reset(&mut self) {
+        *self = Self { installed: self.installed, ..Self::default() };
+    }
+
     /// Forgets a removed hook that the test cannot ask about any more. One that did not fire as
     /// expected stays, because the report at the end has to name it.
     pub(crate) fn forget(&mut self, id: HookId) {
@@ -86,7 +103,7 @@ impl HookRegistry {
     /// Returns the status of all hooks, in the order of installation.
     pub(crate) fn statuses(&self) -> Vec<HookStatus> {
         let mut all: Vec<_> = self.all_statuses().collect();
-        all.sort_by_key(|status| status.id);
+        all.sort_by_key(|status| status.id.number);
         all
     }
 
@@ -121,6 +138,7 @@ mod tests {
             filter: Filter::default(),
             frequency: Frequency::default(),
             expected,
+            priority: 0,
             behavior: Behavior::Verdict(ActionVerdict::Ignore),
             written_at: Location::caller(),
         })
@@ -149,6 +167,27 @@ mod tests {
         assert_eq!(hooks.hits(id), 1);
         hooks.forget(id);
         assert!(hooks.statuses().is_empty());
+    }
+
+    #[test]
+    fn a_later_hook_of_a_higher_priority_is_evaluated_before_an_earlier_one() {
+        let mut hooks = HookRegistry::default();
+        let with_priority = |priority| match ignore(None) {
+            AnyRule::Action(rule) => AnyRule::Action(Rule { priority, ..rule }),
+            other => other,
+        };
+        let installed: Vec<_> =
+            [0, i32::MIN, i32::MAX, 1, 0].map(|p| hooks.install(with_priority(p))).into();
+        let (mut evaluated, mut last) = (Vec::new(), HookId::default());
+        while let Some(candidate) =
+            hooks.actions.candidate(last, &EventContext::default(), Timestamp::default())
+        {
+            last = candidate.id;
+            evaluated.push(last.number);
+        }
+        assert_eq!(evaluated, [3, 4, 1, 5, 2]);
+        let statuses: Vec<_> = hooks.statuses().iter().map(|status| status.id).collect();
+        assert_eq!(statuses, installed);
     }
 
     #[test]

@@ -351,7 +351,7 @@ fn is_empty(hooks: &HookRegistry) -> [bool; 5] {
 fn hooks_of_each_point_can_be_removed_one_by_one_and_all_together() {
     let mut hooks = HookRegistry::default();
     let ids = rules().map(|rule| hooks.install(rule));
-    assert_eq!(ids, [1, 2, 3, 4, 5].map(HookId));
+    assert_eq!(ids, [1, 2, 3, 4, 5].map(|number| HookId::new(number, 0)));
     assert_eq!(is_empty(&hooks), [false; 5]);
     for (index, id) in ids.into_iter().enumerate() {
         hooks.remove(id);
@@ -363,7 +363,7 @@ fn hooks_of_each_point_can_be_removed_one_by_one_and_all_together() {
     assert_eq!(is_empty(&hooks), [false; 5]);
     hooks.remove_all();
     assert_eq!(is_empty(&hooks), [true; 5]);
-    let ids: Vec<_> = hooks.statuses().iter().map(|status| status.id.0).collect();
+    let ids: Vec<_> = hooks.statuses().iter().map(|status| status.id.number).collect();
     assert_eq!(ids, (1..=10).collect::<Vec<_>>());
 }
 
@@ -383,7 +383,7 @@ fn hits_are_counted_in_each_chain_and_after_the_removal() {
     hooks.count_removed(ids[1]);
     hooks.count_removed(ids[0]);
     assert_eq!(ids.map(|id| hooks.hits(id)), [2, 2, 1, 1, 1]);
-    assert_eq!(hooks.hits(HookId(9)), 0);
+    assert_eq!(hooks.hits(HookId::new(9, 0)), 0);
 }
 
 #[test]
@@ -394,17 +394,21 @@ fn a_chain_counts_the_events_that_each_hook_is_about() {
         filter,
         frequency,
         expected: None,
+        priority: 0,
         behavior: Behavior::Verdict(ActionVerdict::Reset),
         written_at: std::panic::Location::caller(),
     };
     let second = Frequency { nth: Some(2), ..Frequency::default() };
-    chain.install(HookId(1), rule(filtered(|f| f.containing = Some("x".into())), second.clone()));
-    chain.install(HookId(2), rule(Filter::default(), second));
+    chain.install(
+        HookId::new(1, 0),
+        rule(filtered(|f| f.containing = Some("x".into())), second.clone()),
+    );
+    chain.install(HookId::new(2, 0), rule(Filter::default(), second));
     let mut fired = Vec::new();
     for text in ["x", "y", "x", "x"] {
         let context = EventContext { text, ..EventContext::default() };
-        let candidate = chain.candidate(HookId(0), &context, Timestamp::default());
-        fired.push(candidate.map(|candidate| candidate.id.0));
+        let candidate = chain.candidate(HookId::default(), &context, Timestamp::default());
+        fired.push(candidate.map(|candidate| candidate.id.number));
     }
     // At the third text the first hook fires, so the second does not see the event.
     assert_eq!(fired, [None, Some(2), Some(1), None]);
@@ -416,12 +420,12 @@ fn an_exhausted_hook_does_not_fire() {
     let HookSpec { rule: AnyRule::Action(rule), .. } = hook::on_action().times(2).reset() else {
         panic!("it is about actions");
     };
-    chain.install(HookId(1), rule);
-    let counted = [1, 2, 3].map(|_| chain.count(HookId(1)));
+    chain.install(HookId::new(1, 0), rule);
+    let counted = [1, 2, 3].map(|_| chain.count(HookId::new(1, 0)));
     assert_eq!(counted, [Counted::Fired, Counted::Fired, Counted::Exhausted]);
     assert_eq!(chain.statuses().next().unwrap().hits, 2);
-    assert_eq!(chain.remove(HookId(1)).unwrap().hits, 2);
-    assert_eq!(chain.remove(HookId(1)), None);
+    assert_eq!(chain.remove(HookId::new(1, 0)).unwrap().hits, 2);
+    assert_eq!(chain.remove(HookId::new(1, 0)), None);
 }
 
 #[test]
@@ -433,9 +437,9 @@ fn a_status_is_as_expected_within_its_range() {
         };
         rule.expected = expected.map(|hits| Expectation { hits, caller });
         let mut chain = Chain::default();
-        chain.install(HookId(1), rule);
+        chain.install(HookId::new(1, 0), rule);
         for _ in 0..hits {
-            chain.count(HookId(1));
+            chain.count(HookId::new(1, 0));
         }
         chain.statuses().next().unwrap().is_as_expected()
     };

@@ -80,6 +80,10 @@ pub enum EntryKind {
     HandshakeRefused,
     /// A message was reviewed.
     Reviewed,
+    /// The test acted on a connection; see [`Connection`](crate::Connection).
+    TestAction,
+    /// A stream ended unserved: in an outage, or because the client spoke another protocol.
+    Unserved,
     /// A frame left for a client.
     FrameSent,
 }
@@ -170,6 +174,8 @@ impl Entry {
             Event::FrameReceived(_) => EntryKind::FrameReceived,
             Event::HandshakeRefused(_) => EntryKind::HandshakeRefused,
             Event::Reviewed(_) => EntryKind::Reviewed,
+            Event::TestAction(_) => EntryKind::TestAction,
+            Event::Unserved(_) => EntryKind::Unserved,
             Event::FrameSent(_) => EntryKind::FrameSent,
         }
     }
@@ -190,16 +196,13 @@ impl Entry {
             | Event::Connected(_)
             | Event::GaveUp(_)
             | Event::Disconnected
+            | Event::Unserved(_)
             | Event::FrameReceived(_) => Some(Direction::Inbound),
             Event::Response(_)
             | Event::ClosedByService(_)
             | Event::HandshakeRefused(_)
             | Event::FrameSent(_) => Some(Direction::Outbound),
-            Event::ClockAdvanced(_)
-            | Event::QuotaExceeded { .. }
-            | Event::HookFired(_)
-            | Event::Outage(_)
-            | Event::Reviewed(_) => None,
+            _ => None,
         }
     }
 

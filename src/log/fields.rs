@@ -164,6 +164,8 @@ fn type_of(entry: &Entry) -> &'static str {
         Event::Outage(_) => "outage",
         Event::HandshakeRefused(_) => "refused handshake",
         Event::Reviewed(_) => "review",
+        Event::TestAction(_) => "action of the test",
+        Event::Unserved(_) => "unserved stream",
         Event::FrameReceived(Payload::Ping(_)) | Event::FrameSent(Payload::Ping(_)) => "ping",
         Event::FrameReceived(Payload::Pong(_)) | Event::FrameSent(Payload::Pong(_)) => "pong",
         Event::FrameReceived(payload) => {

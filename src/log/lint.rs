@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::log::entry::Entry;
-use crate::log::record::{Event, Response};
+use crate::log::record::{Event, Response, Unserved};
 use crate::proto::action::{Action, Publish};
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
@@ -35,6 +35,7 @@ use crate::service::session::Refusal;
 /// | `member-unknown` | sent a member that the action does not have |
 /// | `ping-unanswered` | left a ping without an answer until the next one was sent, and had time to answer |
 /// | `protocol-broken` | broke the WebSocket protocol, so that the service closed the connection |
+/// | `protocol-foreign` | spoke HTTP/2, or TLS on a port without it, instead of HTTP/1.1 |
 /// | `rate-exceeded` | sent more requests a second than a quota allows |
 /// | `reconnect-without-backoff` | tried again within 100 ms of its second failure in a row |
 /// | `request-id-in-flight` | used a `RequestId` again before the first request was answered |
@@ -77,6 +78,8 @@ pub enum Lint {
     PingUnanswered,
     /// `protocol-broken`.
     ProtocolBroken,
+    /// `protocol-foreign`.
+    ProtocolForeign,
     /// `rate-exceeded`.
     RateExceeded,
     /// `reconnect-without-backoff`.
@@ -97,7 +100,7 @@ pub enum Lint {
 
 impl Lint {
     /// All codes, in alphabetical order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AttributesNearLimit,
         Self::AttributesOverLimit,
         Self::CapabilityMissing,
@@ -108,6 +111,7 @@ impl Lint {
         Self::MemberUnknown,
         Self::PingUnanswered,
         Self::ProtocolBroken,
+        Self::ProtocolForeign,
         Self::RateExceeded,
         Self::ReconnectWithoutBackoff,
         Self::RequestIdInFlight,
@@ -137,6 +141,7 @@ impl Lint {
             Self::MemberUnknown => "member-unknown",
             Self::PingUnanswered => "ping-unanswered",
             Self::ProtocolBroken => "protocol-broken",
+            Self::ProtocolForeign => "protocol-foreign",
             Self::RateExceeded => "rate-exceeded",
             Self::ReconnectWithoutBackoff => "reconnect-without-backoff",
             Self::RequestIdInFlight => "request-id-in-flight",
@@ -258,6 +263,9 @@ impl Checker {
             Event::Disconnected => {
                 self.connection(entry).closed = Some(entry.at());
                 self.failed(entry.user_id().map(str::to_owned), entry.at());
+            }
+            Event::Unserved(unserved) if *unserved != Unserved::Outage => {
+                self.find(Lint::ProtocolForeign, entry, unserved.describe());
             }
             Event::QuotaExceeded { quota, limit } => {
                 let message = format!("more than {limit} {quota} in a second");

@@ -81,6 +81,10 @@ pub(crate) enum Event {
     HandshakeRefused(Box<HandshakeRefused>),
     /// A message was reviewed.
     Reviewed(Box<Reviewed>),
+    /// The test acted on a connection.
+    TestAction(Box<TestAction>),
+    /// A stream ended before the mock served a request on it.
+    Unserved(Unserved),
     /// A frame left for a client.
     FrameSent(Payload),
 }
@@ -186,6 +190,45 @@ pub(crate) struct HookFired {
     pub(crate) payload: Option<Payload>,
     /// The gate that it made something wait at.
     pub(crate) gate: Option<GateId>,
+}
+
+/// What the test did to a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct TestAction {
+    /// What it did, in words.
+    pub(crate) effect: String,
+    /// The frame that it kept from the client for now.
+    pub(crate) payload: Option<Payload>,
+}
+
+/// The reason for which a stream is not served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unserved {
+    /// A client connected during an outage that cuts connections off.
+    Outage,
+    /// The client speaks HTTP/2, and does not ask whether the mock does.
+    Http2,
+    /// The client begins a TLS handshake on a port without TLS.
+    Tls,
+}
+
+impl Unserved {
+    /// Returns the entry as a line.
+    pub(crate) const fn describe(self) -> &'static str {
+        match self {
+            Self::Outage => "a client connects during the outage and is cut off",
+            Self::Http2 => "a client speaks HTTP/2, but the mock serves HTTP/1.1 only",
+            Self::Tls => "a client begins a TLS handshake on a port without TLS",
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Outage => "outage",
+            Self::Http2 => "http2",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// What came of a message's review.

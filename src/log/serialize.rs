@@ -62,10 +62,13 @@ impl Entry {
             Event::Disconnected => {}
             Event::HookFired(hooked) => {
                 map.serialize_entry("hook", &*hooked.hook)?;
-                map.serialize_entry("effect", &hooked.effect)?;
-                if let Some(text) = hooked.payload.as_ref().and_then(Payload::text) {
-                    serialize_text(&mut map, "frame", &labels.apply(&hide(self.mock, text)))?;
-                }
+                serialize_effect(
+                    &mut map,
+                    &hooked.effect,
+                    hooked.payload.as_ref(),
+                    self.mock,
+                    labels,
+                )?;
             }
             Event::Outage(outage) => map.serialize_entry("outage", outage.name())?,
             Event::FrameReceived(payload) | Event::FrameSent(payload) => {
@@ -80,6 +83,16 @@ impl Entry {
                 map.serialize_entry("message_id", &reviewed.message_id)?;
                 map.serialize_entry("result", &reviewed.result)?;
             }
+            Event::TestAction(action) => {
+                serialize_effect(
+                    &mut map,
+                    &action.effect,
+                    action.payload.as_ref(),
+                    self.mock,
+                    labels,
+                )?;
+            }
+            Event::Unserved(unserved) => map.serialize_entry("because", unserved.name())?,
         }
         map.end()
     }
@@ -88,6 +101,20 @@ impl Entry {
 fn serialize_gave_up<M: SerializeMap>(map: &mut M, gave_up: &GaveUp) -> Result<(), M::Error> {
     map.serialize_entry("operation", &gave_up.operation.map(Operation::name))?;
     map.serialize_entry("user_id", &gave_up.user_id)
+}
+
+fn serialize_effect<M: SerializeMap>(
+    map: &mut M,
+    effect: &str,
+    payload: Option<&Payload>,
+    mock: u64,
+    labels: &mut Labels,
+) -> Result<(), M::Error> {
+    map.serialize_entry("effect", effect)?;
+    match payload.and_then(Payload::text) {
+        Some(text) => serialize_text(map, "frame", &labels.apply(&hide(mock, text))),
+        None => Ok(()),
+    }
 }
 
 fn serialize_payload<M: SerializeMap>(

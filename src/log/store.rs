@@ -14,6 +14,8 @@ pub(crate) struct LogStore {
     dropped_chunks: usize,
     length: usize,
     limit: Option<usize>,
+    /// How many entries there had been when the test last cleared the log.
+    cleared: usize,
     /// The numbers of the entries of each connection whose participant waits for its frames.
     followed: BTreeMap<ConnectionId, VecDeque<u64>>,
 }
@@ -70,15 +72,27 @@ impl LogStore {
             let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
             let records = Vec::with_capacity(capacity);
             self.chunks.push_back(Chunk { records, ..Chunk::default() });
-            while (self.dropped_chunks + 1) * CHUNK <= self.dropped() as usize {
-                self.chunks.pop_front();
-                self.dropped_chunks += 1;
-            }
+            self.drop_chunks();
         }
         if !self.followed.is_empty() {
             self.index_followed(number, &record);
         }
         self.chunks.back_mut().expect("there is a chunk with room").push(record);
+    }
+
+    /// Drops the chunks of which no record is shown any more.
+    fn drop_chunks(&mut self) {
+        while (self.dropped_chunks + 1) * CHUNK <= self.dropped() as usize
+            && self.chunks.pop_front().is_some()
+        {
+            self.dropped_chunks += 1;
+        }
+    }
+
+    /// Drops all entries. The numbers of later ones go on from theirs, so that marks stay valid.
+    pub(crate) fn clear(&mut self) {
+        self.cleared = self.length;
+        self.drop_chunks();
     }
 
     fn index_followed(&mut self, number: u64, record: &Record) {
@@ -117,7 +131,17 @@ impl LogStore {
 
     /// Returns how many entries, the first ones, are no longer shown.
     pub(crate) fn dropped(&self) -> u64 {
-        self.limit.map_or(0, |limit| self.length.saturating_sub(limit)) as u64
+        self.beyond_limit().max(self.cleared) as u64
+    }
+
+    /// Returns how many entries, the first ones, are no longer shown although the test has not
+    /// cleared them.
+    pub(crate) fn lost(&self) -> u64 {
+        if self.beyond_limit() > self.cleared { self.dropped() } else { 0 }
+    }
+
+    fn beyond_limit(&self) -> usize {
+        self.limit.map_or(0, |limit| self.length.saturating_sub(limit))
     }
 
     /// Returns the records from a number on.
@@ -280,6 +304,23 @@ mod tests {
                 assert!(store.chunks.len() as u64 <= limit / CHUNK as u64 + 2);
             }
         }
+    }
+
+    #[test]
+    fn a_log_that_is_cleared_keeps_counting_and_has_lost_nothing() {
+        let mut store = LogStore::new(LogRetention::Last(3000));
+        for length in [700, 1024, 2048, 2500] {
+            let missing = length - store.len();
+            push(&mut store, missing);
+            store.clear();
+            assert!(kept(&store, 0).is_empty());
+            assert_eq!((store.len(), store.dropped(), store.lost()), (length, length, 0));
+            assert!(store.chunks.len() <= 1);
+        }
+        push(&mut store, 2000);
+        assert_eq!(kept(&store, 0), (2500..4500).collect::<Vec<_>>());
+        push(&mut store, 2000);
+        assert_eq!((kept(&store, 0).len(), store.lost()), (3000, 3500));
     }
 
     #[test]

@@ -43,6 +43,8 @@ fn words(entry: &Entry) -> String {
         Event::Reviewed(reviewed) => {
             format!("review of {}: {}", reviewed.message_id, reviewed.result)
         }
+        Event::TestAction(action) => format!("~ {} by the test", action.effect),
+        Event::Unserved(unserved) => unserved.describe().into(),
         Event::FrameSent(payload) => of_frame(payload, entry.mock),
     }
 }
@@ -100,6 +102,7 @@ pub(crate) fn is_trouble(entry: &Entry) -> bool {
         | Event::GaveUp(_)
         | Event::Disconnected
         | Event::HookFired(_)
+        | Event::Unserved(_)
         | Event::HandshakeRefused(_) => true,
         Event::FrameReceived(payload) => {
             payload.publish().is_some_and(|publish| publish.action.is_err())

@@ -103,6 +103,14 @@ fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -
         Event::Reviewed(reviewed) => {
             write!(f, "review of {}: {}", reviewed.message_id, reviewed.result)
         }
+        Event::TestAction(action) => {
+            if record.peer.is_some() {
+                write!(f, "{who} ")?;
+            }
+            write!(f, "~ {} by the test", action.effect)?;
+            write_frame(f, action.payload.as_ref(), labels)
+        }
+        Event::Unserved(unserved) => f.write_str(unserved.describe()),
         Event::FrameSent(payload) => {
             for (index, entry) in entries.iter().enumerate() {
                 let comma = if index == 0 { "" } else { ", " };
@@ -150,7 +158,16 @@ fn write_hooked(
         write!(f, "{} ", Who(peer))?;
     }
     write!(f, "~ {} by {:?}", hooked.effect, hooked.hook)?;
-    match &hooked.payload {
+    write_frame(f, hooked.payload.as_ref(), labels)
+}
+
+/// Writes the frame that something was done to, if it was done to a frame.
+fn write_frame(
+    f: &mut dyn fmt::Write,
+    payload: Option<&Payload>,
+    labels: &mut Labels,
+) -> fmt::Result {
+    match payload {
         Some(payload) => {
             f.write_str(": ")?;
             write_payload(f, payload, labels)

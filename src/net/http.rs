@@ -65,6 +65,9 @@ async fn respond(
         operate(request, &driver, &stream).await
     };
     add_headers(response.headers_mut(), &driver);
+    if driver.closes_http() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(requested_headers) = requested_headers {
         response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested_headers);
     }

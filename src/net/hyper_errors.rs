@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::driver::{Caller, Driver};
+use crate::driver::{Caller, Driver, Unserved};
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
 use crate::transport::stream::SharedStream;
@@ -18,13 +18,15 @@ use crate::transport::stream::SharedStream;
 pub(crate) struct HttpStream {
     stream: Arc<SharedStream>,
     driver: Arc<Driver>,
+    /// Whether the first bytes of the client have been looked at.
+    has_begun: bool,
     /// The unwritten rest of the response that replaces one of hyper's.
     error_response: Option<Vec<u8>>,
 }
 
 impl HttpStream {
     pub(crate) const fn new(stream: Arc<SharedStream>, driver: Arc<Driver>) -> Self {
-        Self { stream, driver, error_response: None }
+        Self { stream, driver, has_begun: false, error_response: None }
     }
 
     /// Writes another response instead of the one that hyper made.
@@ -52,6 +54,23 @@ fn is_from_hyper(bytes: &[u8]) -> bool {
     let names_a_request = |head: &[u8]| head.windows(16).any(|name| name == b"x-amzn-requestid");
     bytes.starts_with(b"HTTP/1.1 4") && bytes.ends_with(b"\r\n\r\n") && !names_a_request(bytes)
 }
+
+/// Recognizes a client that speaks another protocol than HTTP/1.1 by its first bytes. Clients write
+/// them at a time, so they are not split over several reads.
+fn other_protocol(first_bytes: &[u8]) -> Option<Unserved> {
+    if first_bytes.starts_with(HTTP2_PREFACE) {
+        Some(Unserved::Http2)
+    } else if first_bytes.starts_with(TLS_HANDSHAKE) {
+        Some(Unserved::Tls)
+    } else {
+        None
+    }
+}
+
+/// The start of the client preface by RFC 9113, section 3.4.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+/// The start of a TLS handshake record by RFC 8446, section 5.1, of any version 3.x.
+const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
 
 /// Assumed: the name. Documented: that it stands for "problems with the request at the HTTP
 /// level", in the errors that all AWS services have in common.
@@ -95,11 +114,20 @@ impl fmt::Debug for HttpStream {
 
 impl AsyncRead for HttpStream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream.poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = self.stream.poll_read(cx, buf);
+        let bytes = &buf.filled()[before..];
+        if !self.has_begun && !bytes.is_empty() {
+            self.has_begun = true;
+            if let Some(unserved) = other_protocol(bytes) {
+                self.driver.record_unserved(unserved);
+            }
+        }
+        read
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::runtime;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Unserved};
 use crate::net::http;
 use crate::net::listener::{Listener, Security};
 use crate::transport::stream::SharedStream;
@@ -51,6 +51,8 @@ enum Phase {
     /// Clients are refused, and their streams dropped.
     Paused,
     Serving,
+    /// Clients can connect, and their streams are reset immediately.
+    Cutting,
     Stopped(StopReason),
 }
 
@@ -130,8 +132,13 @@ impl Server {
         else {
             return Ok(());
         };
-        if *phase != Phase::Paused {
-            return Ok(());
+        match *phase {
+            Phase::Paused => {}
+            Phase::Cutting => {
+                *phase = Phase::Serving;
+                return Ok(());
+            }
+            Phase::Serving | Phase::Stopped(_) => return Ok(()),
         }
         let _entered = runtime.enter();
         listeners.iter_mut().try_for_each(Listener::resume)?;
@@ -170,7 +177,7 @@ impl Server {
         for (listener, reservation) in state.listeners.iter_mut().zip(reserved?) {
             listener.pause(reservation);
         }
-        if state.phase == Phase::Serving {
+        if matches!(state.phase, Phase::Serving | Phase::Cutting) {
             state.phase = Phase::Paused;
         }
         if !Listener::ACCEPTS_WHILE_PAUSED {
@@ -179,6 +186,20 @@ impl Server {
             }
         }
         Ok(OpenConnections(std::mem::take(&mut state.streams)))
+    }
+
+    /// Resets the streams of clients that connect from now on, and returns the open connections. A
+    /// paused server stays paused.
+    pub(crate) fn cut(&self) -> OpenConnections {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Serving {
+            state.phase = Phase::Cutting;
+        }
+        OpenConnections(std::mem::take(&mut state.streams))
+    }
+
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.state.lock().phase == Phase::Cutting
     }
 
     /// Closes the ports for good, and returns the open connections; `None` if the mock was stopped
@@ -208,7 +229,7 @@ impl Server {
     pub(crate) fn stop_reason(&self) -> Option<StopReason> {
         match self.state.lock().phase {
             Phase::Stopped(reason) => Some(reason),
-            Phase::Paused | Phase::Serving => None,
+            Phase::Paused | Phase::Serving | Phase::Cutting => None,
         }
     }
 
@@ -216,7 +237,7 @@ impl Server {
     /// stopped server drops the stream.
     pub(crate) fn serve(self: &Arc<Self>, stream: Arc<SharedStream>, driver: &Arc<Driver>) {
         if !self.register(&stream) {
-            return;
+            return self.refuse(&stream, driver);
         }
         let serving = http::serve(stream, Arc::clone(driver));
         let current = runtime::Handle::try_current().ok();
@@ -236,6 +257,16 @@ impl Server {
         state.streams.insert(number, Arc::downgrade(stream));
         stream.set_guard(Registration { server: Arc::clone(self), number });
         true
+    }
+
+    /// Ends a stream that is not served, and records it if the test wants to know.
+    fn refuse(&self, stream: &SharedStream, driver: &Arc<Driver>) {
+        if self.is_cutting() {
+            driver.record_unserved(Unserved::Outage);
+            stream.reset();
+        } else {
+            stream.close();
+        }
     }
 
     /// Returns the next stream that a client opens; an error once the listener is paused.
@@ -295,8 +326,7 @@ async fn accept_streams(
                 Ok(stream) if server.register(&stream) => {
                     tokio::spawn(serve_accepted(stream, security.clone(), Arc::clone(&driver)));
                 }
-                // The mock is paused or stopped. A reset is the next best thing to a refusal.
-                Ok(stream) => stream.reset(),
+                Ok(stream) => server.refuse(&stream, &driver),
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
                 // The client was gone before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

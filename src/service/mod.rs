@@ -97,6 +97,20 @@ impl Service {
         }
     }
 
+    /// Deletes all resources, sessions and reviews. Ids count on, and no token of a deleted room is
+    /// valid.
+    pub(crate) fn reset(&mut self) {
+        self.rooms.clear();
+        self.rooms_by_arn.clear();
+        self.logging_configurations.clear();
+        self.chat_logs.clear();
+        self.sessions.clear();
+        self.reviews.clear();
+        self.deadlines.clear();
+        self.rates.clear();
+        self.next_revision();
+    }
+
     /// Returns `true` if a handshake with a bad token is accepted and then closed, instead of
     /// refused.
     pub(crate) const fn closes_refused_handshakes(&self) -> bool {

@@ -30,6 +30,7 @@ pub(crate) struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     pub(crate) room_label: Arc<str>,
+    pub(crate) room_arn: Arc<str>,
     pub(crate) user_id: Arc<str>,
     pub(crate) capabilities: Vec<Capability>,
 }
@@ -111,6 +112,7 @@ impl Service {
         let user_id = Arc::from(claims.user_id);
         let admission = Admission {
             room_label: room.label().into(),
+            room_arn: claims.room_arn.into(),
             user_id: Arc::clone(&user_id),
             capabilities: claims.capabilities.iter().copied().collect(),
         };

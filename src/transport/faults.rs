@@ -1,4 +1,4 @@
-//! Faults: limits that a hook puts on the writes of a stream.
+//! Faults: limits that a test puts on a stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-/// Limits the bytes that are written per second of real time.
+/// Limits the bytes that are read or written per second of real time.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     bytes_per_second: u32,
@@ -18,7 +18,7 @@ impl Throttle {
         Self { bytes_per_second, pause: None }
     }
 
-    /// Returns the largest number of bytes that may be written now, once the pause is over.
+    /// Returns the largest number of bytes that may be moved now, once the pause is over.
     pub(crate) fn poll_allowance(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         if let Some(pause) = &mut self.pause {
             if pause.as_mut().poll(cx).is_pending() {
@@ -26,11 +26,11 @@ impl Throttle {
             }
             self.pause = None;
         }
-        Poll::Ready((self.bytes_per_second / WRITES_PER_SECOND).max(1) as usize)
+        Poll::Ready((self.bytes_per_second / MOVES_PER_SECOND).max(1) as usize)
     }
 
     /// Starts the pause that bytes cost.
-    pub(crate) fn record_written(&mut self, bytes: usize) {
+    pub(crate) fn record_moved(&mut self, bytes: usize) {
         let seconds = bytes as f64 / f64::from(self.bytes_per_second.max(1));
         self.pause = Some(Box::pin(sleep(Duration::from_secs_f64(seconds))));
     }
@@ -58,5 +58,5 @@ impl CutAt {
 
 /// A part of the first line of a head.
 const BYTES_OF_A_CUT_HEAD: usize = 10;
-/// The number of writes that a second's worth of bytes is divided into.
-const WRITES_PER_SECOND: u32 = 20;
+/// The number of reads or writes that a second's worth of bytes is divided into.
+const MOVES_PER_SECOND: u32 = 20;

@@ -49,6 +49,8 @@ pub(crate) struct SendQueue {
 #[derive(Debug, Default)]
 struct QueueState {
     chunks: VecDeque<Bytes>,
+    /// The frames and bytes that are not written yet, including those that a writer has taken.
+    queued_frames: usize,
     queued_bytes: usize,
     is_closed: bool,
     writer: Writer,
@@ -113,15 +115,19 @@ impl Batch {
         write(&slices[..self.0.len().min(MAX_SLICES)])
     }
 
-    /// Removes bytes that were written.
-    fn consume(&mut self, mut written: usize) {
+    /// Removes bytes that were written. Returns how many frames are written to their end.
+    fn consume(&mut self, mut written: usize) -> usize {
+        let mut frames = 0;
         while let Some(bytes) = self.0.front_mut() {
             if written < bytes.len() {
-                return bytes.advance(written);
+                bytes.advance(written);
+                break;
             }
             written -= bytes.len();
             self.0.pop_front();
+            frames += 1;
         }
+        frames
     }
 }
 
@@ -136,6 +142,7 @@ impl SendQueue {
         if state.queued_bytes > 0 && state.queued_bytes + bytes.len() > MAXIMUM_QUEUED_BYTES {
             return Enqueued::Full;
         }
+        state.queued_frames += 1;
         state.queued_bytes += bytes.len();
         state.chunks.push_back(bytes);
         if state.writer == Writer::Nobody {
@@ -160,6 +167,7 @@ impl SendQueue {
         if state.is_closed {
             return None;
         }
+        state.queued_frames += usize::from(last.is_some());
         state.queued_bytes += last.as_ref().map_or(0, Bytes::len);
         state.chunks.extend(last);
         state.is_closed = true;
@@ -177,6 +185,12 @@ impl SendQueue {
     pub(crate) fn has_queued(&self) -> bool {
         let state = self.state.lock();
         state.writer == Writer::Flush || !state.chunks.is_empty()
+    }
+
+    /// Returns how many frames are not written to their end, and how many bytes are not written.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.queued_frames, state.queued_bytes)
     }
 
     /// Takes everything that is queued, for the connection task. Bytes count against the limit
@@ -232,8 +246,9 @@ impl SendQueue {
 
     /// Removes written bytes from a batch, and from the bytes that count against the limit.
     pub(crate) fn record_written(&self, batch: &mut Batch, bytes: usize) {
-        batch.consume(bytes);
+        let frames = batch.consume(bytes);
         let mut state = self.state.lock();
+        state.queued_frames = state.queued_frames.saturating_sub(frames);
         state.queued_bytes = state.queued_bytes.saturating_sub(bytes);
     }
 }

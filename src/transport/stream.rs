@@ -1,5 +1,7 @@
 //! Shared stream: a byte stream that can be closed, reset or stalled while a task uses it.
 
+mod limits;
+
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -42,6 +44,8 @@ struct StreamState {
     /// Whether the peer must read before more can be written.
     is_full: bool,
     cut_at: Option<CutAt>,
+    /// The limits on reads and on writes.
+    read_throttle: Option<Throttle>,
     throttle: Option<Throttle>,
     /// Bytes that were read while a task watched for the end of the stream.
     read_ahead: BytesMut,
@@ -95,6 +99,7 @@ impl SharedStream {
             is_stalled: false,
             is_full: false,
             cut_at: None,
+            read_throttle: None,
             throttle: None,
             read_ahead: BytesMut::new(),
             has_read_end: false,
@@ -138,23 +143,12 @@ impl SharedStream {
         self.state.lock().cut_at = Some(cut_at);
     }
 
-    /// Limits the bytes that are written per second of real time.
-    pub(crate) fn limit_bandwidth(&self, bytes_per_second: u32) {
-        let replaced = self.state.lock().throttle.replace(Throttle::new(bytes_per_second));
-        drop(replaced);
-    }
-
     /// Returns the address of the peer, if the transport has addresses.
     pub(crate) fn peer_ip(&self) -> Option<String> {
         match &self.state.lock().slot {
             Slot::Idle(stream) => stream.peer_ip(),
             Slot::InUse { .. } | Slot::Closed => None,
         }
-    }
-
-    /// Leaves the stream open, but neither reads nor writes from now on.
-    pub(crate) fn stall(&self) {
-        self.state.lock().is_stalled = true;
     }
 
     /// Ready once the stream is closed.
@@ -222,7 +216,11 @@ impl SharedStream {
             state.read_ahead.advance(count);
             return Poll::Ready(Ok(()));
         }
+        let is_throttled = state.read_throttle.is_some();
         drop(state);
+        if is_throttled {
+            return self.poll_throttled_read(cx, buf);
+        }
         self.poll_stream(cx, Side::Reader, |stream, cx| stream.poll_read(cx, buf))
     }
 
@@ -235,41 +233,6 @@ impl SharedStream {
             return self.poll_faulty_write(cx, slices);
         }
         self.poll_stream(cx, Side::Writer, |stream, cx| stream.poll_write(cx, slices))
-    }
-
-    /// Writes as a hook wants it: at most as much as the throttle allows, and nothing after the
-    /// cut.
-    fn poll_faulty_write(
-        &self,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        let mut state = self.state.lock();
-        let allowance = state.throttle.as_mut().map(|throttle| throttle.poll_allowance(cx));
-        let cut = state.cut_at.and_then(|cut_at| cut_at.offset_in(&bytes));
-        state.is_full = matches!(allowance, Some(Poll::Pending));
-        drop(state);
-        let longest = match allowance {
-            None => bytes.len(),
-            Some(Poll::Ready(allowance)) => allowance.min(bytes.len()),
-            Some(Poll::Pending) => {
-                let closed = self.register(cx, Side::Writer, |s| s.is_closed().then_some(()));
-                return closed.map(|()| Err(io::ErrorKind::ConnectionAborted.into()));
-            }
-        };
-        let slices = [io::IoSlice::new(&bytes[..cut.unwrap_or(longest)])];
-        let written =
-            self.poll_stream(cx, Side::Writer, |stream, cx| stream.poll_write(cx, &slices));
-        if let Poll::Ready(Ok(written)) = written {
-            if let Some(throttle) = &mut self.state.lock().throttle {
-                throttle.record_written(written);
-            }
-        }
-        if cut.is_some() && written.is_ready() {
-            self.close();
-        }
-        written
     }
 
     /// Writes as much as the peer takes immediately. That is nothing on a stream that a hook has

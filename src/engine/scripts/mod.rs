@@ -151,6 +151,8 @@ impl EngineStage {
             Output::Finish { .. }
             | Output::Reset(_)
             | Output::Stall(_)
+            | Output::Resume(_)
+            | Output::Throttle { .. }
             | Output::Remove(_)
             | Output::LimitBandwidth { .. }
             | Output::Respond { .. }

@@ -49,6 +49,7 @@ fn with<V>(hook: &Hook, verdict: V) -> Result<Rule<V>, String> {
         filter: filter(hook)?,
         frequency: frequency(&hook.frequency)?,
         expected: None,
+        priority: 0,
         behavior: Behavior::Verdict(verdict),
         written_at: Location::caller(),
     })

@@ -183,7 +183,7 @@ fn no_hook_sees_a_participant_join() {
     let hook = scene
         .install(AnyRule::Handshake(always(Filter::default(), HandshakeVerdict::refuse(500, ""))));
     scene.join("alice");
-    assert_eq!((scene.engine.hook_hits(hook), hook), (0, HookId(1)));
+    assert_eq!((scene.engine.hook_hits(hook), hook), (0, HookId::new(1, 0)));
 }
 
 #[test]

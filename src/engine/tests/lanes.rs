@@ -51,7 +51,7 @@ fn later_actions_wait_and_are_asked_about_one_by_one() {
 fn waiting_actions_go_on_without_the_hook_once_it_is_removed() {
     let (mut scene, alice, _) = asked_about_an_action();
     scene.send(alice, "b");
-    scene.remove(crate::hook::ids::HookId(1));
+    scene.remove(crate::hook::ids::HookId::new(1, 0));
     let sent = [r#"send [1, 2] MESSAGE "a""#, r#"send [1, 2] MESSAGE "b""#];
     assert_eq!(scene.verdict(1, PASS), sent);
     assert_eq!(scene.send(alice, "c").len(), 1);
@@ -102,7 +102,7 @@ fn later_deliveries_and_the_close_frame_wait() {
 #[test]
 fn a_frame_that_no_hook_sees_waits_behind_one_that_a_closure_decides_about() {
     let (mut scene, alice, bob) = asked_about_a_delivery();
-    scene.remove(crate::hook::ids::HookId(1));
+    scene.remove(crate::hook::ids::HookId::new(1, 0));
     assert_eq!(scene.send(bob, "b"), [r#"send [2] MESSAGE "b""#]);
     let answer = ActionVerdict::Respond("raw".into());
     scene.install(AnyRule::Action(always(user("alice"), answer)));
@@ -117,7 +117,7 @@ fn a_frame_that_no_hook_sees_waits_behind_one_that_a_closure_decides_about() {
 #[test]
 fn a_frame_that_waits_is_seen_by_the_hooks_that_are_installed_by_then() {
     let (mut scene, _, bob) = asked_about_a_delivery();
-    scene.remove(crate::hook::ids::HookId(1));
+    scene.remove(crate::hook::ids::HookId::new(1, 0));
     scene.send(bob, "b");
     scene.install(AnyRule::Delivery(always(user("alice"), DeliveryVerdict::Drop)));
     assert!(scene.verdict(1, delivery(DeliveryVerdict::Pass)).is_empty());
@@ -145,7 +145,7 @@ fn a_delivery_that_passes_an_open_gate_keeps_its_place() {
     scene.install(AnyRule::Delivery(asks(user("alice"))));
     scene.send(bob, "a");
     scene.send(bob, "b");
-    scene.remove(crate::hook::ids::HookId(1));
+    scene.remove(crate::hook::ids::HookId::new(1, 0));
     let lines = scene.verdict(1, delivery(DeliveryVerdict::Hold(gate)));
     assert_eq!(lines, [r#"send [1] MESSAGE "a""#, r#"send [1] MESSAGE "b""#]);
 }

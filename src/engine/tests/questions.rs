@@ -91,7 +91,7 @@ fn a_closure_is_not_asked_about_events_that_it_has_caused() {
     let mut scene = Scene::new();
     let (alice, _) = scene.alice_and_bob();
     scene.install(AnyRule::Action(asks(Filter::default())));
-    let hook = |number| ClosureId::Hook(HookId(number));
+    let hook = |number| ClosureId::Hook(HookId::new(number, 0));
     let sent = [r#"send [1, 2] MESSAGE "a""#];
     assert_eq!(scene.feed(of_closures(&[(1, hook(1))], message(alice, "a"))), sent);
     let ancestors = [(2, hook(7)), (1, hook(1))];
@@ -112,7 +112,7 @@ fn queued_events_and_consequences_keep_their_ancestry() {
     let hook = scene.install(AnyRule::Action(asks(Filter::default())));
     scene.install(AnyRule::Delivery(asks(user("bob"))));
     scene.send(alice, "asked");
-    let own = [(1, ClosureId::Hook(hook)), (1, ClosureId::Hook(HookId(2)))];
+    let own = [(1, ClosureId::Hook(hook)), (1, ClosureId::Hook(HookId::new(2, 0)))];
     assert!(scene.feed(of_closures(&own, message(alice, "own"))).is_empty());
     let asked = r#"ask 2 hook 2 about MESSAGE "asked" to bob 2 in lobby"#;
     let lines = scene.verdict(1, PASS);
@@ -198,7 +198,7 @@ fn a_panic_is_a_verdict_at_each_hook_point() {
     assert!(lines[0].starts_with("respond ") && lines[0].contains(" 500 "), "{lines:?}");
     assert!(lines[0].contains("a hook panicked"), "{lines:?}");
     for hook in 1..=5 {
-        assert_eq!(scene.engine.hook_hits(HookId(hook)), 1, "hook {hook}");
+        assert_eq!(scene.engine.hook_hits(HookId::new(hook, 0)), 1, "hook {hook}");
     }
 }
 
@@ -218,7 +218,7 @@ fn a_closure_that_cannot_be_asked_decides_nothing(#[case] answer: fn() -> Answer
     // Without a handler the review fails, and the room denies then.
     assert!(scene.answer(3, answer())[0].starts_with("ask 7 hook 4 about ERROR 406"));
     for hook in 1..=5 {
-        assert_eq!(scene.engine.hook_hits(HookId(hook)), 0, "hook {hook}");
+        assert_eq!(scene.engine.hook_hits(HookId::new(hook, 0)), 0, "hook {hook}");
     }
 }
 

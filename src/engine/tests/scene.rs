@@ -268,7 +268,15 @@ pub(super) fn asks<V>(filter: Filter) -> Rule<V> {
 fn rule<V>(filter: Filter, behavior: Behavior<V>) -> Rule<V> {
     let frequency = Frequency::default();
     let written_at = std::panic::Location::caller();
-    Rule { name: Some("h".into()), filter, frequency, expected: None, behavior, written_at }
+    Rule {
+        name: Some("h".into()),
+        filter,
+        frequency,
+        expected: None,
+        priority: 0,
+        behavior,
+        written_at,
+    }
 }
 
 /// Returns a filter for events of a user, or on their way to one.
@@ -297,6 +305,10 @@ pub(super) fn line(output: &Output) -> String {
         },
         Output::Reset(connection) => format!("reset {}", connection.0),
         Output::Stall(connection) => format!("stall {}", connection.0),
+        Output::Resume(connection) => format!("resume {}", connection.0),
+        Output::Throttle { connection, way, bytes_per_second } => {
+            format!("throttle {} {way:?} {bytes_per_second:?}", connection.0)
+        }
         Output::Remove(connection) => format!("remove {}", connection.0),
         Output::Handshake { reply, .. } => match reply {
             HandshakeReply::Accept(connection) => format!("accept {}", connection.0),
@@ -311,7 +323,7 @@ pub(super) fn line(output: &Output) -> String {
         Output::Respond { id, reply } => format!("respond {} {}", id.0, response(reply)),
         Output::Ask { question, closure, event, .. } => {
             let closure = match closure {
-                ClosureId::Hook(hook) => format!("hook {}", hook.0),
+                ClosureId::Hook(hook) => format!("hook {}", hook.number),
                 ClosureId::Handler(handler) => format!("handler {}", handler.0),
             };
             format!("ask {} {closure} about {}", question.0, about(event))
