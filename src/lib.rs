@@ -124,6 +124,9 @@ pub use crate::api::participant::Participant;
 pub use crate::api::report::Report;
 pub use crate::api::room::{Room, RoomBuilder};
 pub use crate::api::room_update::RoomUpdate;
+#[cfg(feature = "aws-sdk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk")))]
+pub use crate::api::sdk::SdkHttpClient;
 pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;

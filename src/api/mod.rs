@@ -23,6 +23,8 @@ mod participant_expect;
 pub(crate) mod report;
 pub(crate) mod room;
 pub(crate) mod room_update;
+#[cfg(feature = "aws-sdk")]
+pub(crate) mod sdk;
 mod settle;
 pub(crate) mod start;
 mod taken;
