@@ -137,6 +137,7 @@ pub use crate::proto::close::CloseCode;
 pub use crate::proto::error_code::ErrorCode;
 pub use crate::proto::exception::Exception;
 pub use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame, Sender};
+pub use crate::proto::headers::Headers;
 pub use crate::proto::operation::Operation;
 #[cfg(feature = "sigv4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]

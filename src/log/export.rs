@@ -171,7 +171,11 @@ fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Val
             ("POST", format!("/{}", operation.map_or("", |operation| operation.name())))
         }
     };
-    let request = har_request(method, &format!("http://localhost{path}"), Some(&called.body));
+    let mut request = har_request(method, &format!("http://localhost{path}"), Some(&called.body));
+    if let Caller::Http { headers, .. } = &called.origin {
+        let named = headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+        request["headers"] = named.collect();
+    }
     let response = answered.map_or_else(
         || har_response(0, "", ""),
         |answered| {

@@ -177,10 +177,11 @@ async fn upgrade(
         }
     };
     let token = offered_token(request.headers());
+    let headers = request::shown_headers(request.headers());
     let sink = ClientSink::new(stream);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let user_id = token.as_deref().and_then(|token| driver.user_of(token));
-    let reply = driver.shake_hands(token.clone(), path, Arc::clone(&sink));
+    let reply = driver.shake_hands(token.clone(), path, headers, Arc::clone(&sink));
     let waiting = Unanswered { driver: &driver, stream: &sink.stream, operation: None, user_id };
     let connection = match waiting.reply(reply).await {
         Some(HandshakeAnswer::Accept(connection)) => connection,
@@ -311,6 +312,12 @@ fn handshake_refusal(status: StatusCode, message: &str, driver: &Arc<Driver>) ->
 fn refusal(exception: &Exception) -> Response<Body> {
     let status = StatusCode::from_u16(exception.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json_response(status, exception.body());
+    for (name, value) in exception.headers().iter() {
+        let header = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        if let (Ok(name), Ok(value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+    }
     if let Ok(name) = HeaderValue::from_str(exception.name()) {
         response.headers_mut().insert(HeaderName::from_static("x-amzn-errortype"), name);
     }
