@@ -23,6 +23,7 @@ mod fixtures;
 mod framing;
 mod gates;
 mod handshake;
+mod headers;
 mod heartbeat;
 mod hooks_at_the_edge;
 mod hooks_on_the_wire;
@@ -55,7 +56,10 @@ mod rooms;
 mod runtimes;
 #[path = "../script/mod.rs"]
 mod script;
+#[cfg(feature = "aws-sdk")]
+mod sdk_in_process;
 mod session_life;
+mod settings;
 mod settling;
 mod source;
 mod streams;
