@@ -111,6 +111,9 @@ pub use crate::api::report::Report;
 pub use crate::api::room::{Room, RoomBuilder};
 pub use crate::api::room_update::RoomUpdate;
 pub use crate::api::run::TestFailure;
+#[cfg(feature = "aws-sdk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk")))]
+pub use crate::api::sdk::SdkHttpClient;
 pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
@@ -121,6 +124,7 @@ pub use crate::proto::close::CloseCode;
 pub use crate::proto::error_code::ErrorCode;
 pub use crate::proto::exception::Exception;
 pub use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame, Sender};
+pub use crate::proto::headers::Headers;
 pub use crate::proto::operation::Operation;
 #[cfg(feature = "sigv4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sigv4")))]

@@ -8,7 +8,9 @@ use tokio::runtime::{self, RuntimeFlavor};
 
 use crate::api::handle::Handle;
 use crate::api::mock::MockIvsChat;
-use crate::api::start::{StartError, check_timers, listen, next_mock_id};
+use crate::api::start::{
+    StartError, check_timers, listen, next_mock_id, wait_timeout_from_environment,
+};
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::{Driver, RuntimeThread};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
@@ -35,15 +37,16 @@ use crate::service::{Service, Settings};
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it starts a mock"]
 pub struct MockIvsChatBuilder {
-    port: u16,
+    port: Option<u16>,
     listener: Option<TcpListener>,
+    host_name: Option<String>,
     is_in_memory: bool,
     #[cfg(feature = "tls")]
     tls_port: Option<u16>,
     clock: Option<Clock>,
     runs_on_current_runtime: bool,
     wait_timeout: Option<Duration>,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) log_settings: LogSettings,
     keep_alive: KeepAlive,
 }
@@ -51,8 +54,9 @@ pub struct MockIvsChatBuilder {
 impl MockIvsChatBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            port: 0,
+            port: None,
             listener: None,
+            host_name: None,
             is_in_memory: false,
             #[cfg(feature = "tls")]
             tls_port: None,
@@ -74,7 +78,7 @@ impl MockIvsChatBuilder {
     /// assert_eq!(ivs.addr().port(), port);
     /// ```
     pub const fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.port = Some(port);
         self
     }
 
@@ -89,6 +93,23 @@ impl MockIvsChatBuilder {
     /// ```
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listener = Some(listener);
+        self
+    }
+
+    /// Sets the host in the mock's URLs, which is the listener's address unless set: the name by
+    /// which other machines or containers reach a listener on all addresses, such as
+    /// `host.docker.internal`. The certificate of [`MockIvsChatBuilder::tls`] is valid for it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    /// let port = listener.local_addr().unwrap().port();
+    /// let ivs =
+    ///     MockIvsChat::builder().listener(listener).host_name("host.docker.internal").start();
+    /// assert_eq!(ivs.ws_url(), format!("ws://host.docker.internal:{port}"));
+    /// ```
+    pub fn host_name(mut self, host_name: impl Into<String>) -> Self {
+        self.host_name = Some(host_name.into());
         self
     }
 
@@ -180,56 +201,6 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Sets how long a chat token can be redeemed, if its session does not end earlier: an hour
-    /// unless set. It was a minute when the service was new.
-    ///
-    /// Observed: the official JavaScript SDK refreshes its token a minute before it expires, or half
-    /// a minute if it is short. Below 31 s and above 24 days it does so without end.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// let ivs = MockIvsChat::builder().token_lifetime(Duration::from_secs(60)).start();
-    /// ```
-    pub const fn token_lifetime(mut self, lifetime: Duration) -> Self {
-        self.settings.token_lifetime = lifetime;
-        self
-    }
-
-    /// Leaves `Reason` out of the events of deletions and disconnections that have none, instead
-    /// of writing it empty. It is not known which of the two the service does.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// let ivs = MockIvsChat::builder().omit_empty_reason().start();
-    /// let room = ivs.create_room("lobby");
-    /// let alice = room.participant("alice");
-    /// room.delete_message("Message00001", "");
-    /// let event = alice.expect_event("aws:DELETE_MESSAGE").wait();
-    /// assert!(!event.attributes.unwrap().contains_key("Reason"));
-    /// ```
-    pub const fn omit_empty_reason(mut self) -> Self {
-        self.settings.omits_empty_reason = true;
-        self
-    }
-
-    /// Lets a client whose token is no good, or whose room was deleted, finish its handshake, and
-    /// closes the connection at once: with code 1000 and a reason in JSON that has `ErrorCode` and
-    /// `ErrorMessage`. Otherwise the handshake is refused with the HTTP status 401 or 404.
-    ///
-    /// Observed: an early client of AWS's expects such a close when its token has expired. The
-    /// JavaScript SDK tells the two apart: it tries again after a refusal, and does not after a
-    /// close.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// let ivs = MockIvsChat::builder().close_refused_handshakes().start();
-    /// ```
-    pub const fn close_refused_handshakes(mut self) -> Self {
-        self.settings.closes_refused_handshakes = true;
-        self
-    }
-
     /// Sends a ping over each WebSocket at this interval of the mock clock. Unless set there are no
     /// pings; none are known of the real service.
     ///
@@ -301,7 +272,7 @@ impl MockIvsChatBuilder {
     /// let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(30)).start();
     /// ```
     pub fn wait_timeout(mut self, limit: Duration) -> Self {
-        self.wait_timeout = Some(limit.min(LONGEST_WAIT));
+        self.wait_timeout = Some(limit);
         self
     }
 
@@ -373,9 +344,12 @@ impl MockIvsChatBuilder {
     ///
     /// # Errors
     ///
-    /// If a port, a thread or a runtime is not available, or if the tokio runtime to run on is
-    /// missing or lacks a driver.
+    /// If a port, a thread or a runtime is not available, if the tokio runtime to run on is
+    /// missing or lacks a driver, if settings contradict each other, such as a port of a listener
+    /// that has one, if the account id or the region cannot be part of an ARN, or if the
+    /// environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` is not a number.
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
+        self.check()?;
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
         let clock = self.clock.clone();
@@ -403,6 +377,26 @@ impl MockIvsChatBuilder {
         Ok(MockIvsChat::new(handle, Some(thread)))
     }
 
+    /// Refuses settings that cannot be in force together, or not at all.
+    fn check(&self) -> Result<(), StartError> {
+        let Settings { region, account_id, .. } = &self.settings;
+        let is_region = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let why = if self.listener.is_some() && self.port.is_some() {
+            "`port` contradicts `listener`, which has a port already".into()
+        } else if self.is_in_memory && self.listener.is_some() {
+            "`listener` contradicts `in_memory`, which opens no port".into()
+        } else if self.is_in_memory && self.port.is_some() {
+            "`port` contradicts `in_memory`, which opens no port".into()
+        } else if account_id.len() != 12 || !account_id.bytes().all(|b| b.is_ascii_digit()) {
+            format!("an account id has 12 digits, unlike {account_id:?}")
+        } else if region.is_empty() || !region.chars().all(is_region) {
+            format!("a region has lower-case letters, digits and `-`, unlike {region:?}")
+        } else {
+            return Ok(());
+        };
+        Err(StartError::new(why, None))
+    }
+
     fn assemble(
         mut self,
         clock: &Clock,
@@ -414,7 +408,7 @@ impl MockIvsChatBuilder {
         let mock = next_mock_id();
         let service = Service::new(self.settings, mock);
         let wait_timeout =
-            self.wait_timeout.unwrap_or_else(crate::api::wait::timeout_from_environment);
+            self.wait_timeout.map_or_else(wait_timeout_from_environment, Ok)?.min(LONGEST_WAIT);
         let clock = RunningClock::start(clock, runtime);
         let retention = self.log_settings.retention;
         let settings = EngineSettings { mock, keep_alive: self.keep_alive, retention };
@@ -432,14 +426,15 @@ impl MockIvsChatBuilder {
 
     fn listen(&mut self) -> Result<(Endpoints, Vec<Listener>), StartError> {
         let (mut endpoints, mut listeners) = (Endpoints::default(), Vec::new());
+        endpoints.host_name = self.host_name.take();
         if !self.is_in_memory {
-            let listener = listen(self.listener.take(), self.port, Security::Plain)?;
+            let listener = listen(self.listener.take(), self.port.unwrap_or(0), Security::Plain)?;
             endpoints.plain = Some(listener.addr());
             listeners.push(listener);
         }
         #[cfg(feature = "tls")]
         if let Some(port) = self.tls_port {
-            let authority = Authority::new(&self.settings.region)
+            let authority = Authority::new(&self.settings.region, endpoints.host_name.as_deref())
                 .map_err(|error| StartError::new(error, None))?;
             let listener = listen(None, port, Security::Tls(authority.acceptor))?;
             endpoints.tls = Some(Endpoint { addr: listener.addr(), ca_pem: authority.ca_pem });

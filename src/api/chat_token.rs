@@ -44,6 +44,12 @@ impl fmt::Debug for ChatToken {
     }
 }
 
+impl From<ChatToken> for String {
+    fn from(token: ChatToken) -> Self {
+        token.token
+    }
+}
+
 impl AsRef<str> for ChatToken {
     fn as_ref(&self) -> &str {
         &self.token

@@ -88,7 +88,7 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn ws_url(&self) -> String {
-        format!("ws://{}", self.addr())
+        format!("ws://{}", self.server.endpoints().authority(self.addr()))
     }
 
     /// The URL of the control plane, such as `http://127.0.0.1:40123`: the `endpoint_url` for an
@@ -106,7 +106,7 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.addr())
+        format!("http://{}", self.server.endpoints().authority(self.addr()))
     }
 
     /// The time by the mock's clock.
@@ -133,7 +133,18 @@ impl Handle {
     /// ivs.advance(Duration::from_secs(3600));
     /// alice.expect_error(ErrorCode::Unauthorized).wait();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If that leads beyond the clock's range, which ends in the year 2554.
+    #[track_caller]
     pub fn advance(&self, duration: Duration) {
+        let is_in_range = self
+            .now()
+            .to_unix()
+            .checked_add(duration)
+            .is_some_and(|end| Timestamp::from_unix(end).to_unix() == end);
+        assert!(is_in_range, "`advance` by {duration:?} leads beyond the clock's last year, 2554");
         self.driver.advance(duration);
     }
 
@@ -219,41 +230,6 @@ impl Handle {
     #[must_use]
     pub fn chat_logs(&self) -> Vec<ChatLogRecord> {
         self.driver.chat_logs()
-    }
-
-    /// The environment in which a program's AWS SDK talks to this mock, whatever its language:
-    /// the endpoint, the region and credentials, as variables.
-    ///
-    /// The credentials are made up; with `require_signature` they are the first that the mock was
-    /// given.
-    ///
-    /// Documented: the variables of the AWS SDKs and Tools Reference Guide.
-    ///
-    /// ```
-    /// use std::process::Command;
-    /// use mock_ivs_chat::MockIvsChat;
-    ///
-    /// let ivs = MockIvsChat::start();
-    /// let mut backend = Command::new("my-backend");
-    /// backend.envs(ivs.aws_env());
-    /// let url = backend.get_envs().find(|(name, _)| *name == "AWS_ENDPOINT_URL_IVSCHAT").unwrap().1;
-    /// assert_eq!(url.unwrap().to_str(), Some(&*ivs.endpoint_url()));
-    /// ```
-    #[must_use]
-    pub fn aws_env(&self) -> Vec<(&'static str, String)> {
-        let settings = self.driver.settings();
-        let (access_key_id, secret_access_key, session_token) = settings.credentials_for_clients();
-        let mut variables = vec![
-            ("AWS_ACCESS_KEY_ID", access_key_id),
-            ("AWS_DEFAULT_REGION", settings.region.clone()),
-            ("AWS_ENDPOINT_URL_IVSCHAT", self.endpoint_url()),
-            // Set to true in the test's own environment this would lead to the real service.
-            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".into()),
-            ("AWS_REGION", settings.region),
-            ("AWS_SECRET_ACCESS_KEY", secret_access_key),
-        ];
-        variables.extend(session_token.map(|token| ("AWS_SESSION_TOKEN", token)));
-        variables
     }
 
     /// The room of this name, id or ARN, however it was created.

@@ -251,4 +251,4 @@ impl AsyncWrite for ClientStream {
 
 /// The number of bytes in either direction before the writer must wait, which is the initial size
 /// of a loopback socket's buffer. Memory is allocated as bytes arrive.
-const BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const BUFFER_BYTES: usize = 64 * 1024;

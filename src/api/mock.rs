@@ -2,7 +2,7 @@
 
 use std::backtrace::Backtrace;
 use std::ops::Deref;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -62,6 +62,10 @@ pub struct MockIvsChat {
     /// Dropped last, so that it sees the whole log.
     ending: Ending,
 }
+
+/// See the driver: a panic of the test leaves no half-done change behind.
+impl RefUnwindSafe for MockIvsChat {}
+impl UnwindSafe for MockIvsChat {}
 
 impl MockIvsChat {
     pub(crate) fn new(handle: Handle, thread: Option<ServerThread>) -> Self {

@@ -2,6 +2,8 @@
 //! and waits.
 
 pub(crate) mod builder;
+mod builder_service;
+mod chat_log_objects;
 pub(crate) mod chat_token;
 pub(crate) mod connection;
 mod connection_control;
@@ -13,6 +15,7 @@ mod hook_closures;
 mod hooks;
 pub(crate) mod in_memory;
 pub(crate) mod log;
+mod log_count;
 pub(crate) mod log_cursor;
 mod log_expect;
 mod log_export;
@@ -27,6 +30,9 @@ mod reset;
 pub(crate) mod room;
 pub(crate) mod room_update;
 pub(crate) mod run;
+#[cfg(feature = "aws-sdk")]
+pub(crate) mod sdk;
+mod sdk_env;
 mod settle;
 pub(crate) mod start;
 mod taken;

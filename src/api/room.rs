@@ -36,7 +36,20 @@ impl Room {
         Self { handle, arn, id, name }
     }
 
-    pub(crate) const fn handle(&self) -> &Handle {
+    /// Returns a handle of the room's mock.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{MockIvsChat, Room};
+    ///
+    /// fn an_hour_later(room: &Room) {
+    ///     room.handle().advance(std::time::Duration::from_secs(3600));
+    /// }
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// an_hour_later(&ivs.create_room("lobby"));
+    /// ```
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
         &self.handle
     }
 
@@ -113,6 +126,7 @@ impl Room {
     /// # let ivs = MockIvsChat::start();
     /// let room = ivs.create_room("lobby");
     /// assert_eq!(room.send_event("app:poll", [("question", "tea?")]), "Event0000001");
+    /// assert_eq!(room.send_event("app:closed", ()), "Event0000002");
     /// ```
     ///
     /// # Panics

@@ -76,6 +76,19 @@ pub(crate) fn check_timers() -> Result<(), StartError> {
     })
 }
 
+/// Returns how long waits wait by default: what the environment says, or else 5 s.
+pub(crate) fn wait_timeout_from_environment() -> Result<Duration, StartError> {
+    let Some(text) = std::env::var_os(WAIT_TIMEOUT) else { return Ok(Duration::from_secs(5)) };
+    let milliseconds = text.to_str().and_then(|text| text.trim().parse().ok());
+    milliseconds.map(Duration::from_millis).ok_or_else(|| {
+        let message = format!("{WAIT_TIMEOUT} must be a number of milliseconds, unlike {text:?}");
+        StartError::new(message, None)
+    })
+}
+
+/// The environment variable for the wait timeout, in milliseconds.
+const WAIT_TIMEOUT: &str = "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS";
+
 /// Returns a number that no other mock has, in this process or in another one. Tokens are derived
 /// from it, so that a client of an earlier mock on the same port cannot connect to a later one.
 pub(crate) fn next_mock_id() -> u64 {

@@ -1,6 +1,7 @@
 //! Taken: the entries that a participant or a cursor has given out.
 
 use std::collections::BTreeSet;
+use std::panic::RefUnwindSafe;
 
 use parking_lot::Mutex;
 
@@ -17,6 +18,9 @@ struct TakenNumbers {
     /// The numbers from there on that were taken.
     numbers: BTreeSet<u64>,
 }
+
+/// Nothing panics while the numbers are locked.
+impl RefUnwindSafe for Taken {}
 
 impl Taken {
     /// Takes an entry, unless it was taken before.

@@ -26,7 +26,7 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn wss_url(&self) -> String {
-        format!("wss://{}", self.tls_addr())
+        format!("wss://{}", self.server().endpoints().authority(self.tls_addr()))
     }
 
     /// Returns the URL of the control plane by TLS, such as `https://127.0.0.1:40124`.
@@ -44,7 +44,7 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn https_url(&self) -> String {
-        format!("https://{}", self.tls_addr())
+        format!("https://{}", self.server().endpoints().authority(self.tls_addr()))
     }
 
     /// Returns the address that the mock listens on for TLS.

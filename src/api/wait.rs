@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
 
 use crate::api::log_wait::{LogWait, with_sections};
 use crate::driver::Driver;
@@ -115,13 +114,6 @@ fn cannot_block(driver: &Driver) -> Option<&'static str> {
         "the mock runs on this thread, by `on_current_runtime()` or under a paused \
          clock, and stands still while the thread is blocked; await the wait instead",
     )
-}
-
-/// Returns the wait timeout that applies where the test sets none.
-pub(crate) fn timeout_from_environment() -> Duration {
-    let milliseconds = std::env::var("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS").ok();
-    let milliseconds = milliseconds.and_then(|text| text.parse().ok()).unwrap_or(5_000);
-    Duration::from_millis(milliseconds)
 }
 
 /// Fails a test at the line of the caller, with the end of the log.

@@ -136,8 +136,38 @@ impl Driver {
 pub(super) struct Tracer {
     emitted: u64,
     is_emitting: bool,
+    home: Home,
     /// The spans of open connections.
     spans: std::collections::BTreeMap<ConnectionId, Arc<tracing::Span>>,
+}
+
+/// Where the mock was started, and the subscriber that was the default there.
+#[cfg(feature = "tracing")]
+#[derive(Clone, Debug)]
+struct Home {
+    thread: std::thread::ThreadId,
+    dispatch: tracing::Dispatch,
+}
+
+#[cfg(feature = "tracing")]
+impl Default for Home {
+    fn default() -> Self {
+        Self { thread: std::thread::current().id(), dispatch: tracing::Dispatch::default() }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Home {
+    /// Calls a function with the subscriber of the test, also on the threads of the mock: a test
+    /// often sets its subscriber for its own thread only.
+    fn within(&self, emit: impl FnOnce()) {
+        let has_subscriber = !self.dispatch.is::<tracing::subscriber::NoSubscriber>();
+        if has_subscriber && std::thread::current().id() != self.thread {
+            tracing::dispatcher::with_default(&self.dispatch, emit);
+        } else {
+            emit();
+        }
+    }
 }
 
 #[cfg(feature = "tracing")]
@@ -149,18 +179,18 @@ impl Driver {
     pub(super) fn trace(&self) {
         loop {
             let length = self.log_length();
-            let first = {
+            let (first, home) = {
                 let mut tracer = self.tracer.lock();
                 if tracer.is_emitting || tracer.emitted >= length {
                     return;
                 }
                 tracer.is_emitting = true;
-                std::mem::replace(&mut tracer.emitted, length)
+                (std::mem::replace(&mut tracer.emitted, length), tracer.home.clone())
             };
             let _emitting = Emitting(self);
             let (mut entries, _) = self.entries_since(first);
             entries.retain(|entry| entry.index() < length);
-            entries.iter().for_each(|entry| self.emit(entry));
+            home.within(|| entries.iter().for_each(|entry| self.emit(entry)));
         }
     }
 }

@@ -24,6 +24,7 @@ mod transaction;
 mod waits;
 mod workers;
 
+use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -106,6 +107,10 @@ pub(crate) struct RecordedFailure {
     /// How many entries the log had.
     log_length: u64,
 }
+
+/// A panic leaves no transaction half done: it is committed or the panic is recorded, and closures
+/// run outside the lock. So a test can use a mock within `catch_unwind`.
+impl RefUnwindSafe for Driver {}
 
 impl Driver {
     pub(crate) fn new(

@@ -17,6 +17,7 @@ use crate::hook::registry::AnyRule;
 use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer, Unserved};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
@@ -45,6 +46,7 @@ impl Driver {
         self: &Arc<Self>,
         token: Option<String>,
         path: &str,
+        headers: Headers,
         sink: Arc<ClientSink>,
     ) -> oneshot::Receiver<HandshakeAnswer> {
         let (sender, receiver) = oneshot::channel();
@@ -56,7 +58,7 @@ impl Driver {
             state.handshakes.insert(id, OpenHandshake { sink, sender });
             id
         };
-        self.feed(Input::Handshake { id, token, path: path.into(), peer_ip });
+        self.feed(Input::Handshake { id, token, path: path.into(), headers, peer_ip });
         receiver
     }
 

@@ -13,6 +13,7 @@ use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::ids::HookId;
 use crate::log::record::{Event, HandshakeRefused, Peer};
 use crate::proto::close::{Close, CloseCode};
+use crate::proto::headers::Headers;
 use crate::service::session::Refusal;
 
 /// A handshake that has no answer yet.
@@ -20,6 +21,7 @@ use crate::service::session::Refusal;
 pub(super) struct PendingHandshake {
     id: HandshakeId,
     token: Option<String>,
+    headers: Headers,
     peer_ip: Option<Arc<str>>,
 }
 
@@ -29,9 +31,10 @@ impl Engine {
         id: HandshakeId,
         token: Option<String>,
         path: String,
+        headers: Headers,
         peer_ip: Option<String>,
     ) {
-        let handshake = PendingHandshake { id, token, peer_ip: peer_ip.map(Arc::from) };
+        let handshake = PendingHandshake { id, token, headers, peer_ip: peer_ip.map(Arc::from) };
         let cause = self.log.len();
         if self.hooks.handshakes.is_empty() {
             // Only hooks need to know beforehand what a token says.
@@ -61,6 +64,7 @@ impl Engine {
                 user_id: user_id.as_deref().map(str::to_owned),
                 room: room.clone(),
                 path: path.clone(),
+                headers: handshake.headers.clone(),
             })
         };
         match self.consult(&context, last, event) {
@@ -135,7 +139,7 @@ impl Engine {
 
     /// Hands a handshake to the service.
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
-        let PendingHandshake { id, token, peer_ip } = handshake;
+        let PendingHandshake { id, token, peer_ip, .. } = handshake;
         match self.connect(cause, token.as_deref(), true, peer_ip) {
             Ok(peer) => self.answer_handshake(id, HandshakeReply::Accept(peer.connection)),
             Err(HandshakeRefused { status, message, .. })

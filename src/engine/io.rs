@@ -13,6 +13,7 @@ use crate::hook::registry::AnyRule;
 use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer, Unserved};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::proto::wire_frame::WireFrame;
@@ -46,7 +47,13 @@ pub(crate) enum ClosureId {
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A client asks for a WebSocket.
-    Handshake { id: HandshakeId, token: Option<String>, path: String, peer_ip: Option<String> },
+    Handshake {
+        id: HandshakeId,
+        token: Option<String>,
+        path: String,
+        headers: Headers,
+        peer_ip: Option<String>,
+    },
     /// A client asks for a WebSocket in a way that breaks RFC 6455.
     InvalidHandshake { status: u16, message: String },
     /// A client ended its stream while its handshake was unanswered. The token stays unused.

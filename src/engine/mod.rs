@@ -148,8 +148,8 @@ impl Engine {
 
     fn dispatch(&mut self, input: Input) {
         match input {
-            Input::Handshake { id, token, path, peer_ip } => {
-                self.handshake(id, token, path, peer_ip);
+            Input::Handshake { id, token, path, headers, peer_ip } => {
+                self.handshake(id, token, path, headers, peer_ip);
             }
             Input::InvalidHandshake { status, message } => {
                 let cause = self.log.len();

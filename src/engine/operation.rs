@@ -15,6 +15,7 @@ use crate::hook::operation::{OperationCall, OperationVerdict};
 use crate::log::record::{Caller, Event, Request, Response};
 use crate::proto::close::truncate;
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
 use crate::service::control::ControlResult;
@@ -91,9 +92,9 @@ impl Engine {
     fn evaluate_operation(&mut self, cause: u64, asked_call: AskedCall, last: HookId) {
         let AskedCall { call, request, body } = &asked_call;
         let operation = call.operation;
-        let access_key_id = match &call.origin {
-            Caller::Http { access_key_id, .. } => access_key_id.clone(),
-            Caller::Test => None,
+        let (access_key_id, headers) = match &call.origin {
+            Caller::Http { access_key_id, headers, .. } => (access_key_id.clone(), headers.clone()),
+            Caller::Test => (None, Headers::default()),
         };
         let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
         let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_label(arn));
@@ -106,7 +107,7 @@ impl Engine {
         };
         let event = || {
             let request = request.clone();
-            HookEvent::Operation(OperationCall { operation, request, access_key_id })
+            HookEvent::Operation(OperationCall { operation, request, access_key_id, headers })
         };
         match self.consult(&context, last, event) {
             Evaluation::Pass => self.carry_out(cause, asked_call),

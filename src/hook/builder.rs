@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::Filter;
 use crate::hook::frequency::{Frequency, Probability};
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
+use crate::hook::hits::Hits;
 use crate::hook::ids::GateId;
 use crate::hook::operation::{OperationCall, OperationVerdict};
 use crate::hook::registry::AnyRule;
@@ -367,7 +368,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Expects the hook to fire so many times by the end: `1..=3`, `2..`, `..5`.
+    /// Expects the hook to fire so many times by the end: `1`, `1..=3`, `2..`, `..5`.
     /// [`Handle::verify`] and the end of the mock hold it to that.
     ///
     /// ```
@@ -383,19 +384,20 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// If the range contains no number, such as `5..3`.
     #[track_caller]
-    pub fn expect(mut self, hits: impl RangeBounds<usize>) -> Self {
-        let from = match hits.start_bound() {
-            Bound::Included(from) => *from,
+    pub fn expect(mut self, hits: impl Hits) -> Self {
+        let (start, end) = hits.bounds();
+        let from = match start {
+            Bound::Included(from) => from,
             Bound::Excluded(below) => below + 1,
             Bound::Unbounded => 0,
         };
-        let to = match hits.end_bound() {
-            Bound::Included(to) => *to,
+        let to = match end {
+            Bound::Included(to) => to,
             Bound::Excluded(above) => above.saturating_sub(1),
             Bound::Unbounded => usize::MAX,
         };
         // An exclusive end at 0 leaves no number, and neither does an end before the start.
-        let is_empty = from > to || hits.end_bound() == Bound::Excluded(&0);
+        let is_empty = from > to || end == Bound::Excluded(0);
         assert!(!is_empty, "`expect` needs a range that contains a number, and this one is empty");
         self.expected = Some(Expectation { hits: from..=to, caller: Location::caller() });
         self

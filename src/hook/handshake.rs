@@ -9,6 +9,7 @@ use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
+use crate::proto::headers::Headers;
 
 /// A handshake, as a hook on handshakes is shown it.
 ///
@@ -30,6 +31,8 @@ pub struct HandshakeRequest {
     pub room: Option<String>,
     /// The path and query of the request.
     pub path: String,
+    /// The headers of the request, such as `user-agent` and `origin`, without secrets.
+    pub headers: Headers,
 }
 
 /// What becomes of a handshake.
@@ -248,7 +251,13 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_handshake().from("bob").limit_bandwidth(1024);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the limit is 0: a connection that carries nothing is `never_respond`.
+    #[track_caller]
     pub fn limit_bandwidth(self, bytes_per_second: u32) -> D::Installed {
+        assert!(bytes_per_second > 0, "`limit_bandwidth` needs at least 1 byte a second");
         self.always(HandshakeVerdict::LimitBandwidth(bytes_per_second))
     }
 }

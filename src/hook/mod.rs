@@ -14,6 +14,7 @@ pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod frequency;
 pub(crate) mod handshake;
+pub(crate) mod hits;
 pub(crate) mod ids;
 pub(crate) mod operation;
 pub(crate) mod registry;
@@ -29,6 +30,7 @@ pub use crate::hook::builder::{
 };
 pub use crate::hook::delivery::{Corruption, DeliveryVerdict, OutboundFrame};
 pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
+pub use crate::hook::hits::Hits;
 pub use crate::hook::ids::GateId;
 pub use crate::hook::operation::{OperationCall, OperationVerdict};
 pub use crate::hook::review::ReviewVerdict;

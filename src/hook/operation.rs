@@ -11,6 +11,7 @@ use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 
 /// A call of the control plane over HTTP, as a hook on operations is shown it.
@@ -33,6 +34,8 @@ pub struct OperationCall {
     pub request: Map<String, Value>,
     /// The access key id that the call was signed with, if it was signed.
     pub access_key_id: Option<String>,
+    /// The headers of the request, without secrets.
+    pub headers: Headers,
 }
 
 /// What becomes of a call of the control plane.

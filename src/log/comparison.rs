@@ -13,8 +13,8 @@ impl Matcher {
     /// Returns `true` if entries of a type can have a field.
     pub(super) fn can_have(&self, kind: &str, name: &Name) -> bool {
         use Name::{
-            Attribute, CloseCode, Code, Content, From, Id, Named, Operation, Reason, RequestId,
-            Room, Status, To, User,
+            Attribute, CloseCode, Code, Content, From, Id, Member, Named, Operation, Reason,
+            RequestId, Room, Status, To, User,
         };
         match kind {
             "" => true,
@@ -28,7 +28,9 @@ impl Matcher {
             "DISCONNECT_USER" => matches!(name, From | Room | User | Reason | RequestId),
             "close" => matches!(name, From | To | Room | CloseCode | Reason),
             "refused handshake" => matches!(name, Status | Reason),
-            "answer" => matches!(name, Operation | Status),
+            "answer" => matches!(name, Operation | Status | Member(_)),
+            "exceeded quota" => matches!(name, Named | From | Room),
+            "ping" | "pong" => matches!(name, From | To | Room),
             "hook" => matches!(name, Named | From | Room),
             "call" if *name == Operation => true,
             "call" => self.has_member(name),

@@ -185,7 +185,11 @@ fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Val
         }
     };
     let body = hide(entry.mock, &called.body);
-    let request = har_request(method, &format!("http://localhost{path}"), Some(&body));
+    let mut request = har_request(method, &format!("http://localhost{path}"), Some(&body));
+    if let Caller::Http { headers, .. } = &called.origin {
+        let named = headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+        request["headers"] = named.collect();
+    }
     let response = answered.map_or_else(
         || har_response(0, "", ""),
         |answered| {

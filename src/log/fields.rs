@@ -20,6 +20,8 @@ pub(crate) enum Name {
     Content,
     From,
     Id,
+    /// A member of the JSON body of a call or of its response.
+    Member(String),
     Named,
     Operation,
     Reason,
@@ -39,6 +41,7 @@ impl fmt::Display for Name {
             Self::Content => "content",
             Self::From => "from",
             Self::Id => "id",
+            Self::Member(name) => return write!(f, "member {name:?}"),
             Self::Named => "name",
             Self::Operation => "operation",
             Self::Reason => "reason",
@@ -71,6 +74,12 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
         Event::FrameReceived(payload) => of_publish(payload, name),
         Event::FrameSent(payload) => of_frame(payload.frame()?, name),
         Event::Request(called) => of_request(&called.body, name).map(Cow::Owned),
+        Event::Response(answered) if matches!(name, Name::Member(_)) => {
+            of_request(&answered.body, name).map(Cow::Owned)
+        }
+        Event::QuotaExceeded { quota, .. } if *name == Name::Named => {
+            Some(quota.to_string().into())
+        }
         Event::ClosedByService(close) | Event::ClosedByClient(close) => match name {
             Name::CloseCode => close.code.map(|code| code.to_string().into()),
             Name::Reason => Some(close.reason.as_str().into()),
@@ -129,21 +138,22 @@ fn of_frame<'a>(frame: &'a Frame, name: &Name) -> Option<Cow<'a, str>> {
     Some(text.into())
 }
 
-/// A member of the request of a call.
+/// A member of the request of a call, or of the response.
 fn of_request(body: &str, name: &Name) -> Option<String> {
     let request: Map<String, Value> = serde_json::from_str(body).ok()?;
     let value = match name {
         Name::Attribute(key) => request.get("attributes")?.get(key)?,
         _ => request.get(member_of_request(name)?)?,
     };
-    value.as_str().map(str::to_owned)
+    Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// The member of a request that a field is about.
-pub(crate) const fn member_of_request(name: &Name) -> Option<&'static str> {
+pub(crate) fn member_of_request(name: &Name) -> Option<&str> {
     match name {
         Name::Attribute(_) => Some("attributes"),
         Name::Id => Some("id"),
+        Name::Member(member) => Some(member),
         Name::Reason => Some("reason"),
         Name::User => Some("userId"),
         _ => None,

@@ -71,7 +71,7 @@ impl Matcher {
         Self { fields: Vec::new(), conditions: Vec::new() }
     }
 
-    fn of_type(name: &str) -> Self {
+    pub(super) fn of_type(name: &str) -> Self {
         Self::any().is(Name::Type, name)
     }
 
@@ -404,7 +404,7 @@ impl Matcher {
     }
 
     #[track_caller]
-    fn is(self, name: Name, value: impl Into<String>) -> Self {
+    pub(super) fn is(self, name: Name, value: impl Into<String>) -> Self {
         self.with(name, Expected::Is(value.into()))
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod comparison;
 pub(crate) mod entry;
+mod entry_headers;
 pub(crate) mod escape;
 pub(crate) mod export;
 pub(crate) mod failure;
@@ -11,6 +12,7 @@ pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lint;
 pub(crate) mod matcher;
+mod matcher_kinds;
 pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod retention;

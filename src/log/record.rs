@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::hook::ids::GateId;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 use crate::proto::payload::{Key, Payload};
 use crate::proto::timestamp::Timestamp;
@@ -134,7 +135,14 @@ pub(crate) enum Caller {
     /// The test itself, by the fixture's own methods.
     Test,
     /// A client, over HTTP.
-    Http { method: String, path: String, access_key_id: Option<String>, is_signed: bool },
+    Http {
+        method: String,
+        path: String,
+        access_key_id: Option<String>,
+        is_signed: bool,
+        /// The headers, without secrets.
+        headers: Headers,
+    },
 }
 
 /// The answer to a call.

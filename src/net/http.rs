@@ -180,9 +180,10 @@ async fn upgrade(
         }
     };
     let token = offered_token(request.headers());
+    let headers = request::shown_headers(request.headers());
     let sink = ClientSink::new(stream);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let reply = driver.shake_hands(token.clone(), path, Arc::clone(&sink));
+    let reply = driver.shake_hands(token.clone(), path, headers, Arc::clone(&sink));
     let (stream, offered) = (&*sink.stream, token.as_deref());
     let waiting = Unanswered { driver: &driver, stream, operation: None, token: offered };
     let connection = match waiting.reply(reply).await {
@@ -315,6 +316,12 @@ fn handshake_refusal(status: StatusCode, message: &str, driver: &Arc<Driver>) ->
 fn refusal(exception: &Exception) -> Response<Body> {
     let status = StatusCode::from_u16(exception.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json_response(status, exception.body());
+    for (name, value) in exception.headers().iter() {
+        let header = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        if let (Ok(name), Ok(value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+    }
     if let Ok(name) = HeaderValue::from_str(exception.name()) {
         response.headers_mut().insert(HeaderName::from_static("x-amzn-errortype"), name);
     }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::driver::{Caller, Driver, Unserved};
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
 use crate::transport::stream::SharedStream;
 
@@ -88,6 +89,7 @@ fn refuse(driver: &Arc<Driver>, original: &[u8]) -> Vec<u8> {
         path: "that is no HTTP".into(),
         access_key_id: None,
         is_signed: false,
+        headers: Headers::default(),
     };
     let exception = driver.refuse_call(origin, None, String::new(), exception);
     let body = to_text(exception.body());

@@ -7,14 +7,14 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::{Body, Incoming};
 use hyper::header;
-#[cfg(feature = "sigv4")]
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::driver::{Caller, TOKEN_PREFIX};
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::members::is_deeper_than;
 use crate::proto::operation::Operation;
 use crate::proto::percent;
@@ -151,6 +151,35 @@ pub(crate) fn origin_of(head: &Parts) -> Caller {
         path: without_token(head.uri.path_and_query().map_or("/", |path| path.as_str())),
         access_key_id: part("Credential=").and_then(|c| c.split('/').next()).map(str::to_owned),
         is_signed: part("Signature=").is_some_and(|signature| !signature.is_empty()),
+        headers: shown_headers(&head.headers),
+    }
+}
+
+/// Returns the headers of a request, without secrets.
+pub(crate) fn shown_headers(headers: &HeaderMap) -> Headers {
+    let shown = |(name, value): (&HeaderName, &HeaderValue)| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let text = match name.as_str() {
+            "authorization" => without_signature(&text),
+            "x-amz-security-token" => "[session-token]".into(),
+            "cookie" | "proxy-authorization" => "[secret]".into(),
+            "sec-websocket-protocol" => "[token]".into(),
+            _ if text.contains(TOKEN_PREFIX) => "[token]".into(),
+            _ => text.into_owned(),
+        };
+        (name.as_str().to_owned(), text)
+    };
+    headers.iter().map(shown).collect()
+}
+
+/// Returns an `Authorization` without its secret: the signature, or everything that is not
+/// Signature Version 4.
+fn without_signature(authorization: &str) -> String {
+    match authorization.split_once("Signature=") {
+        Some((before, _)) if authorization.starts_with("AWS4-") => {
+            format!("{before}Signature=[signature]")
+        }
+        _ => "[secret]".into(),
     }
 }
 

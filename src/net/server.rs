@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::panic::RefUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -31,6 +32,28 @@ pub(crate) struct Endpoints {
     pub(crate) plain: Option<SocketAddr>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::net::tls::Endpoint>,
+    /// The name under which clients reach the mock, if the test has set one.
+    pub(crate) host_name: Option<String>,
+}
+
+impl Endpoints {
+    /// Returns the host for the URLs of a listener.
+    pub(crate) fn host(&self, addr: SocketAddr) -> String {
+        match (&self.host_name, addr.ip()) {
+            (Some(host_name), _) => host_name.clone(),
+            // A listener on all addresses can be reached by the loopback address, and no client
+            // can connect to the unspecified one everywhere.
+            (None, IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+            (None, IpAddr::V6(ip)) if ip.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
+            (None, IpAddr::V4(ip)) => ip.to_string(),
+            (None, IpAddr::V6(ip)) => format!("[{ip}]"),
+        }
+    }
+
+    /// Returns the host and port for the URLs of a listener.
+    pub(crate) fn authority(&self, addr: SocketAddr) -> String {
+        format!("{}:{}", self.host(addr), addr.port())
+    }
 }
 
 #[derive(Debug)]
@@ -90,6 +113,9 @@ impl OpenConnections {
         }
     }
 }
+
+/// No code of the test runs while the state is locked, so no panic of it leaves half a change.
+impl RefUnwindSafe for Server {}
 
 impl Server {
     pub(crate) const fn new(

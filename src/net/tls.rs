@@ -30,11 +30,12 @@ pub(crate) struct Authority {
 
 impl Authority {
     /// Generates an authority that certifies the service names of a region and the local names.
-    pub(crate) fn new(region: &str) -> Result<Self, String> {
-        Self::certify(region).map_err(|error| format!("cannot make a certificate: {error}"))
+    pub(crate) fn new(region: &str, host_name: Option<&str>) -> Result<Self, String> {
+        Self::certify(region, host_name)
+            .map_err(|error| format!("cannot make a certificate: {error}"))
     }
 
-    fn certify(region: &str) -> Result<Self, Box<dyn std::error::Error>> {
+    fn certify(region: &str, host_name: Option<&str>) -> Result<Self, Box<dyn std::error::Error>> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "mock-ivs-chat");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -43,7 +44,7 @@ impl Authority {
         let ca = params.self_signed(&ca_key)?;
         let issuer = Issuer::new(params, ca_key);
 
-        let names = [
+        let mut names = vec![
             "localhost".to_owned(),
             "127.0.0.1".to_owned(),
             "::1".to_owned(),
@@ -51,6 +52,7 @@ impl Authority {
             format!("ivschat.{region}.amazonaws.com"),
             format!("ivschat.{region}.api.aws"),
         ];
+        names.extend(host_name.map(str::to_owned));
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "localhost");

@@ -81,6 +81,13 @@ impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for Att
     }
 }
 
+/// No attributes: for `send_event("app:ping", ())`.
+impl From<()> for Attributes {
+    fn from((): ()) -> Self {
+        Self::new()
+    }
+}
+
 impl From<BTreeMap<String, String>> for Attributes {
     fn from(map: BTreeMap<String, String>) -> Self {
         Self(map)

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::proto::headers::Headers;
+
 /// A refusal by the HTTP control plane: a status, a name and a JSON body.
 ///
 /// The constructors create the exceptions of the API's model; [`Exception::new`] creates any other.
@@ -22,6 +24,7 @@ pub struct Exception {
     status: u16,
     name: String,
     body: Map<String, Value>,
+    headers: Headers,
 }
 
 impl Exception {
@@ -35,7 +38,7 @@ impl Exception {
     #[must_use]
     pub fn new(status: u16, name: impl Into<String>, message: impl Into<String>) -> Self {
         let body = Map::from_iter([("message".to_owned(), Value::String(message.into()))]);
-        Self { status, name: name.into(), body }
+        Self { status, name: name.into(), body, headers: Headers::default() }
     }
 
     /// Creates an `AccessDeniedException`, 403.
@@ -162,6 +165,39 @@ impl Exception {
     pub fn with(mut self, member: impl Into<String>, value: impl Into<Value>) -> Self {
         self.body.insert(member.into(), value.into());
         self
+    }
+
+    /// Adds a header to the HTTP response, such as `Retry-After`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Exception, MockIvsChat, Operation};
+    /// # let ivs = MockIvsChat::start();
+    /// let throttled = Exception::throttling("slow down").header("Retry-After", "2");
+    /// ivs.on_operation(Operation::CreateChatToken).once().fail(throttled);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the name or the value cannot be part of a head, such as a value with a line break.
+    #[must_use]
+    #[track_caller]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        assert!(
+            !name.is_empty() && name.chars().all(is_name),
+            "a header cannot have the name {name:?}"
+        );
+        assert!(
+            value.chars().all(|c| matches!(c, ' '..='~')),
+            "the header {name} cannot have the value {value:?}"
+        );
+        self.headers = self.headers.iter().chain([(name, value)]).collect();
+        self
+    }
+
+    /// The headers that the test has added.
+    pub(crate) const fn headers(&self) -> &Headers {
+        &self.headers
     }
 
     /// Creates a `ValidationException` with the reason `FIELD_VALIDATION_FAILED`, which names each

@@ -7,6 +7,7 @@ pub(crate) mod close;
 pub(crate) mod error_code;
 pub(crate) mod exception;
 pub(crate) mod frame;
+pub(crate) mod headers;
 pub(crate) mod json;
 pub(crate) mod members;
 pub(crate) mod model;

@@ -13,6 +13,7 @@ use crate::proto::timestamp::Timestamp;
 use crate::service::paging::ChangeHistory;
 use crate::service::quota::{Bucket, Quota};
 use crate::service::room::{ReviewHandler, RoomKey, RoomState};
+use crate::service::tags::check_tags;
 use crate::service::token::Claims;
 use crate::service::{Output, Service};
 
@@ -86,6 +87,8 @@ impl Service {
     }
 
     fn create_room(&mut self, now: Timestamp, request: CreateRoom) -> ControlResult {
+        check_tags(request.tags.as_ref())?;
+        self.check_review_handler(request.message_review_handler.as_ref())?;
         let limit = self.settings.quotas.limit(Quota::Rooms);
         if let Some(limit) = limit.filter(|limit| self.rooms.len() >= *limit as usize) {
             let message = "the account has as many rooms as it may have";
@@ -129,6 +132,7 @@ impl Service {
     /// is replaced whole, and a handler whose `uri` is set to `""` is still shown.
     fn update_room(&mut self, now: Timestamp, request: request::UpdateRoom) -> ControlResult {
         let key = self.find_room(&request.identifier)?;
+        self.check_review_handler(request.message_review_handler.as_ref())?;
         let logging_configurations = request.logging_configuration_identifiers;
         self.check_logging_configurations(logging_configurations.as_deref())?;
         let revision = self.next_revision();

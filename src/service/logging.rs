@@ -13,6 +13,7 @@ use crate::service::control::ControlResult;
 use crate::service::paging::ChangeHistory;
 use crate::service::quota::Quota;
 use crate::service::room::RoomKey;
+use crate::service::tags::check_tags;
 use crate::service::{Service, Settings};
 
 /// The state of a logging configuration: a place to which rooms are logged.
@@ -51,6 +52,7 @@ impl Service {
         now: Timestamp,
         request: CreateLoggingConfiguration,
     ) -> ControlResult {
+        check_tags(request.tags.as_ref())?;
         let limit = self.settings.quotas.limit(Quota::LoggingConfigurations);
         let count = self.logging_configurations.len();
         if let Some(limit) = limit.filter(|limit| count >= *limit as usize) {

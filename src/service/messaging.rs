@@ -98,7 +98,11 @@ impl Service {
         out: &mut Vec<Output>,
     ) -> Result<(), MessagingError> {
         let room = self.permit(connection, ActionKind::SendMessage)?;
-        let SendMessage { content, attributes } = sent;
+        let SendMessage { mut content, attributes } = sent;
+        // Assumed: white space counts, although an AWS demo believes that it is trimmed before.
+        if self.settings.trims_content {
+            content = content.trim().to_owned();
+        }
         if content.is_empty() {
             return Err(missing("Content"));
         }
@@ -236,7 +240,10 @@ impl Service {
     ) -> String {
         let DeleteMessage { id, reason } = deletion;
         // Documented: both spellings of the id, `MessageID` deprecated.
-        let mut attributes = Attributes::from([("MessageID", id.clone()), ("MessageId", id)]);
+        let mut attributes = Attributes::from([("MessageId", id.clone())]);
+        if !self.settings.omits_deprecated_message_id {
+            attributes.insert("MessageID", id);
+        }
         self.insert_reason(&mut attributes, reason);
         self.send_event(now, room, request_id, ChatEvent::DELETE_MESSAGE, Some(attributes), out)
     }

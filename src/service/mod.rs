@@ -6,6 +6,7 @@
 pub(crate) mod chat_log;
 pub(crate) mod connection_id;
 pub(crate) mod control;
+pub(crate) mod gzip;
 pub(crate) mod ids;
 pub(crate) mod logging;
 pub(crate) mod messaging;

@@ -2,12 +2,13 @@
 
 use crate::proto::attributes::Attributes;
 use crate::proto::error_code::ErrorCode;
+use crate::proto::exception::{Exception, FieldFailure};
 use crate::proto::frame::{ChatError, ChatMessage, Frame};
-use crate::proto::request::FallbackResult;
+use crate::proto::request::{FallbackResult, MessageReviewHandler};
 use crate::proto::timestamp::Timestamp;
 use crate::service::output::{ReviewCall, ReviewId, ReviewOutcome};
 use crate::service::room::{ReviewHandler, RoomKey};
-use crate::service::{ConnectionId, Deadline, Output, Service};
+use crate::service::{ConnectionId, Deadline, Output, Service, Settings};
 
 /// A message that waits for its review.
 #[derive(Debug)]
@@ -20,6 +21,24 @@ pub(crate) struct PendingReview {
 }
 
 impl Service {
+    /// Refuses a review handler that the service could not call.
+    ///
+    /// Observed: the text, for a function that the service may not call. Assumed: that a function
+    /// of another region or account is refused in the same way.
+    pub(super) fn check_review_handler(
+        &self,
+        handler: Option<&MessageReviewHandler>,
+    ) -> Result<(), Exception> {
+        let uri = handler.and_then(|handler| handler.uri.as_deref()).unwrap_or_default();
+        let Settings { region, account_id, .. } = &self.settings;
+        let is_own = uri.starts_with(&format!("arn:aws:lambda:{region}:{account_id}:"));
+        if uri.is_empty() || is_own {
+            return Ok(());
+        }
+        let why = "invalid lambda permission".into();
+        Err(Exception::fields(&[FieldFailure { name: "uri".into(), why }]))
+    }
+
     /// Calls the review handler of a room for a message.
     pub(super) fn review(
         &mut self,

@@ -15,6 +15,7 @@ impl Service {
     }
 
     pub(super) fn tag(&mut self, request: TagResource) -> ControlResult {
+        check_tags(Some(&request.tags))?;
         let tags = self.tags(&request.resource_arn)?;
         let mut merged = tags.clone();
         merged.extend(request.tags);
@@ -43,4 +44,17 @@ impl Service {
             Exception::resource_not_found(format!("resource {arn} does not exist")).resource(arn)
         })
     }
+}
+
+/// Refuses tags whose keys AWS reserves for itself.
+///
+/// Documented: that keys must not begin with `aws:`. Assumed: in any case of letters, and the text.
+pub(super) fn check_tags(tags: Option<&Tags>) -> Result<(), Exception> {
+    let mut keys = tags.into_iter().flat_map(Tags::keys);
+    let is_reserved =
+        |key: &&String| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    keys.find(is_reserved).map_or(Ok(()), |key| {
+        let why = format!("must not have the key {key:?}, because AWS reserves `aws:`");
+        Err(Exception::fields(&[FieldFailure { name: "tags".into(), why }]))
+    })
 }

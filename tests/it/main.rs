@@ -24,6 +24,7 @@ mod framing;
 mod gates;
 mod guide;
 mod handshake;
+mod headers;
 mod heartbeat;
 mod hooks_at_the_edge;
 mod hooks_on_the_wire;
@@ -56,7 +57,10 @@ mod rooms;
 mod runtimes;
 #[path = "../script/mod.rs"]
 mod script;
+#[cfg(feature = "aws-sdk")]
+mod sdk_in_process;
 mod session_life;
+mod settings;
 mod settling;
 mod source;
 mod streams;

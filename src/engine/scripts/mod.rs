@@ -25,6 +25,7 @@ use crate::log::record::{Caller, Event};
 use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
+use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
@@ -239,6 +240,7 @@ impl Stage for EngineStage {
                 path: request.target.clone(),
                 access_key_id: None,
                 is_signed: false,
+                headers: Headers::default(),
             },
             operation: operation(&request.operation),
             request: request.members.clone(),
@@ -254,7 +256,13 @@ impl Stage for EngineStage {
         self.handshakes.insert(id, client.to_owned());
         let token = token.map(str::to_owned);
         let peer_ip = Some("127.0.0.1".to_owned());
-        self.feed(Input::Handshake { id, token, path: "/".into(), peer_ip });
+        self.feed(Input::Handshake {
+            id,
+            token,
+            path: "/".into(),
+            headers: Headers::default(),
+            peer_ip,
+        });
         match (before, self.clients.get(client)) {
             (Ok(before), Some(after)) if before != *after => {
                 Err(format!("`{client}` is connected already; the next is `{client}#2`"))

@@ -152,7 +152,7 @@ impl Scene {
         self.requests += 1;
         let id = HandshakeId(self.requests);
         let (path, peer_ip) = ("/".into(), Some("192.0.2.1".into()));
-        self.feed(Input::Handshake { id, token, path, peer_ip })
+        self.feed(Input::Handshake { id, token, path, headers: Default::default(), peer_ip })
     }
 
     /// Connects a client with a stream.
@@ -252,7 +252,8 @@ pub(super) fn message(connection: ConnectionId, content: &str) -> Input {
 
 pub(super) fn http_origin() -> Caller {
     let (method, path) = ("POST".to_owned(), "/".to_owned());
-    Caller::Http { method, path, access_key_id: Some("AKID".into()), is_signed: false }
+    let access_key_id = Some("AKID".into());
+    Caller::Http { method, path, access_key_id, is_signed: false, headers: Default::default() }
 }
 
 /// Returns a rule that always has the same verdict.

@@ -1,0 +1,29 @@
+//! Entry: the headers of a call over HTTP.
+
+use crate::log::entry::Entry;
+use crate::log::record::{Caller, Event};
+use crate::proto::headers::Headers;
+
+impl Entry {
+    /// Returns the headers of a call over HTTP, without secrets; `None` for other entries.
+    ///
+    /// AWS SDKs number their attempts in `amz-sdk-request`, so a test can tell a retry from a new
+    /// call.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert!(ivs.log().entries()[0].headers().is_none(), "the call was not over HTTP");
+    /// ```
+    #[must_use]
+    pub fn headers(&self) -> Option<&Headers> {
+        match &self.record.event {
+            Event::Request(request) => match &request.origin {
+                Caller::Http { headers, .. } => Some(headers),
+                Caller::Test => None,
+            },
+            _ => None,
+        }
+    }
+}

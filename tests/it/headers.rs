@@ -1,0 +1,60 @@
+//! Headers of requests in hooks and the log, and of responses.
+
+use std::sync::{Arc, OnceLock};
+
+use mock_ivs_chat::hook::{HandshakeVerdict, OperationVerdict};
+use mock_ivs_chat::{Exception, MockIvsChat, Operation};
+use serde_json::json;
+
+use crate::control_plane_support::{http, sdk};
+use crate::support::connect;
+
+#[tokio::test]
+async fn hooks_and_the_log_have_the_headers_of_a_call_without_its_secrets() {
+    let ivs = MockIvsChat::start();
+    let agent = Arc::new(OnceLock::new());
+    let seen = Arc::clone(&agent);
+    ivs.on_any_operation().named("look").decide(move |call| {
+        let agent = call.headers.get("User-Agent").unwrap_or_default();
+        seen.set(agent.to_owned()).unwrap();
+        OperationVerdict::Pass
+    });
+    sdk(&ivs).list_rooms().send().await.unwrap();
+    assert!(agent.get().unwrap().contains("aws-sdk-rust"), "{agent:?}");
+    let entries = ivs.log().entries();
+    let headers = entries[0].headers().unwrap();
+    assert!(headers.get("amz-sdk-request").unwrap().contains("attempt=1"), "{headers:?}");
+    let authorization = headers.get("authorization").unwrap();
+    assert!(authorization.ends_with("Signature=[signature]"), "{authorization}");
+    let har: serde_json::Value = serde_json::from_str(&ivs.log().to_har()).unwrap();
+    let headers = har["log"]["entries"][0]["request"]["headers"].as_array().unwrap();
+    assert!(headers.iter().any(|header| header["name"] == "amz-sdk-request"), "{headers:?}");
+}
+
+#[tokio::test]
+async fn hooks_have_the_headers_of_a_handshake_without_its_token() {
+    let ivs = MockIvsChat::start();
+    let headers = Arc::new(OnceLock::new());
+    let seen = Arc::clone(&headers);
+    ivs.on_handshake().named("look").decide(move |handshake| {
+        seen.set(handshake.headers.clone()).unwrap();
+        HandshakeVerdict::Pass
+    });
+    let token = ivs.create_room("lobby").chat_token("alice").create();
+    drop(connect(&ivs, &token).await);
+    let headers = headers.get().unwrap();
+    assert_eq!(headers.get("Sec-WebSocket-Protocol"), Some("[token]"));
+    assert!(headers.get("host").unwrap().starts_with("127.0.0.1:"), "{headers:?}");
+    assert!(!format!("{headers:?}").contains(&token.token));
+}
+
+#[test]
+fn a_failure_can_have_headers() {
+    let ivs = MockIvsChat::start();
+    let throttled = Exception::throttling("slow down").header("Retry-After", "2");
+    ivs.on_operation(Operation::ListRooms).once().fail(throttled);
+    let answer = http(&ivs, "POST", "/ListRooms", &json!({}).to_string());
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("2")));
+    let answer = http(&ivs, "POST", "/ListRooms", "{}");
+    assert_eq!((answer.status, answer.header("retry-after")), (200, None));
+}

@@ -1,0 +1,157 @@
+//! Settings that cannot be in force, the environment of child processes, and switches of the
+//! service.
+
+use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+use std::process::Command;
+use std::time::Duration;
+
+use mock_ivs_chat::log::Matcher;
+use mock_ivs_chat::{
+    Clock, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder, Operation, Participant, Room,
+};
+use serde_json::json;
+
+#[track_caller]
+fn panic_message(act: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(act)).unwrap_err();
+    payload.downcast_ref::<String>().cloned().unwrap_or_else(|| {
+        payload.downcast_ref::<&str>().map_or_else(String::new, |text| (*text).to_owned())
+    })
+}
+
+#[track_caller]
+fn refusal(builder: MockIvsChatBuilder) -> String {
+    builder.try_start().unwrap_err().to_string()
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let builder = MockIvsChat::builder;
+    let both = refusal(builder().listener(listener()).port(80));
+    assert_eq!(both, "`port` contradicts `listener`, which has a port already");
+    let no_port = refusal(builder().in_memory().port(80));
+    assert_eq!(no_port, "`port` contradicts `in_memory`, which opens no port");
+    let no_listener = refusal(builder().listener(listener()).in_memory());
+    assert_eq!(no_listener, "`listener` contradicts `in_memory`, which opens no port");
+    let account = refusal(builder().account_id("1234"));
+    assert_eq!(account, "an account id has 12 digits, unlike \"1234\"");
+    let region = refusal(builder().region("US West"));
+    assert_eq!(region, "a region has lower-case letters, digits and `-`, unlike \"US West\"");
+}
+
+#[test]
+fn a_wait_timeout_that_is_not_a_number_is_refused() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "settings::child_with_a_bad_wait_timeout", "--ignored", "--nocapture"]);
+    let output = child.env("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS", "5s").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+}
+
+#[test]
+#[ignore = "it is the child of another test"]
+fn child_with_a_bad_wait_timeout() {
+    assert_eq!(
+        refusal(MockIvsChat::builder().in_memory()),
+        "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS must be a number of milliseconds, unlike \"5s\""
+    );
+    // A setting of the test has precedence.
+    let builder = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(1));
+    assert!(builder.try_start().is_ok());
+}
+
+#[test]
+fn the_clock_does_not_leave_its_range() {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).in_memory().start();
+    let message = panic_message(|| ivs.advance(Duration::MAX));
+    assert!(message.contains("leads beyond the clock's last year, 2554"), "{message}");
+    assert_eq!(ivs.now().to_string(), "2026-01-01T00:00:00Z");
+}
+
+#[test]
+fn the_environment_has_the_endpoint_with_or_without_keys() {
+    let ivs = MockIvsChat::start();
+    let names = |variables: &[(&'static str, String)]| -> Vec<_> {
+        variables.iter().map(|(name, _)| *name).collect()
+    };
+    let endpoint = ivs.aws_endpoint_env();
+    assert!(names(&endpoint).iter().all(|name| !name.contains("KEY") && !name.contains("REGION")));
+    assert!(endpoint.contains(&("MOCK_IVS_CHAT_WS_URL", ivs.ws_url())));
+    let no_proxy = endpoint.iter().filter(|(name, _)| name.eq_ignore_ascii_case("no_proxy"));
+    assert!(no_proxy.clone().all(|(_, hosts)| hosts.ends_with("127.0.0.1")));
+    assert_eq!(no_proxy.count(), 2);
+    let all = ivs.aws_env();
+    assert!(endpoint.iter().all(|variable| all.contains(variable)));
+    assert!(names(&all).contains(&"AWS_SECRET_ACCESS_KEY"));
+}
+
+#[test]
+fn a_listener_on_all_addresses_has_a_host_that_clients_can_connect_to() {
+    let listener = || TcpListener::bind("0.0.0.0:0").unwrap();
+    let ivs = MockIvsChat::builder().listener(listener()).start();
+    assert_eq!(ivs.endpoint_url(), format!("http://127.0.0.1:{}", ivs.addr().port()));
+    let named = MockIvsChat::builder().listener(listener()).host_name("chat.test").start();
+    assert_eq!(named.ws_url(), format!("ws://chat.test:{}", named.addr().port()));
+}
+
+#[test]
+fn what_aws_reserves_or_cannot_call_is_refused() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    let refused = |request| ivs.call(Operation::CreateRoom, request).unwrap_err();
+    for key in ["aws:x", "AWS:x"] {
+        let exception = refused(json!({ "tags": { (key): "1" } }));
+        assert_eq!((exception.status(), exception.name()), (400, "ValidationException"));
+    }
+    let room = ivs.create_room("lobby");
+    let tag = json!({ "resourceArn": room.arn(), "tags": { "aws:x": "1" } });
+    assert_eq!(ivs.call(Operation::TagResource, tag).unwrap_err().status(), 400);
+    let others = [
+        "arn:aws:lambda:eu-west-1:123456789012:function:review",
+        "arn:aws:lambda:us-west-2:999988887777:function:review",
+    ];
+    for uri in others {
+        let exception = refused(json!({ "messageReviewHandler": { "uri": uri } }));
+        assert_eq!(
+            exception.message(),
+            "Request member: uri failed to satisfy the constraints: invalid lambda permission"
+        );
+    }
+}
+
+#[test]
+fn views_of_the_log_can_be_counted() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    assert!(ivs.log().is_empty() && ivs.log().last().is_none());
+    let room = ivs.new_room("lobby").maximum_message_length(100).create();
+    let request = || Matcher::request(Operation::CreateRoom);
+    assert_eq!(ivs.log().matching(request().member("maximumMessageLength", "100")).count(), 1);
+    assert_eq!(ivs.log().matching(request().member("name", "other")).count(), 0);
+    let response = Matcher::response(Operation::CreateRoom).member("arn", room.arn());
+    assert_eq!(ivs.log().matching(response).count(), 1);
+    let message = panic_message(|| drop(request().member("nme", "lobby")));
+    assert!(message.contains("call has no member \"nme\""), "{message}");
+    assert_eq!(ivs.log().without_pings().count(), ivs.log().count());
+}
+
+#[test]
+fn a_number_of_hits_is_expected_as_a_number() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().expect(1).ignore();
+    alice.send_message("hello");
+    ivs.verify();
+}
+
+#[test]
+fn values_of_a_mock_can_be_used_within_catch_unwind() {
+    const fn assert_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    assert_unwind_safe::<MockIvsChat>();
+    assert_unwind_safe::<Handle>();
+    assert_unwind_safe::<Room>();
+    assert_unwind_safe::<Participant>();
+    assert_unwind_safe::<Hook>();
+    assert_unwind_safe::<Gate>();
+}
