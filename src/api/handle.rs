@@ -121,7 +121,7 @@ impl Handle {
         self.driver.now()
     }
 
-    /// Moves the mock's clock on at once. What becomes due on the way happens in order, each at
+    /// Moves the mock clock forward immediately. Everything that becomes due happens in order, at
     /// its own time; when this returns, all frames that it causes are on their way.
     ///
     /// ```

@@ -11,7 +11,9 @@ impl Log {
     /// the last 2,000 entries and the 40 busiest lanes.
     ///
     /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
-    /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`.
+    /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`. The page starts
+    /// with the failure. A relative folder is in the workspace's `target` folder, whether it starts
+    /// with `target/` or not.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

@@ -161,8 +161,10 @@ impl MockIvsChat {
     /// an expectation was not met, a closure has panicked or not returned, or a client did what the
     /// test denies.
     ///
-    /// A mock that is dropped without this panics where this returns `Err`, but not while the test
-    /// is panicking already.
+    /// A mock that is dropped without this panics where this returns `Err`. If the test is panicking
+    /// already, the mock prints its report on stderr instead, unless it is
+    /// [quiet](MockIvsChatBuilder::quiet). To see the error that a test returns beside the report,
+    /// use [`MockIvsChat::run`] or [`MockIvsChat::finish_with`].
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;

@@ -72,8 +72,8 @@ impl Report {
         Self { failures, never_fired, waiting_at_gates: driver.waiting_at_gates(), log }
     }
 
-    /// Whether the test has failed by it: an expectation is not met, a closure has panicked, or a
-    /// client did what the test denies.
+    /// Returns `true` if the test has failed: an expectation is not met, a closure has panicked or
+    /// not returned, or a client did something that the test denies.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -85,7 +85,7 @@ impl Report {
         ![unmet, panics, unanswered, denied].iter().all(|failures| failures.is_empty())
     }
 
-    /// Expectations of hooks that were not met, a sentence each.
+    /// Returns the expectations of hooks that were not met, a sentence each.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -96,7 +96,7 @@ impl Report {
         &self.failures.unmet
     }
 
-    /// Panics of hooks' closures and of review handlers, a sentence each.
+    /// Returns the panics of hook closures and of review handlers, a sentence each.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -130,7 +130,7 @@ impl Report {
         &self.failures.denied
     }
 
-    /// What else the lint finds in what clients did, a line each.
+    /// Returns the other findings of the lint, a line each.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -143,7 +143,7 @@ impl Report {
         findings.map(|finding| finding.to_string()).collect()
     }
 
-    /// The names of hooks without an expectation that never fired.
+    /// Returns the names of hooks without an expectation that never fired.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -154,7 +154,7 @@ impl Report {
         &self.never_fired
     }
 
-    /// How many things wait at gates that nobody released.
+    /// Returns how many events wait at gates that were not released.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -165,7 +165,7 @@ impl Report {
         self.waiting_at_gates
     }
 
-    /// The transcript of the whole test.
+    /// Returns the transcript of the whole test, however long it is.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

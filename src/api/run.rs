@@ -26,7 +26,7 @@ impl MockIvsChat {
     /// # async fn main() -> Result<(), TestFailure> {
     /// MockIvsChat::run(async |ivs| {
     ///     let token = ivs.create_room("lobby").chat_token("alice").create();
-    ///     let mut client = ivs.connect(&token).await?;
+    ///     let _client = ivs.connect(&token).await?;
     ///     Ok(())
     /// })
     /// .await

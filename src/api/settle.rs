@@ -45,7 +45,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock on waits; see [`Wait`](crate::Wait).
+    /// If the mock has not settled within the wait timeout; see [`Wait`](crate::Wait).
     #[track_caller]
     pub fn settled(&self) -> Wait<()> {
         Wait::new(self.driver(), Settling::start(self.driver(), Location::caller()))

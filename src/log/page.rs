@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
-use crate::log::entry::{Direction, Entry};
+use crate::log::entry::{Direction, Entry, EntryKind};
 use crate::log::export::exact;
 use crate::log::lint::Finding;
 use crate::log::summary;
@@ -49,13 +49,15 @@ impl fmt::Display for Page<'_> {
         }
         write!(
             f,
-            ". Times are seconds on the clock of the mock. A row unfolds when it is clicked.</p>\n\
+            ". Times are seconds on the clock of the mock. A row unfolds when it is clicked, \
+             and the search of the browser finds text in all rows.</p>\n\
              <div class=\"head\"><span></span><span></span><div class=\"lanes\"><span>IVS Chat</span>"
         )?;
         for lane in columns.titles() {
             write!(f, "<span>{}</span>", Escaped(lane))?;
         }
         f.write_str("</div><span></span></div>\n")?;
+        write_filter(f, columns.titles())?;
         let mut rest = entries;
         while let Some((row, following)) = next_row(rest) {
             rest = following;
@@ -73,6 +75,45 @@ impl fmt::Display for Page<'_> {
     }
 }
 
+/// Writes the choices of a kind and a lane. They hide rows by styles alone, without a script.
+fn write_filter(f: &mut fmt::Formatter<'_>, lanes: &[String]) -> fmt::Result {
+    f.write_str("<div class=\"filter\">")?;
+    for (index, (class, words)) in CHOICES.into_iter().enumerate() {
+        let checked = if index == 0 { " checked" } else { "" };
+        write!(
+            f,
+            "<label><input type=\"radio\" name=\"kind\" id=\"only-{class}\"{checked}> {words}</label>"
+        )?;
+    }
+    f.write_str(
+        "</div>\n<div class=\"filter\"><label><input type=\"radio\" name=\"lane\" checked> ",
+    )?;
+    f.write_str("all lanes</label>")?;
+    for (lane, title) in lanes.iter().enumerate() {
+        write!(
+            f,
+            "<label><input type=\"radio\" name=\"lane\" id=\"only-lane-{lane}\"> {}</label>",
+            Escaped(title)
+        )?;
+    }
+    f.write_str("</div>\n<style>\n")?;
+    for lane in 0..lanes.len() {
+        write!(f, "body:has(#only-lane-{lane}:checked) details:not(.lane-{lane})")?;
+        f.write_str(" { display: none; }\n")?;
+    }
+    f.write_str("</style>\n")
+}
+
+/// The kind of an entry, as the page filters by it.
+const fn kind_of(entry: &Entry) -> &'static str {
+    match entry.kind() {
+        EntryKind::FrameReceived | EntryKind::FrameSent => "frame",
+        EntryKind::Request | EntryKind::Response => "call",
+        EntryKind::HookFired => "hook",
+        _ => "other",
+    }
+}
+
 fn write_row(
     f: &mut fmt::Formatter<'_>,
     row: &[Entry],
@@ -82,11 +123,17 @@ fn write_row(
 ) -> fmt::Result {
     let first = &row[0];
     let lanes: Vec<usize> = row.iter().filter_map(|entry| columns.of_entry(entry)).collect();
-    let class = if summary::is_trouble(first) { " class=\"trouble\"" } else { "" };
+    let mut class = kind_of(first).to_owned();
+    if summary::is_trouble(first) {
+        class.push_str(" trouble");
+    }
+    for lane in &lanes {
+        class.push_str(&format!(" lane-{lane}"));
+    }
     let seconds = elapsed(all, first).as_secs_f64();
     write!(
         f,
-        "<details{class}><summary><span class=\"number\">#{}</span>\
+        "<details class=\"{class}\"><summary><span class=\"number\">#{}</span>\
          <span class=\"time\">+{seconds:.3}</span><div class=\"lanes\">",
         first.index()
     )?;
@@ -154,5 +201,14 @@ impl fmt::Display for Escaped<'_> {
 }
 
 const STYLE: &str = include_str!("page.css");
+/// The kinds of rows that can be chosen, by their class, and in words.
+const CHOICES: [(&str, &str); 6] = [
+    ("all", "all entries"),
+    ("frame", "frames"),
+    ("call", "calls"),
+    ("hook", "hooks"),
+    ("other", "others"),
+    ("trouble", "trouble"),
+];
 const MOST_ENTRIES: usize = 2_000;
 const MOST_LANES: usize = 40;

@@ -179,7 +179,8 @@ fn the_log_says_of_an_answer_that_does_not_count_that_it_failed() {
     alice.send_message("hello");
     alice.expect_message("hello").wait();
     let log = ivs.log().to_string();
-    assert!(log.contains("review of Message00001: failed\n"), "{log}");
+    let reason = "failed: Content has 501 characters, and the maximum is 500\n";
+    assert!(log.contains(&format!("review of Message00001: {reason}")), "{log}");
 }
 
 #[test]

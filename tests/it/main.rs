@@ -18,6 +18,8 @@ mod control_plane_support;
 mod control_plane_tags;
 mod control_plane_tokens;
 mod control_plane_wire;
+mod failure_page;
+mod failure_texts;
 #[cfg(feature = "rstest")]
 mod fixtures;
 mod framing;

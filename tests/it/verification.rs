@@ -31,7 +31,7 @@ fn an_expectation_that_is_not_met_is_said_in_a_sentence(
 ) {
     let ivs = fired(times, expect);
     let text = panic_text(|| ivs.verify());
-    assert!(text.starts_with(sentence) && text.contains("test > CreateRoom"), "{text}");
+    assert!(text.starts_with(sentence) && text.contains("> CreateRoom"), "{text}");
     assert_eq!(ivs.finish().wait().unwrap_err().unmet(), [sentence]);
 
     let ivs = fired(times, expect);

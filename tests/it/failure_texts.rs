@@ -1,0 +1,288 @@
+//! Failures that explain themselves: short texts, without secrets, the same in each run.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse, TestFailure, log::EntryKind};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::source::{code_of, functions_of};
+use crate::support::{frozen, unlimited};
+use crate::waits::failure;
+
+fn assert_is_short(text: &str) {
+    assert!(text.lines().count() <= 100, "{} lines", text.lines().count());
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(120), "{widest:?}\n{text}");
+}
+
+/// A mock whose waits fail soon.
+fn impatient() -> MockIvsChat {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    MockIvsChat::builder().clock(clock).wait_timeout(Duration::from_millis(1)).start()
+}
+
+/// The functions that panic for a test, and show the test's line in the text instead.
+const WITH_PLACE_IN_TEXT: [&str; 5] = ["drop", "fail_if_over", "look", "poll", "wait"];
+
+#[test]
+fn a_function_that_panics_for_a_mistake_of_the_test_points_at_the_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let api = fs::read_dir(root.join("api")).unwrap().map(|file| file.unwrap().path());
+    let others = ["clock.rs", "fixtures.rs", "hook/builder.rs", "log/matcher.rs"];
+    for path in api.chain(others.map(|name| root.join(name))) {
+        let code = code_of(&fs::read_to_string(&path).unwrap());
+        let lines: Vec<_> = code.lines().collect();
+        for function in functions_of(&code) {
+            let start = function.line - 1;
+            let body = lines[start..start + function.lines].join("\n");
+            let above = lines[..start].iter().rev().take_while(|line| !line.trim().is_empty());
+            let is_tracked = above.take(6).any(|line| line.contains("track_caller"));
+            let is_allowed = WITH_PLACE_IN_TEXT.contains(&function.name.as_str());
+            let (file, name) = (path.display(), &function.name);
+            let message = format!("{file}: `{name}` panics, but is not `#[track_caller]`");
+            assert!(is_tracked || is_allowed || !panics(&body), "{message}");
+        }
+        for (at, _) in code.match_indices("_else(|") {
+            let argument = argument_of(&code[at + 5..]);
+            let message = "a closure does not inherit `#[track_caller]`; use a `match`";
+            assert!(!panics(argument), "{}: {message}:\n{argument}", path.display());
+        }
+    }
+}
+
+fn panics(code: &str) -> bool {
+    let calls = ["panic!(", "assert!(", "fail(", "fail_with(", ".expect(Operation"];
+    let is_call = |at: usize, call: &str| {
+        let before = code[..at].chars().next_back();
+        call.starts_with('.') || before.is_none_or(|c| c.is_whitespace() || c == '{')
+    };
+    calls.iter().any(|call| code.match_indices(call).any(|(at, _)| is_call(at, call)))
+}
+
+/// The code in the parentheses that the code begins with.
+fn argument_of(code: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in code.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 1 => return &code[..at],
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    code
+}
+
+#[test]
+fn every_failure_after_a_long_log_is_short_and_comes_soon() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    (0..5_000).for_each(|n| drop(alice.send_message(&format!("message {n}"))));
+    ivs.on_handshake().named("nobody").expect(1..).refuse(503, "closed");
+    let start = Instant::now();
+    let texts = [failure(|| ivs.room("nope")), failure(|| ivs.verify()), failure(|| drop(ivs))];
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    texts.iter().for_each(|text| assert_is_short(text));
+    assert!(texts[0].starts_with("no room \"nope\"; rooms: \"lobby\"\n"), "{}", texts[0]);
+    assert!(texts[1].contains("message 4999"), "{}", texts[1]);
+}
+
+#[test]
+fn a_hook_is_shown_as_the_calls_that_installed_it() {
+    let ivs = frozen();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().from("Alice").containing("spam").nth(2).expect(1..).ignore();
+    let line = line!() - 1;
+    alice.send_message("spam");
+    let text = failure(|| ivs.verify());
+    let shown = format!(
+        "hook 1: expected at least 1 call, got 0\n  \
+         on_action().from(\"Alice\").containing(\"spam\").nth(2).ignore()\n  \
+         at tests/it/failure_texts.rs:{line}:9\n  \
+         no event matched its conditions\n"
+    );
+    assert!(text.starts_with(&shown), "{text}");
+    ivs.finish().wait().unwrap_err();
+}
+
+#[test]
+fn a_hook_in_the_shade_of_another_names_that_one() {
+    let ivs = frozen();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().ignore();
+    ivs.on_action().from("alice").named("late").expect(1..).ignore();
+    alice.send_message("hello");
+    let report = ivs.finish().wait().unwrap_err().to_string();
+    let reason = "  hook 1 (on_action().ignore()) fired first at the events that match\n";
+    assert!(report.contains(reason), "{report}");
+}
+
+#[test]
+#[ignore = "a child of the tests below"]
+fn a_test_that_fails_beside_a_mock() {
+    let ivs = frozen();
+    ivs.on_handshake().named("never").expect(1..).refuse(503, "closed");
+    ivs.create_room("lobby").participant("alice").send_message("hello");
+    assert_eq!(1, 2, "the test's own assertion");
+}
+
+fn child(variables: &[(&str, &str)]) -> String {
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "failure_texts::a_test_that_fails_beside_a_mock"])
+        .args(["--ignored", "--nocapture"])
+        .env_remove("MOCK_IVS_CHAT_QUIET")
+        .env_remove("MOCK_IVS_CHAT_LOG_DIR")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    assert!(!child.status.success());
+    String::from_utf8(child.stderr).unwrap()
+}
+
+#[test]
+fn a_test_that_panics_sees_the_log_and_unmet_expectations() {
+    let text = child(&[]);
+    assert!(text.contains("hook \"never\": expected at least 1 call, got 0"), "{text}");
+    assert!(text.contains("SEND_MESSAGE \"hello\""), "{text}");
+}
+
+#[test]
+fn a_variable_keeps_the_mock_quiet_when_a_test_panics() {
+    let text = child(&[("MOCK_IVS_CHAT_QUIET", "1")]);
+    assert!(text.contains("the test's own assertion"), "{text}");
+    assert!(!text.contains("hook \"never\""), "{text}");
+}
+
+#[tokio::test]
+async fn the_error_of_a_test_is_reported_with_the_unmet_hook_beside_it() {
+    let failure: TestFailure = MockIvsChat::run(async |ivs| {
+        ivs.on_action().named("deny").expect(1..).ignore();
+        let number: u32 = "many".parse()?;
+        Ok(number)
+    })
+    .await
+    .unwrap_err();
+    let text = format!("{failure:?}");
+    let first = "the test returned an error: invalid digit found in string\n\n";
+    assert!(text.starts_with(first), "{text}");
+    assert!(text.contains("hook \"deny\": expected at least 1 call, got 0"), "{text}");
+    assert_eq!(MockIvsChat::run(async |_| Ok(1)).await.unwrap(), 1);
+}
+
+#[test]
+fn debug_of_a_mock_and_of_its_parts_is_one_line_without_secrets() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let token = room.chat_token("alice").create();
+    let alice = room.participant("bob");
+    let shown = [
+        format!("{ivs:?}"),
+        format!("{:?}", ivs.handle()),
+        format!("{room:?}"),
+        format!("{alice:?}"),
+    ];
+    for text in &shown {
+        assert!(text.lines().count() == 1 && text.len() < 400, "{text}");
+        assert!(!text.contains(&token.token[..20]), "{text}");
+    }
+    ivs.on_action().expect(1..).ignore();
+    let report = ivs.finish().wait().unwrap_err();
+    assert_eq!(format!("{report:?}"), report.to_string());
+}
+
+#[test]
+fn a_token_in_a_frame_has_its_label_in_every_rendering() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    let token = room.chat_token("alice").create().token;
+    let bob = room.participant("bob");
+    bob.send_raw(json!({ "action": "JOIN", "token": token }).to_string());
+    bob.send_message(&token);
+    bob.send_message(&format!("{token}{token}"));
+    let wait = failure(|| bob.expect_message(&token).wait());
+    let log = ivs.log();
+    let yaml = serde_json::to_string(&log).unwrap();
+    let texts = [
+        log.to_string(),
+        log.timeline(),
+        log.per_connection().to_string(),
+        log.to_html("tokens"),
+        log.to_json_lines(),
+        log.to_har(),
+        log.to_mermaid(),
+        yaml,
+        wait,
+        ivs.report().to_string(),
+        format!("{:?}", log.entries()),
+    ];
+    for text in texts {
+        assert!(!text.contains(&token[..20]), "{text}");
+        assert!(text.contains("[token-1]"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_does_not_depend_on_the_characters_of_an_unknown_token() {
+    let mut transcripts = Vec::new();
+    for start in ["AQICAHabcdefgh", "AQICAHijklmnop", "12345678"] {
+        let ivs = frozen();
+        let token = format!("{start}{}!#0", "x".repeat(60));
+        crate::support::try_connect(&ivs, token).await.unwrap_err();
+        let refusals = ivs.log().kind(EntryKind::HandshakeRefused).to_string();
+        assert!(refusals.contains("([unknown-token])"), "{refusals}");
+        transcripts.push(refusals);
+    }
+    assert_eq!(transcripts[0], transcripts[1]);
+}
+
+#[test]
+fn a_user_id_with_line_breaks_stays_on_its_line() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let _eve = room.participant("eve\r\n#1 forged \u{1b}[31m");
+    let wait = impatient();
+    let mallory = wait.create_room("lobby").participant("mallory\nforged");
+    let log = ivs.log();
+    let texts = [
+        log.to_string(),
+        log.timeline(),
+        log.per_connection().to_string(),
+        log.to_mermaid(),
+        failure(|| mallory.expect_message("hi").wait()),
+    ];
+    for text in texts {
+        assert!(!text.contains(['\r', '\u{1b}']), "{text:?}");
+        assert!(text.lines().all(|line| !line.trim_start().starts_with("#1 forged")), "{text}");
+        assert!(text.lines().all(|line| !line.starts_with("forged")), "{text}");
+    }
+}
+
+#[rstest]
+#[case::result_missing(json!({ "reviewResult": "DENY" }), "ReviewResult is missing")]
+#[case::unknown_result(json!({ "ReviewResult": "NO" }), "ReviewResult must be ALLOW or DENY")]
+#[case::no_content(json!({ "ReviewResult": "ALLOW" }), "Content is missing")]
+#[case::long_content(
+    json!({ "ReviewResult": "ALLOW", "Content": "x".repeat(509) }),
+    "Content has 509 characters, and the maximum is 500"
+)]
+#[case::long_attributes(
+    json!({ "ReviewResult": "DENY", "Attributes": { "Reason": "x".repeat(1_045) } }),
+    "Attributes have 1051 bytes, and the maximum is 1024"
+)]
+#[case::not_an_object(json!("DENY"), "the response is not an object")]
+fn a_review_that_fails_says_which_member_breaks_which_rule(
+    #[case] response: Value,
+    #[case] reason: &str,
+) {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    room.review_with(move |_| ReviewResponse::from_json(&response));
+    room.participant("alice").send_message("hello");
+    let reviews = ivs.log().kind(EntryKind::Reviewed).to_string();
+    assert!(reviews.contains(&format!("review of Message00001: failed: {reason}\n")), "{reviews}");
+}
