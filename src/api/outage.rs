@@ -159,6 +159,8 @@ impl Handle {
     /// the kind [`Unserved`](crate::log::EntryKind::Unserved), and reset. So a test can count the
     /// attempts of a client and look at the time between them.
     ///
+    /// A client may notice the reset while it connects, or only when it reads or writes.
+    ///
     /// Otherwise it is like [`Handle::outage`]. If outages overlap and one of the others refuses
     /// clients, they are refused, and nothing is recorded.
     ///
@@ -169,8 +171,8 @@ impl Handle {
     ///
     /// let ivs = MockIvsChat::start();
     /// let outage = ivs.accepting_outage();
-    /// let mut client = TcpStream::connect(ivs.addr()).unwrap();
-    /// assert!(!matches!(client.read(&mut [0]), Ok(1)));
+    /// let attempt = TcpStream::connect(ivs.addr()).and_then(|mut client| client.read(&mut [0]));
+    /// assert!(!matches!(attempt, Ok(1)));
     /// assert_eq!(ivs.log().kind(EntryKind::Unserved).entries().len(), 1);
     /// outage.end();
     /// ```

@@ -8,6 +8,7 @@
 mod bad_input;
 mod claims;
 mod closures;
+mod connections;
 mod control_plane_constraints;
 mod control_plane_logging;
 mod control_plane_properties;
@@ -18,6 +19,7 @@ mod control_plane_support;
 mod control_plane_tags;
 mod control_plane_tokens;
 mod control_plane_wire;
+mod controls;
 mod failure_page;
 mod failure_texts;
 #[cfg(feature = "rstest")]
