@@ -59,7 +59,7 @@ fn child_with_a_bad_wait_timeout() {
     );
     // A setting of the test has precedence.
     let builder = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(1));
-    builder.try_start().unwrap();
+    drop(builder.try_start().unwrap());
 }
 
 #[test]
