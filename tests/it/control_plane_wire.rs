@@ -307,9 +307,12 @@ fn the_environment_for_other_programs_leads_to_the_mock() {
     command.envs(ivs.aws_env());
     let variables: Vec<_> = command
         .get_envs()
+        // These begin with the list of the test's own environment.
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("NO_PROXY"))
         .map(|(name, value)| format!("{}={}", name.display(), value.unwrap().display()))
         .collect();
     let endpoint = format!("AWS_ENDPOINT_URL_IVSCHAT=http://{}", ivs.addr());
+    let messaging = format!("MOCK_IVS_CHAT_WS_URL=ws://{}", ivs.addr());
     assert_eq!(
         variables,
         [
@@ -319,6 +322,7 @@ fn the_environment_for_other_programs_leads_to_the_mock() {
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
             "AWS_REGION=eu-west-1",
             "AWS_SECRET_ACCESS_KEY=secret",
+            &messaging,
         ]
     );
 }
