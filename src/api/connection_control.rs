@@ -170,7 +170,6 @@ impl Connection {
     /// room.connection("alice").push_text("no JSON");
     /// assert!(ivs.log().to_string().ends_with("  alice < no JSON\n"));
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
     pub fn push_text(&self, text: impl Into<String>) -> bool {
         self.control(Control::Push(Payload::from_text(text.into())))
     }
@@ -192,6 +191,7 @@ impl Connection {
     /// room.connection("alice").push_corrupted(frame, Corruption::MissingMember("Id".into()));
     /// ```
     #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
+    #[expect(clippy::needless_pass_by_value, reason = "as `push_frame` takes it")]
     pub fn push_corrupted(&self, frame: Frame, corruption: Corruption) -> bool {
         let text = frame.encode();
         self.control(Control::PushCorrupted { text, corruption })
@@ -209,7 +209,6 @@ impl Connection {
     /// # let alice = room.participant("alice");
     /// room.connection("alice").ping("are you there?");
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
     pub fn ping(&self, content: impl Into<Vec<u8>>) -> bool {
         let mut content = content.into();
         content.truncate(LONGEST_PING);
