@@ -46,7 +46,7 @@ impl Handle {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.on_review().from("alice").answer(ReviewResponse::time_out());
+    /// ivs.on_review().from("alice").respond(ReviewResponse::time_out());
     /// ```
     pub fn on_review(&self) -> HookBuilder<Reviews, Self> {
         HookBuilder::new(self.clone())
@@ -109,8 +109,8 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.gate();
-    /// let held = gate.clone();
-    /// ivs.on_action().named("hold").decide(move |_| ActionVerdict::Hold(held.clone()));
+    /// let verdict = ActionVerdict::hold(&gate);
+    /// ivs.on_action().named("hold").decide(move |_| verdict.clone());
     /// alice.send_message("hello");
     /// gate.reached().wait();
     /// gate.release();

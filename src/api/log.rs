@@ -174,7 +174,7 @@ impl Log {
     /// let (_phone, _laptop) = (room.participant("alice"), room.participant("alice"));
     /// let first = cursor.expect(Matcher::connect().from("alice")).wait();
     /// let second = cursor.expect(Matcher::connect().from("alice")).wait();
-    /// assert!(first.index() < second.number());
+    /// assert!(first.index() < second.index());
     /// ```
     #[must_use]
     pub fn cursor(&self) -> LogCursor {
@@ -239,7 +239,7 @@ impl Log {
     /// # use mock_ivs_chat::{MockIvsChat, log::Lint};
     /// # let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
-    /// alice.send(r#"{"action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#);
+    /// alice.send_raw(r#"{"action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#);
     /// let findings = ivs.log().lint();
     /// assert_eq!(findings[0].lint, Lint::MemberCase);
     /// assert_eq!(
@@ -265,7 +265,7 @@ impl Log {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let mark = ivs.log().mark();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// let lanes = ivs.log().since(mark).user("alice").per_connection().to_string();
     /// assert_eq!(lanes, r#"
     /// alice (lobby)

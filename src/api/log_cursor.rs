@@ -151,7 +151,7 @@ impl LogCursor {
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let cursor = ivs.log().cursor();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// cursor.expect_close(CloseCode::NORMAL).wait();
     /// ```
     ///

@@ -194,7 +194,7 @@ impl Log {
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// let entry = ivs.log().expect_close(CloseCode::NORMAL).await;
     /// assert_eq!(entry.user_id(), Some("alice"));
     /// # });

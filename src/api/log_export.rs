@@ -60,8 +60,8 @@ impl Log {
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
     /// let lines = ivs.log().to_json_lines();
-    /// let called: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    /// assert_eq!((&called["number"], &called["kind"]), (&0.into(), &"called".into()));
+    /// let entry: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    /// assert_eq!((&entry["number"], &entry["kind"]), (&0.into(), &"request".into()));
     /// ```
     #[must_use]
     pub fn to_json_lines(&self) -> String {

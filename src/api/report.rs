@@ -17,7 +17,7 @@ use crate::log::filter::Filter;
 ///
 /// let ivs = MockIvsChat::start();
 /// ivs.on_handshake().named("refuse the first").expect(1..).once().refuse(503, "closed");
-/// let report = ivs.finish().unwrap_err();
+/// let report = ivs.finish().wait().unwrap_err();
 /// assert_eq!(report.unmet(), ["\"refuse the first\" was to fire at least once, but fired never"]);
 /// ```
 #[derive(Clone, Debug)]

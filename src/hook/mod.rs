@@ -57,7 +57,7 @@ pub fn on_action() -> HookBuilder<Actions, ()> {
 /// ```
 /// use mock_ivs_chat::{ReviewResponse, hook};
 ///
-/// let denial = hook::on_review().answer(ReviewResponse::deny("no"));
+/// let denial = hook::on_review().respond(ReviewResponse::deny("no"));
 /// ```
 pub fn on_review() -> HookBuilder<Reviews, ()> {
     HookBuilder::new(())

@@ -107,7 +107,7 @@ impl Entry {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// assert_eq!(ivs.log().entries()[1].number(), 1);
+    /// assert_eq!(ivs.log().entries()[1].index(), 1);
     /// ```
     #[must_use]
     pub const fn index(&self) -> u64 {

@@ -363,7 +363,7 @@ impl Matcher {
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// ivs.log().expect(Matcher::close().close_code(CloseCode::NORMAL)).wait();
     /// ```
     #[track_caller]
