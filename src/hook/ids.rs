@@ -1,4 +1,4 @@
-//! Ids: the numbers of hooks and gates.
+//! Ids: identifiers of hooks and gates.
 
 /// Identifies a hook within one mock. Numbered from 1 in the order of installation.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -16,7 +16,7 @@ pub(crate) struct HookId(pub(crate) u64);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct GateId {
-    /// The number of the mock, so that a gate of another mock is never found.
+    /// The number of the mock, so that a gate of another mock never matches.
     pub(crate) mock: u64,
     pub(crate) number: u64,
 }
