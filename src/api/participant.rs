@@ -1,4 +1,4 @@
-//! Participant: a user who lives inside the mock, with no client and no socket.
+//! Participant: a user inside the mock, without a client or a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,12 +16,11 @@ use crate::service::ConnectionId;
 
 /// A user who lives inside the mock.
 ///
-/// What a participant sends and receives are frames as those of any client; only no bytes are
-/// moved. What it receives it keeps, as in a mailbox: each `expect_…` takes out the first frame
-/// that matches and leaves the others for later. Its requests have the ids `bob-1`, `bob-2` and so
-/// on.
+/// A participant sends and receives the same frames as any client, but no bytes are moved. Received
+/// frames are kept as in a mailbox: each `expect_…` removes the first frame that matches and leaves
+/// the others for later. Its requests have the IDs `bob-1`, `bob-2` and so on.
 ///
-/// It leaves when it is dropped.
+/// Dropping it disconnects it.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -36,12 +35,12 @@ use crate::service::ConnectionId;
 /// assert_eq!(event.attributes.unwrap()["Reason"], "too loud");
 /// ```
 #[derive(Debug)]
-#[must_use = "a participant leaves when it is dropped"]
+#[must_use = "a participant disconnects when it is dropped"]
 pub struct Participant {
     pub(super) handle: Handle,
     pub(super) peer: Arc<Peer>,
     requests: AtomicU32,
-    /// A number before which the log has nothing about its connection.
+    /// A log position before the first entry about its connection.
     pub(super) since: u64,
     pub(super) taken: Arc<Taken>,
 }
@@ -56,7 +55,7 @@ impl Participant {
         Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() }
     }
 
-    /// The user id.
+    /// Returns the user ID.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -68,7 +67,7 @@ impl Participant {
         &self.peer.user_id
     }
 
-    /// The connection.
+    /// Returns the connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -81,7 +80,7 @@ impl Participant {
         self.peer.connection
     }
 
-    /// Whether the connection is still open.
+    /// Returns `true` if the connection is still open.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -94,7 +93,7 @@ impl Participant {
         self.handle.driver().is_connected(self.peer.connection)
     }
 
-    /// Sends a message; returns its `RequestId`.
+    /// Sends a message and returns its `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -111,7 +110,7 @@ impl Participant {
         request_id
     }
 
-    /// Sends a message with attributes; returns its `RequestId`.
+    /// Sends a message with attributes and returns its `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -130,7 +129,7 @@ impl Participant {
         request_id
     }
 
-    /// Asks to delete a message, for a reason that may be empty; returns the `RequestId`.
+    /// Requests the deletion of a message and returns the `RequestId`. The reason may be empty.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -143,7 +142,7 @@ impl Participant {
         self.moderate("DELETE_MESSAGE", "Id", id, reason)
     }
 
-    /// Asks to disconnect a user, for a reason that may be empty; returns the `RequestId`.
+    /// Requests that a user be disconnected and returns the `RequestId`. The reason may be empty.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -170,7 +169,7 @@ impl Participant {
         request_id
     }
 
-    /// Sends any text as a frame. After the connection has ended this does nothing.
+    /// Sends any text as a frame. Has no effect after the connection has ended.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -191,7 +190,7 @@ impl Participant {
         format!("{}-{number}", self.peer.label)
     }
 
-    /// Leaves the room with a close frame of code 1000.
+    /// Disconnects with a close frame of code 1000.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
