@@ -1,4 +1,4 @@
-//! Fields: what an entry says, field by field, so that patterns can compare and failures explain.
+//! Fields: an entry field by field, so that matchers can compare and failures can explain.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,7 +52,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Returns a field of an entry, if the entry has it. Nothing is decoded but bodies of calls.
+/// Returns a field of an entry, if the entry has it. Decodes only request and response bodies.
 pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
     match name {
         Name::Type => return Some(type_of(entry).into()),
@@ -129,7 +129,7 @@ fn of_frame<'a>(frame: &'a Frame, name: &Name) -> Option<Cow<'a, str>> {
     Some(text.into())
 }
 
-/// A member of the request of a call.
+/// Returns a member of a control plane request.
 fn of_request(body: &str, name: &Name) -> Option<String> {
     let request: Map<String, Value> = serde_json::from_str(body).ok()?;
     let value = match name {
@@ -139,7 +139,7 @@ fn of_request(body: &str, name: &Name) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// The member of a request that a field is about.
+/// Returns the name of the request member that a field corresponds to.
 pub(crate) const fn member_of_request(name: &Name) -> Option<&'static str> {
     match name {
         Name::Attribute(_) => Some("attributes"),

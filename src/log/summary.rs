@@ -7,7 +7,7 @@ use crate::proto::close::{Close, truncate};
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
 
-/// An entry in a few words, without the name of its connection.
+/// Writes an entry in a few words, without the name of its connection.
 pub(crate) fn of(entry: &Entry) -> String {
     match &entry.record.event {
         Event::ClockAdvanced(duration) => {
@@ -78,10 +78,10 @@ fn of_payload(payload: &Payload) -> String {
     format!("{kind} {:?}{ellipsis}", truncate(&start, LONGEST))
 }
 
-/// How many bytes of a frame that cannot be read are shown.
+/// The number of bytes shown of an unreadable frame.
 const LONGEST: usize = 40;
 
-/// Whether an entry tells of something that went wrong, so that pictures can show it in colour.
+/// Returns `true` if an entry reports an error, which pictures show in color.
 pub(crate) fn is_trouble(entry: &Entry) -> bool {
     match &entry.record.event {
         Event::Response(answered) => answered.status >= 400,

@@ -64,7 +64,7 @@ const ACTIONS: &str = "it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USE
 #[case::lone_surrogate(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"\udc00"}"#,
     "r1",
-    "Content contains a lone surrogate, which is no character"
+    "Content contains a lone surrogate, which is not a character"
 )]
 #[case::attributes_are_an_array(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"hi","Attributes":[]}"#,
@@ -89,7 +89,7 @@ const ACTIONS: &str = "it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USE
 #[case::attribute_is_a_surrogate(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"hi","Attributes":{"a":"\ud800"}}"#,
     "r1",
-    "Attributes.a contains a lone surrogate, which is no character"
+    "Attributes.a contains a lone surrogate, which is not a character"
 )]
 #[case::content_missing(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE"}"#,

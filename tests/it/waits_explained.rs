@@ -74,7 +74,7 @@ fn a_pattern_for_a_call_looks_at_the_members_of_its_request() {
     ivs.log().expect(tokens("troll")).wait();
     ivs.log().assert_none(tokens("alice"));
     let text = failure(|| ivs.log().assert_none(tokens("troll")));
-    assert!(text.contains("there should be no call operation CreateChatToken"), "{text}");
+    assert!(text.contains("expected no call operation CreateChatToken"), "{text}");
     room.disconnect_user("troll", "rude");
     let kicks = Matcher::request(Operation::DisconnectUser).user("troll").reason("rude");
     ivs.log().expect(kicks).wait();
