@@ -27,7 +27,7 @@ use crate::log::transcript;
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
 /// std::thread::scope(|threads| {
-///     threads.spawn(|| alice.delete("Message00001", "spam"));
+///     threads.spawn(|| alice.delete_message("Message00001", "spam"));
 ///     threads.spawn(|| bob.send_message("hello"));
 /// });
 /// let lanes = ivs.log().per_connection().to_string();

@@ -371,8 +371,8 @@ impl Checker {
     fn check_ping(&mut self, entry: &Entry) {
         let (advance, until) = self.advanced;
         let Some(ping) = self.connection(entry).pinged.replace(entry.number) else { return };
-        // One advance of the clock may pass two pings. Then the client had no time to respond between
-        // them, and a finding would be wrong.
+        // One advance of the clock may pass two pings. Then the client had no time to respond
+        // between them, and a finding would be wrong.
         if ping < advance || entry.at() > until {
             let message = format!("the ping at #{ping} has no pong");
             self.find(Lint::PingUnanswered, entry, message);
@@ -380,7 +380,7 @@ impl Checker {
     }
 
     fn check_sent(&mut self, entry: &Entry) {
-        // Frames are decoded only for clients that wait for a response: most deliveries go to others.
+        // Most deliveries go to clients that wait for no response, so decoding them would be waste.
         if self.connection(entry).in_flight.is_empty() {
             return;
         }

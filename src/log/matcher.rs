@@ -131,7 +131,7 @@ impl Matcher {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").delete("Message00001", "spam");
+    /// # ivs.create_room("lobby").participant("alice").delete_message("Message00001", "spam");
     /// ivs.log().expect(Matcher::delete_message().id("Message00001").reason("spam")).wait();
     /// ```
     pub fn delete_message() -> Self {

@@ -228,7 +228,7 @@ impl SendMessage {
 /// # use mock_ivs_chat::{Action, MockIvsChat};
 /// # let ivs = MockIvsChat::start();
 /// # let alice = ivs.create_room("lobby").participant("alice");
-/// alice.delete("Message00001", "spam");
+/// alice.delete_message("Message00001", "spam");
 /// let Some(Action::DeleteMessage(deletion)) = ivs.log().into_iter().find_map(|e| e.action()) else { panic!() };
 /// assert_eq!((deletion.id.as_str(), deletion.reason.as_str()), ("Message00001", "spam"));
 /// ```
