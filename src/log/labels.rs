@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_value_gets_the_same_label_wherever_it_stands() {
+    fn equal_values_get_equal_labels() {
         let mut labels = Labels::new(true);
         let first = labels.apply(r#"{"RequestId":"11111111-2222-4333-8444-555555555555","SendTime":"2026-01-01T00:00:00.5Z"}"#);
         assert_eq!(first, r#"{"RequestId":"[request-1]","SendTime":"[time-1]"}"#);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_in_every_run_is_left_alone() {
+    fn values_that_never_change_are_kept() {
         let text = r#"{"RequestId":"r1","SendTime":"2026-01-01T00:00:00Z","Content":"\"RequestId\":\"x\""}"#;
         assert_eq!(Labels::new(false).apply(text), text);
         assert_eq!(Labels::new(false).apply("no \"json"), "no \"json");

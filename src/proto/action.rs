@@ -395,7 +395,7 @@ mod tests {
         "r1",
         "Attributes.a must be a string, not null"
     )]
-    fn what_is_wrong_is_said_with_the_request_id(
+    fn a_fault_is_reported_with_the_request_id(
         #[case] frame: &str,
         #[case] request_id: &str,
         #[case] error: &str,
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn bytes_that_are_not_text_are_refused() {
         assert_eq!(Publish::decode(b"\xff").action, Err("frame is neither text nor UTF-8".into()));
     }
 

@@ -188,7 +188,7 @@ impl Service {
     }
 
     /// Counts an action against the rates of the connection, of the room if there is one, and of
-    /// the account; or against none of them if one is exhausted.
+    /// the account. If one of these rates is exhausted, counts nothing.
     fn count_action(
         &mut self,
         now: Timestamp,

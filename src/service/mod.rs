@@ -131,8 +131,8 @@ impl Service {
         self.revision
     }
 
-    /// Counts a request against all of these account-wide rates, or against none of them if one
-    /// is exhausted, which it returns with its limit.
+    /// Counts a request against all of these account-wide rates. If one is exhausted, counts
+    /// nothing and returns that rate with its limit.
     fn count_request(&mut self, now: Timestamp, quotas: &[Quota]) -> Result<(), (Quota, u32)> {
         let limits = &self.settings.quotas;
         let limited = || quotas.iter().filter_map(|quota| Some((*quota, limits.limit(*quota)?)));

@@ -9,7 +9,7 @@ use crate::control_plane_support::{
 
 use Operation as Op;
 
-/// A member that is set to a value, the field that is to be named, and what it must be.
+/// A member that is set to a value, the field that the error must name, and the constraint.
 type Case = (&'static str, Value, &'static str, &'static str);
 
 fn refused(operation: Operation) -> Vec<Case> {

@@ -230,7 +230,7 @@ fn the_latest_change_comes_first_even_if_the_clock_stands_still() {
     assert_eq!(names(&list()), ["a", "c", "b"]);
     ivs.call(Operation::TagResource, json!({ "resourceArn": ivs.room("b").arn(), "tags": {} }))
         .unwrap();
-    assert_eq!(names(&list()), ["a", "c", "b"], "a tag is no update");
+    assert_eq!(names(&list()), ["a", "c", "b"], "tagging is not an update");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn pages_survive_what_changes_meanwhile() {
 }
 
 #[test]
-fn a_token_of_one_list_is_none_of_another() {
+fn a_page_token_of_one_list_is_invalid_in_another() {
     let ivs = MockIvsChat::start();
     for name in ["a", "b"] {
         ivs.create_room(name);

@@ -1,4 +1,4 @@
-//! What hooks do at the edges: of connections, of mocks, of their own lives.
+//! Hooks at the edges: at the start and end of connections, mocks and hooks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

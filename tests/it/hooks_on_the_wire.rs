@@ -297,7 +297,7 @@ async fn a_handshake_is_refused_and_the_token_stays_good() {
 }
 
 #[tokio::test]
-async fn a_handshake_succeeds_and_the_connection_is_closed_at_once() {
+async fn a_handshake_succeeds_and_the_connection_is_closed_immediately() {
     let ivs = unlimited();
     let token = full_token(&ivs.create_room("lobby"), "alice");
     let reason = r#"{"ErrorCode":401,"ErrorMessage":"token has expired"}"#;

@@ -10,7 +10,7 @@ use rstest::rstest;
 
 use crate::support::{frozen, unlimited};
 
-/// What bob sees of what alice says in a room.
+/// Returns the messages of alice that bob receives.
 fn heard(bob: &Participant) -> Vec<String> {
     let frames = bob.received().into_iter();
     frames
@@ -250,7 +250,7 @@ fn a_closure_that_panics_is_a_general_error_and_is_reported() {
 }
 
 #[test]
-fn two_threads_advance_the_clock_at_once() {
+fn two_threads_advance_the_clock_concurrently() {
     let ivs = frozen();
     let start = ivs.now();
     std::thread::scope(|scope| {

@@ -164,7 +164,7 @@ fn a_refutation_shows_what_should_not_be() {
 }
 
 #[test]
-fn a_log_that_is_off_says_so_at_once() {
+fn a_log_that_is_off_fails_waits_immediately() {
     let ivs = with_recording(LogRetention::Off);
     let bob = ivs.create_room("lobby").participant("bob");
     bob.send_message("hi");
@@ -193,7 +193,7 @@ fn a_long_log_is_cut_to_its_end_and_to_its_busiest_lanes() {
 }
 
 #[tokio::test]
-async fn a_blocking_wait_on_the_thread_of_the_mock_fails_at_once() {
+async fn a_blocking_wait_on_the_mock_thread_fails_immediately() {
     let ivs = MockIvsChat::builder().on_current_runtime().start();
     let bob = ivs.create_room("lobby").participant("bob");
     bob.send_message("hi");
@@ -223,7 +223,7 @@ fn hooks_that_have_not_fired_and_gates_that_are_closed_may_be_the_reason() {
 }
 
 #[test]
-fn a_panic_in_a_closure_fails_the_wait_at_once() {
+fn a_panic_in_a_closure_fails_the_wait_immediately() {
     let failure_text = {
         let (ivs, room) = chat();
         let alice = room.participant("alice");

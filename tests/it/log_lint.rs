@@ -30,7 +30,7 @@ fn codes(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|finding| finding.lint.code()).collect()
 }
 
-/// What the lint says of a frame of somebody with one capability in a room of short messages.
+/// The findings about a frame from a user with one capability, in a room with short messages.
 fn findings_about(frame: &str) -> Vec<Finding> {
     let ivs = MockIvsChat::start();
     let room = ivs.new_room("lobby").maximum_message_length(10).create();

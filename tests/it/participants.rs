@@ -56,7 +56,7 @@ fn an_expectation_takes_out_what_matches_and_leaves_the_rest() {
     assert_eq!(bob.expect_message("two").wait().id, "Message00002");
     assert_eq!(bob.receive().wait().id(), "Message00001");
     assert!(matches!(bob.receive().wait(), Frame::Event(event) if event.event_name == "app:bell"));
-    // What was taken out can still be looked at.
+    // Removed frames are still in the list.
     assert_eq!(bob.received().len(), 4);
 }
 

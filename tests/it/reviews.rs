@@ -15,7 +15,7 @@ fn room_with_fallback(ivs: &MockIvsChat, fallback: &str) -> Room {
     ivs.new_room("lobby").maximum_message_length(20).with("messageReviewHandler", handler).create()
 }
 
-/// What becomes of a message: its content and attributes, or the code and text of the error.
+/// The result of a message: its content and attributes, or the code and text of the error.
 fn outcome(alice: &Participant) -> (String, Value) {
     alice.send_message_with("hello", [("color", "red")]);
     match alice.receive().wait() {

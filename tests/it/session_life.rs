@@ -194,7 +194,7 @@ async fn a_websocket_library_closes_cleanly() {
 }
 
 #[tokio::test]
-async fn whoever_closed_gets_nothing_more() {
+async fn a_client_that_has_closed_receives_no_frames() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
@@ -277,7 +277,7 @@ async fn a_client_that_breaks_the_rules_after_the_close_changes_nothing() {
     assert!(log.ends_with("alice closed 1000 \"rude\"\n"), "{log}");
 }
 
-/// Time is paused, so that the mock's patience with the client ends at once.
+/// Time is paused, so that the mock's close timeout elapses immediately.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_answers_a_close_is_cut_off() {
     let ivs = MockIvsChat::start();
