@@ -238,6 +238,7 @@ impl Handle {
     /// let url = backend.get_envs().find(|(name, _)| *name == "AWS_ENDPOINT_URL_IVSCHAT").unwrap().1;
     /// assert_eq!(url.unwrap().to_str(), Some(&*ivs.endpoint_url()));
     /// ```
+    #[doc(alias = "env")]
     #[must_use]
     pub fn aws_env(&self) -> Vec<(&'static str, String)> {
         let settings = self.driver.settings();

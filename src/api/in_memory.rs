@@ -146,6 +146,7 @@ impl Handle {
     /// # Ok::<(), std::io::Error>(())
     /// # }).unwrap();
     /// ```
+    #[doc(alias = "accept")]
     pub fn serve_stream(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
         self.server().serve(SharedStream::other(stream), self.driver());
     }

@@ -274,6 +274,7 @@ impl Log {
     ///   closes 1000
     /// "#.trim_start());
     /// ```
+    #[doc(alias = "lanes")]
     #[must_use]
     pub fn per_connection(&self) -> PerConnection {
         let (log, _) = self.driver.entries_since(0);

@@ -240,6 +240,7 @@ impl Log {
     ///
     /// If an entry matches; the message shows it and the last entries of the log. Also if the log
     /// is off or has dropped entries of this view.
+    #[doc(alias("refute", "expect_none"))]
     #[track_caller]
     pub fn assert_none(&self, pattern: Matcher) {
         let caller = Location::caller();

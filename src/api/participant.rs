@@ -101,6 +101,7 @@ impl Participant {
     /// let bob = ivs.create_room("lobby").participant("bob");
     /// assert_eq!(bob.send_message("hello"), "bob-1");
     /// ```
+    #[doc(alias = "say")]
     pub fn send_message(&self, content: &str) -> String {
         let request_id = self.request_id();
         let (id, content) = (json!(request_id), json!(content));
@@ -119,6 +120,7 @@ impl Participant {
     /// bob.send_message_with("hello", [("color", "red")]);
     /// assert_eq!(bob.expect_message("hello").wait().attributes.unwrap()["color"], "red");
     /// ```
+    #[doc(alias = "say_with")]
     pub fn send_message_with(&self, content: &str, attributes: impl Into<Attributes>) -> String {
         let request_id = self.request_id();
         let (id, content, attributes) =
@@ -152,6 +154,7 @@ impl Participant {
     /// alice.disconnect_user("bob", "rude");
     /// assert!(!bob.is_connected());
     /// ```
+    #[doc(alias = "kick")]
     pub fn disconnect_user(&self, user_id: &str, reason: &str) -> String {
         self.moderate("DISCONNECT_USER", "UserId", user_id, reason)
     }
@@ -198,6 +201,7 @@ impl Participant {
     /// ivs.create_room("lobby").participant("bob").disconnect();
     /// assert!(ivs.log().to_string().ends_with("bob closes 1000\n"));
     /// ```
+    #[doc(alias = "leave")]
     pub fn disconnect(self) {
         drop(self);
     }

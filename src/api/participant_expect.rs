@@ -147,6 +147,7 @@ impl Participant {
     /// # Panics
     ///
     /// If one has arrived; see [`Log::assert_none`].
+    #[doc(alias("refute_message", "expect_no_message"))]
     #[track_caller]
     pub fn assert_no_message(&self, content: impl Into<String>) {
         self.log().assert_none(Matcher::message().content(content));

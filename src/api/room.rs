@@ -175,6 +175,7 @@ impl Room {
     ///
     /// If the service refuses: a user ID has 1 to 128 characters, a reason at most 256, and the
     /// room must exist.
+    #[doc(alias = "kick")]
     #[track_caller]
     pub fn disconnect_user(&self, user_id: &str, reason: &str) {
         let request = members([

@@ -153,8 +153,8 @@ pub(crate) const fn member_of_request(name: &Name) -> Option<&'static str> {
 fn type_of(entry: &Entry) -> &'static str {
     match &entry.record.event {
         Event::ClockAdvanced(_) => "advance",
-        Event::Response(_) => "answer",
-        Event::Request(_) => "call",
+        Event::Response(_) => "response",
+        Event::Request(_) => "request",
         Event::ClosedByService(_) | Event::ClosedByClient(_) => "close",
         Event::Connected(_) => "connect",
         Event::QuotaExceeded { .. } => "exceeded quota",

@@ -33,6 +33,7 @@ use crate::log::transcript;
 /// let lanes = ivs.log().per_connection().to_string();
 /// assert!(lanes.contains(r#"{"Type":"MESSAGE","Id":"[message-bob-1]","#));
 /// ```
+#[doc(alias = "Lanes")]
 #[derive(Debug)]
 pub struct PerConnection {
     text: String,

@@ -198,7 +198,7 @@ impl Matcher {
     /// ivs.log().expect(Matcher::request(Operation::CreateRoom)).wait();
     /// ```
     pub fn request(operation: Operation) -> Self {
-        Self::of_type("call").is(Name::Operation, operation.name())
+        Self::of_type("request").is(Name::Operation, operation.name())
     }
 
     /// Matches the response to a request for a control plane operation.
@@ -210,7 +210,7 @@ impl Matcher {
     /// ivs.log().expect(Matcher::response(Operation::CreateRoom).status(200)).wait();
     /// ```
     pub fn response(operation: Operation) -> Self {
-        Self::of_type("answer").is(Name::Operation, operation.name())
+        Self::of_type("response").is(Name::Operation, operation.name())
     }
 
     /// Matches a firing of the hook with this name.
@@ -442,7 +442,7 @@ impl Matcher {
             "MESSAGE" | "SEND_MESSAGE" => Name::Content,
             "EVENT" | "hook" => Name::Named,
             "ERROR" => Name::Code,
-            "call" | "answer" => Name::Operation,
+            "request" | "response" => Name::Operation,
             "connect" => Name::From,
             "close" => Name::CloseCode,
             _ => return None,

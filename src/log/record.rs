@@ -28,8 +28,8 @@ impl Record {
     pub(crate) fn key(&self) -> Option<Key> {
         match &self.event {
             Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.key(),
-            Event::Request(called) => Some(Key::new("call", called.operation?.name())),
-            Event::Response(answered) => Some(Key::new("answer", answered.operation?.name())),
+            Event::Request(called) => Some(Key::new("request", called.operation?.name())),
+            Event::Response(answered) => Some(Key::new("response", answered.operation?.name())),
             Event::Connected(_) => Some(Key::new("connect", &self.peer.as_ref()?.user_id)),
             Event::HookFired(hooked) => Some(Key::new("hook", &hooked.hook)),
             Event::ClosedByService(close) | Event::ClosedByClient(close) => {

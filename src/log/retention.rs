@@ -20,6 +20,7 @@ use crate::log::lint::Lint;
 /// assert_eq!(numbers, [2, 3]);
 /// assert_eq!(ivs.log().dropped(), 2);
 /// ```
+#[doc(alias = "Recording")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LogRetention {

@@ -1,4 +1,4 @@
-//! Messaging: an action becomes frames for its room, or an error for its sender.
+//! Messaging: turns an action into frames for its room, or into an error for its sender.
 
 use crate::proto::action::{
     Action, ActionKind, DeleteMessage, DisconnectUser, Publish, SendMessage,

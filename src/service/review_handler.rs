@@ -1,4 +1,4 @@
-//! Review handler: the request that a message review handler gets, and its response.
+//! Review handler: the request to a message review handler, and its response.
 
 use serde_json::{Value, json};
 
@@ -170,8 +170,8 @@ impl ReviewResponse {
         Self(Decision::Timeout)
     }
 
-    /// Reads the response of a real handler, as its Lambda function returns it. An illegal response
-    /// counts as a failure.
+    /// Parses the response of a real handler, as its Lambda function returns it. An invalid
+    /// response counts as a failure.
     ///
     /// Documented: `ReviewResult` and `Content` are required. Observed: a denial needs no content.
     ///
@@ -228,7 +228,7 @@ impl ReviewResponse {
     }
 }
 
-/// Reads the response of a Lambda function; returns `None` if it is illegal.
+/// Parses the response of a Lambda function; returns `None` if it is invalid.
 fn read(response: &Value) -> Option<ReviewResponse> {
     let present = |member: &str| response.get(member).filter(|value| !value.is_null());
     let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));

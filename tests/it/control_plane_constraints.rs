@@ -254,7 +254,7 @@ fn tags(count: usize) -> Value {
 }
 
 #[tokio::test]
-async fn what_breaks_a_constraint_is_refused_and_its_field_named() {
+async fn a_broken_constraint_is_refused_with_its_field() {
     let ivs = MockIvsChat::start();
     let resources = Resources::create(&ivs);
     let (sdk, mut wire) = (sdk(&ivs), Wire::open(&ivs));

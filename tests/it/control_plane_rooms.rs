@@ -142,7 +142,7 @@ fn a_list_of_logging_configurations_is_replaced_whole_and_emptied_by_an_empty_on
 }
 
 #[tokio::test]
-async fn what_does_not_exist_here_is_not_found() {
+async fn an_absent_resource_is_not_found() {
     let ivs = MockIvsChat::start();
     let resources = Resources::create(&ivs);
     let (sdk, mut wire) = (sdk(&ivs), Wire::open(&ivs));

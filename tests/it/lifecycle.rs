@@ -110,7 +110,7 @@ async fn a_dropped_mock_refuses_connections_and_ends_those_it_has() {
 }
 
 #[tokio::test]
-async fn what_a_test_keeps_of_a_dropped_mock_still_answers() {
+async fn handles_of_a_dropped_mock_still_work() {
     let ivs = MockIvsChat::start();
     let (handle, room) = (ivs.handle(), ivs.create_room("lobby"));
     let alice = room.participant("alice");

@@ -83,13 +83,13 @@ fn a_condition_that_does_not_hold_is_named() {
 }
 
 #[test]
-fn an_empty_log_is_said_to_be_empty() {
+fn an_empty_log_is_reported_as_empty() {
     let ivs = mock();
     assert_failure!(ivs.log().expect(Matcher::connect().from("alice")).wait());
 }
 
 #[test]
-fn what_came_before_the_mark_is_said_to_lie_there() {
+fn an_entry_before_the_mark_is_reported_as_such() {
     let (ivs, room) = chat();
     let alice = room.participant("alice");
     alice.send_message("hi");
@@ -98,7 +98,7 @@ fn what_came_before_the_mark_is_said_to_lie_there() {
 }
 
 #[test]
-fn what_is_not_in_the_view_is_said_to_be_elsewhere() {
+fn an_entry_outside_the_view_is_reported_as_such() {
     let (ivs, room) = chat();
     let _alice = room.participant("alice");
     room.send_event("app:poll", [("question", "tea?")]);
@@ -107,7 +107,7 @@ fn what_is_not_in_the_view_is_said_to_be_elsewhere() {
 }
 
 #[test]
-fn what_was_taken_out_before_is_said_to_have_been() {
+fn an_entry_already_consumed_is_reported_as_such() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
     alice.send_message("hi");
@@ -132,7 +132,7 @@ fn a_closure_has_a_timeline_too() {
 }
 
 #[test]
-fn what_the_lint_finds_may_be_the_reason() {
+fn lint_findings_are_shown_as_possible_reasons() {
     let (_ivs, room) = chat();
     let alice = room.chat_token("alice").join();
     alice.send_raw(r#"{"action":"SEND_MESSAGE","content":"hi"}"#);
@@ -148,7 +148,7 @@ fn a_close_of_another_code_is_the_nearest() {
 }
 
 #[test]
-fn a_call_that_was_answered_otherwise_is_the_nearest() {
+fn a_different_response_is_the_nearest() {
     let ivs = mock();
     ivs.call(Operation::GetRoom, serde_json::json!({})).expect_err("there is no such room");
     let wanted = Matcher::response(Operation::GetRoom).status(200);
@@ -156,7 +156,7 @@ fn a_call_that_was_answered_otherwise_is_the_nearest() {
 }
 
 #[test]
-fn a_refutation_shows_what_should_not_be() {
+fn a_failed_assert_none_shows_the_unexpected_entry() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
     alice.send_message("spam");
@@ -181,7 +181,7 @@ fn a_bounded_log_says_what_it_dropped() {
 }
 
 #[test]
-fn a_long_log_is_cut_to_its_end_and_to_its_busiest_lanes() {
+fn a_long_log_is_reduced_to_its_end_and_its_busiest_lanes() {
     let (ivs, room) = chat();
     let people: Vec<_> =
         ["a", "b", "c", "d", "e", "f", "g", "h"].map(|n| room.participant(n)).into();

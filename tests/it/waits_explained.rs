@@ -66,7 +66,7 @@ fn an_entry_has_the_number_of_its_row_in_the_timeline() {
 }
 
 #[test]
-fn a_pattern_for_a_call_looks_at_the_members_of_its_request() {
+fn a_matcher_for_a_request_compares_its_members() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let _troll = room.chat_token("troll").join();
@@ -74,7 +74,7 @@ fn a_pattern_for_a_call_looks_at_the_members_of_its_request() {
     ivs.log().expect(tokens("troll")).wait();
     ivs.log().assert_none(tokens("alice"));
     let text = failure(|| ivs.log().assert_none(tokens("troll")));
-    assert!(text.contains("expected no call operation CreateChatToken"), "{text}");
+    assert!(text.contains("expected no request operation CreateChatToken"), "{text}");
     room.disconnect_user("troll", "rude");
     let kicks = Matcher::request(Operation::DisconnectUser).user("troll").reason("rude");
     ivs.log().expect(kicks).wait();
