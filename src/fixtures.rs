@@ -1,6 +1,6 @@
-//! Fixtures for [rstest](https://docs.rs/rstest): a mock as an argument of a test.
+//! Fixtures for [rstest](https://docs.rs/rstest): a mock as a test argument.
 //!
-//! With the feature `rstest`. A fixture is imported like any function, and asked for by its name:
+//! Requires the feature `rstest`. Import a fixture like any function and request it by its name:
 //!
 //! ```
 //! use mock_ivs_chat::MockIvsChat;
@@ -22,8 +22,8 @@
 //! # assert_ne!(ivs().now(), frozen_ivs().now());
 //! ```
 //!
-//! There is no fixture for a room: it would have a mock of its own, that nobody could reach. A
-//! test that needs one each time makes it from a mock, in a fixture of its own:
+//! There is no fixture for a room, because its mock would be out of the test's reach. A test that
+//! needs a room in every case creates it from a mock in its own fixture:
 //!
 //! ```
 //! use mock_ivs_chat::fixtures::frozen_ivs;
@@ -54,22 +54,22 @@ use rstest::fixture;
 use crate::api::mock::MockIvsChat;
 use crate::clock::Clock;
 
-/// A mock that was just started, on the clock of the system.
+/// Starts a mock on the system clock.
 ///
 /// # Panics
 ///
-/// If there is no port or no thread to be had.
+/// If no port or thread is available.
 #[fixture]
 pub fn ivs() -> MockIvsChat {
     MockIvsChat::start()
 }
 
-/// A mock that was just started, whose clock stands still at `2026-01-01T00:00:00Z`, so that its
-/// transcripts show times as they are.
+/// Starts a mock whose clock stands still at `2026-01-01T00:00:00Z`, so that its transcripts show
+/// exact times.
 ///
 /// # Panics
 ///
-/// If there is no port or no thread to be had.
+/// If no port or thread is available.
 #[fixture]
 pub fn frozen_ivs() -> MockIvsChat {
     MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start()

@@ -297,6 +297,7 @@ impl MockIvsChatBuilder {
     /// # use mock_ivs_chat::{MockIvsChat, log::LogRetention};
     /// let ivs = MockIvsChat::builder().log_retention(LogRetention::Last(10_000)).start();
     /// ```
+    #[doc(alias = "recording")]
     pub const fn log_retention(mut self, retention: LogRetention) -> Self {
         self.log_settings.retention = retention;
         self

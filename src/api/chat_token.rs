@@ -1,4 +1,4 @@
-//! Chat tokens as a test sees them.
+//! Chat tokens: their builder and their values.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use crate::proto::capability::Capability;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 
-/// A chat token: what a client presents to connect, once.
+/// A chat token, which a client presents once to connect.
 ///
-/// Documented: the answer to `CreateChatToken`. `Debug` does not show the token.
+/// Documented: the response to `CreateChatToken`. `Debug` does not show the token.
 ///
 /// ```
 /// use mock_ivs_chat::{Clock, MockIvsChat};
@@ -29,9 +29,9 @@ use crate::proto::timestamp::Timestamp;
 pub struct ChatToken {
     /// The token: the value for `Sec-WebSocket-Protocol`.
     pub token: String,
-    /// Until when it can be redeemed.
+    /// The time until which the token can be redeemed.
     pub token_expiration_time: Timestamp,
-    /// Until when its connection can last.
+    /// The time at which its session ends.
     pub session_expiration_time: Timestamp,
 }
 
@@ -56,7 +56,7 @@ impl AsRef<str> for ChatToken {
     }
 }
 
-/// A chat token that is still to be created.
+/// Builds a chat token.
 ///
 /// ```
 /// use mock_ivs_chat::{Capability, MockIvsChat};
@@ -71,7 +71,7 @@ impl AsRef<str> for ChatToken {
 ///     .create();
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "there is no token until `create` or `join` is called"]
+#[must_use = "the token does not exist until `create` or `join` is called"]
 pub struct ChatTokenBuilder {
     handle: Handle,
     request: Map<String, Value>,
@@ -108,7 +108,7 @@ impl ChatTokenBuilder {
         self
     }
 
-    /// Sets the attributes of the user, which go out with each message: at most 1,024 bytes.
+    /// Sets the user's attributes, which the service adds to each message: at most 1,024 bytes.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -120,7 +120,7 @@ impl ChatTokenBuilder {
         self
     }
 
-    /// Sets how long the session can last: 1 to 180 minutes, and 60 unless set.
+    /// Sets the maximum length of the session: 1 to 180 minutes, and 60 unless set.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -142,7 +142,7 @@ impl ChatTokenBuilder {
     ///
     /// # Panics
     ///
-    /// If the service refuses it: a user id has 1 to 128 characters, and the room must exist.
+    /// If the service refuses: a user ID has 1 to 128 characters, and the room must exist.
     #[must_use]
     #[track_caller]
     pub fn create(mut self) -> ChatToken {
@@ -159,7 +159,7 @@ impl ChatTokenBuilder {
         }
     }
 
-    /// Creates the token, and connects with it a participant that lives inside the mock.
+    /// Creates the token and connects an in-process participant with it.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};

@@ -1,4 +1,4 @@
-//! Gate: a point at which things wait until the test lets them go.
+//! Gate: a point at which events wait until the test releases them.
 
 use std::fmt;
 use std::sync::Weak;
@@ -11,10 +11,10 @@ use crate::hook::ids::GateId;
 use crate::log::filter::Filter;
 use crate::log::record::Event;
 
-/// A point at which things wait until the test lets them go.
+/// A point at which events wait until the test releases them.
 ///
-/// A gate is closed at first. What reaches it waits, in order; once it is released, all that
-/// waits goes on in that order, and what comes later passes.
+/// A gate is initially closed, and events that reach it wait in order. Once it is released, waiting
+/// events continue in that order, and later events pass without waiting.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -36,7 +36,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Completes when something has reached the gate, be it before or after this call.
+    /// Waits until an event has reached the gate, whether before or after this call.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -51,7 +51,8 @@ impl Gate {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock, see [`Wait`]; and at once if the mock is gone.
+    /// If no event reaches the gate within the wait timeout, see [`Wait`]; immediately if the mock
+    /// was dropped.
     #[track_caller]
     pub fn reached(&self) -> Wait<()> {
         let Some(driver) = self.driver.upgrade() else {
@@ -63,10 +64,10 @@ impl Gate {
             Event::HookFired(hooked) if hooked.gate == Some(id) => Some(()),
             _ => None,
         };
-        LogWait::new(&log, "something to reach the gate", matcher).into()
+        LogWait::new(&log, "an event to reach the gate", matcher).into()
     }
 
-    /// How many things wait at the gate.
+    /// Returns the number of events that wait at the gate.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -81,8 +82,8 @@ impl Gate {
         self.driver.upgrade().map_or(0, |driver| driver.waiting_at(self.id))
     }
 
-    /// Lets the first of all that waits go on; the gate stays closed. Says whether anything
-    /// waited.
+    /// Releases the first waiting event; the gate stays closed. Returns `true` if an event was
+    /// waiting.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -94,13 +95,13 @@ impl Gate {
     /// assert!(gate.release_one());
     /// assert_eq!(gate.waiting(), 1);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    #[expect(clippy::must_use_candidate, reason = "tests often need only the effect")]
     pub fn release_one(&self) -> bool {
         self.driver.upgrade().is_some_and(|driver| driver.release_one(self.id))
     }
 
-    /// Opens the gate: what waits goes on, in the order in which it came, and what comes later
-    /// passes.
+    /// Opens the gate: waiting events continue in the order of their arrival, and later events
+    /// pass.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

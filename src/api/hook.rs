@@ -1,11 +1,11 @@
-//! Hook: a hook that is installed.
+//! Hook: an installed hook.
 
 use std::sync::Arc;
 
 use crate::api::handle::Handle;
 use crate::hook::ids::HookId;
 
-/// A hook that is installed. It stays so until it is removed, also when this value is dropped.
+/// An installed hook. Dropping this value does not remove the hook.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -23,7 +23,7 @@ use crate::hook::ids::HookId;
 #[derive(Clone, Debug)]
 pub struct Hook(Arc<Installed>);
 
-/// A hook that the test can ask about. The last clone to be dropped tells the mock.
+/// A hook that the test can query. Dropping the last clone tells the mock.
 #[derive(Debug)]
 struct Installed {
     handle: Handle,
@@ -41,7 +41,7 @@ impl Hook {
         Self(Arc::new(Installed { handle, id }))
     }
 
-    /// How often it has fired.
+    /// Returns how often the hook has fired.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -53,7 +53,7 @@ impl Hook {
         self.0.handle.driver().hook_hits(self.0.id)
     }
 
-    /// Removes it; what it delays or holds already goes on as it was to.
+    /// Removes the hook. Events that it has already delayed or held are unaffected.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -64,7 +64,7 @@ impl Hook {
         self.0.handle.driver().remove_hook(self.0.id);
     }
 
-    /// Has it removed when the guard is dropped.
+    /// Returns a guard that removes the hook when it is dropped.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -82,7 +82,7 @@ impl Hook {
     }
 }
 
-/// Keeps a hook installed until it is dropped.
+/// Removes a hook when it is dropped.
 ///
 /// ```
 /// use mock_ivs_chat::{HookGuard, MockIvsChat};

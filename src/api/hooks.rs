@@ -1,4 +1,4 @@
-//! What a handle offers of hooks, review handlers and verification.
+//! Hooks of a handle: builders, review handlers and verification.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::proto::operation::Operation;
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 impl Handle {
-    /// A hook on handshakes.
+    /// Starts building a hook on handshakes.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -31,7 +31,7 @@ impl Handle {
         HookBuilder::new(self.clone())
     }
 
-    /// A hook on actions, and on all other frames that clients send.
+    /// Starts building a hook on actions and on all other frames that clients send.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -43,19 +43,19 @@ impl Handle {
         HookBuilder::new(self.clone())
     }
 
-    /// A hook on message reviews.
+    /// Starts building a hook on message reviews.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.on_review().from("alice").answer(ReviewResponse::time_out());
+    /// ivs.on_review().from("alice").respond(ReviewResponse::time_out());
     /// ```
     #[track_caller]
     pub fn on_review(&self) -> HookBuilder<Reviews, Self> {
         HookBuilder::new(self.clone())
     }
 
-    /// A hook on deliveries: it is asked about each frame once for each recipient.
+    /// Starts building a hook on deliveries. It is evaluated once for each frame and recipient.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -67,7 +67,7 @@ impl Handle {
         HookBuilder::new(self.clone())
     }
 
-    /// A hook on an operation of the control plane, called over HTTP.
+    /// Starts building a hook on one control plane operation requested over HTTP.
     ///
     /// ```
     /// # use mock_ivs_chat::{Exception, MockIvsChat, Operation};
@@ -79,7 +79,7 @@ impl Handle {
         HookBuilder::new(self.clone()).operation(operation)
     }
 
-    /// A hook on all operations of the control plane, called over HTTP.
+    /// Starts building a hook on all control plane operations requested over HTTP.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -91,7 +91,7 @@ impl Handle {
         HookBuilder::new(self.clone())
     }
 
-    /// Installs a hook that was kept as a value.
+    /// Installs a hook that was built as a value.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook};
@@ -100,14 +100,14 @@ impl Handle {
     /// let installed = ivs.install(loss);
     /// assert_eq!(installed.hits(), 0);
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most tests have no use for the hook later")]
+    #[expect(clippy::must_use_candidate, reason = "most tests do not use the hook later")]
     pub fn install(&self, hook: HookSpec) -> Hook {
         let HookSpec { rule, closure } = hook;
         let closure = closure.and_then(|closure| closure.downcast_ref::<Closure>().cloned());
         Hook::new(self.clone(), self.driver().install_hook(rule, closure))
     }
 
-    /// A gate, for closures of hooks that hold what they are asked about.
+    /// Creates a gate for hook closures that hold events.
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};
@@ -115,8 +115,8 @@ impl Handle {
     /// let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// let gate = ivs.gate();
-    /// let held = gate.clone();
-    /// ivs.on_action().named("hold").decide(move |_| ActionVerdict::Hold(held.clone()));
+    /// let verdict = ActionVerdict::hold(&gate);
+    /// ivs.on_action().named("hold").decide(move |_| verdict.clone());
     /// alice.send_message("hello");
     /// gate.reached().wait();
     /// gate.release();
@@ -127,11 +127,11 @@ impl Handle {
         Gate { id: self.driver().add_gate(), driver: Arc::downgrade(self.driver()) }
     }
 
-    /// Has a closure answer for a Lambda function: for messages to rooms whose
+    /// Sets a closure that takes the place of a Lambda function. It reviews messages to rooms whose
     /// `messageReviewHandler.uri` is this ARN.
     ///
-    /// The closure runs outside the mock's lock. If it panics, the review fails, and the panic is
-    /// reported at the next wait and at the end.
+    /// The closure runs while no lock is held. If it panics, the review fails, and the next wait
+    /// and the end of the test report the panic.
     ///
     /// ```
     /// use mock_ivs_chat::{ErrorCode, MockIvsChat, ReviewResponse};
@@ -158,8 +158,8 @@ impl Handle {
         self.driver().set_review_handler(arn.into(), closure);
     }
 
-    /// Has an asynchronous closure answer for a Lambda function. It runs on the mock's runtime;
-    /// it has 200 ms of the mock's clock.
+    /// Sets an asynchronous closure that takes the place of a Lambda function. It runs on the
+    /// mock's runtime and has 200 ms on the mock clock.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
@@ -189,10 +189,10 @@ impl Handle {
         self.driver().set_review_handler(arn.into(), closure);
     }
 
-    /// Checks that all expectations of hooks are met by now, and that no closure has panicked.
+    /// Checks that all hook expectations are met so far, and that no closure has panicked.
     ///
-    /// What a client has written and the mock has not read yet does not count: where a hook must
-    /// not fire, wait with [`Handle::settled`] first.
+    /// Data that a client has written and the mock has not read yet is not considered. To check
+    /// that a hook does not fire, wait for [`Handle::settled`] first.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -203,7 +203,8 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If not; with the report and the transcript.
+    /// If an expectation is not met or a closure has panicked; the message has the report and the
+    /// transcript.
     #[track_caller]
     pub fn verify(&self) {
         let report = self.report();
@@ -212,7 +213,7 @@ impl Handle {
         }
     }
 
-    /// What is to be said of the test by now.
+    /// Returns the report on the test so far.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -226,7 +227,7 @@ impl Handle {
     }
 }
 
-/// Returns what a review handler is asked about.
+/// Returns the request to a review handler.
 fn request_of(event: HookEvent) -> Option<ReviewRequest> {
     match event {
         HookEvent::ReviewHandler(request) => Some(request),
@@ -235,8 +236,8 @@ fn request_of(event: HookEvent) -> Option<ReviewRequest> {
 }
 
 impl Room {
-    /// Has a closure review the messages to this room. A room without a `messageReviewHandler`
-    /// gets one, by an UpdateRoom that stands in the log.
+    /// Sets a closure that reviews the messages to this room. A room without a
+    /// `messageReviewHandler` gets one through an UpdateRoom request, which the log shows.
     ///
     /// ```
     /// use mock_ivs_chat::{ErrorCode, MockIvsChat, ReviewResponse};
@@ -253,7 +254,7 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the room does not exist any more.
+    /// If the room no longer exists.
     #[track_caller]
     pub fn review_with(
         &self,
@@ -262,7 +263,7 @@ impl Room {
         self.handle().review_lambda(self.review_arn(), handler);
     }
 
-    /// Has an asynchronous closure review the messages to this room; see
+    /// Sets an asynchronous closure that reviews the messages to this room; see
     /// [`Handle::review_lambda_async`].
     ///
     /// ```
@@ -277,7 +278,7 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the room does not exist any more.
+    /// If the room no longer exists.
     #[track_caller]
     pub fn review_with_async<F>(&self, handler: impl Fn(ReviewRequest) -> F + Send + Sync + 'static)
     where
@@ -286,8 +287,8 @@ impl Room {
         self.handle().review_lambda_async(self.review_arn(), handler);
     }
 
-    /// Has the body of a real Lambda function review the messages to this room: from the JSON of
-    /// its event to the JSON of its response.
+    /// Sets the body of a real Lambda function as the room's review handler. It converts the JSON
+    /// of the event to the JSON of the response.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -303,13 +304,13 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the room does not exist any more.
+    /// If the room no longer exists.
     #[track_caller]
     pub fn review_with_json(&self, mut handler: impl FnMut(Value) -> Value + Send + 'static) {
         self.review_with(move |request| ReviewResponse::from_json(&handler(request.to_json())));
     }
 
-    /// The ARN of the room's review handler; it gets one if it has none.
+    /// Returns the ARN of the room's review handler, adding a handler if there is none.
     #[track_caller]
     fn review_arn(&self) -> String {
         let request = members([("identifier", json!(self.arn()))]);
@@ -318,7 +319,7 @@ impl Room {
         if !uri.is_empty() {
             return uri.to_owned();
         }
-        // The function has to be in the region and account of the room.
+        // The function must be in the same region and account as the room.
         let place = self.arn().trim_start_matches("arn:aws:ivschat:");
         let place = place.split_once(":room/").map_or(place, |(place, _)| place);
         let uri = format!("arn:aws:lambda:{place}:function:review-{}", self.id());

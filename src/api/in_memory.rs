@@ -1,4 +1,4 @@
-//! In-memory connections: the same bytes as over TCP, without a socket or a descriptor.
+//! In-memory connections: the same bytes as over TCP, without a socket or a file descriptor.
 
 use std::fmt;
 use std::io;
@@ -80,11 +80,11 @@ impl ConnectError {
 impl Handle {
     /// Connects in memory, with the same handshake, frames and log as over TCP.
     ///
-    /// The mock's end is served on the tokio runtime that this is awaited in, or else on the mock's
-    /// own. Under a paused clock that makes it exact: no real time passes, and tokio advances the
-    /// clock only when neither the client nor the mock has anything to do. Such a stream has only
-    /// the timers of the service, such as the end of a session. A test that blocks the only thread
-    /// of its runtime also blocks the mock's end.
+    /// The mock's end is served on the tokio runtime in which this is awaited, or on the mock's own
+    /// runtime if there is none. Under a paused clock this makes timing exact: no real time passes,
+    /// and tokio advances the clock only when neither the client nor the mock has work to do. Such
+    /// a stream has only the timers of the service, such as the end of a session. A test that
+    /// blocks the only thread of its runtime also blocks the mock's end.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -123,13 +123,13 @@ impl Handle {
         }
     }
 
-    /// Serves a stream of the test like one that was accepted from TCP: HTTP/1.1, and a WebSocket
-    /// after an upgrade.
+    /// Serves a stream provided by the test like an accepted TCP connection: HTTP/1.1, and a
+    /// WebSocket after an upgrade.
     ///
-    /// The stream is served on the tokio runtime that this is called in, or else on the mock's own.
-    /// It has no time limits. Its methods may call the mock, and may block without blocking other
-    /// clients if the runtime has another thread. After the end of the mock, and in an outage, the
-    /// stream is dropped immediately.
+    /// The stream is served on the tokio runtime in which this is called, or on the mock's own
+    /// runtime if there is none. It has no timeouts. Its methods may call the mock, and may block
+    /// without blocking other clients if the runtime has another thread. After the end of the mock,
+    /// and during an outage, the stream is dropped immediately.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -146,6 +146,7 @@ impl Handle {
     /// # Ok::<(), std::io::Error>(())
     /// # }).unwrap();
     /// ```
+    #[doc(alias = "accept")]
     pub fn serve_stream(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
         self.server().serve(SharedStream::other(stream), self.driver());
     }

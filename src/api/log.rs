@@ -1,4 +1,4 @@
-//! Log: a view of what happened, whole or filtered, that can be printed, walked and waited on.
+//! Log: a live view of the recorded entries, whole or filtered, to print, walk or wait on.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::log::matcher::Matcher;
 use crate::log::{timeline, transcript};
 use crate::service::ConnectionId;
 
-/// A view of everything that crossed the wire, in the mock's one order.
+/// A view of all recorded entries, in the order in which the mock processed them.
 ///
-/// The view is live: each look at it shows what has happened by then. Filters narrow it, and
-/// compose. `Display` writes the transcript, which is the same text in each run: what the client
-/// or the clock makes volatile is replaced by labels such as `[request-1]`.
+/// The view is live: each method sees all entries recorded so far. Filters narrow it and can be
+/// combined. `Display` writes the transcript, which is the same text in every run: values that the
+/// client or the clock makes volatile are replaced by labels such as `[request-1]`.
 ///
 /// ```
 /// use mock_ivs_chat::{Clock, MockIvsChat};
@@ -44,7 +44,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// What of this view happens from a mark on.
+    /// Restricts the view to entries recorded after `mark`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -59,7 +59,7 @@ impl Log {
         self
     }
 
-    /// What of this view is about connections of a user.
+    /// Restricts the view to connections of this user.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -72,7 +72,8 @@ impl Log {
         self.only(Only::User(user_id.into()))
     }
 
-    /// What of this view is about connections to a room: its name, or its id if it has no name.
+    /// Restricts the view to connections to this room, given by its name, or by its ID if it has no
+    /// name.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -85,7 +86,7 @@ impl Log {
         self.only(Only::Room(room.into()))
     }
 
-    /// What of this view is about one connection.
+    /// Restricts the view to this connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -101,7 +102,7 @@ impl Log {
         self.only(Only::Connection(connection, label))
     }
 
-    /// What of this view went one way.
+    /// Restricts the view to entries in this direction.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Direction};
@@ -114,7 +115,7 @@ impl Log {
         self.only(Only::Direction(direction))
     }
 
-    /// What of this view is of one kind.
+    /// Restricts the view to entries of this kind.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::EntryKind};
@@ -127,7 +128,7 @@ impl Log {
         self.only(Only::Kind(kind))
     }
 
-    /// What of this view matches a pattern.
+    /// Restricts the view to entries that match a matcher.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -146,12 +147,12 @@ impl Log {
         self.find(Some)
     }
 
-    /// Gives the entries of the view to a function until it returns something.
+    /// Passes the entries of the view to a function until it returns a value.
     fn find<T>(&self, mut examine: impl FnMut(Entry) -> Option<T>) -> Option<T> {
         let (selection, mut next) = (self.filter.selection(None), self.filter.since);
         loop {
             let batch = self.driver.read_log(selection, next, ENTRIES_AT_A_TIME);
-            // Closures of the view's patterns run here, where no lock is held.
+            // Test closures in matchers run here, where no lock is held.
             let mut shown = batch.entries.into_iter().filter(|entry| self.filter.admits(entry));
             let found = shown.find_map(&mut examine);
             if found.is_some() || batch.is_last {
@@ -161,10 +162,10 @@ impl Log {
         }
     }
 
-    /// Returns a cursor over this view, whose waits take out what they find.
+    /// Returns a cursor over this view, whose waits consume the entries that they find.
     ///
-    /// A wait of the view itself, such as [`Log::expect`], leaves the log as it is: the same wait
-    /// finds the same entry again. A wait of a cursor finds another one each time.
+    /// A wait on the view itself, such as [`Log::expect`], does not consume entries: repeating it
+    /// finds the same entry. A wait on a cursor finds a different entry each time.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -174,7 +175,7 @@ impl Log {
     /// let (_phone, _laptop) = (room.participant("alice"), room.participant("alice"));
     /// let first = cursor.expect(Matcher::connect().from("alice")).wait();
     /// let second = cursor.expect(Matcher::connect().from("alice")).wait();
-    /// assert!(first.index() < second.number());
+    /// assert!(first.index() < second.index());
     /// ```
     #[must_use]
     pub fn cursor(&self) -> LogCursor {
@@ -186,7 +187,7 @@ impl Log {
         self
     }
 
-    /// The place behind all that has happened by now.
+    /// Returns the position after the entries recorded so far.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -199,7 +200,7 @@ impl Log {
         Mark(self.driver.log_length())
     }
 
-    /// The entries of this view, by now.
+    /// Returns the entries of this view recorded so far.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -216,8 +217,8 @@ impl Log {
         entries
     }
 
-    /// How many entries the whole log has had that it no longer keeps: 0 unless the mock was built
-    /// with another [`LogRetention`](crate::log::LogRetention) than all.
+    /// Returns the number of entries of the whole log that are no longer kept. It is 0 unless the
+    /// mock was built with a [`LogRetention`](crate::log::LogRetention) other than `All`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -229,22 +230,22 @@ impl Log {
         self.driver.log_dropped()
     }
 
-    /// What the clients of this view did that the service forbids, or takes only by luck.
+    /// Checks this view for client behavior that the service rejects or accepts only incidentally.
     ///
-    /// Whether or not anybody asks, the log has all that is needed; the findings are made when
-    /// this is called. [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny) makes findings fail the test. The
-    /// table of all codes is in [`Lint`](crate::log::Lint).
+    /// The findings are computed by this call, from entries that the log always records.
+    /// [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny) turns findings into test
+    /// failures. [`Lint`](crate::log::Lint) has a table of all codes.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Lint};
     /// # let ivs = MockIvsChat::start();
     /// let alice = ivs.create_room("lobby").participant("alice");
-    /// alice.send(r#"{"action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#);
+    /// alice.send_raw(r#"{"action":"SEND_MESSAGE","RequestId":"r1","Content":"hello"}"#);
     /// let findings = ivs.log().lint();
     /// assert_eq!(findings[0].lint, Lint::MemberCase);
     /// assert_eq!(
     ///     findings[0].to_string(),
-    ///     "member-case at #5, alice: `action` is taken for `Action` only by luck"
+    ///     "member-case at #5, alice: `action` is accepted as `Action`, but its case is undocumented"
     /// );
     /// ```
     #[must_use]
@@ -258,14 +259,14 @@ impl Log {
         findings.into_iter().filter(is_shown).collect()
     }
 
-    /// This view as one block for each connection, which is the same text although clients act at
-    /// once.
+    /// Returns this view as one block for each connection. The text is the same however concurrent
+    /// clients interleave.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let mark = ivs.log().mark();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// let lanes = ivs.log().since(mark).user("alice").per_connection().to_string();
     /// assert_eq!(lanes, r#"
     /// alice (lobby)
@@ -273,6 +274,7 @@ impl Log {
     ///   closes 1000
     /// "#.trim_start());
     /// ```
+    #[doc(alias = "lanes")]
     #[must_use]
     pub fn per_connection(&self) -> PerConnection {
         let (log, _) = self.driver.entries_since(0);
@@ -281,11 +283,11 @@ impl Log {
         PerConnection::new(&entries, &log, self.driver.clock().is_volatile())
     }
 
-    /// This view as rows in the mock's one order, with a lane for each connection and the times
-    /// since the first entry by the mock's clock.
+    /// Returns this view as rows in the order of the log, with a lane for each connection and the
+    /// time on the mock clock since the first entry.
     ///
-    /// For people: it shortens what is long, leaves out all lanes but six, and is the same in
-    /// each run only if the test's clock stands still and its clients act one at a time.
+    /// This text is for people: it shortens long values and shows at most six lanes. It is the same
+    /// in every run only if the clock stands still and clients act one at a time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -363,5 +365,5 @@ impl Serialize for Log {
     }
 }
 
-/// How many entries are read while the lock of the mock is held.
+/// The number of entries that are read while the mock is locked.
 const ENTRIES_AT_A_TIME: usize = 1024;

@@ -1,4 +1,4 @@
-//! Log cursor: waits for entries of the log that take out what they find.
+//! Log cursor: waits for log entries that consume the entries they find.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,11 +17,11 @@ use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, ChatEvent, ChatMessage};
 use crate::proto::payload::Key;
 
-/// A view of the log whose waits take out what they find, made by [`Log::cursor`].
+/// A view of the log whose waits consume the entries that they find, created by [`Log::cursor`].
 ///
-/// A wait ignores entries that do not match and takes out the one that does, so waits can come in
-/// any order. The same wait again means another entry. Other views and cursors, and the log
-/// itself, are unaffected.
+/// A wait ignores entries that do not match and consumes the one that does, so you can wait in any
+/// order. Repeating a wait finds a different entry. Other views and cursors, and the log itself,
+/// are unaffected.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -39,7 +39,7 @@ use crate::proto::payload::Key;
 pub struct LogCursor {
     log: Log,
     taken: Arc<Taken>,
-    /// For each key, the number before which all entries with the key have been taken.
+    /// For each key, the log position before which all entries with the key have been consumed.
     starts: Arc<Mutex<BTreeMap<Option<Key>, u64>>>,
 }
 
@@ -48,7 +48,7 @@ impl LogCursor {
         Self { log, taken: Arc::default(), starts: Arc::default() }
     }
 
-    /// Waits for an entry for which a closure returns `true`, and takes it out.
+    /// Waits for an entry for which a closure returns `true`, and consumes it.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::EntryKind};
@@ -71,7 +71,7 @@ impl LogCursor {
         LogWait::new(&self.log, what, search).into()
     }
 
-    /// Waits for an entry that matches a pattern, and takes it out.
+    /// Waits for an entry that matches a matcher, and consumes it.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
@@ -89,7 +89,7 @@ impl LogCursor {
         self.expect_as(pattern, |entry| Some(entry.clone()))
     }
 
-    /// Waits for a MESSAGE with that content, and takes it out.
+    /// Waits for a MESSAGE with this content, and consumes it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -107,7 +107,7 @@ impl LogCursor {
         self.expect_as(Matcher::message().content(content), Entry::message)
     }
 
-    /// Waits for an EVENT with that name, and takes it out.
+    /// Waits for an EVENT with this name, and consumes it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -127,7 +127,7 @@ impl LogCursor {
         self.expect_as(Matcher::event(event_name), Entry::event)
     }
 
-    /// Waits for an ERROR with that code, and takes it out.
+    /// Waits for an ERROR with this code, and consumes it.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -145,13 +145,13 @@ impl LogCursor {
         self.expect_as(Matcher::error(error_code), Entry::error)
     }
 
-    /// Waits for a close frame with that code, and takes it out.
+    /// Waits for a close frame with this code, and consumes it.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
     /// let cursor = ivs.log().cursor();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// cursor.expect_close(CloseCode::NORMAL).wait();
     /// ```
     ///
@@ -177,20 +177,21 @@ impl LogCursor {
         LogWait::new(&self.log, what, search).matching(pattern).starting_at(start).into()
     }
 
-    /// A search that skips entries taken before, and takes the one that it finds.
+    /// A search that skips consumed entries, and consumes the one that it finds.
     fn taking<T, F: FnMut(&Entry) -> Option<T> + Send + 'static>(
         &self,
         key: Option<Key>,
         mut search: F,
     ) -> impl FnMut(&Entry) -> Option<T> + Send + use<T, F> {
         let (taken, starts) = (Arc::clone(&self.taken), Arc::clone(&self.starts));
-        // As long as all entries so far have been taken, later waits with the key can skip them.
+        // If all entries so far have been consumed, later waits with this key can skip them.
         let mut all_are_taken = true;
         move |entry| {
             if taken.contains(entry) {
                 return None;
             }
-            // No lock is held while test code runs, so another wait may take the entry meanwhile.
+            // No lock is held while test code runs, so another wait may have consumed the entry by
+            // now.
             let found = search(entry).filter(|_| taken.take(entry));
             if found.is_some() && all_are_taken {
                 let mut starts = starts.lock();

@@ -1,4 +1,4 @@
-//! Expectations: looking through a view of the log for what comes, and for what must not have come.
+//! Expectations: waits for entries of a log view, and assertions that there are none.
 
 use std::panic::Location;
 
@@ -14,13 +14,13 @@ use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, ChatEvent, ChatMessage};
 
-/// Looking through a view for what comes, and for what must not have come.
+/// Waits and assertions.
 impl Log {
-    /// Waits for the first entry of this view that matches, also among those that are there
-    /// already; [`Log::since`] tells where to begin.
+    /// Waits for the first entry of this view that matches, including those already recorded. Use
+    /// [`Log::since`] to skip earlier ones.
     ///
-    /// [`Log::expect`] takes a pattern instead of a closure, and so can explain its failure
-    /// better.
+    /// Prefer [`Log::expect`], which takes a matcher instead of a closure and therefore explains
+    /// its failure better.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -34,7 +34,7 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn wait_for(
         &self,
@@ -44,7 +44,8 @@ impl Log {
         LogWait::new(self, format!("an entry that matches{}", self.filter), search).into()
     }
 
-    /// Waits for the first `count` entries of this view that match.
+    /// Waits for the first `count` entries of this view that match, including those already
+    /// recorded.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -59,7 +60,7 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If `count` is 0, or when polled after the limit of the mock; see [`Wait`].
+    /// If `count` is 0, or if fewer entries match within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn wait_for_n(
         &self,
@@ -79,13 +80,13 @@ impl Log {
     ) -> LogWait<Vec<Entry>> {
         assert!(
             count > 0,
-            "there is nothing to wait for; `Log::assert_none` asserts that none came"
+            "`count` must not be 0; to assert that nothing matches, use `Log::assert_none`"
         );
         LogWait::new(self, what, SearchMany { count, found: Vec::new(), matches })
     }
 
-    /// Waits for the first entry of this view that matches a pattern, also among those that are
-    /// there already. A failure names the entry that came nearest, and what differs.
+    /// Waits for the first entry of this view that matches a matcher, including those already
+    /// recorded. A failure names the nearest entry and the fields that differ.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -99,13 +100,13 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect(&self, pattern: Matcher) -> Wait<Entry> {
         self.expect_as(pattern, |entry| Some(entry.clone()))
     }
 
-    /// Waits for the first `count` entries of this view that match a pattern.
+    /// Waits for the first `count` entries of this view that match a matcher.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -120,7 +121,7 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If `count` is 0, or when polled after the limit of the mock; see [`Wait`].
+    /// If `count` is 0, or if fewer entries match within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_n(&self, count: usize, pattern: Matcher) -> Wait<Vec<Entry>> {
         let wanted = pattern.clone();
@@ -129,7 +130,7 @@ impl Log {
         self.wait_for_many(count, what, matches).matching(pattern).into()
     }
 
-    /// Waits for a MESSAGE of that content to any client.
+    /// Waits for a MESSAGE with this content to any client.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -142,13 +143,13 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_message(&self, content: impl Into<String>) -> Wait<ChatMessage> {
         self.expect_as(Matcher::message().content(content), Entry::message)
     }
 
-    /// Waits for an EVENT of that name to any client.
+    /// Waits for an EVENT with this name to any client.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -163,13 +164,13 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_event(&self, event_name: &str) -> Wait<ChatEvent> {
         self.expect_as(Matcher::event(event_name), Entry::event)
     }
 
-    /// Waits for an ERROR of that code to any client.
+    /// Waits for an ERROR with this code to any client.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -182,19 +183,19 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_error(&self, error_code: ErrorCode) -> Wait<ChatError> {
         self.expect_as(Matcher::error(error_code), Entry::error)
     }
 
-    /// Waits for a close frame of that code, of a client or of the service.
+    /// Waits for a close frame with this code, from a client or from the service.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// let entry = ivs.log().expect_close(CloseCode::NORMAL).await;
     /// assert_eq!(entry.user_id(), Some("alice"));
     /// # });
@@ -202,13 +203,13 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_close(&self, code: CloseCode) -> Wait<Entry> {
         self.expect(Matcher::close().close_code(code))
     }
 
-    /// Waits for the first entry that matches a pattern, and makes something of it.
+    /// Waits for the first entry that matches a matcher, and converts it.
     #[track_caller]
     pub(crate) fn expect_as<T: 'static>(
         &self,
@@ -220,10 +221,10 @@ impl Log {
         LogWait::new(self, format!("{pattern}{}", self.filter), search).matching(pattern).into()
     }
 
-    /// Asserts that nothing of this view matches a pattern by now.
+    /// Asserts that no entry of this view matches so far.
     ///
-    /// What is still on its way to the mock is not in the log yet: wait first for something that
-    /// comes after what must not have come.
+    /// A frame still on its way to the mock is not in the log yet. Therefore wait first for an
+    /// event that happens after the unwanted one would have happened.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -237,8 +238,9 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If something matches, with the entry and the last entries of the log; or if the log is
-    /// off.
+    /// If an entry matches; the message shows it and the last entries of the log. Also if the log
+    /// is off or has dropped entries of this view.
+    #[doc(alias("refute", "expect_none"))]
     #[track_caller]
     pub fn assert_none(&self, pattern: Matcher) {
         let caller = Location::caller();
@@ -246,10 +248,13 @@ impl Log {
         let what = pattern.to_string();
         let (lanes, found) = (pattern.clone(), self.clone().matching(pattern).first());
         let headline = match &found {
-            None if is_off => format!("cannot refute {what}: the log is off"),
+            None if is_off => format!("cannot assert that there is no {what}: the log is off"),
             None if self.driver.log_dropped() > self.filter.since => {
                 let dropped = self.driver.log_dropped();
-                format!("cannot refute {what}: the log has dropped its first {dropped} entries")
+                format!(
+                    "cannot assert that there is no {what}: \
+                     the log has dropped its first {dropped} entries"
+                )
             }
             None => return,
             Some(_) => String::new(),
@@ -260,10 +265,10 @@ impl Log {
             index.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
         let headline = match (&found, index) {
             (Some(entry), Some(index)) => {
-                // An entry has the number of its row in the timeline.
+                // An entry is referred to by the index of its row in the timeline.
                 let number = entries[timeline::row_start(&entries, index)].index();
                 let name = EntryName { row: number, entry };
-                format!("there should be no {what}{}, but there is {name}", self.filter)
+                format!("expected no {what}{}, found {name}", self.filter)
             }
             _ => headline,
         };

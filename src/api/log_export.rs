@@ -1,14 +1,14 @@
-//! Exports of a view of the log, for other tools and for people.
+//! Exports of a log view, for other tools and for people.
 
 use crate::api::log::Log;
 use crate::log::{export, page};
 
 impl Log {
-    /// This view as a web page with a sequence diagram: a lane for each connection, arrows for
-    /// frames, which unfold to their exact text, trouble in colour, and what the lint finds.
+    /// Returns this view as a web page with a sequence diagram: a lane for each connection, an
+    /// arrow for each frame that unfolds to the exact text, errors in color, and the lint findings.
     ///
-    /// The page is one file without scripts, works offline, and comes in light and dark. It shows
-    /// the last 2,000 entries and the 40 busiest lanes.
+    /// The page is one file without scripts, works offline, and supports light and dark mode. It
+    /// shows the last 2,000 entries and the 40 busiest lanes.
     ///
     /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
     /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`. The page starts
@@ -27,8 +27,8 @@ impl Log {
         page::html(title, "", &self.entries(), &self.lint())
     }
 
-    /// This view as a sequence diagram for Mermaid, which many sites draw: an arrow for each
-    /// frame, call and answer.
+    /// Returns this view as a Mermaid sequence diagram, with an arrow for each frame, request and
+    /// response.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -54,27 +54,27 @@ impl Log {
         export::mermaid(&self.entries())
     }
 
-    /// This view as JSON Lines: an object for each entry, with its number, its time and the exact
-    /// text, or the bytes in base64, of each frame.
+    /// Returns this view as JSON Lines: an object for each entry, with its number, its time and the
+    /// exact text of each frame, or the bytes in base64.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
     /// let lines = ivs.log().to_json_lines();
-    /// let called: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    /// assert_eq!((&called["number"], &called["kind"]), (&0.into(), &"called".into()));
+    /// let entry: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    /// assert_eq!((&entry["number"], &entry["kind"]), (&0.into(), &"request".into()));
     /// ```
     #[must_use]
     pub fn to_json_lines(&self) -> String {
         export::json_lines(&self.entries())
     }
 
-    /// This view as a HAR file, version 1.2: an entry for each call of the control plane, and one
-    /// for each connection, with its frames in `_webSocketMessages` as browsers' developer tools
-    /// write and read them.
+    /// Returns this view as a HAR file, version 1.2: an entry for each control plane request, and
+    /// one for each connection, with its frames in `_webSocketMessages` as in browsers' developer
+    /// tools.
     ///
-    /// The host is always `localhost`, and no time is spent waiting, for the log knows neither.
+    /// The host is always `localhost`, and waiting times are 0, because the log records neither.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

@@ -1,4 +1,4 @@
-//! `LoggingConfiguration`: where rooms are logged, as a test sets it up.
+//! `LoggingConfiguration`: a destination of chat logs.
 
 use serde_json::{Map, Value, json};
 
@@ -6,9 +6,9 @@ use crate::api::handle::{Handle, members};
 use crate::proto::attributes::Attributes;
 use crate::proto::operation::Operation;
 
-/// A logging configuration of the mock.
+/// A logging configuration of a mock.
 ///
-/// What rooms yield to it is in [`Handle::chat_logs`].
+/// [`Handle::chat_logs`] returns the records that rooms write to it.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -26,7 +26,7 @@ pub struct LoggingConfiguration {
 }
 
 impl LoggingConfiguration {
-    /// The ARN: what an application puts into `loggingConfigurationIdentifiers`.
+    /// Returns the ARN, which requests use in `loggingConfigurationIdentifiers`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -39,7 +39,7 @@ impl LoggingConfiguration {
         &self.arn
     }
 
-    /// The id, which is the last part of the ARN.
+    /// Returns the ID, which is the last part of the ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -52,7 +52,7 @@ impl LoggingConfiguration {
         &self.id
     }
 
-    /// The name that it had when this value was made; it can be empty.
+    /// Returns the name that it had when this value was created; may be empty.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -65,7 +65,7 @@ impl LoggingConfiguration {
         &self.name
     }
 
-    /// Deletes it.
+    /// Deletes the logging configuration.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -75,7 +75,7 @@ impl LoggingConfiguration {
     ///
     /// # Panics
     ///
-    /// If it does not exist any more, or if a room uses it.
+    /// If it no longer exists, or if a room uses it.
     #[track_caller]
     pub fn delete(&self) {
         let request = members([("identifier", json!(self.arn))]);
@@ -83,8 +83,8 @@ impl LoggingConfiguration {
     }
 }
 
-/// A logging configuration that is still to be created. It needs exactly one destination; the last
-/// one that is named counts.
+/// Builds a logging configuration. It needs exactly one destination; the last one that is set
+/// applies.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -97,7 +97,7 @@ impl LoggingConfiguration {
 ///     .create();
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "the logging configuration is not there until `create` is called"]
+#[must_use = "the logging configuration does not exist until `create` is called"]
 pub struct LoggingConfigurationBuilder {
     handle: Handle,
     request: Map<String, Value>,
@@ -108,7 +108,7 @@ impl LoggingConfigurationBuilder {
         Self { handle, request: members([("name", Value::String(name))]) }
     }
 
-    /// Logs to a log group of CloudWatch Logs.
+    /// Sets a CloudWatch Logs log group as the destination.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -120,7 +120,7 @@ impl LoggingConfigurationBuilder {
         self.with("destinationConfiguration", json!({ "cloudWatchLogs": destination }))
     }
 
-    /// Logs to a delivery stream of Firehose.
+    /// Sets a Firehose delivery stream as the destination.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -132,7 +132,7 @@ impl LoggingConfigurationBuilder {
         self.with("destinationConfiguration", json!({ "firehose": destination }))
     }
 
-    /// Logs to a bucket of S3.
+    /// Sets an S3 bucket as the destination.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -156,7 +156,7 @@ impl LoggingConfigurationBuilder {
         self.with("tags", json!(tags.into()))
     }
 
-    /// Sets any member of the request to `CreateLoggingConfiguration`.
+    /// Sets any member of the `CreateLoggingConfiguration` request.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -183,7 +183,8 @@ impl LoggingConfigurationBuilder {
     ///
     /// # Panics
     ///
-    /// If the service refuses it: it needs a destination, and there can be 10 of them.
+    /// If the service refuses: the configuration needs a destination, and an account has at most
+    /// 10.
     #[must_use]
     #[track_caller]
     pub fn create(self) -> LoggingConfiguration {

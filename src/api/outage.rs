@@ -1,11 +1,11 @@
-//! Outage: ends connections, restarts the mock, and makes it unreachable for a while.
+//! Outage: disconnects clients, restarts the mock, and makes it unreachable for a while.
 
 use crate::api::handle::Handle;
 use crate::api::wait::fail;
 use crate::log::record;
 use crate::proto::close::{Close, CloseCode};
 
-/// An outage of the mock, which ends when this is dropped.
+/// An outage of the mock, which ends when this value is dropped.
 ///
 /// ```
 /// use std::net::TcpStream;
@@ -19,7 +19,7 @@ use crate::proto::close::{Close, CloseCode};
 /// assert!(TcpStream::connect(ivs.addr()).is_ok());
 /// ```
 #[derive(Debug)]
-#[must_use = "the outage ends when this is dropped"]
+#[must_use = "the outage ends when this value is dropped"]
 pub struct Outage {
     handle: Handle,
 }
@@ -40,8 +40,8 @@ impl Outage {
 
 impl Drop for Outage {
     fn drop(&mut self) {
-        // Listening on a bound port fails only if the system has run out of something. Then the next
-        // connection fails, and `Handle::restart` tries again.
+        // Listening on a bound port fails only if the system has run out of a resource. Then the
+        // next connection fails, and `Handle::restart` tries again.
         let server = self.handle.server();
         if !server.end_outage() {
             return;
@@ -54,8 +54,8 @@ impl Drop for Outage {
 }
 
 impl Handle {
-    /// Ends all chat connections as a network does: without a close frame, but after the frames that
-    /// are already queued. Official clients reconnect after this.
+    /// Ends all chat connections as a network failure does: without a close frame, but after the
+    /// frames that are already queued. Official clients reconnect after this.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -69,8 +69,8 @@ impl Handle {
         self.driver().end_all(record::OutageEvent::Disconnect);
     }
 
-    /// Ends all chat connections with a close frame, the reason cut to 123 bytes. Official clients
-    /// do not reconnect after this.
+    /// Closes all chat connections with a close frame, its reason truncated to 123 bytes. Official
+    /// clients do not reconnect after this.
     ///
     /// ```
     /// use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -122,8 +122,8 @@ impl Handle {
     }
 
     /// Closes all streams and refuses clients until the returned outage is dropped. The mock keeps
-    /// its port. Rooms, tokens and the log are kept. Participants are disconnected, too, and can
-    /// reconnect at any time.
+    /// its port, rooms, tokens and log. Participants are disconnected, too, and can reconnect at
+    /// any time.
     ///
     /// On systems that cannot keep a port without listening on it, such as Windows, the mock accepts
     /// a client and resets its connection.

@@ -1,4 +1,4 @@
-//! Participant: a user who lives inside the mock, with no client and no socket.
+//! Participant: a user inside the mock, without a client or a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,12 +16,11 @@ use crate::service::ConnectionId;
 
 /// A user who lives inside the mock.
 ///
-/// What a participant sends and receives are frames as those of any client; only no bytes are
-/// moved. What it receives it keeps, as in a mailbox: each `expect_…` takes out the first frame
-/// that matches and leaves the others for later. Its requests have the ids `bob-1`, `bob-2` and so
-/// on.
+/// A participant sends and receives the same frames as any client, but no bytes are moved. Received
+/// frames are kept as in a mailbox: each `expect_…` removes the first frame that matches and leaves
+/// the others for later. Its requests have the IDs `bob-1`, `bob-2` and so on.
 ///
-/// It leaves when it is dropped.
+/// Dropping it disconnects it.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -36,12 +35,12 @@ use crate::service::ConnectionId;
 /// assert_eq!(event.attributes.unwrap()["Reason"], "too loud");
 /// ```
 #[derive(Debug)]
-#[must_use = "a participant leaves when it is dropped"]
+#[must_use = "a participant disconnects when it is dropped"]
 pub struct Participant {
     pub(super) handle: Handle,
     pub(super) peer: Arc<Peer>,
     requests: AtomicU32,
-    /// A number before which the log has nothing about its connection.
+    /// A log position before the first entry about its connection.
     pub(super) since: u64,
     pub(super) taken: Arc<Taken>,
 }
@@ -60,7 +59,7 @@ impl Participant {
         Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() }
     }
 
-    /// The user id.
+    /// Returns the user ID.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -72,7 +71,7 @@ impl Participant {
         &self.peer.user_id
     }
 
-    /// The connection.
+    /// Returns the connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -85,7 +84,7 @@ impl Participant {
         self.peer.connection
     }
 
-    /// Whether the connection is still open.
+    /// Returns `true` if the connection is still open.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -98,7 +97,7 @@ impl Participant {
         self.handle.driver().is_connected(self.peer.connection)
     }
 
-    /// Sends a message; returns its `RequestId`.
+    /// Sends a message and returns its `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -106,6 +105,7 @@ impl Participant {
     /// let bob = ivs.create_room("lobby").participant("bob");
     /// assert_eq!(bob.send_message("hello"), "bob-1");
     /// ```
+    #[doc(alias = "say")]
     pub fn send_message(&self, content: &str) -> String {
         let request_id = self.request_id();
         let (id, content) = (json!(request_id), json!(content));
@@ -115,7 +115,7 @@ impl Participant {
         request_id
     }
 
-    /// Sends a message with attributes; returns its `RequestId`.
+    /// Sends a message with attributes and returns its `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -124,6 +124,7 @@ impl Participant {
     /// bob.send_message_with("hello", [("color", "red")]);
     /// assert_eq!(bob.expect_message("hello").wait().attributes.unwrap()["color"], "red");
     /// ```
+    #[doc(alias = "say_with")]
     pub fn send_message_with(&self, content: &str, attributes: impl Into<Attributes>) -> String {
         let request_id = self.request_id();
         let (id, content, attributes) =
@@ -134,7 +135,7 @@ impl Participant {
         request_id
     }
 
-    /// Asks to delete a message, for a reason that may be empty; returns the `RequestId`.
+    /// Requests the deletion of a message and returns the `RequestId`. The reason may be empty.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -147,7 +148,7 @@ impl Participant {
         self.moderate("DELETE_MESSAGE", "Id", id, reason)
     }
 
-    /// Asks to disconnect a user, for a reason that may be empty; returns the `RequestId`.
+    /// Requests that a user be disconnected and returns the `RequestId`. The reason may be empty.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -157,6 +158,7 @@ impl Participant {
     /// alice.disconnect_user("bob", "rude");
     /// assert!(!bob.is_connected());
     /// ```
+    #[doc(alias = "kick")]
     pub fn disconnect_user(&self, user_id: &str, reason: &str) -> String {
         self.moderate("DISCONNECT_USER", "UserId", user_id, reason)
     }
@@ -174,7 +176,7 @@ impl Participant {
         request_id
     }
 
-    /// Sends any text as a frame. After the connection has ended this does nothing.
+    /// Sends any text as a frame. Has no effect after the connection has ended.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -195,7 +197,7 @@ impl Participant {
         format!("{}-{number}", self.peer.label)
     }
 
-    /// Leaves the room with a close frame of code 1000.
+    /// Disconnects with a close frame of code 1000.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -203,6 +205,7 @@ impl Participant {
     /// ivs.create_room("lobby").participant("bob").disconnect();
     /// assert!(ivs.log().to_string().ends_with("bob closes 1000\n"));
     /// ```
+    #[doc(alias = "leave")]
     pub fn disconnect(self) {
         drop(self);
     }

@@ -1,4 +1,4 @@
-//! What a participant receives: its frames, waits that take them out, and assertions.
+//! Received frames of a participant: waits that remove them, and assertions.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame};
 
 impl Participant {
-    /// All frames that it has received, taken out or not.
+    /// Returns all frames that it has received, including those already removed.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -28,7 +28,7 @@ impl Participant {
         self.log().into_iter().filter_map(|entry| entry.frame()).collect()
     }
 
-    /// Takes out the first frame that is there or comes.
+    /// Removes and returns the next frame, waiting if there is none.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -42,7 +42,7 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If no frame arrives within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn receive(&self) -> Wait<Frame> {
         self.expect(
@@ -51,7 +51,7 @@ impl Participant {
         )
     }
 
-    /// Takes out the first MESSAGE of that content that is there or comes.
+    /// Removes and returns the next MESSAGE with this content, waiting if there is none.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -65,13 +65,13 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_message(&self, content: impl Into<String>) -> Wait<ChatMessage> {
         self.expect(Matcher::message().content(content), Entry::message)
     }
 
-    /// Takes out the first EVENT of that name that is there or comes.
+    /// Removes and returns the next EVENT with this name, waiting if there is none.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -86,13 +86,13 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<ChatEvent> {
         self.expect(Matcher::event(&event_name.into()), Entry::event)
     }
 
-    /// Takes out the first ERROR of that code that is there or comes.
+    /// Removes and returns the next ERROR with this code, waiting if there is none.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -106,13 +106,13 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_error(&self, error_code: ErrorCode) -> Wait<ChatError> {
         self.expect(Matcher::error(error_code), Entry::error)
     }
 
-    /// Waits for the end of the connection by a close frame of that code; returns the reason.
+    /// Waits for a close frame with this code and returns its reason.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -127,7 +127,7 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// When polled after the limit of the mock; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_close(&self, code: CloseCode) -> Wait<String> {
         self.expect(Matcher::close().close_code(code), |entry| {
@@ -135,7 +135,7 @@ impl Participant {
         })
     }
 
-    /// Asserts that no MESSAGE of that content has come here by now, taken out or not.
+    /// Asserts that no MESSAGE with this content has arrived so far, removed or not.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -146,13 +146,14 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// If one has come; see [`Log::assert_none`].
+    /// If one has arrived; see [`Log::assert_none`].
+    #[doc(alias("refute_message", "expect_no_message"))]
     #[track_caller]
     pub fn assert_no_message(&self, content: impl Into<String>) {
         self.log().assert_none(Matcher::message().content(content));
     }
 
-    /// Asserts that no EVENT of that name has come here by now, taken out or not.
+    /// Asserts that no EVENT with this name has arrived so far, removed or not.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -163,13 +164,13 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// If one has come; see [`Log::assert_none`].
+    /// If one has arrived; see [`Log::assert_none`].
     #[track_caller]
     pub fn assert_no_event(&self, event_name: &str) {
         self.log().assert_none(Matcher::event(event_name));
     }
 
-    /// Asserts that no ERROR of that code has come here by now, taken out or not.
+    /// Asserts that no ERROR with this code has arrived so far, removed or not.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -180,7 +181,7 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// If one has come; see [`Log::assert_none`].
+    /// If one has arrived; see [`Log::assert_none`].
     #[track_caller]
     pub fn assert_no_error(&self, error_code: ErrorCode) {
         self.log().assert_none(Matcher::error(error_code));
@@ -196,7 +197,8 @@ impl Participant {
         self.skip_taken();
         let (wanted, taken) = (pattern.clone(), Arc::clone(&self.taken));
         let search = move |entry: &Entry| {
-            // An entry that does not match must not be taken, so it is taken last.
+            // `take` comes last, because an entry that does not match must stay available to other
+            // waits.
             wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
         };
         let what = format!("{pattern} to {}", self.peer.label);
@@ -206,9 +208,8 @@ impl Participant {
             .into()
     }
 
-    /// Moves the start of later waits over the entries that no wait can take any more. Each entry
-    /// is passed once in the life of a participant, so a wait looks only at the frames that are
-    /// left.
+    /// Moves the start of later waits past the entries that have been removed. Each entry is passed
+    /// only once in the life of a participant, so the cost of a wait does not grow with the log.
     fn skip_taken(&self) {
         let wanted = self.filter().selection(None);
         loop {
@@ -237,5 +238,5 @@ impl Participant {
     }
 }
 
-/// How many frames are read at a time to find the first one that is left.
+/// The number of frames read at a time when looking for the first one not yet removed.
 const FEW: usize = 4;

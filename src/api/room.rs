@@ -1,4 +1,4 @@
-//! Room: a chat room and what an application does with it.
+//! Room: a chat room, with the operations of an application.
 
 use serde_json::{Value, json};
 
@@ -11,9 +11,9 @@ use crate::proto::attributes::Attributes;
 use crate::proto::operation::Operation;
 use crate::service;
 
-/// A chat room of the mock.
+/// A chat room of a mock.
 ///
-/// Its methods are operations of the control plane: they take the same road as a call over HTTP.
+/// Its methods are control plane operations and take the same code path as requests over HTTP.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -53,7 +53,7 @@ impl Room {
         &self.handle
     }
 
-    /// The ARN: what an application calls `roomIdentifier`.
+    /// Returns the ARN, which is the `roomIdentifier` of requests.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -65,7 +65,7 @@ impl Room {
         &self.arn
     }
 
-    /// The id, which is the last part of the ARN.
+    /// Returns the ID, which is the last part of the ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -77,7 +77,7 @@ impl Room {
         &self.id
     }
 
-    /// The name that the room had when this value was made; it can be empty.
+    /// Returns the name that the room had when this value was created; may be empty.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -89,7 +89,7 @@ impl Room {
         &self.name
     }
 
-    /// A chat token that is still to be created. Without capabilities its user only listens.
+    /// Starts building a chat token. Without capabilities its user can only receive.
     ///
     /// ```
     /// # use mock_ivs_chat::{Capability, MockIvsChat};
@@ -101,7 +101,7 @@ impl Room {
         ChatTokenBuilder::new(self.handle.clone(), &self.arn, &user_id.into())
     }
 
-    /// A user who lives inside the mock, with all capabilities, connected to this room.
+    /// Connects an in-process user with all capabilities to this room.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -112,14 +112,14 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the service refuses: a user id has 1 to 128 characters, and the room must exist.
+    /// If the service refuses: a user ID has 1 to 128 characters, and the room must exist.
     #[track_caller]
     pub fn participant(&self, user_id: impl Into<String>) -> Participant {
         self.chat_token(user_id).capabilities(crate::proto::capability::Capability::ALL).join()
     }
 
-    /// Sends an event to the room, as SendEvent does; returns the event's id. Attributes that are
-    /// empty are not sent.
+    /// Sends an event to the room, as SendEvent does, and returns the event's ID. Empty attributes
+    /// are omitted.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -149,8 +149,8 @@ impl Room {
         id(&self.handle.expect(Operation::SendEvent, request))
     }
 
-    /// Asks the room's clients to delete a message, as DeleteMessage does; returns the id of the
-    /// event. A reason that is empty is not sent.
+    /// Asks the room's clients to delete a message, as DeleteMessage does, and returns the event's
+    /// ID. An empty reason is omitted.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -161,9 +161,9 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the service refuses: an id has 12 letters and digits, a reason at most 256 characters,
+    /// If the service refuses: an ID has 12 letters and digits, a reason at most 256 characters,
     /// and the room must exist.
-    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    #[expect(clippy::must_use_candidate, reason = "tests often need only the effect")]
     #[track_caller]
     pub fn delete_message(&self, id_of_message: &str, reason: &str) -> String {
         let request = members([
@@ -174,8 +174,7 @@ impl Room {
         id(&self.handle.expect(Operation::DeleteMessage, request))
     }
 
-    /// Disconnects all connections of a user, as DisconnectUser does. A reason that is empty is
-    /// not sent.
+    /// Disconnects all connections of a user, as DisconnectUser does. An empty reason is omitted.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -188,8 +187,9 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the service refuses: a user id has 1 to 128 characters, a reason at most 256, and the
+    /// If the service refuses: a user ID has 1 to 128 characters, a reason at most 256, and the
     /// room must exist.
+    #[doc(alias = "kick")]
     #[track_caller]
     pub fn disconnect_user(&self, user_id: &str, reason: &str) {
         let request = members([
@@ -200,7 +200,7 @@ impl Room {
         self.handle.expect(Operation::DisconnectUser, request);
     }
 
-    /// A change of the room that is still to be made; what it does not mention stays as it is.
+    /// Starts building a change of the room. Settings that are not mentioned are kept.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -215,8 +215,8 @@ impl Room {
         RoomUpdate::new(self.handle.clone(), &self.arn)
     }
 
-    /// Deletes the room. Its connections stay open, but what they send is answered with ERROR
-    /// 404.
+    /// Deletes the room. Its connections stay open, but the service answers their requests with
+    /// ERROR 404.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -230,7 +230,7 @@ impl Room {
     ///
     /// # Panics
     ///
-    /// If the room does not exist any more.
+    /// If the room no longer exists.
     #[track_caller]
     pub fn delete(&self) {
         self.handle.expect(Operation::DeleteRoom, members([("identifier", json!(self.arn))]));
@@ -241,7 +241,7 @@ fn id(response: &Value) -> String {
     response["id"].as_str().unwrap_or_default().into()
 }
 
-/// A room that is still to be created.
+/// Builds a room.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -255,7 +255,7 @@ fn id(response: &Value) -> String {
 ///     .create();
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "the room is not there until `create` is called"]
+#[must_use = "the room does not exist until `create` is called"]
 pub struct RoomBuilder {
     handle: Handle,
     request: serde_json::Map<String, Value>,
@@ -299,7 +299,7 @@ impl RoomBuilder {
         self.with("tags", json!(tags.into()))
     }
 
-    /// Adds a logging configuration, to which the room is logged: 3 at most.
+    /// Adds a logging configuration that receives the room's chat logs: 3 at most.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -316,7 +316,7 @@ impl RoomBuilder {
         self
     }
 
-    /// Sets any member of the request to CreateRoom.
+    /// Sets any member of the CreateRoom request.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -340,8 +340,8 @@ impl RoomBuilder {
     ///
     /// # Panics
     ///
-    /// If the service refuses it.
-    #[expect(clippy::must_use_candidate, reason = "a room that is listed needs no value")]
+    /// If the service refuses the request.
+    #[expect(clippy::must_use_candidate, reason = "a test may need only the room's existence")]
     #[track_caller]
     pub fn create(self) -> Room {
         let room = self.handle.expect(Operation::CreateRoom, self.request);

@@ -6,9 +6,9 @@ use crate::api::handle::{Handle, members};
 use crate::api::logging_configuration::LoggingConfiguration;
 use crate::proto::operation::Operation;
 
-/// A change of a room that is still to be made.
+/// Builds a change of a room's settings.
 ///
-/// Documented: `UpdateRoom` leaves what it does not mention as it is.
+/// Documented: `UpdateRoom` keeps settings that the request does not mention.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -64,7 +64,7 @@ impl RoomUpdate {
         self.with("maximumMessageRatePerSecond", json!(rate))
     }
 
-    /// Has the room logged to these logging configurations, 3 at most, in place of any others.
+    /// Replaces the logging configurations that receive the room's chat logs: 3 at most.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -79,7 +79,7 @@ impl RoomUpdate {
         self.with("loggingConfigurationIdentifiers", json!(arns))
     }
 
-    /// Sets any member of the request to `UpdateRoom`.
+    /// Sets any member of the `UpdateRoom` request.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -93,7 +93,7 @@ impl RoomUpdate {
         self
     }
 
-    /// Makes the change.
+    /// Applies the change.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -103,7 +103,7 @@ impl RoomUpdate {
     ///
     /// # Panics
     ///
-    /// If the service refuses it.
+    /// If the service refuses the request.
     #[track_caller]
     pub fn apply(self) {
         self.handle.expect(Operation::UpdateRoom, self.request);

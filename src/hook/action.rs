@@ -1,4 +1,4 @@
-//! Action: what a hook on the frames of clients is shown, and what it can make of them.
+//! Action: the event and the verdicts of hooks on frames that clients send.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::proto::error_code::ErrorCode;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 
-/// A frame of a client, as a hook on actions is shown it.
+/// A frame from a client, as passed to a hook on actions.
 ///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::ActionVerdict};
@@ -34,23 +34,23 @@ use crate::service::ConnectionId;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InboundFrame {
-    /// Whose connection it came on.
+    /// The user of the connection.
     pub user_id: String,
     /// The room's name, or its id if it has no name.
     pub room: String,
-    /// The connection that it came on.
+    /// The connection that the frame arrived on.
     pub connection: ConnectionId,
-    /// Its text; of a frame that is no text, what can be read of it.
+    /// The text of the frame. Invalid UTF-8 is replaced where the frame is not text.
     pub text: String,
-    /// Its `RequestId`; empty if it has none.
+    /// The `RequestId`; empty if the frame has none.
     pub request_id: String,
-    /// Its action; `None` if the service cannot read one.
+    /// The action; `None` if the service cannot parse one.
     pub action: Option<Action>,
-    /// When it arrived.
+    /// The time of arrival.
     pub at: Timestamp,
 }
 
-/// What becomes of a client's frame.
+/// The effect of a hook on a client's frame.
 ///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::ActionVerdict};
@@ -61,48 +61,48 @@ pub struct InboundFrame {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ActionVerdict {
-    /// The next hook is asked, and after the last the service.
+    /// Leaves the frame to the next hook, and after the last hook to the service.
     Pass,
-    /// Its sender gets an ERROR.
+    /// Sends an ERROR to the sender and discards the frame.
     Reject {
         /// The code of the ERROR.
         error_code: ErrorCode,
         /// The text of the ERROR.
         error_message: String,
     },
-    /// Nothing becomes of it.
+    /// Drops the frame silently.
     Ignore,
-    /// Its sender gets this text as a frame, and nothing else becomes of it.
+    /// Sends this text to the sender as a frame, and discards the client's frame.
     Respond(String),
-    /// The service gets this action instead, with the same `RequestId`.
+    /// Replaces the action, keeping the `RequestId`.
     Change(Action),
-    /// The service gets it twice.
+    /// Passes the frame to the service twice.
     Duplicate,
-    /// The service gets it after the next frame of the same connection.
+    /// Passes the frame to the service after the next frame of the same connection.
     Reorder,
-    /// The service gets it later, by the mock's clock.
+    /// Delays the frame on the mock clock.
     Delay(Duration),
-    /// The service gets it later, by real time.
+    /// Delays the frame in real time.
     DelayRealTime(Duration),
-    /// The service gets it when the gate is released.
+    /// Delays the frame until the gate is released.
     Hold(GateId),
-    /// The connection is closed, and nothing else becomes of it.
+    /// Closes the connection and discards the frame.
     Disconnect {
         /// The code of the close frame.
         code: CloseCode,
-        /// The reason in it, of which at most 123 bytes are sent.
+        /// The reason in the close frame, truncated to 123 bytes.
         reason: String,
     },
-    /// The TCP connection is reset.
+    /// Resets the TCP connection.
     Reset,
-    /// The connection stays open, but is neither read nor written any more.
+    /// Leaves the connection open, but no longer reads or writes it.
     Stall,
 }
 
 impl ActionVerdict {
-    /// Makes the event wait at a gate until the gate is released.
+    /// Holds the event at a gate until the gate is released.
     ///
-    /// A gate of another mock, or one that was released, holds nothing.
+    /// A gate of another mock and a released gate hold nothing.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};
@@ -115,7 +115,7 @@ impl ActionVerdict {
         Self::Hold(*gate.as_ref())
     }
 
-    /// [`ActionVerdict::Reject`].
+    /// Creates an [`ActionVerdict::Reject`].
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, hook::ActionVerdict};
@@ -182,7 +182,7 @@ impl sealed::HookPoint for Actions {
 }
 
 impl<D: Destination> HookBuilder<Actions, D> {
-    /// Only from this user.
+    /// Matches only frames from this user.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -194,7 +194,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Only on this connection.
+    /// Matches only frames on this connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -207,7 +207,8 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Only at SEND_MESSAGE. Without this or its siblings: at any frame, readable or not.
+    /// Matches only SEND_MESSAGE. Without this method or its siblings the hook matches every frame,
+    /// valid or not.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -219,7 +220,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Only at DELETE_MESSAGE.
+    /// Matches only DELETE_MESSAGE.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -231,7 +232,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Only at DISCONNECT_USER.
+    /// Matches only DISCONNECT_USER.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -243,7 +244,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Only with this `RequestId`.
+    /// Matches only frames with this `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -255,7 +256,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Answers with an ERROR.
+    /// Responds with an ERROR and discards the frame.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -266,7 +267,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::reject(error_code, error_message))
     }
 
-    /// Lets nothing become of it.
+    /// Drops the frame silently.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -277,7 +278,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::Ignore)
     }
 
-    /// Sends this text back as a frame, and does nothing else.
+    /// Sends this text back as a frame and discards the client's frame.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -288,7 +289,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::Respond(frame.into()))
     }
 
-    /// Hands the service another action in its place, with the same `RequestId`.
+    /// Replaces the action, keeping the `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::{Action, MockIvsChat, SendMessage};
@@ -300,7 +301,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::Change(action))
     }
 
-    /// Hands it to the service twice.
+    /// Passes the frame to the service twice.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -311,7 +312,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::Duplicate)
     }
 
-    /// Hands it to the service after the next frame of the same connection.
+    /// Passes the frame to the service after the next frame of the same connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -322,7 +323,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::Reorder)
     }
 
-    /// Closes the connection.
+    /// Closes the connection and discards the frame.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -333,8 +334,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.disconnect_with_reason(code, "")
     }
 
-    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
-    /// sent.
+    /// Closes the connection with a reason in the close frame, truncated to 123 bytes.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -360,7 +360,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self.always(ActionVerdict::Reset)
     }
 
-    /// Leaves the connection open, and neither reads nor writes it any more.
+    /// Leaves the connection open, but no longer reads or writes it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

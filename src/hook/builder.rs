@@ -25,9 +25,9 @@ use crate::service::review_handler::ReviewRequest;
 /// A hook point: one of [`Handshakes`], [`Actions`], [`Reviews`], [`Deliveries`] and
 /// [`Operations`].
 pub trait HookPoint: sealed::HookPoint {
-    /// What a closure is shown.
+    /// The event that a closure receives.
     type Event: Send + 'static;
-    /// What a closure decides.
+    /// The verdict that a closure returns.
     type Verdict: Send + 'static;
 }
 
@@ -47,18 +47,18 @@ pub enum Reviews {}
 #[derive(Clone, Copy, Debug)]
 pub enum Deliveries {}
 
-/// Hooks on operations, evaluated before the service sees a call over HTTP. Calls by the test's
-/// own Rust code pass no hook.
+/// Hooks on operations, evaluated before the service sees an HTTP request. Requests made by the
+/// test's own Rust code do not pass through hooks.
 #[derive(Clone, Copy, Debug)]
 pub enum Operations {}
 
-/// Where a new hook goes: into a mock, or into a value for later.
+/// The destination of a new hook: a mock, or a value that is installed later.
 pub trait Destination: sealed::Destination<<Self as Destination>::Installed> {
-    /// What the test gets for the hook.
+    /// The value that the last builder method returns.
     type Installed;
 }
 
-/// A hook becomes a value.
+/// Turns the hook into a value.
 impl Destination for () {
     type Installed = HookSpec;
 }
@@ -71,9 +71,9 @@ impl sealed::Destination<HookSpec> for () {
 
 /// A hook of any hook point, as a value that can be kept, cloned and installed.
 ///
-/// The functions of the module [`hook`](crate::hook) make them, and
-/// [`Handle::install`](crate::Handle::install) installs them, so that they can be in tables of
-/// cases. Clones of a hook with a closure share the closure.
+/// The functions of the module [`hook`](crate::hook) create these values, for example for a table
+/// of test cases, and [`Handle::install`](crate::Handle::install) installs them. Clones of a hook
+/// with a closure share the closure.
 ///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::{self, HookSpec}};
@@ -90,7 +90,7 @@ impl sealed::Destination<HookSpec> for () {
 #[derive(Clone, Debug)]
 pub struct HookSpec {
     pub(crate) rule: AnyRule,
-    /// The closure, if one decides. This module only carries it: to run it takes a lock.
+    /// The closure, if one decides. It is opaque in this module, because running it takes a lock.
     pub(crate) closure: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -99,7 +99,7 @@ pub(crate) mod sealed {
 
     use super::{AnyRule, GateId, HookEvent, HookVerdict, Rule};
 
-    /// What the crate asks of a hook point.
+    /// The crate-private part of a hook point.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait HookPoint: Sized + 'static {
         fn rule(rule: Rule<Self::Verdict>) -> AnyRule
@@ -125,7 +125,7 @@ pub(crate) mod sealed {
             Self: super::HookPoint;
     }
 
-    /// What the crate asks of a destination.
+    /// The crate-private part of a destination.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait Destination<Installed>: Sized {
         fn put(self, value: super::HookSpec) -> Installed;
@@ -157,11 +157,11 @@ impl HookPoint for Operations {
     type Verdict = OperationVerdict;
 }
 
-/// A hook that is still to be installed.
+/// A hook that is not installed yet.
 ///
-/// Its first methods say when it fires: for whom, for what, how often. Its last says what happens
-/// then, and installs it. What is not said does not matter: a hook without conditions fires at
-/// every event of its place.
+/// The first methods set its conditions: for whom, for which events, how often. The last method
+/// sets the effect and installs the hook. A hook without conditions fires at every event of its
+/// hook point.
 ///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -179,7 +179,7 @@ impl HookPoint for Operations {
 /// assert_eq!(denial.hits(), 1);
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "the hook is not installed until it is said what happens"]
+#[must_use = "the hook is not installed until a method sets its effect"]
 pub struct HookBuilder<P, D> {
     destination: D,
     name: Option<String>,
@@ -206,8 +206,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         }
     }
 
-    /// Names the hook: in the log, in reports and in failures. It is `hook 1`, `hook 2` and so on
-    /// unless named.
+    /// Sets the hook's name, which the log, reports and failures show. Unnamed hooks are called
+    /// `hook 1`, `hook 2` and so on.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -239,7 +239,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Only in this room: its name, or its id if it has no name.
+    /// Matches only events in this room, given by its name, or by its ID if it has no name.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -251,8 +251,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Only where the content of the message contains this; where there is no message, the text
-    /// of the frame or the body.
+    /// Matches only messages whose content contains this text. For events without a message, the
+    /// text of the frame or the request body must contain it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -264,7 +264,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Only the first time.
+    /// Fires only the first time.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -275,7 +275,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self.times(1)
     }
 
-    /// Only the first `n` times.
+    /// Fires only the first `n` times.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -287,7 +287,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Only at the `n`th event that the hook is about, counted from 1.
+    /// Fires only at the `n`th matching event, counted from 1.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -300,12 +300,12 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If `n` is 0.
     #[track_caller]
     pub fn nth(mut self, n: usize) -> Self {
-        assert!(n > 0, "events are counted from 1");
+        assert!(n > 0, "`nth(n)` needs n >= 1");
         self.frequency.nth = Some(n);
         self
     }
 
-    /// Only at every `n`th event that the hook is about.
+    /// Fires only at every `n`th matching event.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -318,12 +318,12 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If `n` is 0.
     #[track_caller]
     pub fn every(mut self, n: usize) -> Self {
-        assert!(n > 0, "a number of which every one is meant is at least 1");
+        assert!(n > 0, "`every(n)` needs n >= 1");
         self.frequency.every = Some(n);
         self
     }
 
-    /// Only behind the first `n` events that the hook is about.
+    /// Fires only after the first `n` matching events.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -335,7 +335,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Only from one moment of the mock's clock until just before another.
+    /// Fires only from one moment of the mock clock, inclusive, to another, exclusive.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -349,8 +349,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Only with a probability, from 0 to 1. Which events it hits follows from the seed: the same
-    /// seed hits the same ones in each run.
+    /// Fires only with this probability, from 0 to 1. The seed determines which events are hit, so
+    /// the same seed hits the same events in every run.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -360,16 +360,16 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// # Panics
     ///
-    /// If it is not from 0 to 1.
+    /// If the probability is not between 0 and 1.
     #[track_caller]
     pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
-        assert!((0.0..=1.0).contains(&probability), "a probability is from 0 to 1");
+        assert!((0.0..=1.0).contains(&probability), "`probability` must be between 0 and 1");
         self.frequency.probability = Some(Probability { probability, seed });
         self
     }
 
-    /// Expects the hook to fire so many times by the end: `1`, `1..=3`, `2..`, `..5`.
-    /// [`Handle::verify`] and the end of the mock hold it to that.
+    /// Expects the hook to fire this many times before the mock is dropped, such as `1..=3`, `2..`
+    /// or `..5`. [`Handle::verify`] and the end of the mock check it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -382,7 +382,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// # Panics
     ///
-    /// If the range contains no number, such as `5..3`.
+    /// If the range is empty, such as `5..3`.
     #[track_caller]
     pub fn expect(mut self, hits: impl Hits) -> Self {
         let (start, end) = hits.bounds();
@@ -403,7 +403,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// What it is about happens later, by the mock's clock. Others may overtake it.
+    /// Delays the event on the mock clock. Later events may overtake it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -419,8 +419,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self.always(P::delay(duration))
     }
 
-    /// What it is about happens later, by real time; or by tokio's clock, if a test has paused that
-    /// and the mock follows it. Others may overtake it.
+    /// Delays the event in real time, or on tokio's clock if the test has paused it and the mock
+    /// follows it. Later events may overtake it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -439,7 +439,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         &self.destination
     }
 
-    /// Finishes the hook with a verdict that is always the same.
+    /// Finishes the hook with a constant verdict.
     pub(crate) fn always(self, verdict: P::Verdict) -> D::Installed {
         self.finish(Behavior::Verdict(verdict), None)
     }

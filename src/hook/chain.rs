@@ -10,7 +10,7 @@ use crate::hook::frequency::Frequency;
 use crate::hook::ids::HookId;
 use crate::proto::timestamp::Timestamp;
 
-/// How often a hook is expected to fire, and where the test says so.
+/// The number of times that a hook is expected to fire, and the line of the expectation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Expectation {
     pub(crate) hits: RangeInclusive<usize>,
@@ -32,12 +32,12 @@ pub struct Rule<V> {
     pub(crate) written_at: &'static Location<'static>,
 }
 
-/// How a hook reaches its verdict.
+/// The way in which a hook reaches its verdict.
 #[derive(Clone, Debug)]
 pub(crate) enum Behavior<V> {
     /// The verdict is always the same.
     Verdict(V),
-    /// A closure of the test decides. Whoever drives the engine has the closure.
+    /// A test closure decides. The closure is stored by the driver.
     Closure,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Candidate<V> {
     pub(crate) behavior: Behavior<V>,
 }
 
-/// What a report says about a hook.
+/// The status of a hook in reports.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct HookStatus {
     pub(crate) id: HookId,
@@ -114,7 +114,7 @@ pub(crate) enum Counted {
     Fired,
     /// The hook has already fired as often as it may.
     Exhausted,
-    /// The hook is not in this chain any more.
+    /// The hook has been removed from this chain.
     Removed,
 }
 
@@ -148,8 +148,8 @@ impl<V: Clone + Describe> Chain<V> {
         self.hooks.iter().map(|hook| hook.id)
     }
 
-    /// Returns the first hook after `last` that may fire at an event, and counts the
-    /// event for every hook that it passes on the way.
+    /// Returns the first hook after `last` that may fire at an event. Counts the event
+    /// for every hook that it examines on the way.
     pub(crate) fn candidate(
         &mut self,
         last: HookId,
@@ -174,8 +174,8 @@ impl<V: Clone + Describe> Chain<V> {
 
     /// Counts that a hook has fired.
     ///
-    /// Several events may wait for the closure of one hook. Once the hook has fired as often as it
-    /// may, the verdicts about the others do not count.
+    /// Several events may wait for the closure of one hook. After the hook has fired as often as it
+    /// may, further verdicts are discarded. Without this check `once()` could fire twice.
     pub(crate) fn count(&mut self, id: HookId) -> Counted {
         let Some(hook) = self.hooks.iter_mut().find(|hook| hook.id == id) else {
             return Counted::Removed;

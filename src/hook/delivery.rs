@@ -1,4 +1,4 @@
-//! Delivery: what a hook on outgoing frames is shown, and what it can make of them.
+//! Delivery: the event and the verdicts of hooks on frames that the service sends.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::proto::close::CloseCode;
 use crate::proto::frame::Frame;
 use crate::service::ConnectionId;
 
-/// A frame on its way to one client, as a hook on deliveries is shown it.
+/// A frame addressed to one client, as passed to a hook on deliveries.
 ///
 /// ```
 /// use mock_ivs_chat::{Frame, MockIvsChat, hook::DeliveryVerdict};
@@ -32,17 +32,17 @@ use crate::service::ConnectionId;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutboundFrame {
-    /// To whose connection it goes.
+    /// The user of the connection.
     pub user_id: String,
     /// The room's name, or its id if it has no name.
     pub room: String,
-    /// The connection that it goes to.
+    /// The connection that the frame is addressed to.
     pub connection: ConnectionId,
     /// The frame.
     pub frame: Frame,
 }
 
-/// What becomes of a frame on its way to one client.
+/// The effect of a hook on a frame addressed to one client.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
@@ -53,40 +53,40 @@ pub struct OutboundFrame {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum DeliveryVerdict {
-    /// The next hook is asked, and after the last the client.
+    /// Leaves the frame to the next hook, and after the last hook sends it.
     Pass,
-    /// The client does not get it.
+    /// Drops the frame.
     Drop,
-    /// The client gets this frame instead.
+    /// Sends this frame instead.
     Change(Frame),
-    /// The client gets this text instead.
+    /// Sends this text instead.
     Replace(String),
-    /// The client gets it in a form that it should not have.
+    /// Sends the frame in a corrupted form.
     Corrupt(Corruption),
-    /// The client gets it twice.
+    /// Sends the frame twice.
     Duplicate,
-    /// The client gets it after the next frame.
+    /// Sends the frame after the next frame to the same connection.
     Reorder,
-    /// The client gets it later, by the mock's clock.
+    /// Delays the frame on the mock clock.
     Delay(Duration),
-    /// The client gets it later, by real time.
+    /// Delays the frame in real time.
     DelayRealTime(Duration),
-    /// The client gets it when the gate is released.
+    /// Delays the frame until the gate is released.
     Hold(GateId),
-    /// The connection is closed instead.
+    /// Closes the connection instead of sending the frame.
     Disconnect {
         /// The code of the close frame.
         code: CloseCode,
-        /// The reason in it, of which at most 123 bytes are sent.
+        /// The reason in the close frame, truncated to 123 bytes.
         reason: String,
     },
-    /// The TCP connection is reset instead.
+    /// Resets the TCP connection instead of sending the frame.
     Reset,
-    /// The connection stays open, but is neither read nor written any more.
+    /// Leaves the connection open, but no longer reads or writes it.
     Stall,
 }
 
-/// A form in which a frame should not arrive.
+/// An unexpected form of a frame.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, hook::Corruption};
@@ -105,15 +105,16 @@ pub enum Corruption {
     MissingMember(String),
     /// The text as a binary frame.
     Binary,
-    /// A text frame of bytes that are not UTF-8.
+    /// A text frame with bytes that are not valid UTF-8.
     InvalidUtf8,
-    /// The text followed by spaces, so many bytes in all.
+    /// The text padded with spaces to this many bytes in total.
     Oversize(usize),
-    /// The text in several frames of at most so many bytes, which is legal.
+    /// The text fragmented into frames of at most this many bytes, which is legal.
     Fragmented(usize),
     /// A frame with a reserved bit set, which breaks the WebSocket protocol.
     ReservedBit,
-    /// A frame that announces all bytes and has half of them; then the connection ends.
+    /// A frame whose header announces more bytes than follow, because the connection ends after
+    /// half.
     Truncated,
 }
 
@@ -124,9 +125,9 @@ impl Corruption {
 }
 
 impl DeliveryVerdict {
-    /// Makes the event wait at a gate until the gate is released.
+    /// Holds the event at a gate until the gate is released.
     ///
-    /// A gate of another mock, or one that was released, holds nothing.
+    /// A gate of another mock and a released gate hold nothing.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
@@ -195,7 +196,7 @@ impl sealed::HookPoint for Deliveries {
 }
 
 impl<D: Destination> HookBuilder<Deliveries, D> {
-    /// Only to this user.
+    /// Matches only frames to this user.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -207,7 +208,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Only messages from this user.
+    /// Matches only messages from this user.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -219,7 +220,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Only to this connection.
+    /// Matches only frames to this connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -232,7 +233,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Only MESSAGE frames.
+    /// Matches only MESSAGE frames.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -244,7 +245,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Only EVENT frames of this name.
+    /// Matches only EVENT frames with this name.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -257,7 +258,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Only ERROR frames.
+    /// Matches only ERROR frames.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -269,7 +270,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Only frames with this `RequestId`.
+    /// Matches only frames with this `RequestId`.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -281,7 +282,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Does not send it.
+    /// Drops the frame.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -292,7 +293,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Drop)
     }
 
-    /// Sends another frame in its place.
+    /// Sends another frame instead.
     ///
     /// ```
     /// # use mock_ivs_chat::{Frame, MockIvsChat};
@@ -305,7 +306,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Change(frame))
     }
 
-    /// Sends a text in its place.
+    /// Sends a text instead.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -316,7 +317,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Replace(text.into()))
     }
 
-    /// Sends it in a form that it should not have.
+    /// Sends the frame in a corrupted form.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::Corruption};
@@ -327,7 +328,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Corrupt(malformation))
     }
 
-    /// Sends it twice.
+    /// Sends the frame twice.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -338,7 +339,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Duplicate)
     }
 
-    /// Sends it after the next frame to the same connection.
+    /// Sends the frame after the next frame to the same connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -349,7 +350,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Reorder)
     }
 
-    /// Closes the connection in its place.
+    /// Closes the connection instead of sending the frame.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -360,8 +361,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.disconnect_with_reason(code, "")
     }
 
-    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
-    /// sent.
+    /// Closes the connection with a reason in the close frame, truncated to 123 bytes.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -376,7 +376,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Disconnect { code, reason: reason.into() })
     }
 
-    /// Resets the TCP connection in its place.
+    /// Resets the TCP connection instead of sending the frame.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -387,7 +387,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self.always(DeliveryVerdict::Reset)
     }
 
-    /// Leaves the connection open, and neither reads nor writes it any more.
+    /// Leaves the connection open, but no longer reads or writes it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

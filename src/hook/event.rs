@@ -1,4 +1,4 @@
-//! Event: what a closure is asked about, and what it answers, at any hook point.
+//! Event: the questions to closures and their results, for every hook point.
 
 use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
@@ -7,7 +7,7 @@ use crate::hook::operation::{OperationCall, OperationVerdict};
 use crate::hook::review::ReviewVerdict;
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
-/// An event that a closure of the test decides about.
+/// An event that a test closure decides about.
 #[expect(unnameable_types, reason = "only sealed traits mention it")]
 #[derive(Clone, Debug)]
 pub enum HookEvent {
@@ -20,7 +20,7 @@ pub enum HookEvent {
     ReviewHandler(ReviewRequest),
 }
 
-/// The answer of a closure.
+/// The result of a test closure.
 #[expect(unnameable_types, reason = "only sealed traits mention it")]
 #[derive(Clone, Debug)]
 pub enum HookVerdict {

@@ -1,10 +1,10 @@
-//! Filter: which events a hook is about.
+//! Filter: selects the events that a hook applies to.
 
 use crate::proto::action::ActionKind;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
 
-/// Which events a hook is about: those of which all that is set here is true.
+/// The conditions on an event. An event matches if every condition that is set holds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Filter {
     pub(crate) user_id: Option<String>,
@@ -19,7 +19,7 @@ pub(crate) struct Filter {
     pub(crate) request_id: Option<String>,
 }
 
-/// The type of a frame that goes to a client.
+/// The type of a frame that is sent to a client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum FrameKind {
     Message,
@@ -27,7 +27,7 @@ pub(crate) enum FrameKind {
     Error,
 }
 
-/// What hooks can filter an event by.
+/// The properties by which hooks filter an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EventContext<'a> {
     pub(crate) user_id: Option<&'a str>,
@@ -39,7 +39,7 @@ pub(crate) struct EventContext<'a> {
     pub(crate) kind: Option<FrameKind>,
     pub(crate) event_name: Option<&'a str>,
     pub(crate) operation: Option<Operation>,
-    /// The content of a message, or the whole text of what has none.
+    /// The content of a message, or the whole text of an event without content.
     pub(crate) text: &'a str,
     pub(crate) request_id: &'a str,
 }

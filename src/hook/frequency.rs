@@ -1,24 +1,24 @@
-//! Frequency: how often a hook fires, of all events that it is about.
+//! Frequency: selects how often a hook fires among its matching events.
 
 use crate::proto::timestamp::Timestamp;
 
-/// How often a hook fires: when all that is set here is true.
+/// The conditions on an event's number. The hook fires if every condition that is set holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Frequency {
-    /// At most so many times.
+    /// Fires at most this many times.
     pub(crate) limit: Option<usize>,
-    /// Only at the event of this number, from 1.
+    /// Fires only at the event with this number, counted from 1.
     pub(crate) nth: Option<usize>,
-    /// Only at each event whose number is divisible by this.
+    /// Fires only at events whose number is divisible by this.
     pub(crate) every: Option<usize>,
-    /// Only behind so many events.
+    /// Fires only after this many events.
     pub(crate) after: Option<usize>,
-    /// Only from the first moment until just before the second.
+    /// Fires only from the first moment, inclusive, to the second, exclusive.
     pub(crate) between: Option<(Timestamp, Timestamp)>,
     pub(crate) probability: Option<Probability>,
 }
 
-/// A probability to fire that is the same in each run.
+/// A probability of firing that hits the same events in every run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Probability {
     pub(crate) probability: f64,
@@ -31,7 +31,8 @@ impl Frequency {
         self.limit.is_some_and(|limit| hits >= limit)
     }
 
-    /// Whether a hook may fire at the `seen`th event that it is about, having fired `hits` times.
+    /// Returns `true` if a hook that has fired `hits` times may fire at its `seen`th matching
+    /// event.
     pub(crate) fn allows(&self, seen: usize, hits: usize, now: Timestamp) -> bool {
         !self.is_exhausted(hits)
             && self.nth.is_none_or(|nth| seen == nth)
@@ -43,7 +44,8 @@ impl Frequency {
 }
 
 impl Probability {
-    /// Each event's probability follows from the seed and the event's number alone.
+    /// The outcome depends only on the seed and the event's number, so evaluation order is
+    /// irrelevant.
     fn hits(self, seen: usize) -> bool {
         let mut mixed = self.seed.wrapping_add((seen as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

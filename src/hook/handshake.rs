@@ -1,4 +1,4 @@
-//! Handshake: what a hook on handshakes is shown, and what it can make of them.
+//! Handshake: the event and the verdicts of hooks on handshakes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
 
-/// A handshake, as a hook on handshakes is shown it.
+/// A handshake, as passed to a hook on handshakes.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
@@ -25,9 +25,9 @@ use crate::proto::headers::Headers;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HandshakeRequest {
-    /// The user of the token that is offered; `None` if it is no token of this mock.
+    /// The user of the token; `None` if this mock has not issued the token.
     pub user_id: Option<String>,
-    /// The name of the token's room, or its id if it has no name.
+    /// The name of the token's room, or its ID if the room has no name.
     pub room: Option<String>,
     /// The path and query of the request.
     pub path: String,
@@ -35,7 +35,7 @@ pub struct HandshakeRequest {
     pub headers: Headers,
 }
 
-/// What becomes of a handshake.
+/// The effect of a hook on a handshake.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
@@ -46,40 +46,41 @@ pub struct HandshakeRequest {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HandshakeVerdict {
-    /// The next hook is asked, and after the last the service.
+    /// Leaves the handshake to the next hook, and after the last hook to the service.
     Pass,
-    /// It is refused with an HTTP status and a text; the token stays unused.
+    /// Refuses the handshake with an HTTP status and a text. The token stays unused.
     Refuse {
         /// The HTTP status, 400 to 599.
         status: u16,
         /// The `message` of the JSON body.
         message: String,
     },
-    /// It succeeds, and the connection is closed at once; the token stays unused.
+    /// Accepts the handshake and immediately sends a close frame. The token stays unused.
     Disconnect {
         /// The code of the close frame.
         code: CloseCode,
-        /// The reason in it, of which at most 123 bytes are sent.
+        /// The reason in the close frame, truncated to 123 bytes.
         reason: String,
     },
-    /// The service gets it later, by the mock's clock.
+    /// Delays the handshake on the mock clock.
     Delay(Duration),
-    /// The service gets it later, by real time.
+    /// Delays the handshake in real time.
     DelayRealTime(Duration),
-    /// The service gets it when the gate is released.
+    /// Delays the handshake until the gate is released.
     Hold(GateId),
-    /// The TCP connection is reset.
+    /// Resets the TCP connection.
     Reset,
-    /// It is never answered; the TCP connection stays open.
+    /// Never responds; the TCP connection stays open.
     NeverRespond,
-    /// It goes on, and the connection is sent at most so many bytes a second of real time.
+    /// Continues the handshake, and limits the connection to this many bytes per second of real
+    /// time.
     LimitBandwidth(u32),
 }
 
 impl HandshakeVerdict {
-    /// Makes the event wait at a gate until the gate is released.
+    /// Holds the event at a gate until the gate is released.
     ///
-    /// A gate of another mock, or one that was released, holds nothing.
+    /// A gate of another mock and a released gate hold nothing.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
@@ -92,7 +93,7 @@ impl HandshakeVerdict {
         Self::Hold(*gate.as_ref())
     }
 
-    /// [`HandshakeVerdict::Refuse`].
+    /// Creates a [`HandshakeVerdict::Refuse`].
     ///
     /// ```
     /// # use mock_ivs_chat::hook::HandshakeVerdict;
@@ -159,7 +160,7 @@ impl sealed::HookPoint for Handshakes {
 }
 
 impl<D: Destination> HookBuilder<Handshakes, D> {
-    /// Only with a token of this user.
+    /// Matches only handshakes with a token of this user.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -181,19 +182,19 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
     ///
     /// # Panics
     ///
-    /// If the status is none of these.
+    /// If the status is not between 400 and 599.
     #[track_caller]
     pub fn refuse(self, status: u16, message: impl Into<String>) -> D::Installed {
         assert!(
             (400..=599).contains(&status),
-            "a refusal has a status from 400 to 599, not {status}"
+            "`refuse` needs a status between 400 and 599, got {status}"
         );
         self.always(HandshakeVerdict::refuse(status, message))
     }
 
-    /// Lets the handshake succeed, then closes the connection at once. The token stays unused.
+    /// Accepts the handshake and immediately sends a close frame. The token stays unused.
     ///
-    /// Observed: a client was told of an expired token in this way, the reason being JSON.
+    /// Observed: a client was told of an expired token in this way, with JSON as the reason.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -205,8 +206,7 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
         self.disconnect_with_reason(code, "")
     }
 
-    /// As `disconnect` does, with a reason in the close frame, of which at most 123 bytes are
-    /// sent.
+    /// Accepts the handshake and closes with a reason in the close frame, truncated to 123 bytes.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -232,7 +232,7 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
         self.always(HandshakeVerdict::Reset)
     }
 
-    /// Never answers the handshake, and leaves the TCP connection open: half-open.
+    /// Never responds to the handshake, and leaves the TCP connection half-open.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -243,8 +243,8 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
         self.always(HandshakeVerdict::NeverRespond)
     }
 
-    /// Sends the connection at most so many bytes a second, of real time; or of tokio's, if a test
-    /// has paused that and the mock follows it.
+    /// Limits the connection to this many bytes per second of real time, or of tokio's clock if the
+    /// test has paused it and the mock follows it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

@@ -1,4 +1,4 @@
-//! Ids: the numbers of hooks and gates.
+//! Ids: identifiers of hooks and gates.
 
 use std::cmp::Reverse;
 
@@ -35,7 +35,7 @@ impl Default for HookId {
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct GateId {
-    /// The number of the mock, so that a gate of another mock is never found.
+    /// The number of the mock, so that a gate of another mock never matches.
     pub(crate) mock: u64,
     pub(crate) number: u64,
 }

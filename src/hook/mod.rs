@@ -1,9 +1,9 @@
-//! Hooks: what a test makes happen, where and when.
+//! Hooks: faults and other behavior that a test injects at defined points.
 //!
-//! A hook says *where* (at a handshake, an action, a review, a delivery or an operation), *when*
-//! (whose, which, how often) and *what*. The hooks of a place are evaluated in the order in which
-//! they were installed, unless a [priority](HookBuilder::priority) says otherwise; the first that
-//! fires wins.
+//! A hook defines *where* it applies (handshakes, actions, reviews, deliveries or operations),
+//! *when* (to whom, to which events, how often) and its *effect*. The hooks of one hook point are
+//! evaluated in the order in which they were installed, unless a
+//! [priority](HookBuilder::priority) is set. The first hook that fires wins.
 
 pub(crate) mod action;
 pub(crate) mod builder;
@@ -36,7 +36,7 @@ pub use crate::hook::operation::{OperationCall, OperationVerdict};
 pub use crate::hook::review::ReviewVerdict;
 use crate::proto::operation::Operation;
 
-/// A value for a hook on handshakes.
+/// Returns a builder for a hook on handshakes, as a value that can be installed later.
 ///
 /// ```
 /// use mock_ivs_chat::hook;
@@ -48,7 +48,7 @@ pub fn on_handshake() -> HookBuilder<Handshakes, ()> {
     HookBuilder::new(())
 }
 
-/// A value for a hook on actions, and on all other frames that clients send.
+/// Returns a builder for a hook on actions and on all other frames that clients send.
 ///
 /// ```
 /// use mock_ivs_chat::hook;
@@ -60,19 +60,19 @@ pub fn on_action() -> HookBuilder<Actions, ()> {
     HookBuilder::new(())
 }
 
-/// A value for a hook on message reviews.
+/// Returns a builder for a hook on message reviews.
 ///
 /// ```
 /// use mock_ivs_chat::{ReviewResponse, hook};
 ///
-/// let denial = hook::on_review().answer(ReviewResponse::deny("no"));
+/// let denial = hook::on_review().respond(ReviewResponse::deny("no"));
 /// ```
 #[track_caller]
 pub fn on_review() -> HookBuilder<Reviews, ()> {
     HookBuilder::new(())
 }
 
-/// A value for a hook on deliveries.
+/// Returns a builder for a hook on deliveries.
 ///
 /// ```
 /// use mock_ivs_chat::hook;
@@ -84,7 +84,7 @@ pub fn on_delivery() -> HookBuilder<Deliveries, ()> {
     HookBuilder::new(())
 }
 
-/// A value for a hook on an operation of the control plane.
+/// Returns a builder for a hook on one control plane operation.
 ///
 /// ```
 /// use mock_ivs_chat::{Exception, Operation, hook};
@@ -96,7 +96,7 @@ pub fn on_operation(operation: Operation) -> HookBuilder<Operations, ()> {
     HookBuilder::new(()).operation(operation)
 }
 
-/// A value for a hook on all operations of the control plane.
+/// Returns a builder for a hook on all control plane operations.
 ///
 /// ```
 /// use mock_ivs_chat::hook;

@@ -1,4 +1,4 @@
-//! Operation: what a hook on HTTP calls is shown, and what it can make of them.
+//! Operation: the event and the verdicts of hooks on HTTP requests.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 
-/// A call of the control plane over HTTP, as a hook on operations is shown it.
+/// A control plane request over HTTP, as passed to a hook on operations.
 ///
 /// ```
 /// use mock_ivs_chat::{Exception, MockIvsChat, Operation, hook::OperationVerdict};
@@ -30,17 +30,17 @@ use crate::proto::operation::Operation;
 pub struct OperationCall {
     /// The operation.
     pub operation: Operation,
-    /// The members of the request, those of the path and the query among them.
+    /// The members of the request, including those from the path and the query.
     pub request: Map<String, Value>,
-    /// The access key id that the call was signed with, if it was signed.
+    /// The access key ID of the signature, if the request is signed.
     pub access_key_id: Option<String>,
     /// The headers of the request, without secrets.
     pub headers: Headers,
 }
 
-/// What becomes of a call of the control plane.
+/// The effect of a hook on a control plane request.
 ///
-/// Whatever it is but a failure, a refusal or a reset, the operation is carried out.
+/// The operation is performed unless the verdict is a failure, another response or a reset.
 ///
 /// ```
 /// use mock_ivs_chat::{Exception, MockIvsChat, hook::OperationVerdict};
@@ -51,41 +51,41 @@ pub struct OperationCall {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OperationVerdict {
-    /// The next hook is asked, and after the last the service.
+    /// Leaves the request to the next hook, and after the last hook to the service.
     Pass,
-    /// It is answered with this exception, and not carried out.
+    /// Responds with this exception without performing the operation.
     Fail(Exception),
-    /// It is answered with this status and body, and not carried out.
+    /// Responds with this status and body without performing the operation.
     Respond {
-        /// The HTTP status.
+        /// The HTTP status, 200 to 599.
         status: u16,
-        /// The body.
+        /// The response body.
         body: String,
     },
-    /// It is carried out, and answered with an empty body.
+    /// Performs the operation and responds with an empty body.
     EmptyBody,
-    /// It is carried out, and answered with the first half of the body, as if that were all.
+    /// Performs the operation and responds with the first half of the body, as if it were complete.
     TruncatedBody,
-    /// It is carried out, and the connection is cut within the head of the answer.
+    /// Performs the operation and closes the connection within the response head.
     CloseInHead,
-    /// It is carried out, and the connection is cut within the body of the answer.
+    /// Performs the operation and closes the connection within the response body.
     CloseInBody,
-    /// It is carried out, and answered later, by the mock's clock.
+    /// Performs the operation and delays the response on the mock clock.
     Delay(Duration),
-    /// It is carried out, and answered later, by real time.
+    /// Performs the operation and delays the response in real time.
     DelayRealTime(Duration),
-    /// It is carried out, and answered when the gate is released.
+    /// Performs the operation and delays the response until the gate is released.
     Hold(GateId),
-    /// It is not carried out, and the TCP connection is reset.
+    /// Resets the TCP connection without performing the operation.
     Reset,
-    /// It is carried out, and never answered; the TCP connection stays open.
+    /// Performs the operation and never responds; the TCP connection stays open.
     NeverRespond,
 }
 
 impl OperationVerdict {
-    /// Makes the event wait at a gate until the gate is released.
+    /// Holds the event at a gate until the gate is released.
     ///
-    /// A gate of another mock, or one that was released, holds nothing.
+    /// A gate of another mock and a released gate hold nothing.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::OperationVerdict};
@@ -154,13 +154,13 @@ impl sealed::HookPoint for Operations {
 }
 
 impl<D: Destination> HookBuilder<Operations, D> {
-    /// Only this operation.
+    /// Matches only requests for this operation.
     pub(crate) fn operation(mut self, operation: Operation) -> Self {
         self.filter.operation = Some(operation);
         self
     }
 
-    /// Answers with an exception; the operation is not carried out.
+    /// Responds with an exception without performing the operation.
     ///
     /// ```
     /// # use mock_ivs_chat::{Exception, MockIvsChat, Operation};
@@ -171,7 +171,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::Fail(exception))
     }
 
-    /// Answers with this status, 200 to 599, and body; the operation is not carried out.
+    /// Responds with this status, 200 to 599, and body without performing the operation.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -181,17 +181,17 @@ impl<D: Destination> HookBuilder<Operations, D> {
     ///
     /// # Panics
     ///
-    /// If the status is none of these.
+    /// If the status is not between 200 and 599.
     #[track_caller]
     pub fn respond(self, status: u16, body: impl Into<String>) -> D::Installed {
         assert!(
             (200..=599).contains(&status),
-            "an answer has a status from 200 to 599, not {status}"
+            "`respond` needs a status between 200 and 599, got {status}"
         );
         self.always(OperationVerdict::Respond { status, body: body.into() })
     }
 
-    /// Carries the operation out, and answers with an empty body.
+    /// Performs the operation and responds with an empty body.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -202,7 +202,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::EmptyBody)
     }
 
-    /// Carries the operation out, and answers with half of the body as if that were all.
+    /// Performs the operation and responds with half of the body, as if it were complete.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -213,7 +213,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::TruncatedBody)
     }
 
-    /// Carries the operation out, and cuts the connection within the head of the answer.
+    /// Performs the operation and closes the connection within the response head.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -224,7 +224,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::CloseInHead)
     }
 
-    /// Carries the operation out, and cuts the connection within the body of the answer.
+    /// Performs the operation and closes the connection within the response body.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -235,7 +235,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::CloseInBody)
     }
 
-    /// Resets the TCP connection; the operation is not carried out.
+    /// Resets the TCP connection without performing the operation.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -246,7 +246,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::Reset)
     }
 
-    /// Carries the operation out, and never answers.
+    /// Performs the operation and never responds.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};

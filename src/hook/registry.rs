@@ -85,15 +85,15 @@ impl HookRegistry {
         *self = Self { installed: self.installed, ..Self::default() };
     }
 
-    /// Forgets a removed hook that the test cannot ask about any more. One that did not fire as
-    /// expected stays, because the report at the end has to name it.
+    /// Discards a removed hook that the test can no longer query. A hook that did not fire as
+    /// expected is kept, because the final report must name it.
     pub(crate) fn forget(&mut self, id: HookId) {
         if self.removed.get(&id).is_some_and(HookStatus::is_as_expected) {
             self.removed.remove(&id);
         }
     }
 
-    /// Counts that a hook has fired whose verdict arrived after its removal.
+    /// Counts a firing of a hook whose verdict arrived after its removal.
     pub(crate) fn count_removed(&mut self, id: HookId) {
         if let Some(status) = self.removed.get_mut(&id) {
             status.hits += 1;

@@ -1,4 +1,4 @@
-//! Review: what a hook on message reviews can make of them.
+//! Review: the event and the verdicts of hooks on message reviews.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
-/// What becomes of the review of a message.
+/// The effect of a hook on a message review.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, ReviewResponse, hook::ReviewVerdict};
@@ -21,22 +21,22 @@ use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ReviewVerdict {
-    /// The next hook is asked, and after the last the review handler.
+    /// Leaves the review to the next hook, and after the last hook to the review handler.
     Pass,
-    /// The handler is not asked; this is the answer.
+    /// Responds instead of the handler.
     Respond(ReviewResponse),
-    /// The handler is asked later, by the mock's clock.
+    /// Delays the request to the handler on the mock clock.
     Delay(Duration),
-    /// The handler is asked later, by real time.
+    /// Delays the request to the handler in real time.
     DelayRealTime(Duration),
-    /// The handler is asked when the gate is released.
+    /// Delays the request to the handler until the gate is released.
     Hold(GateId),
 }
 
 impl ReviewVerdict {
-    /// Makes the event wait at a gate until the gate is released.
+    /// Holds the event at a gate until the gate is released.
     ///
-    /// A gate of another mock, or one that was released, holds nothing.
+    /// A gate of another mock and a released gate hold nothing.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::ReviewVerdict};
@@ -105,7 +105,7 @@ impl sealed::HookPoint for Reviews {
 }
 
 impl<D: Destination> HookBuilder<Reviews, D> {
-    /// Only of messages from this user.
+    /// Matches only messages from this user.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};
@@ -117,7 +117,7 @@ impl<D: Destination> HookBuilder<Reviews, D> {
         self
     }
 
-    /// Answers in the handler's place.
+    /// Responds instead of the handler.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, ReviewResponse};

@@ -1,4 +1,4 @@
-//! Verdict: what the verdicts of all hook points have in common.
+//! Verdict: operations shared by the verdicts of all hook points.
 
 use crate::hook::chain::Chain;
 use crate::hook::describe::Describe;
@@ -16,6 +16,6 @@ pub(crate) trait Verdict: Clone + Describe {
     /// Returns the hooks of the hook point.
     fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self>;
 
-    /// Returns the answer of a closure, if it is one for the hook point.
+    /// Returns the closure's verdict if it belongs to this hook point.
     fn of(verdict: HookVerdict) -> Option<Self>;
 }

@@ -28,12 +28,12 @@ impl Matcher {
             "DISCONNECT_USER" => matches!(name, From | Room | User | Reason | RequestId),
             "close" => matches!(name, From | To | Room | CloseCode | Reason),
             "refused handshake" => matches!(name, Status | Reason),
-            "answer" => matches!(name, Operation | Status | Member(_)),
+            "response" => matches!(name, Operation | Status | Member(_)),
             "exceeded quota" => matches!(name, Named | From | Room),
             "ping" | "pong" => matches!(name, From | To | Room),
             "hook" => matches!(name, Named | From | Room),
-            "call" if *name == Operation => true,
-            "call" => self.has_member(name),
+            "request" if *name == Operation => true,
+            "request" => self.has_member(name),
             _ => matches!(name, From | Room),
         }
     }

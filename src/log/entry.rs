@@ -1,4 +1,4 @@
-//! Entry: one thing that happened, as tests see it.
+//! Entry: one recorded event, as tests see it.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 
-/// One thing that happened: a frame, a call, a connection's begin or end.
+/// One recorded event: a frame, a request, the start or end of a connection.
 ///
-/// `Display` writes it as a line of the transcript. `Serialize` gives its members for snapshots in
-/// YAML, JSON or RON; what is JSON on the wire is there as data, its members in alphabetical order.
-/// The exact bytes are in [`Entry::bytes`].
+/// `Display` writes it as a line of the transcript. `Serialize` writes its members for snapshots in
+/// YAML, JSON or RON; JSON payloads are written as data, with their members in alphabetical order.
+/// [`Entry::bytes`] has the exact bytes.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, log::EntryKind};
@@ -40,7 +40,7 @@ pub struct Entry {
     pub(crate) mock: u64,
 }
 
-/// What kind of thing an entry is.
+/// The kind of an entry.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, log::EntryKind};
@@ -56,25 +56,25 @@ pub struct Entry {
 pub enum EntryKind {
     /// The test advanced the clock.
     ClockAdvanced,
-    /// A call of the control plane was answered.
+    /// A control plane response was sent.
     Response,
-    /// The control plane was called, over HTTP or by the test.
+    /// A control plane request arrived, over HTTP or from the test.
     Request,
-    /// A connection was closed by a close frame, of the service or of the client.
+    /// A connection was closed by a close frame, from the service or the client.
     Closed,
     /// A handshake succeeded.
     Connected,
     /// A quota refused something.
     QuotaExceeded,
-    /// A client ended its stream before its handshake or call was answered.
+    /// A client closed its stream before it received the response to its handshake or request.
     GaveUp,
     /// A connection ended without a closing handshake.
     Disconnected,
     /// A hook fired.
     HookFired,
-    /// The test ended all connections, or the mock, or let it be reached again.
+    /// The test ended all connections or the mock, or made it reachable again.
     Outage,
-    /// A frame of a client arrived.
+    /// A frame from a client arrived.
     FrameReceived,
     /// A handshake was refused.
     HandshakeRefused,
@@ -84,11 +84,11 @@ pub enum EntryKind {
     TestAction,
     /// A stream ended unserved: in an outage, or because the client spoke another protocol.
     Unserved,
-    /// A frame left for a client.
+    /// A frame was sent to a client.
     FrameSent,
 }
 
-/// Which way an entry went, as the service sees it.
+/// The direction of an entry, from the service's point of view.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, log::Direction};
@@ -107,20 +107,20 @@ pub enum Direction {
 }
 
 impl Entry {
-    /// Its place in the mock's one order, from 0.
+    /// Returns the position in the log, counted from 0.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// ivs.create_room("lobby");
-    /// assert_eq!(ivs.log().entries()[1].number(), 1);
+    /// assert_eq!(ivs.log().entries()[1].index(), 1);
     /// ```
     #[must_use]
     pub const fn index(&self) -> u64 {
         self.number
     }
 
-    /// When it happened, by the mock's clock.
+    /// Returns the time of the event on the mock clock.
     ///
     /// ```
     /// # use mock_ivs_chat::{Clock, MockIvsChat};
@@ -133,7 +133,7 @@ impl Entry {
         self.record.at
     }
 
-    /// The number of the entry that this one follows from, if it follows from one.
+    /// Returns the index of the entry that caused this one, if there is one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -150,7 +150,7 @@ impl Entry {
         self.record.cause != self.number
     }
 
-    /// What kind of thing it is.
+    /// Returns the kind of the entry.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::EntryKind};
@@ -180,7 +180,7 @@ impl Entry {
         }
     }
 
-    /// Which way it went; `None` if no way.
+    /// Returns the direction; `None` if the entry has no direction.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Direction};
@@ -206,7 +206,7 @@ impl Entry {
         }
     }
 
-    /// The user whose connection it is about.
+    /// Returns the user of the entry's connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -219,7 +219,7 @@ impl Entry {
         self.record.peer.as_ref().map(|peer| &*peer.user_id)
     }
 
-    /// The name of the room it is about, or its id if the room has no name.
+    /// Returns the name of the entry's room, or its ID if the room has no name.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -232,7 +232,7 @@ impl Entry {
         self.record.peer.as_ref().map(|peer| &*peer.room)
     }
 
-    /// The connection it is about.
+    /// Returns the entry's connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -245,8 +245,8 @@ impl Entry {
         self.record.peer.as_ref().map(|peer| peer.connection)
     }
 
-    /// The text of a text frame, or the body of a call or an answer, as it crossed the wire; but
-    /// for chat tokens, which are never kept.
+    /// Returns the text of a text frame, or the body of a request or response, as it crossed the
+    /// wire. Chat tokens are replaced, because they are never kept.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -264,7 +264,7 @@ impl Entry {
         }
     }
 
-    /// The content of a frame of any kind, as it crossed the wire.
+    /// Returns the content of a frame of any kind, as it crossed the wire.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -285,7 +285,7 @@ impl Entry {
         }
     }
 
-    /// The action of a client's frame, if the service could read one.
+    /// Returns the action of a client's frame, if the service could parse one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -301,7 +301,7 @@ impl Entry {
         }
     }
 
-    /// The frame that left for a client, if it is one of the three types.
+    /// Returns the frame that was sent to a client, if it has one of the three types.
     ///
     /// ```
     /// # use mock_ivs_chat::{Frame, MockIvsChat};
@@ -322,7 +322,7 @@ impl Entry {
         }
     }
 
-    /// The MESSAGE that left for a client, if it is one.
+    /// Returns the MESSAGE that was sent to a client, if it is one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -339,7 +339,7 @@ impl Entry {
         }
     }
 
-    /// The EVENT that left for a client, if it is one.
+    /// Returns the EVENT that was sent to a client, if it is one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -358,7 +358,7 @@ impl Entry {
         }
     }
 
-    /// The ERROR that left for a client, if it is one.
+    /// Returns the ERROR that was sent to a client, if it is one.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -375,7 +375,7 @@ impl Entry {
         }
     }
 
-    /// The code of a close frame and its reason; the code is `None` for an empty frame.
+    /// Returns the code and the reason of a close frame; the code is `None` for an empty frame.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -397,7 +397,7 @@ impl Entry {
         }
     }
 
-    /// The operation that was called or answered.
+    /// Returns the operation of a request or response.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
@@ -414,7 +414,7 @@ impl Entry {
         }
     }
 
-    /// The HTTP status of an answer or of a refused handshake.
+    /// Returns the HTTP status of a response or of a refused handshake.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -431,7 +431,7 @@ impl Entry {
         }
     }
 
-    /// The name of the hook that fired.
+    /// Returns the name of the hook that fired.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -449,7 +449,7 @@ impl Entry {
         }
     }
 
-    /// The access key id that a call over HTTP was signed with, if it was signed.
+    /// Returns the access key ID of an HTTP request's signature, if it is signed.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -468,7 +468,7 @@ impl Entry {
         }
     }
 
-    /// Whether a call over HTTP came with a signature, right or wrong.
+    /// Returns `true` if an HTTP request has a signature, valid or not.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

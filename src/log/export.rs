@@ -15,8 +15,7 @@ use crate::log::timeline::{Columns, next_row, shortened};
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 
-/// The log in formats that other tools read. Chat tokens are in none of them.
-/// The log as a Mermaid sequence diagram.
+/// Returns the log as a Mermaid sequence diagram. It never contains chat tokens.
 pub(crate) fn mermaid(entries: &[Entry]) -> String {
     let (columns, _) = Columns::of(entries, usize::MAX);
     let mut text = String::from("sequenceDiagram\n    participant ivs as IVS Chat\n");
@@ -44,7 +43,7 @@ pub(crate) fn mermaid(entries: &[Entry]) -> String {
     text
 }
 
-/// The log as JSON Lines.
+/// Returns the log as JSON Lines.
 pub(crate) fn json_lines(entries: &[Entry]) -> String {
     let mut text = String::new();
     for entry in entries {
@@ -54,7 +53,7 @@ pub(crate) fn json_lines(entries: &[Entry]) -> String {
     text
 }
 
-/// The log as an HTTP archive.
+/// Returns the log as an HTTP archive.
 pub(crate) fn har(entries: &[Entry]) -> String {
     let mut har = Vec::new();
     let mut calls = BTreeMap::<u64, (&Entry, usize)>::new();
@@ -94,7 +93,7 @@ pub(crate) fn har(entries: &[Entry]) -> String {
     format!("{:#}\n", json!({ "log": log }))
 }
 
-/// A text that Mermaid takes for nothing but text.
+/// Escapes a text so that Mermaid treats it as plain text.
 fn mermaid_text(text: &str) -> String {
     let plain = |c| match c {
         '"' => '\'',
@@ -146,7 +145,7 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
 
 const MESSAGES: &str = "_webSocketMessages";
 
-/// An entry of a type that developer tools know by this name.
+/// Returns the name by which developer tools know an entry's type.
 fn har_entry(entry: &Entry, resource_type: &str, request: &Value, response: &Value) -> Value {
     let timings = json!({ "send": 0, "wait": 0, "receive": 0 });
     json!({

@@ -1,4 +1,4 @@
-//! Fields: what an entry says, field by field, so that patterns can compare and failures explain.
+//! Fields: an entry field by field, so that matchers can compare and failures can explain.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -55,7 +55,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Returns a field of an entry, if the entry has it. Nothing is decoded but bodies of calls.
+/// Returns a field of an entry, if the entry has it. Decodes only request and response bodies.
 pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
     match name {
         Name::Type => return Some(type_of(entry).into()),
@@ -163,8 +163,8 @@ pub(crate) fn member_of_request(name: &Name) -> Option<&str> {
 fn type_of(entry: &Entry) -> &'static str {
     match &entry.record.event {
         Event::ClockAdvanced(_) => "advance",
-        Event::Response(_) => "answer",
-        Event::Request(_) => "call",
+        Event::Response(_) => "response",
+        Event::Request(_) => "request",
         Event::ClosedByService(_) | Event::ClosedByClient(_) => "close",
         Event::Connected(_) => "connect",
         Event::QuotaExceeded { .. } => "exceeded quota",

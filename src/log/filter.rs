@@ -1,4 +1,4 @@
-//! Filter: the entries that a view of the log shows.
+//! Filter: selects the entries that a log view shows.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::service::ConnectionId;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Mark(pub(crate) u64);
 
-/// The conditions of a view: its entries come after a mark and satisfy all else.
+/// The conditions of a view. It shows entries after a mark that satisfy all other conditions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     pub(crate) since: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Filter {
 pub(crate) enum Only {
     User(String),
     Room(String),
-    /// A connection, and the name that texts give it.
+    /// A connection, and its name in texts.
     Connection(ConnectionId, String),
     Direction(Direction),
     Kind(EntryKind),
@@ -82,17 +82,17 @@ impl Filter {
         Selection { connection: self.connection().map(|(connection, _)| connection), key }
     }
 
-    /// Returns `true` if the view is about an entry's connection, user or room by name.
+    /// Returns `true` if the view names the connection, user or room of an entry.
     pub(crate) fn names(&self, entry: &Entry) -> bool {
         let mut by_name =
             self.only.iter().filter(|only| matches!(only, Only::User(_) | Only::Connection(..)));
         by_name.clone().count() > 0 && by_name.all(|only| only.admits(entry))
     }
 
-    /// Says why the view does not show an entry.
+    /// Returns the reason why the view does not show an entry.
     pub(crate) fn why_not(&self, entry: &Entry) -> String {
         if entry.number < self.since {
-            return format!("lies before the mark, which is at #{}", self.since);
+            return format!("is before the mark, which is at #{}", self.since);
         }
         let refusing = self.only.iter().find(|only| !only.admits(entry));
         refusing.map_or_else(|| "is not in this view".into(), |only| format!("is not {only}"))

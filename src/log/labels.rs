@@ -1,18 +1,18 @@
-//! Labels: stand-ins for what differs between runs, numbered by first appearance.
+//! Labels: replacements for values that differ between runs, numbered by first appearance.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::proto::timestamp::Timestamp;
 
-/// Puts labels such as `[request-1]` in the place of volatile values. The same value always gets
-/// the same label, so references between frames can still be followed.
+/// Replaces volatile values by labels such as `[request-1]`. Equal values get equal labels, so
+/// references between frames stay visible.
 #[derive(Debug)]
 pub(crate) struct Labels {
     hides_times: bool,
     labels: BTreeMap<String, String>,
     counts: BTreeMap<String, u32>,
-    /// Who causes what is labelled now, if labels are numbered by that.
+    /// The peer that causes the current entry, if labels are numbered for each peer.
     peer: Option<String>,
 }
 
@@ -21,22 +21,22 @@ impl Labels {
         Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), peer: None }
     }
 
-    /// Labels that are numbered for each party by itself: `[request-alice-1]`. The service's ids
-    /// get labels, too, for they are numbered across all parties.
+    /// Creates labels that are numbered separately for each peer: `[request-alice-1]`. The
+    /// service's IDs get labels, too, because their numbers depend on the order of all peers.
     pub(crate) const fn by_party(hides_times: bool) -> Self {
         let peer = Some(String::new());
         Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), peer }
     }
 
-    /// Says who causes what is labelled from now on.
+    /// Sets the peer that causes the entries labeled from now on.
     pub(crate) fn name_party(&mut self, peer: &str) {
         if self.peer.is_some() {
             self.peer = Some(peer.into());
         }
     }
 
-    /// The text with its volatile values replaced: strings in it that are a UUID or, with a clock
-    /// that moves by itself, one of the service's times.
+    /// Returns the text with its volatile values replaced: UUID strings and, with a clock that
+    /// advances by itself, times of the service.
     pub(crate) fn apply<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
         let mut result = String::new();
         let (mut copied, mut key) = (0, "");
@@ -63,7 +63,7 @@ impl Labels {
             return Some(if is_request { "request" } else { "uuid" });
         }
         if self.peer.is_some() && IDS.contains(&key) && is_id(value) {
-            // An id that no frame has come with is the test's own, or that of a room.
+            // An ID that has not appeared in a frame was chosen by the test, or belongs to a room.
             let frame = FRAMES.iter().find(|(start, _)| key == "Id" && text.starts_with(start));
             let is_known = || self.labels.contains_key(value);
             return frame.map(|(_, kind)| *kind).or_else(|| is_known().then_some("id"));
@@ -94,23 +94,23 @@ impl Labels {
     }
 }
 
-/// The members in which the service puts a time of its clock that it rounds. Whether two of them
-/// are equal differs between runs, so they have no numbers.
+/// The members with rounded times of the service's clock. Whether two rounded times are equal
+/// differs between runs, so these labels have no numbers.
 const COARSE_TIMES: [&str; 4] =
     ["createTime", "sessionExpirationTime", "tokenExpirationTime", "updateTime"];
 const COARSE_TIME: &str = "coarse time";
 
-/// The members that have an id of the service.
+/// The members with an ID of the service.
 const IDS: [&str; 4] = ["Id", "MessageID", "MessageId", "id"];
 
-/// How frames with an id of the service begin, and what the id is of.
+/// The starts of frames with an ID of the service, and the label's noun for the ID.
 const FRAMES: [(&str, &str); 3] = [
     (r#"{"Type":"MESSAGE","#, "message"),
     (r#"{"Type":"EVENT","#, "event"),
     (r#"{"Type":"ERROR","#, "error"),
 ];
 
-/// Documented: ids are twelve letters and digits.
+/// Documented: IDs are twelve letters and digits.
 fn is_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -123,8 +123,8 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// The string literals of a JSON text: where each begins and ends, without its quotes, and
-/// whether a colon follows. In a text that is no JSON it finds whatever stands in quotes.
+/// Returns the string literals of a JSON text: start and end without the quotes, and whether a
+/// colon follows. In other texts it finds all quoted parts.
 struct StringLiterals<'a> {
     text: &'a str,
     at: usize,
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_value_gets_the_same_label_wherever_it_stands() {
+    fn equal_values_get_equal_labels() {
         let mut labels = Labels::new(true);
         let first = labels.apply(r#"{"RequestId":"11111111-2222-4333-8444-555555555555","SendTime":"2026-01-01T00:00:00.5Z"}"#);
         assert_eq!(first, r#"{"RequestId":"[request-1]","SendTime":"[time-1]"}"#);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_in_every_run_is_left_alone() {
+    fn values_that_never_change_are_kept() {
         let text = r#"{"RequestId":"r1","SendTime":"2026-01-01T00:00:00Z","Content":"\"RequestId\":\"x\""}"#;
         assert_eq!(Labels::new(false).apply(text), text);
         assert_eq!(Labels::new(false).apply("no \"json"), "no \"json");

@@ -1,4 +1,4 @@
-//! PerConnection: the log as one block for each connection, the same text however clients interleave.
+//! PerConnection: the log as one block for each connection, independent of how clients interleave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -9,17 +9,16 @@ use crate::log::record::Event;
 use crate::log::timeline::title;
 use crate::log::transcript;
 
-/// The log as one block for each connection, to be printed or snapshotted.
+/// The log as one block for each connection, to print or snapshot.
 ///
-/// Within a block stands first what the connection did and what came of it, in order; then, under
-/// the name of each other party, what that party made arrive there. How the doings of different
-/// parties interleaved is left out, and ids and labels are numbered by the party that caused
-/// them. So the text is the same although clients act at once, as long as each party by itself
-/// does the same in each run.
+/// A block first lists the connection's own actions and their results, in order. Entries that
+/// another peer caused follow under that peer's name. The interleaving of different peers is left
+/// out, and IDs and labels are numbered for each peer. Therefore the text is the same for
+/// concurrent clients, as long as each peer by itself behaves the same in every run.
 ///
-/// What stays dependent on the order: connections of the same user that are opened at once
-/// (`alice` and `alice#2`), rooms that are created at once, and calls over HTTP that are made at
-/// once, which all stand in the one block `http`.
+/// The order still matters in three cases: when connections of one user are opened concurrently
+/// (`alice` and `alice#2`), when rooms are created concurrently, and when HTTP requests are sent
+/// concurrently, because all requests share the block `http`.
 ///
 /// ```
 /// use mock_ivs_chat::{Clock, MockIvsChat};
@@ -28,12 +27,13 @@ use crate::log::transcript;
 /// let room = ivs.create_room("lobby");
 /// let (alice, bob) = (room.participant("alice"), room.participant("bob"));
 /// std::thread::scope(|threads| {
-///     threads.spawn(|| alice.delete("Message00001", "spam"));
+///     threads.spawn(|| alice.delete_message("Message00001", "spam"));
 ///     threads.spawn(|| bob.send_message("hello"));
 /// });
 /// let lanes = ivs.log().per_connection().to_string();
 /// assert!(lanes.contains(r#"{"Type":"MESSAGE","Id":"[message-bob-1]","#));
 /// ```
+#[doc(alias = "Lanes")]
 #[derive(Debug)]
 pub struct PerConnection {
     text: String,
@@ -46,7 +46,7 @@ impl fmt::Display for PerConnection {
 }
 
 impl PerConnection {
-    /// The lanes of some entries; causes may be among others of the log.
+    /// Creates the blocks of some entries. Their causes may be elsewhere in the log.
     pub(crate) fn new(entries: &[Entry], log: &[Entry], hides_times: bool) -> Self {
         let mut text = String::new();
         write(&mut text, entries, log, hides_times).expect("a string takes any text");
@@ -54,7 +54,7 @@ impl PerConnection {
     }
 }
 
-/// The lines of a block: those of its own, and those of each party that made them arrive.
+/// The lines of a block: its own lines, and the lines that each other peer caused.
 #[derive(Default)]
 struct Block {
     own: Vec<String>,
@@ -67,7 +67,7 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
         .map(|entry| (entry.index(), title(entry).unwrap_or_else(|| OTHERS.into())))
         .collect();
     let origin_of = |entry: &Entry| titles.get(&entry.record.cause).cloned();
-    // Labels are given before anything is written, in the order in which each party acted.
+    // Labels are assigned before anything is written, in the order in which each peer acted.
     let mut labels = Labels::by_party(hides_times);
     for entry in entries {
         let origin = origin_of(entry).unwrap_or_else(|| titles[&entry.index()].clone());
@@ -105,7 +105,7 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
     Ok(())
 }
 
-/// An entry as in the transcript, but without the name of its connection.
+/// Writes an entry as in the transcript, but without the name of its connection.
 fn line(entry: &Entry, labels: &mut Labels) -> Result<String, fmt::Error> {
     let mut line = String::new();
     transcript::write_entry(&mut line, entry, labels)?;
@@ -125,8 +125,8 @@ fn is_ours(lane: &str) -> bool {
     OURS.contains(&lane)
 }
 
-/// The lane of what concerns no connection and no call: the clock, refused handshakes.
+/// The block of entries without a connection or request: the clock and refused handshakes.
 const OTHERS: &str = "service";
 
-/// The lanes that are none of a connection, in the order in which they stand.
+/// The blocks that do not belong to a connection, in the order of output.
 const OURS: [&str; 3] = [OTHERS, "test", "http"];

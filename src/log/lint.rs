@@ -1,6 +1,6 @@
-//! The lint: what clients did that the service forbids, or takes only by luck.
+//! Lint: client behavior that the service rejects or accepts only incidentally.
 //!
-//! A pure function of the log's entries.
+//! The lint is a pure function of the log's entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,33 +21,33 @@ use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::session::Refusal;
 
-/// What the lint looks for in what clients do. The codes are stable.
+/// A rule of the lint. The codes are stable.
 ///
-/// | Code | What the client did |
+/// | Code | Client behavior |
 /// |---|---|
-/// | `attributes-near-limit` | sent attributes of more than 90 % of the limit, 1,024 bytes |
-/// | `attributes-over-limit` | sent attributes of more than the limit |
-/// | `capability-missing` | asked for an action that its chat token does not allow |
-/// | `content-near-limit` | sent a text of more than 90 % of the room's limit |
-/// | `content-over-limit` | sent a text of more than the room's limit |
-/// | `frame-unreadable` | sent a frame that is no action: no JSON, no known `Action`, a wrong type |
-/// | `member-case` | wrote a member's name in another case than the documentation does |
+/// | `attributes-near-limit` | sent attributes larger than 90 % of the limit, 1,024 bytes |
+/// | `attributes-over-limit` | sent attributes larger than the limit |
+/// | `capability-missing` | requested an action that its chat token does not allow |
+/// | `content-near-limit` | sent content longer than 90 % of the room's limit |
+/// | `content-over-limit` | sent content longer than the room's limit |
+/// | `frame-unreadable` | sent a frame without a valid action: not JSON, an unknown `Action`, a wrong type |
+/// | `member-case` | wrote a member's name in a different case than the documentation |
 /// | `member-unknown` | sent a member that the action does not have |
-/// | `ping-unanswered` | left a ping without an answer until the next one was sent, and had time to answer |
-/// | `protocol-broken` | broke the WebSocket protocol, so that the service closed the connection |
+/// | `ping-unanswered` | did not respond to a ping before the next one, although it had time to |
+/// | `protocol-broken` | violated the WebSocket protocol, so that the service closed the connection |
 /// | `protocol-foreign` | spoke HTTP/2, or TLS on a port without it, instead of HTTP/1.1 |
-/// | `rate-exceeded` | sent more requests a second than a quota allows |
-/// | `reconnect-without-backoff` | tried again within 100 ms of its second failure in a row |
-/// | `request-id-in-flight` | used a `RequestId` again before the first request was answered |
-/// | `request-id-missing` | left out the `RequestId`, and so cannot tell which answer is its own |
+/// | `rate-exceeded` | sent more requests per second than a quota allows |
+/// | `reconnect-without-backoff` | reconnected within 100 ms of its second consecutive failure |
+/// | `request-id-in-flight` | reused a `RequestId` before the first request had a response |
+/// | `request-id-missing` | omitted the `RequestId`, and so cannot match the response to its request |
 /// | `token-expired` | presented a chat token after its expiration time |
-/// | `token-invalid` | presented no chat token, or something else instead of one |
+/// | `token-invalid` | presented no chat token, or an invalid one |
 /// | `token-reused` | presented a chat token for the second time |
 /// | `traffic-after-close` | sent a frame a second or more after the service closed the connection |
 ///
-/// What cannot be seen on the wire cannot be found: whether a client reads the deprecated
-/// `MessageID` instead of `MessageId`, for one. Whether a client reconnects without a pause can
-/// not be told from a clock that stands still.
+/// The lint cannot see behavior that leaves no trace in the traffic, for example whether a client
+/// reads the deprecated `MessageID` instead of `MessageId`. It cannot measure the pause before a
+/// reconnect on a clock that stands still.
 ///
 /// ```
 /// use mock_ivs_chat::log::Lint;
@@ -99,7 +99,7 @@ pub enum Lint {
 }
 
 impl Lint {
-    /// All codes, in alphabetical order.
+    /// All lint rules, in alphabetical order of their codes.
     pub const ALL: [Self; 19] = [
         Self::AttributesNearLimit,
         Self::AttributesOverLimit,
@@ -122,7 +122,7 @@ impl Lint {
         Self::TrafficAfterClose,
     ];
 
-    /// The stable code.
+    /// Returns the stable code.
     ///
     /// ```
     /// # use mock_ivs_chat::log::Lint;
@@ -160,13 +160,13 @@ impl fmt::Display for Lint {
     }
 }
 
-/// Something that the lint found.
+/// A finding of the lint.
 ///
 /// ```
 /// # use mock_ivs_chat::MockIvsChat;
 /// # let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
-/// alice.send(r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#);
+/// alice.send_raw(r#"{"Action":"SEND_MESSAGE","Content":"hello"}"#);
 /// let finding = ivs.log().lint().remove(0);
 /// assert_eq!(finding.lint.code(), "request-id-missing");
 /// assert_eq!(ivs.log().entries()[finding.entry as usize].user_id(), Some("alice"));
@@ -174,13 +174,13 @@ impl fmt::Display for Lint {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was looked for.
+    /// The rule that was broken.
     pub lint: Lint,
-    /// The number of the entry that shows it.
+    /// The index of the entry that shows it.
     pub entry: u64,
-    /// What the log calls the connection; `None` if there is none, as in a refused handshake.
+    /// The name of the connection in the log; `None` for a refused handshake.
     pub connection: Option<String>,
-    /// What is wrong.
+    /// The description of the fault.
     pub message: String,
 }
 
@@ -194,8 +194,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Goes through the log of a mock from its beginning. Whether times are those of the clients'
-/// doings decides on what is about pauses.
+/// Checks the log of a mock from its beginning. Unless the clock `measures_clients`, rules about
+/// pauses are skipped, because the recorded times do not show when clients acted.
 pub(crate) fn check(entries: &[Entry], measures_clients: bool) -> Vec<Finding> {
     let mut checker = Checker { measures_clients, ..Checker::default() };
     for entry in entries {
@@ -209,27 +209,27 @@ struct Checker {
     measures_clients: bool,
     findings: Vec<Finding>,
     connections: BTreeMap<ConnectionId, Connection>,
-    /// For whom the tokens are that calls asked for, by the number of the call.
+    /// The users of requested tokens, by the number of the request.
     asked_for: BTreeMap<u64, String>,
-    /// For whom each token is, by its label.
+    /// The user of each token, by its label.
     users: BTreeMap<String, String>,
     failures: BTreeMap<String, Failures>,
     maximum_message_lengths: BTreeMap<String, usize>,
-    /// The last time that the clock was moved: the entry, and until when.
+    /// The last advance of the clock: the entry, and the time that it reached.
     advanced: (u64, Timestamp),
 }
 
 #[derive(Default)]
 struct Connection {
-    /// `None` if the log no longer has the connection's beginning.
+    /// `None` if the log no longer has the start of the connection.
     capabilities: Option<Vec<Capability>>,
     in_flight: BTreeSet<String>,
-    /// The entry with the ping that was not answered yet.
+    /// The entry of the ping without a pong so far.
     pinged: Option<u64>,
     closed: Option<Timestamp>,
 }
 
-/// How often in a row a user's connections failed, and when the last did.
+/// The number of consecutive failures of a user's connections, and the time of the last one.
 #[derive(Default)]
 struct Failures {
     count: u32,
@@ -336,7 +336,7 @@ impl Checker {
         self.failed(user_id, entry.at());
     }
 
-    /// Checks that a client that fails and fails does not try again at once.
+    /// Checks that a client pauses before it reconnects after several failures.
     fn check_pause(&mut self, entry: &Entry, user_id: Option<String>) {
         let failures = user_id.and_then(|user_id| self.failures.get(&user_id));
         let Some(Failures { count, last }) = failures else { return };
@@ -379,15 +379,16 @@ impl Checker {
     fn check_ping(&mut self, entry: &Entry) {
         let (advance, until) = self.advanced;
         let Some(ping) = self.connection(entry).pinged.replace(entry.number) else { return };
-        // While the clock is moved over both, nobody has time to answer.
+        // One advance of the clock may pass two pings. Then the client had no time to respond
+        // between them, and a finding would be wrong.
         if ping < advance || entry.at() > until {
-            let message = format!("the ping at #{ping} was not answered");
+            let message = format!("the ping at #{ping} has no pong");
             self.find(Lint::PingUnanswered, entry, message);
         }
     }
 
     fn check_sent(&mut self, entry: &Entry) {
-        // Only a client that waits for an answer is worth reading its frames.
+        // Most deliveries go to clients that wait for no response, so decoding them would be waste.
         if self.connection(entry).in_flight.is_empty() {
             return;
         }
@@ -414,10 +415,10 @@ impl Checker {
         };
         let name = action.name();
         if request_id.is_empty() {
-            let message = format!("the {name} has none, so its answer cannot be told from others");
+            let message = format!("the {name} has none, so its response cannot be identified");
             self.find(Lint::RequestIdMissing, entry, message);
         } else if !self.connection(entry).in_flight.insert(request_id.clone()) {
-            let message = format!("`{request_id}` was used before and is not answered yet");
+            let message = format!("`{request_id}` is in use by a request without a response");
             self.find(Lint::RequestIdInFlight, entry, message);
         }
         let granted = &self.connection(entry).capabilities;
@@ -436,7 +437,8 @@ impl Checker {
             match known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
                 Some(known) if *known == name => {}
                 Some(known) => {
-                    let message = format!("`{name}` is taken for `{known}` only by luck");
+                    let message =
+                        format!("`{name}` is accepted as `{known}`, but its case is undocumented");
                     self.find(Lint::MemberCase, entry, message);
                 }
                 None => {
@@ -489,8 +491,8 @@ const LONGEST_CONTENT: usize = 500;
 /// Assumed, as in `Quota::MessageAttributeBytes`.
 const LARGEST_ATTRIBUTES: usize = 1_024;
 
-/// A client that backs off waits longer than that; one that does not takes much less.
+/// A client with backoff pauses for longer than this, and one without for much less.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A frame that comes sooner behind a close may have crossed it on its way.
+/// A frame that arrives sooner after a close may have been sent before the close arrived.
 const LONGEST_CROSSING: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Matcher: what a test looks for in the log, as a value that can say what differs.
+//! Matcher: a condition on log entries, as a value that can explain how an entry differs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use crate::proto::error_code::ErrorCode;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Key;
 
-/// What a test looks for in the log.
+/// A condition on log entries.
 ///
-/// A pattern is a value: it can be kept, cloned and given to any wait. When nothing matches, the
-/// failure names the nearest entry and the fields in which it differs, which a closure cannot.
+/// A matcher is a value: it can be kept, cloned and passed to any wait. If nothing matches, the
+/// failure names the nearest entry and the fields that differ, which is impossible with a closure.
 ///
-/// A pattern for a call looks at the members of its request: [`Matcher::user`] is `userId` there,
-/// and [`Matcher::id`], [`Matcher::reason`] and [`Matcher::attribute`] have their own names.
-/// A condition that entries of the pattern's type can never satisfy panics where the test adds it:
-/// an assertion that it is never matched would prove nothing.
+/// A matcher for a request compares the members of that request: [`Matcher::user`] is `userId`
+/// there, and [`Matcher::id`], [`Matcher::reason`] and [`Matcher::attribute`] compare the members
+/// with these names. Adding a condition that such an entry can never satisfy panics at that line,
+/// because an assertion that nothing matches would prove nothing.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -33,7 +33,7 @@ use crate::proto::payload::Key;
 /// assert_eq!(ivs.log().matching(greeting).entries().len(), 2);
 /// ```
 #[derive(Clone)]
-#[must_use = "a pattern does nothing until something is matched against it"]
+#[must_use = "a matcher does nothing until entries are compared with it"]
 pub struct Matcher {
     pub(super) fields: Vec<Field>,
     pub(super) conditions: Vec<Condition>,
@@ -51,7 +51,7 @@ pub(super) enum Expected {
     Contains(String),
 }
 
-/// What the test says in a closure, with the words for it.
+/// A closure of the test, with its description.
 #[derive(Clone)]
 pub(super) struct Condition {
     pub(super) what: String,
@@ -75,7 +75,7 @@ impl Matcher {
         Self::any().is(Name::Type, name)
     }
 
-    /// Matches a MESSAGE that left for a client.
+    /// Matches a MESSAGE that was sent to a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -87,7 +87,7 @@ impl Matcher {
         Self::of_type("MESSAGE")
     }
 
-    /// Matches an EVENT of that name that left for a client.
+    /// Matches an EVENT with this name that was sent to a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -101,7 +101,7 @@ impl Matcher {
         Self::of_type("EVENT").is(Name::Named, event_name)
     }
 
-    /// Matches an ERROR of that code that left for a client.
+    /// Matches an ERROR with this code that was sent to a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat, log::Matcher};
@@ -114,7 +114,7 @@ impl Matcher {
         Self::of_type("ERROR").is(Name::Code, error_code.code().to_string())
     }
 
-    /// Matches a `SEND_MESSAGE` of a client.
+    /// Matches a `SEND_MESSAGE` from a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -126,19 +126,19 @@ impl Matcher {
         Self::of_type("SEND_MESSAGE")
     }
 
-    /// Matches a `DELETE_MESSAGE` of a client.
+    /// Matches a `DELETE_MESSAGE` from a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// # ivs.create_room("lobby").participant("alice").delete("Message00001", "spam");
+    /// # ivs.create_room("lobby").participant("alice").delete_message("Message00001", "spam");
     /// ivs.log().expect(Matcher::delete_message().id("Message00001").reason("spam")).wait();
     /// ```
     pub fn delete_message() -> Self {
         Self::of_type("DELETE_MESSAGE")
     }
 
-    /// Matches a `DISCONNECT_USER` of a client.
+    /// Matches a `DISCONNECT_USER` from a client.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -150,7 +150,7 @@ impl Matcher {
         Self::of_type("DISCONNECT_USER")
     }
 
-    /// Matches a connection that was let in.
+    /// Matches a successful handshake.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -162,7 +162,7 @@ impl Matcher {
         Self::of_type("connect")
     }
 
-    /// Matches a handshake that was refused.
+    /// Matches a refused handshake.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -173,7 +173,7 @@ impl Matcher {
         Self::of_type("refused handshake")
     }
 
-    /// Matches a close frame: of the service with [`Matcher::to`], of a client with
+    /// Matches a close frame: from the service with [`Matcher::to`], from a client with
     /// [`Matcher::from`].
     ///
     /// ```
@@ -189,7 +189,7 @@ impl Matcher {
         Self::of_type("close")
     }
 
-    /// Matches a call of an operation of the control plane.
+    /// Matches a request for a control plane operation.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
@@ -198,10 +198,10 @@ impl Matcher {
     /// ivs.log().expect(Matcher::request(Operation::CreateRoom)).wait();
     /// ```
     pub fn request(operation: Operation) -> Self {
-        Self::of_type("call").is(Name::Operation, operation.name())
+        Self::of_type("request").is(Name::Operation, operation.name())
     }
 
-    /// Matches the answer to a call of an operation of the control plane.
+    /// Matches the response to a request for a control plane operation.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
@@ -210,10 +210,10 @@ impl Matcher {
     /// ivs.log().expect(Matcher::response(Operation::CreateRoom).status(200)).wait();
     /// ```
     pub fn response(operation: Operation) -> Self {
-        Self::of_type("answer").is(Name::Operation, operation.name())
+        Self::of_type("response").is(Name::Operation, operation.name())
     }
 
-    /// Matches a hook of that name that fired.
+    /// Matches a firing of the hook with this name.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -226,7 +226,8 @@ impl Matcher {
         Self::of_type("hook").is(Name::Named, name)
     }
 
-    /// Narrows it to what this user sent: as the sender of a MESSAGE, or by a connection.
+    /// Matches only entries from this user: as the sender of a MESSAGE, or on the user's
+    /// connections.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -239,7 +240,7 @@ impl Matcher {
         self.is(Name::From, user_id)
     }
 
-    /// Narrows it to what left for connections of this user.
+    /// Matches only frames sent to connections of this user.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -252,7 +253,7 @@ impl Matcher {
         self.is(Name::To, user_id)
     }
 
-    /// Narrows it to connections to a room: its name, or its id if it has no name.
+    /// Matches only connections to this room, given by its name, or by its ID if it has no name.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -265,7 +266,7 @@ impl Matcher {
         self.is(Name::Room, room)
     }
 
-    /// Narrows it to this `Content`.
+    /// Matches only this `Content`.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -278,7 +279,7 @@ impl Matcher {
         self.is(Name::Content, content)
     }
 
-    /// Narrows it to a `Content` that has this part.
+    /// Matches only a `Content` that contains this text.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -291,7 +292,7 @@ impl Matcher {
         self.with(Name::Content, Expected::Contains(part.into()))
     }
 
-    /// Narrows it to frames with this attribute.
+    /// Matches only frames with this attribute.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -304,7 +305,7 @@ impl Matcher {
         self.is(Name::Attribute(key.into()), value)
     }
 
-    /// Narrows it to this `RequestId`; `""` for frames that have none.
+    /// Matches only this `RequestId`; use `""` for frames without one.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -317,7 +318,7 @@ impl Matcher {
         self.is(Name::RequestId, request_id)
     }
 
-    /// Narrows it to this `Id`: of the frame, or of the message that a `DELETE_MESSAGE` is about.
+    /// Matches only this `Id`: of the frame, or of the message that a `DELETE_MESSAGE` names.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -330,7 +331,7 @@ impl Matcher {
         self.is(Name::Id, id)
     }
 
-    /// Narrows it to a `DISCONNECT_USER` of this user.
+    /// Matches only a `DISCONNECT_USER` that names this user.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -343,8 +344,8 @@ impl Matcher {
         self.is(Name::User, user_id)
     }
 
-    /// Narrows it to this reason: of an action or a close frame, the text of an ERROR, or that of
-    /// a refused handshake.
+    /// Matches only this reason: of an action or a close frame, or the text of an ERROR or of a
+    /// refused handshake.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat, log::Matcher};
@@ -358,12 +359,12 @@ impl Matcher {
         self.is(Name::Reason, reason)
     }
 
-    /// Narrows it to close frames of this code.
+    /// Matches only close frames with this code.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").leave();
+    /// ivs.create_room("lobby").participant("alice").disconnect();
     /// ivs.log().expect(Matcher::close().close_code(CloseCode::NORMAL)).wait();
     /// ```
     #[track_caller]
@@ -371,7 +372,7 @@ impl Matcher {
         self.is(Name::CloseCode, code.to_string())
     }
 
-    /// Narrows it to answers and refused handshakes of this HTTP status.
+    /// Matches only responses and refused handshakes with this HTTP status.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation, log::Matcher};
@@ -384,8 +385,9 @@ impl Matcher {
         self.is(Name::Status, status.to_string())
     }
 
-    /// Narrows it by a closure, where the other methods do not reach; `what` says what it looks
-    /// for. The closure is asked only about entries that match in all else.
+    /// Matches only entries for which a closure returns `true`, for conditions without a method of
+    /// their own. `what` describes the condition in failures. The closure receives only entries
+    /// that satisfy all other conditions.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -413,13 +415,13 @@ impl Matcher {
         let kind = self.expected(&Name::Type).unwrap_or_default();
         assert!(
             self.can_have(kind, &name),
-            "{kind} has no {name}, so a pattern for `{self}` with one matches nothing"
+            "{kind} has no {name}, so a matcher for `{self}` with one matches nothing"
         );
         self.fields.push(Field { name, expected });
         self
     }
 
-    /// The value that the pattern asks for in a field, if it asks for a whole value.
+    /// Returns the value that the matcher requires for a field, if it requires an exact value.
     pub(super) fn expected(&self, name: &Name) -> Option<&str> {
         self.fields.iter().find_map(|field| match &field.expected {
             Expected::Is(value) if field.name == *name => Some(value.as_str()),
@@ -427,20 +429,20 @@ impl Matcher {
         })
     }
 
-    /// Returns `true` if an entry is about a connection of the user whom the pattern names.
+    /// Returns `true` if an entry belongs to a connection of the user that the matcher names.
     pub(crate) fn names(&self, entry: &Entry) -> bool {
         let user_id = self.expected(&Name::To).or_else(|| self.expected(&Name::From));
         user_id.is_some() && entry.user_id() == user_id
     }
 
-    /// The key that all matching entries have, if the pattern fixes it; see `Record::key`.
+    /// Returns the key of all matching entries, if the matcher determines it; see `Record::key`.
     pub(crate) fn key(&self) -> Option<Key> {
         let kind = self.expected(&Name::Type)?;
         let name = match kind {
             "MESSAGE" | "SEND_MESSAGE" => Name::Content,
             "EVENT" | "hook" => Name::Named,
             "ERROR" => Name::Code,
-            "call" | "answer" => Name::Operation,
+            "request" | "response" => Name::Operation,
             "connect" => Name::From,
             "close" => Name::CloseCode,
             _ => return None,
@@ -448,7 +450,7 @@ impl Matcher {
         Some(Key::new(kind, self.expected(&name)?))
     }
 
-    /// Whether an entry matches.
+    /// Returns `true` if an entry matches.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};

@@ -1,4 +1,4 @@
-//! Record: what the log keeps of one thing that happened.
+//! Record: the stored form of one log entry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::service::ConnectionId;
 use crate::service::quota::Quota;
 use crate::service::session::Refusal;
 
-/// One thing that happened.
+/// One recorded event.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) at: Timestamp,
-    /// The number of the record that this one follows from; its own number if from none.
+    /// The number of the record that caused this one, or its own number if there is none.
     pub(crate) cause: u64,
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) event: Event,
 }
 
 impl Record {
-    /// The key that a search finds the record by; see `Matcher::key`.
+    /// Returns the key by which a search finds the record; see `Matcher::key`.
     pub(crate) fn key(&self) -> Option<Key> {
         match &self.event {
             Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.key(),
-            Event::Request(called) => Some(Key::new("call", called.operation?.name())),
-            Event::Response(answered) => Some(Key::new("answer", answered.operation?.name())),
+            Event::Request(called) => Some(Key::new("request", called.operation?.name())),
+            Event::Response(answered) => Some(Key::new("response", answered.operation?.name())),
             Event::Connected(_) => Some(Key::new("connect", &self.peer.as_ref()?.user_id)),
             Event::HookFired(hooked) => Some(Key::new("hook", &hooked.hook)),
             Event::ClosedByService(close) | Event::ClosedByClient(close) => {
@@ -41,24 +41,24 @@ impl Record {
     }
 }
 
-/// Whose connection a record is about.
+/// The connection of a record.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) connection: ConnectionId,
-    /// The user id, with a number behind it from the user's second connection on.
+    /// The user ID, followed by a number from the user's second connection on.
     pub(crate) label: String,
     pub(crate) user_id: Arc<str>,
     pub(crate) room: Arc<str>,
 }
 
-/// What happened. The variants are small, for there is one for each frame and recipient.
+/// The event. The variants are small, because there is one for each frame and recipient.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// The clock was advanced.
     ClockAdvanced(Duration),
-    /// An operation of the control plane was answered.
+    /// A control plane response was sent.
     Response(Box<Response>),
-    /// An operation of the control plane was called.
+    /// A control plane request arrived.
     Request(Box<Request>),
     /// The service closed a connection.
     ClosedByService(Box<Close>),
@@ -74,9 +74,9 @@ pub(crate) enum Event {
     Disconnected,
     /// A hook fired.
     HookFired(Box<HookFired>),
-    /// The mock was taken from its clients.
+    /// The mock became unavailable to its clients, or available again.
     Outage(Box<OutageEvent>),
-    /// A client's frame arrived.
+    /// A frame from a client arrived.
     FrameReceived(Payload),
     /// A handshake was refused.
     HandshakeRefused(Box<HandshakeRefused>),
@@ -86,24 +86,24 @@ pub(crate) enum Event {
     TestAction(Box<TestAction>),
     /// A stream ended before the mock served a request on it.
     Unserved(Unserved),
-    /// A frame left for a client.
+    /// A frame was sent to a client.
     FrameSent(Payload),
 }
 
-/// How the mock was taken from its clients.
+/// The way in which the availability of the mock changed.
 #[derive(Clone, Debug)]
 pub(crate) enum OutageEvent {
-    /// All connections were closed, with a close frame.
+    /// All connections were closed with a close frame.
     Close(Box<Close>),
-    /// All connections were ended, without a close frame.
+    /// All connections were ended without a close frame.
     Disconnect,
-    /// Everything was cut, and the port refuses from now on.
+    /// All connections were ended, and the port refuses new ones.
     Begin,
-    /// The port does not refuse any more.
+    /// The port accepts connections again.
     End,
-    /// Everything was cut, and began anew on the same port.
+    /// All connections were ended, and the same port accepts new ones.
     Restart,
-    /// The mock has ended.
+    /// The mock was dropped.
     Stop,
 }
 
@@ -120,7 +120,7 @@ impl OutageEvent {
     }
 }
 
-/// A call of the control plane.
+/// A control plane request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) origin: Caller,
@@ -129,10 +129,10 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
-/// Where a call came from.
+/// The origin of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Caller {
-    /// The test itself, by the fixture's own methods.
+    /// The test, by calling methods of the crate.
     Test,
     /// A client, over HTTP.
     Http {
@@ -145,15 +145,15 @@ pub(crate) enum Caller {
     },
 }
 
-/// The answer to a call.
+/// The response to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) origin: Caller,
     pub(crate) operation: Option<Operation>,
     pub(crate) status: u16,
-    /// The name of the exception, if it is one.
+    /// The name of the exception, if there is one.
     pub(crate) exception: Option<String>,
-    /// The body, as text, without any chat token.
+    /// The body as text, without any chat token.
     pub(crate) body: String,
 }
 
@@ -182,28 +182,28 @@ impl GaveUp {
 pub(crate) struct HandshakeRefused {
     pub(crate) status: u16,
     pub(crate) message: String,
-    /// The label of the token that was offered, or what can be shown of it.
+    /// The label of the token, or the displayable part of an unknown token.
     pub(crate) token: Option<String>,
-    /// What the service has against it, if it is the service that refuses.
+    /// The reason of the service, unless a hook refused the handshake.
     pub(crate) refusal: Option<Refusal>,
 }
 
-/// What a hook did.
+/// The effect of a hook.
 #[derive(Clone, Debug)]
 pub(crate) struct HookFired {
     pub(crate) hook: Arc<str>,
-    /// What it did, in words.
+    /// The effect in words.
     pub(crate) effect: String,
-    /// The frame that it kept from going out as it was.
+    /// The frame that was dropped or replaced.
     pub(crate) payload: Option<Payload>,
-    /// The gate that it made something wait at.
+    /// The gate that holds the event.
     pub(crate) gate: Option<GateId>,
 }
 
-/// What the test did to a connection.
+/// An action of the test on a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct TestAction {
-    /// What it did, in words.
+    /// The action in words.
     pub(crate) effect: String,
     /// The frame that it kept from the client for now.
     pub(crate) payload: Option<Payload>,
@@ -239,7 +239,7 @@ impl Unserved {
     }
 }
 
-/// What came of a message's review.
+/// The result of a message review.
 #[derive(Clone, Debug)]
 pub(crate) struct Reviewed {
     pub(crate) message_id: String,

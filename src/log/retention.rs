@@ -1,13 +1,13 @@
-//! LogRetention: how much of what happens the log keeps.
+//! LogRetention: the amount of history that the log keeps.
 
 use std::collections::BTreeSet;
 
 use crate::log::lint::Lint;
 
-/// How much of what happens the log keeps.
+/// The amount of history that the log keeps.
 ///
-/// Entries share their frames with each other and with the connections, so that keeping a delivery
-/// costs 64 bytes. Only tests under load, with millions of deliveries, need anything but
+/// Entries share their frames with each other and with the connections, so keeping a delivery costs
+/// 64 bytes. Only load tests with millions of deliveries need a setting other than
 /// [`LogRetention::All`].
 ///
 /// ```
@@ -20,23 +20,25 @@ use crate::log::lint::Lint;
 /// assert_eq!(numbers, [2, 3]);
 /// assert_eq!(ivs.log().dropped(), 2);
 /// ```
+#[doc(alias = "Recording")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LogRetention {
-    /// All entries.
+    /// Keeps all entries.
     #[default]
     All,
-    /// This many of the latest entries. The numbers of entries stay those of the whole log.
+    /// Keeps this many of the latest entries. Their indexes are still those in the whole log.
     Last(usize),
-    /// None. Entries are only counted; waits, and the `expect_…` of participants, fail at once.
+    /// Keeps nothing. Entries are only counted; waits, and the `expect_…` of participants, fail
+    /// immediately.
     Off,
 }
 
-/// What a test sets about the log.
+/// The log settings of a test.
 #[derive(Debug, Default)]
 pub(crate) struct LogSettings {
     pub(crate) retention: LogRetention,
-    /// The findings that fail the test.
+    /// The lint rules whose findings fail the test.
     pub(crate) denied: BTreeSet<Lint>,
     /// Prints nothing when the test panics.
     pub(crate) is_quiet: bool,

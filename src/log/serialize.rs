@@ -14,7 +14,7 @@ use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 
 impl Entry {
-    /// Writes its members, with the labels of the log that it is part of.
+    /// Writes the members of the entry, with labels that are shared by the whole log.
     pub(crate) fn serialize_with<S: Serializer>(
         &self,
         labels: &mut Labels,
@@ -132,8 +132,8 @@ fn serialize_payload<M: SerializeMap>(
     }
 }
 
-/// Writes JSON as what it says, so that snapshots are legible and redactions can reach into it;
-/// and any other text as it is.
+/// Writes JSON as structured data, so that snapshots are readable and redactions can select its
+/// members. Writes any other text as a string.
 fn serialize_text<M: SerializeMap>(map: &mut M, name: &str, text: &str) -> Result<(), M::Error> {
     match serde_json::from_str::<Value>(text) {
         Ok(value) => map.serialize_entry(name, &Sorted(&value)),
@@ -141,8 +141,8 @@ fn serialize_text<M: SerializeMap>(map: &mut M, name: &str, text: &str) -> Resul
     }
 }
 
-/// A value whose members are in alphabetical order, whatever features other crates have switched
-/// on in `serde_json`.
+/// A value whose members are in alphabetical order, even if another crate has enabled
+/// `preserve_order` of `serde_json`.
 struct Sorted<'a>(&'a Value);
 
 impl Serialize for Sorted<'_> {

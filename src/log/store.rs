@@ -1,4 +1,4 @@
-//! Log store: all records in their one order, with the indexes that keep waits fast.
+//! Log store: all records in order, with the indexes that keep waits fast.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,14 +14,14 @@ pub(crate) struct LogStore {
     dropped_chunks: usize,
     length: usize,
     limit: Option<usize>,
-    /// How many entries there had been when the test last cleared the log.
+    /// The number of entries when the test last cleared the log.
     cleared: usize,
-    /// The numbers of the entries of each connection whose participant waits for its frames.
+    /// The numbers of the entries of each connection whose participant waits for frames.
     followed: BTreeMap<ConnectionId, VecDeque<u64>>,
 }
 
-/// Records in a row, with the place of the first one for each key. The index is dropped together
-/// with the records, so a bounded log has a bounded index.
+/// Consecutive records, with the position of the first one for each key. The index is dropped
+/// together with the records, so a bounded log has a bounded index.
 #[derive(Debug, Default)]
 struct Chunk {
     records: Vec<Record>,
@@ -29,18 +29,18 @@ struct Chunk {
     last_key: Option<Key>,
 }
 
-/// The entries that a search has to look at: all, or those of a connection, or those with a key.
+/// The entries that a search must examine: all, or those of one connection or with one key.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) key: Option<Key>,
 }
 
-/// Some of the entries that a search has to look at.
+/// Some of the entries that a search must examine.
 #[derive(Debug)]
 pub(crate) struct Selected<'a> {
     pub(crate) records: Vec<(u64, &'a Record)>,
-    /// Where the next look starts; the length of the log if nothing is left.
+    /// The start of the next step; the length of the log if nothing is left.
     pub(crate) next: u64,
 }
 
@@ -107,7 +107,7 @@ impl LogStore {
         }
     }
 
-    /// Keeps an index of a connection's entries from now on. `since` is a number before which the
+    /// Starts an index of a connection's entries. `since` is a log position before which the
     /// connection has no entries.
     pub(crate) fn follow(&mut self, connection: ConnectionId, since: u64) {
         if self.followed.contains_key(&connection) {
@@ -119,17 +119,17 @@ impl LogStore {
         self.followed.insert(connection, numbers);
     }
 
-    /// Drops the index of a connection. Searches read the whole log instead.
+    /// Drops the index of a connection. Searches then read the whole log.
     pub(crate) fn unfollow(&mut self, connection: ConnectionId) {
         self.followed.remove(&connection);
     }
 
-    /// Returns how many entries there have been.
+    /// Returns the number of entries recorded so far.
     pub(crate) const fn len(&self) -> u64 {
         self.length as u64
     }
 
-    /// Returns how many entries, the first ones, are no longer shown.
+    /// Returns the number of entries at the start of the log that are no longer kept.
     pub(crate) fn dropped(&self) -> u64 {
         self.beyond_limit().max(self.cleared) as u64
     }
@@ -144,7 +144,7 @@ impl LogStore {
         self.limit.map_or(0, |limit| self.length.saturating_sub(limit))
     }
 
-    /// Returns the records from a number on.
+    /// Returns the records from a position on.
     pub(crate) fn since(&self, first: u64) -> impl Iterator<Item = (u64, &Record)> {
         let first = first.max(self.dropped());
         self.chunks_since(first).flat_map(move |(base, chunk)| {
@@ -154,7 +154,8 @@ impl LogStore {
         })
     }
 
-    /// The chunks that have records from a number on, each with the number of its first record.
+    /// Returns the chunks with records from a position on, each with the number of its first
+    /// record.
     fn chunks_since(&self, first: u64) -> impl Iterator<Item = (u64, &Chunk)> {
         let first = usize::try_from(first).unwrap_or(usize::MAX);
         let chunks = (self.dropped_chunks..).zip(&self.chunks);
@@ -163,9 +164,9 @@ impl LogStore {
             .map(|(index, chunk)| ((index * CHUNK) as u64, chunk))
     }
 
-    /// Returns at most `most` selected records from a number on. The work for one call is bounded,
-    /// because the caller holds the lock of the mock: a call may return few records, or none, and
-    /// a `next` that is still before the end.
+    /// Returns at most `most` selected records from a position on. The work for one call is
+    /// bounded, because the caller holds the mock's lock. Therefore a call may return fewer
+    /// records, or none, with a `next` that is still before the end of the log.
     pub(crate) fn select(&self, wanted: Selection, first: u64, most: usize) -> Selected<'_> {
         let first = first.max(self.dropped());
         if let (Some(connection), None) = (wanted.connection, wanted.key) {
@@ -213,7 +214,8 @@ impl LogStore {
 impl Chunk {
     fn push(&mut self, record: Record) {
         let key = record.key();
-        // A room sends one frame to many connections in a row: only the first of them counts.
+        // A room sends one frame to many connections in a row. Comparing with the last key avoids
+        // a lookup for all but the first of them, and loses nothing: the index has first places.
         if key.is_some() && key != self.last_key {
             self.last_key = key;
             let place = u16::try_from(self.records.len()).expect("a chunk has fewer than 65,536");
@@ -222,7 +224,7 @@ impl Chunk {
         self.records.push(record);
     }
 
-    /// Where a search for a key starts; `None` if no record has the key.
+    /// Returns the position at which a search for a key starts; `None` if no record has the key.
     fn start(&self, key: Option<Key>) -> Option<usize> {
         match key {
             None => Some(0),
@@ -231,10 +233,10 @@ impl Chunk {
     }
 }
 
-/// How many records a chunk has: few enough that a short log does not reserve much memory.
+/// The number of records in a chunk, small enough that a short log does not reserve much memory.
 const CHUNK: usize = 1024;
 
-/// How many records one call of `select` examines at most.
+/// The maximum number of records that one call of `select` examines.
 const MOST_EXAMINED: usize = 4 * CHUNK;
 
 #[cfg(test)]

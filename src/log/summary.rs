@@ -9,7 +9,7 @@ use crate::proto::close::{Close, truncate};
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
 
-/// An entry in a few words on one line, without the name of its connection.
+/// Writes an entry in a few words, without the name of its connection.
 pub(crate) fn of(entry: &Entry) -> String {
     escaped(&hide(entry.mock, &words(entry))).into_owned()
 }
@@ -88,13 +88,13 @@ fn of_payload(payload: &Payload, mock: u64) -> String {
     format!("{kind} {:?}{ellipsis}", truncate(&start, LONGEST))
 }
 
-/// How many bytes of a frame that cannot be read are shown.
+/// The number of bytes shown of an unreadable frame.
 const LONGEST: usize = 40;
 
-/// How many bytes of a frame are searched for tokens.
+/// The number of bytes of a frame searched for tokens.
 const LONGEST_FRAME: usize = 4096;
 
-/// Whether an entry tells of something that went wrong, so that pictures can show it in colour.
+/// Returns `true` if an entry reports an error, which pictures show in color.
 pub(crate) fn is_trouble(entry: &Entry) -> bool {
     match &entry.record.event {
         Event::Response(answered) => answered.status >= 400,

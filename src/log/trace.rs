@@ -1,4 +1,4 @@
-//! Trace: the log as events of the crate `tracing`, within a span for each connection.
+//! Trace: the log as `tracing` events, in a span for each connection.
 //!
 //! Subscribers are test code, so no lock may be held while these functions run.
 
@@ -8,7 +8,7 @@ use crate::log::entry::Entry;
 use crate::log::record::Peer;
 use crate::log::summary;
 
-/// The target of all events and spans, to filter by.
+/// The target of all events and spans, for filters.
 const TARGET: &str = "mock_ivs_chat";
 
 /// Opens the span of a connection.
@@ -18,7 +18,7 @@ pub(crate) fn open(peer: &Peer) -> Span {
     span!(target: TARGET, Level::DEBUG, "connection", user_id, room, label)
 }
 
-/// Emits an entry, within the span of its connection if that is open.
+/// Emits an entry, in the span of its connection if that is open.
 pub(crate) fn emit(entry: &Entry, span: Option<&Span>) {
     let (kind, parent) = (entry.kind(), span.and_then(Span::id));
     let (number, text) = (entry.index(), entry.text().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The transcript: the log as text that is the same in every run.
+//! Transcript: the log as text that is the same in every run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::log::secrets::hide;
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
 
-/// Writes entries, one a line; what follows from an entry is indented below it.
+/// Writes one line for each entry. An entry is indented below the entry that caused it.
 ///
-/// A frame that goes to several connections in a row is written once, behind all their names.
-/// The answers to the test's own calls are left out, unless they are refusals.
+/// A frame that goes to several connections in a row is written once, after all their names.
+/// Successful responses to the test's own requests are left out.
 pub(crate) fn write(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let mut rest = entries;
     while let [entry, following @ ..] = rest {
@@ -37,7 +37,7 @@ pub(crate) fn write(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labe
     Ok(())
 }
 
-/// Writes one entry as it stands in the transcript, without indentation.
+/// Writes one entry as in the transcript, without indentation.
 pub(crate) fn write_entry(
     f: &mut dyn fmt::Write,
     entry: &Entry,
@@ -46,8 +46,8 @@ pub(crate) fn write_entry(
     write_line(f, std::slice::from_ref(entry), labels)
 }
 
-/// Whether an entry is the answer to a call of the test itself that was not refused: what the test
-/// arranges is seen by its calls, and their answers would only stand in the way.
+/// Returns `true` for a successful response to a request of the test. Such responses would only
+/// repeat the requests.
 pub(crate) fn is_as_expected(entry: &Entry) -> bool {
     match &entry.record.event {
         Event::Response(answered) => {
@@ -57,7 +57,7 @@ pub(crate) fn is_as_expected(entry: &Entry) -> bool {
     }
 }
 
-/// Whether two entries are the same frame, sent for the same cause.
+/// Returns `true` if two entries are the same frame, sent for the same cause.
 pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
     match (&entry.record.event, &other.record.event) {
         (Event::FrameSent(payload), Event::FrameSent(sent)) => {
@@ -211,7 +211,7 @@ fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels)
     write_omission(f, bytes.len())
 }
 
-/// Writes a text. JSON is written as it is, so far as it has no line breaks.
+/// Writes a text on one line. JSON without line breaks is written unchanged.
 fn write_text(f: &mut dyn fmt::Write, text: &str, labels: &mut Labels) -> fmt::Result {
     let text = labels.apply(text);
     let shown = crate::proto::close::truncate(&text, LONGEST_TEXT);
@@ -223,10 +223,11 @@ fn write_omission(f: &mut dyn fmt::Write, length: usize) -> fmt::Result {
     if length > LONGEST_TEXT { write!(f, "… ({length} bytes)") } else { Ok(()) }
 }
 
-/// What is longer is cut in the transcript; the entries have it whole.
+/// The maximum length of a text in the transcript. Longer texts are truncated there; entries keep
+/// all of it.
 const LONGEST_TEXT: usize = 4096;
 
-/// The name of a connection, in quotes if it is no plain word.
+/// Writes the name of a connection, in quotes unless it is a plain word.
 pub(crate) struct Who<'a>(pub(crate) Option<&'a Arc<Peer>>);
 
 impl fmt::Display for Who<'_> {
@@ -253,7 +254,7 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// A duration in the largest units that give it exactly.
+/// Writes a duration exactly, in the largest possible units.
 struct Length(Duration);
 
 impl fmt::Display for Length {

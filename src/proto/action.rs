@@ -1,4 +1,4 @@
-//! Action: a request that a client publishes in a frame, and the reading of its frames.
+//! Action: a request that a client publishes in a frame, and the decoding of its frames.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::members::Members;
 
-/// A request of a client to the service, in a frame.
+/// A request from a client to the service, in a frame.
 ///
 /// Documented: "Actions" of the messaging API reference.
 ///
@@ -210,7 +210,7 @@ pub struct SendMessage {
 }
 
 impl SendMessage {
-    /// A message without attributes.
+    /// Creates a message without attributes.
     ///
     /// ```
     /// # use mock_ivs_chat::SendMessage;
@@ -228,7 +228,7 @@ impl SendMessage {
 /// # use mock_ivs_chat::{Action, MockIvsChat};
 /// # let ivs = MockIvsChat::start();
 /// # let alice = ivs.create_room("lobby").participant("alice");
-/// alice.delete("Message00001", "spam");
+/// alice.delete_message("Message00001", "spam");
 /// let Some(Action::DeleteMessage(deletion)) = ivs.log().into_iter().find_map(|e| e.action()) else { panic!() };
 /// assert_eq!((deletion.id.as_str(), deletion.reason.as_str()), ("Message00001", "spam"));
 /// ```
@@ -260,7 +260,7 @@ pub struct DisconnectUser {
     pub reason: String,
 }
 
-/// A frame from a client as the service reads it: its `RequestId`, and the action or the fault of
+/// A frame from a client as the service decodes it: its `RequestId`, and the action or the fault of
 /// the frame.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Publish {
@@ -269,14 +269,15 @@ pub(crate) struct Publish {
 }
 
 impl Publish {
-    /// Reads a frame. This never fails: an unreadable frame is an input to the service as well.
+    /// Decodes a frame. This never fails, because an unreadable frame is an input to the service as
+    /// well.
     pub(crate) fn decode(payload: &[u8]) -> Self {
         let Ok(text) = std::str::from_utf8(payload) else {
             let action = Err("frame is neither text nor UTF-8".into());
             return Self { request_id: String::new(), action };
         };
         let members = Members::read(text);
-        // The error has the `RequestId` if that can be read, whatever else is wrong.
+        // The error carries the `RequestId` if it is readable, whatever else is wrong.
         let request_id = members.string("RequestId").unwrap_or_default();
         Self { request_id, action: decode_action(&members) }
     }
@@ -382,7 +383,7 @@ mod tests {
     #[case::surrogate(
         r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"\ud800"}"#,
         "r1",
-        "Content contains a lone surrogate, which is no character"
+        "Content contains a lone surrogate, which is not a character"
     )]
     #[case::attributes_type(
         r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Attributes":true}"#,
@@ -394,7 +395,7 @@ mod tests {
         "r1",
         "Attributes.a must be a string, not null"
     )]
-    fn what_is_wrong_is_said_with_the_request_id(
+    fn a_fault_is_reported_with_the_request_id(
         #[case] frame: &str,
         #[case] request_id: &str,
         #[case] error: &str,
@@ -420,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn bytes_that_are_not_text_are_refused() {
         assert_eq!(Publish::decode(b"\xff").action, Err("frame is neither text nor UTF-8".into()));
     }
 

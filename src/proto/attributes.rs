@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub struct Attributes(BTreeMap<String, String>);
 
 impl Attributes {
-    /// An empty map.
+    /// Creates an empty map.
     ///
     /// ```
     /// # use mock_ivs_chat::Attributes;
@@ -34,7 +34,7 @@ impl Attributes {
         Self(BTreeMap::new())
     }
 
-    /// Sets one attribute, in place of an earlier value of the same key.
+    /// Sets one attribute, replacing an earlier value with the same key.
     ///
     /// ```
     /// # use mock_ivs_chat::Attributes;
@@ -46,10 +46,10 @@ impl Attributes {
         self.0.insert(key.into(), value.into());
     }
 
-    /// The sum of the lengths of all keys and values, in bytes: what the service's limits on
-    /// attributes are held against.
+    /// Returns the total length of all keys and values in bytes, to which the service's limits on
+    /// attributes apply.
     ///
-    /// Assumed: AWS publishes the limits in KB and does not say what is counted.
+    /// Assumed: AWS publishes the limits in KB and does not say which bytes are counted.
     ///
     /// ```
     /// # use mock_ivs_chat::Attributes;

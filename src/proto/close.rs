@@ -1,11 +1,11 @@
-//! `CloseCode` and `Close`: how a WebSocket connection ends, and why.
+//! `CloseCode` and `Close`: the code and the reason of a WebSocket close frame.
 
 use std::fmt;
 
 /// The code of a WebSocket close frame.
 ///
-/// Any number may be sent, legal or not; the constants are those of RFC 6455 that a client of a
-/// chat meets.
+/// Any number may be sent, legal or not. The constants are those codes of RFC 6455 that a chat
+/// client encounters.
 ///
 /// ```
 /// use mock_ivs_chat::CloseCode;
@@ -16,9 +16,9 @@ use std::fmt;
 pub struct CloseCode(pub u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection is fulfilled.
+    /// 1000: the connection has fulfilled its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the endpoint goes away.
+    /// 1001: the endpoint is going away.
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the WebSocket protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
@@ -26,13 +26,13 @@ impl CloseCode {
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1007: a text frame was not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// 1008: the peer broke a policy.
+    /// 1008: the peer violated a policy.
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: a message was too big.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
-    /// 1011: the server met an unexpected condition.
+    /// 1011: the server encountered an unexpected condition.
     pub const INTERNAL_ERROR: Self = Self(1011);
-    /// 1012: the service restarts.
+    /// 1012: the service is restarting.
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: try again later.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
@@ -44,7 +44,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// What a close frame says: a code and a reason; or nothing, when the frame is empty.
+/// The content of a close frame: a code and a reason, or nothing if the frame is empty.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Close {
     pub(crate) code: Option<CloseCode>,
@@ -52,15 +52,15 @@ pub(crate) struct Close {
 }
 
 impl Close {
-    /// A close frame's content, the reason cut to what fits into one: 123 bytes.
+    /// Creates the content of a close frame. The reason is truncated to 123 bytes, the maximum.
     ///
-    /// Documented: RFC 6455, section 5.5. Assumed: that the service cuts at a character.
+    /// Documented: RFC 6455, section 5.5. Assumed: that the service truncates between characters.
     pub(crate) fn new(code: CloseCode, reason: &str) -> Self {
         Self { code: Some(code), reason: truncate(reason, MAXIMUM_REASON_BYTES).into() }
     }
 }
 
-/// The longest start of `text` that is at most `maximum` bytes and ends with a whole character.
+/// Returns the longest prefix of `text` that has at most `maximum` bytes and only whole characters.
 pub(crate) fn truncate(text: &str, maximum: usize) -> &str {
     let mut end = text.len().min(maximum);
     while !text.is_char_boundary(end) {

@@ -48,7 +48,7 @@ impl ErrorCode {
         Self::InternalServerError,
     ];
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     ///
     /// ```
     /// # use mock_ivs_chat::ErrorCode;
@@ -68,7 +68,7 @@ impl ErrorCode {
         }
     }
 
-    /// The name that the API reference gives it.
+    /// Returns the name in the API reference.
     ///
     /// ```
     /// # use mock_ivs_chat::ErrorCode;

@@ -183,7 +183,7 @@ impl ChatEvent {
 #[non_exhaustive]
 #[serde(rename_all = "PascalCase")]
 pub struct ChatError {
-    /// The id of the failed operation: the id that its message would have had, or a fresh one.
+    /// The ID of the failed operation: the ID that its message would have had, or a fresh one.
     pub id: String,
     /// The `RequestId` of the failed action; empty if it had none.
     pub request_id: String,

@@ -24,7 +24,7 @@ impl<'a> Members<'a> {
         Self { members, broken }
     }
 
-    /// Returns the reason for which the text is not a JSON object; `None` if it is one.
+    /// Returns the reason why the text is not a JSON object; `None` if it is one.
     pub(crate) fn broken(&self) -> Option<&str> {
         self.broken.as_deref()
     }
@@ -55,8 +55,8 @@ impl<'a> Members<'a> {
         entries.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
 
-    /// Returns the member of that name in any case. The last of several counts; `null` counts as
-    /// absent.
+    /// Returns the member with this name in any case. If there are several, the last one applies.
+    /// `null` counts as absent.
     ///
     /// Observed: the service accepts members in lower camel case. Assumed: that it does so in any
     /// case, and that the last of several wins, as in Go, whose encoder its frames look like.
@@ -99,10 +99,10 @@ fn read_string(name: &str, value: &RawValue) -> Result<String, String> {
     if !value.get().starts_with('"') {
         return Err(format!("{name} must be a string, not {}", kind(value)));
     }
-    // A raw value is well-formed already, so all that can be wrong in a string is an escape that
-    // stands for no character.
+    // A raw value is already well-formed, so the only possible fault in a string is an escape that
+    // does not encode a character.
     serde_json::from_str(value.get())
-        .map_err(|_| format!("{name} contains a lone surrogate, which is no character"))
+        .map_err(|_| format!("{name} contains a lone surrogate, which is not a character"))
 }
 
 fn kind(value: &RawValue) -> &'static str {
@@ -219,7 +219,7 @@ mod tests {
     #[case("-1", Err("a must be an object, not a number"))]
     #[case(r#"{"b":{}}"#, Err("a.b must be a string, not an object"))]
     #[case(r#"{"b":null}"#, Err("a.b must be a string, not null"))]
-    #[case(r#"{"b":"\ud800"}"#, Err("a.b contains a lone surrogate, which is no character"))]
+    #[case(r#"{"b":"\ud800"}"#, Err("a.b contains a lone surrogate, which is not a character"))]
     fn attributes_are_an_object_of_strings(
         #[case] value: &str,
         #[case] expected: Result<Option<Attributes>, &str>,

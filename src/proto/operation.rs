@@ -73,7 +73,7 @@ impl Operation {
         Self::UpdateRoom,
     ];
 
-    /// The HTTP method.
+    /// Returns the HTTP method.
     ///
     /// ```
     /// # use mock_ivs_chat::Operation;
@@ -88,7 +88,7 @@ impl Operation {
         }
     }
 
-    /// The path; the three operations on tags share one with the resource's ARN in it.
+    /// Returns the path. The three operations on tags share one that contains the resource's ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::Operation;
@@ -117,7 +117,7 @@ impl Operation {
         }
     }
 
-    /// The status of a successful answer: 200, or 204 for the two deletions of resources.
+    /// Returns the status of a successful response: 200, or 204 for the two deletions of resources.
     ///
     /// ```
     /// # use mock_ivs_chat::Operation;
@@ -131,7 +131,7 @@ impl Operation {
         }
     }
 
-    /// The name, as the API spells it.
+    /// Returns the name, as the API spells it.
     ///
     /// ```
     /// # use mock_ivs_chat::Operation;
@@ -143,7 +143,7 @@ impl Operation {
             Self::ListTagsForResource => "ListTagsForResource",
             Self::TagResource => "TagResource",
             Self::UntagResource => "UntagResource",
-            // The paths of all others are a slash and the name.
+            // The paths of all other operations are a slash and the name.
             _ => &self.path()[1..],
         }
     }

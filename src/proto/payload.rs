@@ -1,6 +1,7 @@
 //! Payload: the content of a WebSocket frame, with its bytes and its decoded value.
 //!
-//! A frame is decoded once, where it is made. The log, waits, matchers and all recipients share it.
+//! A frame is decoded once, where it is created. The log, waits, matchers and all recipients share
+//! the result.
 
 use std::sync::Arc;
 
@@ -33,20 +34,20 @@ pub(crate) struct DataFrame {
 pub(crate) enum Content {
     /// A frame of the service, of one of its three types.
     Frame(Frame),
-    /// A client's frame, readable or not.
+    /// A frame from a client, readable or not.
     Publish(Publish),
     /// Text or bytes that the service never sends by itself.
     Opaque,
 }
 
-/// A hash of what tests look for in an entry: its type and its main member.
+/// A hash of an entry's type and its main member, which tests usually search for.
 ///
-/// Equal values have equal keys. Different values may share one, so a key only narrows a search.
+/// Equal values have equal keys. Different values may share a key, so a key only narrows a search.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Key(u64);
 
 impl Key {
-    /// The key of a type and a value. It is the same in every run.
+    /// Returns the key of a type and a value. It is the same in every run.
     pub(crate) fn new(kind: &str, value: &str) -> Self {
         // FNV-1a; no byte of UTF-8 is 0xff, so it separates the two parts.
         let bytes = kind.bytes().chain([0xff]).chain(value.bytes());
@@ -102,26 +103,26 @@ impl Payload {
         Self::Text(DataFrame::new(bytes, Content::Frame(frame)))
     }
 
-    /// A raw text of the service side. It is read as a frame if it is one.
+    /// Creates a payload from raw text of the service. It is decoded as a frame if possible.
     pub(crate) fn from_text(text: impl Into<Bytes>) -> Self {
         let bytes = text.into();
         let content = serde_json::from_slice(&bytes).map_or(Content::Opaque, Content::Frame);
         Self::Text(DataFrame::new(bytes, content))
     }
 
-    /// Bytes of the service side, in a binary frame.
+    /// Creates a binary payload of the service.
     pub(crate) fn from_binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(DataFrame::new(bytes.into(), Content::Opaque))
     }
 
-    /// A text frame of a client.
+    /// Creates a payload from a client's text frame.
     pub(crate) fn from_client_text(text: impl Into<Bytes>) -> Self {
         let bytes = text.into();
         let publish = Publish::decode(&bytes);
         Self::Text(DataFrame::new(bytes, Content::Publish(publish)))
     }
 
-    /// A binary frame of a client. The service reads it as it reads text.
+    /// Creates a payload from a client's binary frame, which the service decodes like text.
     pub(crate) fn from_client_binary(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let publish = Publish::decode(&bytes);
@@ -135,7 +136,7 @@ impl Payload {
         }
     }
 
-    /// The text of a text frame, if it is UTF-8.
+    /// Returns the text of a text frame, if it is UTF-8.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(data) => std::str::from_utf8(&data.bytes).ok(),
@@ -150,17 +151,17 @@ impl Payload {
         }
     }
 
-    /// The frame of the service that this is, if it is one of the three types.
+    /// Returns the service's frame, if it has one of the three types.
     pub(crate) fn frame(&self) -> Option<&Frame> {
         self.data()?.frame()
     }
 
-    /// What a client publishes with it, readable or not.
+    /// Returns the request that a client publishes with this payload, readable or not.
     pub(crate) fn publish(&self) -> Option<&Publish> {
         self.data()?.publish()
     }
 
-    /// The key of what it says.
+    /// Returns the key of the payload's value.
     pub(crate) fn key(&self) -> Option<Key> {
         self.data()?.key
     }

@@ -1,6 +1,6 @@
-//! Percent encoding, of paths and queries.
+//! Percent encoding of paths and queries.
 
-/// Text without its percent encoding; what is not one of UTF-8 is left as it is.
+/// Decodes percent encoding. Sequences that are not UTF-8 are left unchanged.
 pub(crate) fn decode(text: &str) -> String {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut bytes = Vec::with_capacity(text.len());
@@ -19,7 +19,7 @@ pub(crate) fn decode(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// Percent encoding, but for letters, digits and `others`.
+/// Percent-encodes all characters except letters, digits and `others`.
 #[cfg(feature = "sigv4")]
 pub(crate) fn encode(text: &str, others: &str) -> String {
     let mut encoded = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Requests of the control plane as typed values, one struct for each operation.
+//! Requests: control plane requests as typed values, one struct for each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Validates the members of a request and reads them.
+    /// Validates and parses the members of a request.
     pub(crate) fn read(
         operation: Operation,
         members: &Map<String, Value>,
@@ -68,13 +68,13 @@ impl Request {
     }
 }
 
-/// Reads validated members. The table of constraints is at least as strict as the types, and a
-/// test reads a request with every member of every operation, so this cannot fail.
+/// Parses validated members. This cannot fail, because the table of constraints is at least as
+/// strict as the types. A test parses a request with every member of every operation.
 fn typed<'a, T: Deserialize<'a>>(members: &'a Map<String, Value>) -> T {
     T::deserialize(members).expect("validated members fit the request's type")
 }
 
-/// The ARN of the one resource that an operation is about.
+/// Returns the ARN of the resource that an operation refers to.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct Identifier {
     pub(crate) identifier: String,
@@ -194,7 +194,7 @@ pub(crate) struct UpdateRoom {
 /// The tags of a resource, by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// The review handler of a room as a request sets it, whole or in part.
+/// The review handler of a room as set by a request, whole or in part.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageReviewHandler {
@@ -202,7 +202,7 @@ pub(crate) struct MessageReviewHandler {
     pub(crate) fallback_result: Option<FallbackResult>,
 }
 
-/// The fate of a message whose review fails.
+/// The result for a message whose review fails.
 ///
 /// Documented: `ALLOW` is the default.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

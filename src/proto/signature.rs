@@ -1,4 +1,4 @@
-//! Signature: the check of a request that was signed with Signature Version 4.
+//! Signature: verifies requests that are signed with Signature Version 4.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::proto::exception::Exception;
 use crate::proto::percent;
 use crate::proto::timestamp::Timestamp;
 
-/// Credentials that requests can be signed with; `Debug` does not show the secret.
+/// Credentials for signing requests; `Debug` does not show the secret.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Credentials that never expire.
+    /// Creates credentials that never expire.
     ///
     /// ```
     /// # use mock_ivs_chat::Credentials;
@@ -48,7 +48,7 @@ impl Credentials {
         }
     }
 
-    /// Makes them temporary credentials: requests have to bring this token, too.
+    /// Makes the credentials temporary: requests must also carry this session token.
     ///
     /// ```
     /// # use mock_ivs_chat::Credentials;
@@ -60,7 +60,7 @@ impl Credentials {
         self
     }
 
-    /// Sets when they expire, by the mock's clock.
+    /// Sets the expiration time on the mock clock.
     ///
     /// ```
     /// # use mock_ivs_chat::Credentials;
@@ -74,7 +74,7 @@ impl Credentials {
         self
     }
 
-    /// What a client needs to sign with them: the key's id, the secret, and the session token.
+    /// Returns the values that a client signs with: the key ID, the secret and the session token.
     pub(crate) fn parts(&self) -> (String, String, Option<String>) {
         (self.access_key_id.clone(), self.secret_access_key.clone(), self.session_token.clone())
     }
@@ -93,15 +93,15 @@ impl std::fmt::Debug for Credentials {
 #[derive(Debug)]
 pub(crate) struct SignedRequest<'a> {
     pub(crate) method: &'a str,
-    /// As it stands in the request, with its percent encoding.
+    /// As it appears in the request, with its percent encoding.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
-    /// In order, the names in lower case.
+    /// In order, with the names in lower case.
     pub(crate) headers: Vec<(&'a str, String)>,
     pub(crate) body: &'a [u8],
 }
 
-/// What an `Authorization` header of this scheme says.
+/// The content of an `Authorization` header of this scheme.
 #[derive(Debug)]
 struct Authorization<'a> {
     access_key_id: &'a str,
@@ -111,11 +111,11 @@ struct Authorization<'a> {
     signature: &'a str,
 }
 
-/// Checks that a request was signed with one of these credentials, about now.
+/// Verifies that a request was signed with one of these credentials within the allowed time.
 ///
 /// Documented: the names and statuses of the common errors of the API reference, and "Signature
-/// Version 4" of the IAM User Guide. Assumed: the texts, which are those of other services of
-/// AWS; the order of the checks; and that a signature in the query does not count.
+/// Version 4" of the IAM User Guide. Assumed: the texts, which are those of other AWS services; the
+/// order of the checks; and that a signature in the query does not count.
 pub(crate) fn verify(
     request: &SignedRequest<'_>,
     credentials: &[Credentials],
@@ -161,8 +161,8 @@ pub(crate) fn verify(
     if is_right {
         return Ok(());
     }
-    // Some services go on with what should have been signed. The port in it would make the log
-    // differ between runs.
+    // Some services append the expected canonical request. It contains the port, which would make
+    // the log differ between runs.
     Err(invalid(
         "The request signature we calculated does not match the signature you provided. Check \
          your AWS Secret Access Key and signing method. Consult the service documentation for \
@@ -171,7 +171,7 @@ pub(crate) fn verify(
 }
 
 impl<'a> Authorization<'a> {
-    /// Reads the header; what is missing in it comes back as sentences.
+    /// Parses the header; missing parts are returned as sentences.
     fn read(header: &'a str) -> Result<Self, Vec<String>> {
         let parameters = header.strip_prefix(ALGORITHM).unwrap_or_default();
         let parameter = |name: &str| {
@@ -184,7 +184,7 @@ impl<'a> Authorization<'a> {
             let sentence = |(name, _)| format!("Authorization header requires '{name}' parameter.");
             return Err(missing.map(sentence).collect());
         };
-        // The scope has four parts; an access key id has no slash in it.
+        // The scope has four parts, and an access key ID does not contain slashes.
         let parts: Vec<_> = credential.split('/').collect();
         let [access_key_id, date, region, service, end] = parts[..] else {
             return Err(vec![format!(
@@ -226,7 +226,7 @@ impl<'a> Authorization<'a> {
 }
 
 impl SignedRequest<'_> {
-    /// The values of all headers of a name, as they are signed; `None` if there are none.
+    /// Returns the values of all headers with a name, as they are signed; `None` if there are none.
     fn header(&self, name: &str) -> Option<String> {
         let values = self.headers.iter().filter(|(header, _)| *header == name);
         let values: Vec<_> = values
@@ -235,7 +235,7 @@ impl SignedRequest<'_> {
         (!values.is_empty()).then(|| values.join(","))
     }
 
-    /// When it says that it was signed: as it is signed, and as a moment.
+    /// Returns the time of the signature, as signed text and as a timestamp.
     fn date(&self) -> Option<(String, Timestamp)> {
         let date = self.header("x-amz-date").or_else(|| self.header("date"))?;
         if let Some(at) = read_basic(&date) {
@@ -251,8 +251,8 @@ impl SignedRequest<'_> {
         format!("{ALGORITHM}\n{date}\n{scope}\n{hash}")
     }
 
-    /// Documented: the canonical request, with a path that is encoded once more than in the
-    /// request, as for all services but S3.
+    /// Documented: the canonical request. Its path is encoded once more than in the request, as for
+    /// all services except S3.
     fn canonical(&self, signed_headers: &str) -> String {
         let Self { method, path, query, body, .. } = self;
         let path = percent::encode(path, "-._~/");
@@ -305,7 +305,7 @@ fn invalid(message: impl Into<String>) -> Exception {
     Exception::new(403, "InvalidSignatureException", message)
 }
 
-/// Reads `20260101T000000Z`.
+/// Parses `20260101T000000Z`.
 fn read_basic(text: &str) -> Option<Timestamp> {
     let is_digit = |index: &usize| !matches!(index, 8 | 15);
     let bytes = text.as_bytes();
@@ -339,5 +339,5 @@ const NAMES: [&str; 3] = ["Credential", "Signature", "SignedHeaders"];
 const SERVICE: &str = "ivschat";
 const TERMINATOR: &str = "aws4_request";
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
-/// Of `YYYYMMDD`.
+/// The length of `YYYYMMDD`.
 const DAY_LENGTH: usize = 8;

@@ -1,6 +1,6 @@
-//! String pattern: the strings that the API's model describes by regular expressions.
+//! String pattern: the string formats that the API's model defines by regular expressions.
 
-/// A pattern of the API's model, matched against a whole text.
+/// A pattern of the API's model, which must match a whole text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StringPattern {
     BucketName,
@@ -15,7 +15,7 @@ pub(crate) enum StringPattern {
 }
 
 impl StringPattern {
-    /// The pattern as the model has it.
+    /// Returns the pattern as the model has it.
     pub(crate) const fn regex(self) -> &'static str {
         match self {
             Self::BucketName => "[a-z0-9-.]+",

@@ -1,4 +1,4 @@
-//! Timestamp: a moment of the mock's clock, in nanoseconds.
+//! Timestamp: a moment on the mock clock, in nanoseconds.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A moment of the mock's clock: nanoseconds since 1970-01-01T00:00:00Z.
+/// A moment on the mock clock: nanoseconds since 1970-01-01T00:00:00Z.
 ///
-/// It prints as the service writes a `SendTime`: RFC 3339 in UTC, with as many decimals as are
-/// needed, at most nine.
+/// It prints like a `SendTime` of the service: RFC 3339 in UTC, with as many decimals as needed, at
+/// most nine.
 ///
 /// Observed: captured frames have nanoseconds with trailing zeros trimmed.
 ///
@@ -29,7 +29,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The moment that lies `since_epoch` after 1970-01-01T00:00:00Z; at most about 584 years.
+    /// Creates the moment `since_epoch` after 1970-01-01T00:00:00Z; at most about 584 years.
     ///
     /// ```
     /// # use mock_ivs_chat::Timestamp;
@@ -42,7 +42,7 @@ impl Timestamp {
         Self { nanoseconds: u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX) }
     }
 
-    /// The time since 1970-01-01T00:00:00Z.
+    /// Returns the time since 1970-01-01T00:00:00Z.
     ///
     /// ```
     /// # use mock_ivs_chat::Timestamp;
@@ -55,7 +55,7 @@ impl Timestamp {
         Duration::from_nanos(self.nanoseconds)
     }
 
-    /// How long after `earlier` this moment is; zero if it is not after it.
+    /// Returns the time from `earlier` to this moment; zero if this moment is not later.
     ///
     /// ```
     /// # use mock_ivs_chat::Timestamp;
@@ -68,12 +68,12 @@ impl Timestamp {
         Duration::from_nanos(self.nanoseconds.saturating_sub(earlier.nanoseconds))
     }
 
-    /// The same moment without its fraction of a second.
+    /// Returns this moment without its fraction of a second.
     pub(crate) const fn whole_seconds(self) -> Self {
         Self { nanoseconds: self.nanoseconds - self.nanoseconds % 1_000_000_000 }
     }
 
-    /// The same moment without its fraction of a millisecond.
+    /// Returns this moment without its fraction of a millisecond.
     pub(crate) const fn whole_milliseconds(self) -> Self {
         Self { nanoseconds: self.nanoseconds - self.nanoseconds % 1_000_000 }
     }
@@ -118,7 +118,7 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
-    /// Reads RFC 3339 in UTC, with up to nine decimals: `2026-01-01T00:00:00.5Z`.
+    /// Parses RFC 3339 in UTC, with up to nine decimals: `2026-01-01T00:00:00.5Z`.
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
         let refused = || ParseTimestampError { text: text.into() };
         let (seconds, fraction) = match text.strip_suffix('Z').and_then(|t| t.split_once('.')) {
@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A text that is no time: what [`Timestamp::from_str`] refuses.
+/// The error of [`Timestamp::from_str`] for a text that is not a time.
 ///
 /// ```
 /// use mock_ivs_chat::Timestamp;
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn a_text_that_is_not_a_time_is_refused() {
         for text in [
             "",
             "Z",

@@ -1,4 +1,4 @@
-//! Wire frame: a WebSocket frame that leaves for a client, ordinary or corrupted.
+//! Wire frame: a WebSocket frame that is sent to a client, ordinary or corrupted.
 
 use crate::proto::payload::Payload;
 
@@ -9,16 +9,16 @@ pub(crate) struct WireFrame {
     pub(crate) form: FrameForm,
 }
 
-/// How a frame differs from an ordinary one.
+/// The difference between a frame and an ordinary one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct FrameForm {
-    /// Whether it continues a fragmented message.
+    /// `true` if it continues a fragmented message.
     pub(crate) is_continuation: bool,
-    /// Whether more fragments follow.
+    /// `true` if more fragments follow.
     pub(crate) is_unfinished: bool,
-    /// Whether a bit is set that RFC 6455 reserves.
+    /// `true` if a bit is set that RFC 6455 reserves.
     pub(crate) has_reserved_bit: bool,
-    /// How many bytes at its end are not sent.
+    /// The number of bytes at its end that are not sent.
     pub(crate) missing_bytes: usize,
 }
 

@@ -38,7 +38,7 @@ use crate::proto::timestamp::Timestamp;
 pub struct ChatLogRecord {
     /// The destination of the record.
     pub destination: ChatLogDestination,
-    /// The logging configuration that sent it there.
+    /// The logging configuration that names the destination.
     pub logging_configuration_arn: String,
     /// The room of the message or event.
     pub room_arn: String,
@@ -123,11 +123,12 @@ pub enum ChatLogDestination {
         /// The delivery stream of the logging configuration.
         delivery_stream_name: String,
     },
-    /// An object in S3. The service would collect the records of several minutes and compress them.
+    /// An object in S3. The real service collects the records of several minutes and compresses
+    /// them.
     S3 {
         /// The bucket of the logging configuration.
         bucket_name: String,
-        /// The object's key, with account, region, room and minute in it.
+        /// The object's key, which contains account, region, room and minute.
         key: String,
     },
 }

@@ -21,7 +21,7 @@ use crate::service::{Output, Service};
 pub(crate) type ControlResult = Result<Map<String, Value>, Exception>;
 
 impl Service {
-    /// Carries out an operation.
+    /// Performs an operation.
     pub(crate) fn operate(
         &mut self,
         now: Timestamp,

@@ -1,13 +1,13 @@
-//! Id generator: the only source of ids and tokens. It counts, so that every run makes the same.
+//! Id generator: the only source of IDs and tokens. It counts, so every run produces the same ones.
 
 use crate::service::token::{Claims, Token};
 
-/// Makes ids that are legal and legible, and chat tokens.
+/// Creates legal, readable IDs and chat tokens.
 ///
 /// Documented: ids are twelve letters and digits.
 #[derive(Debug)]
 pub(crate) struct IdGenerator {
-    /// Makes this mock's tokens differ from those of any other.
+    /// Makes the tokens of this mock differ from those of every other mock.
     mock_id: u64,
     errors: u64,
     events: u64,
@@ -56,18 +56,18 @@ impl IdGenerator {
         Token { number: self.tokens, claims }.seal(self.mock_id)
     }
 
-    /// Reads a token; returns `None` unless [`Self::token`] made it.
+    /// Decodes a token; returns `None` unless [`Self::token`] created it.
     pub(crate) fn read_token(&self, text: &str) -> Option<Token> {
         Token::unseal(self.mock_id, text)
     }
 
-    /// Returns the number of a token; `None` unless [`Self::token`] made it.
+    /// Returns the number of a token; `None` unless [`Self::token`] created it.
     pub(crate) fn token_number(&self, text: &str) -> Option<u64> {
         Token::number_of(self.mock_id, text)
     }
 }
 
-/// Returns the next id of a kind: its name and a number, cut to twelve characters.
+/// Returns the next ID of a kind: its name and a number, truncated to twelve characters.
 fn id(kind: &str, count: &mut u64) -> String {
     *count += 1;
     let digits = count.to_string();

@@ -1,4 +1,4 @@
-//! Chat logging: logging configurations, and the records that a room yields to them.
+//! Chat logging: logging configurations, and the records that rooms write to them.
 
 use serde_json::{Map, Value, json};
 

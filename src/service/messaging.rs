@@ -1,4 +1,4 @@
-//! Messaging: an action becomes frames for its room, or an error for its sender.
+//! Messaging: turns an action into frames for its room, or into an error for its sender.
 
 use crate::proto::action::{
     Action, ActionKind, DeleteMessage, DisconnectUser, Publish, SendMessage,
@@ -192,7 +192,7 @@ impl Service {
     }
 
     /// Counts an action against the rates of the connection, of the room if there is one, and of
-    /// the account; or against none of them if one is exhausted.
+    /// the account. If one of these rates is exhausted, counts nothing.
     fn count_action(
         &mut self,
         now: Timestamp,

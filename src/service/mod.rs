@@ -44,7 +44,7 @@ pub(crate) use crate::service::settings::Settings;
 
 /// The service: rooms, sessions, and the rules that apply to them.
 ///
-/// Its memory does not grow with use: ended sessions and reviews are removed, and a chat token
+/// Its memory does not grow with use: ended sessions and reviews are removed, and each chat token
 /// carries its own claims.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -54,7 +54,7 @@ pub(crate) struct Service {
     rooms_by_arn: BTreeMap<String, RoomKey>,
     logging_configurations: BTreeMap<String, LoggingConfigurationState>,
     chat_logs: Vec<ChatLogRecord>,
-    /// The numbers of the tokens that were redeemed.
+    /// The numbers of redeemed tokens.
     used_tokens: NumberSet,
     sessions: BTreeMap<ConnectionId, Session>,
     reviews: BTreeMap<ReviewId, PendingReview>,
@@ -123,7 +123,7 @@ impl Service {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Carries out the first deadline if `now` has reached it; returns `true` if it did.
+    /// Handles the first deadline if `now` has reached it; returns `true` if it did.
     pub(crate) fn time_reached(&mut self, now: Timestamp, out: &mut Vec<Output>) -> bool {
         let Some((at, deadline)) = self.deadlines.first().copied() else { return false };
         if at > now {
@@ -146,8 +146,8 @@ impl Service {
         self.revision
     }
 
-    /// Counts a request against all of these account-wide rates, or against none of them if one
-    /// is exhausted, which it returns with its limit.
+    /// Counts a request against all of these account-wide rates. If one is exhausted, counts
+    /// nothing and returns that rate with its limit.
     fn count_request(&mut self, now: Timestamp, quotas: &[Quota]) -> Result<(), (Quota, u32)> {
         let limits = &self.settings.quotas;
         let limited = || quotas.iter().filter_map(|quota| Some((*quota, limits.limit(*quota)?)));

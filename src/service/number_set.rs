@@ -1,11 +1,11 @@
-//! Number set: a set of numbers that takes memory for its gaps only.
+//! Number set: a set of numbers whose memory depends only on its gaps.
 
 use std::collections::BTreeMap;
 
 /// A set of numbers, kept as intervals that neither overlap nor touch.
 ///
-/// Tokens are numbered in order and most are used, so the set of used ones is a few intervals
-/// however many there are.
+/// Tokens are numbered in order and most of them are used. Therefore the set of used tokens is a
+/// few intervals, however many tokens there are.
 #[derive(Debug, Default)]
 pub(crate) struct NumberSet {
     /// The first and the last number of each interval.

@@ -1,4 +1,4 @@
-//! Paging: lists in pages, all of which show the order that the first page had.
+//! Paging: lists in pages that all keep the order of the first page.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ impl ChangeHistory {
         Self { updated: at.whole_milliseconds(), revisions: vec![revision] }
     }
 
-    /// Adds a change, and forgets those that no page of `listings` can show any more.
+    /// Adds a change, and removes those that no page of `listings` can still show.
     pub(crate) fn change(&mut self, at: Timestamp, revision: u64, listings: &Listings) {
         self.updated = at.whole_milliseconds();
         let mut kept = vec![revision];
@@ -52,7 +52,7 @@ impl ChangeHistory {
     }
 }
 
-/// The listings that have a further page: the revisions at which they started.
+/// The listings with a further page, as the revisions at which they started.
 #[derive(Debug, Default)]
 pub(crate) struct Listings(BTreeSet<u64>);
 
@@ -139,8 +139,8 @@ impl PageToken {
     }
 }
 
-/// Assumed: a `nextToken` ends at some time; here after this many later listings that a change
-/// separates from each other.
+/// Assumed: a `nextToken` expires at some time. Here it expires after this many later listings with
+/// changes between them.
 const MAXIMUM_LISTINGS: usize = 1_000;
 
 #[cfg(test)]

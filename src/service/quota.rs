@@ -25,7 +25,7 @@ pub enum Quota {
     /// Actions of any kind by one connection: 10 a second.
     MessagingRequestsPerConnection,
     /// Messages to one room: the room's `maximumMessageRatePerSecond` a second, 10 by default. A
-    /// limit that is set here replaces that of every room.
+    /// limit set here replaces that of every room.
     SendMessagePerRoom,
     /// Messages to all rooms together: 1,000 a second.
     SendMessage,
@@ -133,7 +133,7 @@ impl Quotas {
         quotas
     }
 
-    /// Switches the limits on sizes off, which are not a matter of rates or counts.
+    /// Switches off the limits on sizes, as opposed to rates and counts.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
@@ -235,7 +235,7 @@ const fn rate(operation: Operation) -> u32 {
 /// Assumed: AWS does not say how it measures "a second".
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bucket {
-    /// The taken and not yet refilled part, in billionths of a request.
+    /// The used part that has not been refilled yet, in billionths of a request.
     taken: u64,
     since: Timestamp,
 }

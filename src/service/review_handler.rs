@@ -1,4 +1,4 @@
-//! Review handler: the request that a message review handler gets, and its response.
+//! Review handler: the request to a message review handler, and its response.
 
 use serde_json::{Value, json};
 
@@ -170,7 +170,7 @@ impl ReviewResponse {
         Self(Decision::Timeout)
     }
 
-    /// Reads the response of a real handler, as its Lambda function returns it. An illegal response
+    /// Parses the response of a real handler, as its Lambda function returns it. An invalid response
     /// counts as a failure, and the log says what is wrong with it.
     ///
     /// Documented: `ReviewResult` and `Content` are required. Observed: a denial needs no content.
@@ -236,7 +236,7 @@ impl ReviewResponse {
     }
 }
 
-/// Reads the response of a Lambda function; returns the member and the rule if it is illegal.
+/// Parses the response of a Lambda function; returns the member and the rule if it is invalid.
 fn read(response: &Value) -> Result<ReviewResponse, &'static str> {
     if !response.is_object() {
         return Err("the response is not an object");

@@ -26,7 +26,7 @@ pub(crate) struct Session {
     pub(super) requests: Bucket,
 }
 
-/// The data of an accepted connection that the log and the hooks need.
+/// The data of an accepted connection, for the log and the hooks.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     pub(crate) room_label: Arc<str>,

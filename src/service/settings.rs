@@ -12,17 +12,17 @@ pub(crate) struct Settings {
     pub(crate) account_id: String,
     pub(crate) region: String,
     pub(crate) quotas: Quotas,
-    /// The time for which a token can be redeemed, unless its session would end earlier.
+    /// The time within which a token can be redeemed, unless its session ends earlier.
     pub(crate) token_lifetime: Duration,
-    /// The time that a message review may take.
+    /// The time limit of a message review.
     pub(crate) review_timeout: Duration,
-    /// Whether events without a reason omit `Reason` instead of writing it empty.
+    /// `true` if events without a reason omit `Reason` instead of writing it empty.
     pub(crate) omits_empty_reason: bool,
-    /// Whether white space around the content of a message is removed before it is counted.
+    /// `true` if white space around the content of a message is removed before it is counted.
     pub(crate) trims_content: bool,
-    /// Whether the event of a deletion omits the deprecated `MessageID`.
+    /// `true` if the event of a deletion omits the deprecated `MessageID`.
     pub(crate) omits_deprecated_message_id: bool,
-    /// Whether a handshake with a bad token is accepted and then closed, instead of refused.
+    /// `true` if a handshake with a bad token is accepted and then closed, instead of refused.
     pub(crate) closes_refused_handshakes: bool,
     /// The credentials that HTTP requests must be signed with; empty if no signature is required.
     #[cfg(feature = "sigv4")]
@@ -30,7 +30,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Returns the values that a client signs with: an access key id, a secret and, for temporary
+    /// Returns the values that a client signs with: an access key ID, a secret and, for temporary
     /// credentials, a session token.
     pub(crate) fn credentials_for_clients(&self) -> (String, String, Option<String>) {
         #[cfg(feature = "sigv4")]

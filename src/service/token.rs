@@ -9,7 +9,7 @@ use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::timestamp::Timestamp;
 
-/// A chat token. It is its own record: the service keeps only the numbers of used tokens.
+/// A chat token. It carries its own claims: the service keeps only the numbers of used tokens.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Token {
     /// The token's number within the mock, from 1.
@@ -30,7 +30,7 @@ pub(crate) struct Claims {
 }
 
 impl Token {
-    /// Returns the text of the token, which no other mock makes.
+    /// Returns the text of the token, which differs from the texts of all other mocks.
     ///
     /// Observed: URL-safe base64 that begins with `AQICAH` and ends with `!#` and a digit, of
     /// about 600 to 760 characters, the longer the more it claims. All of them are legal in a
@@ -62,7 +62,7 @@ impl Token {
     }
 }
 
-/// Decodes a token of this mock; returns its number, and its bytes with the claims behind the
+/// Decodes a token of this mock. Returns its number, and its bytes, in which the claims follow the
 /// header.
 fn open(mock_id: u64, text: &str) -> Option<(u64, Vec<u8>)> {
     let body = text.strip_prefix(PREFIX)?.strip_suffix(ENDING)?;
@@ -71,8 +71,8 @@ fn open(mock_id: u64, text: &str) -> Option<(u64, Vec<u8>)> {
     mask(nonce, mock_id);
     let number = u64::from_be_bytes(nonce[..8].try_into().ok()?);
     mask(rest, seed_of(mock_id, number));
-    // A text that was changed anywhere fails here: base64 has one text for the same bytes, the
-    // bytes between checksum and claims are zeros, and the checksum covers all others.
+    // Every change to the text is detected here: base64 has one text for the same bytes, the bytes
+    // between checksum and claims are zeros, and the checksum covers all others.
     let (zeros, claims) = rest.split_at_checked(HEADER_BYTES - NONCE_BYTES)?;
     let is_sealed = nonce[8..] == checksum(mock_id, number, claims).to_be_bytes()
         && zeros.iter().all(|byte| *byte == 0);
@@ -81,7 +81,7 @@ fn open(mock_id: u64, text: &str) -> Option<(u64, Vec<u8>)> {
 
 /// Returns a number that depends on everything a token says and on the mock.
 fn checksum(mock_id: u64, number: u64, claims: &[u8]) -> u64 {
-    // The length tells claims from the same claims with zeros behind them.
+    // The length distinguishes claims from the same claims followed by zeros.
     let start = seed_of(mock_id, number) ^ claims.len() as u64;
     claims.chunks(8).fold(start, |mut state, chunk| {
         let mut word = [0; 8];
@@ -91,7 +91,7 @@ fn checksum(mock_id: u64, number: u64, claims: &[u8]) -> u64 {
     })
 }
 
-/// Returns `true` if a text has the form of a token, whether it is one or not.
+/// Returns `true` if a text has the form of a token, whether or not it is valid.
 pub(crate) fn is_well_formed(text: &str) -> bool {
     let Some((body, ending)) = text.split_once("!#") else { return false };
     body.starts_with(PREFIX)
@@ -115,17 +115,17 @@ fn mask(bytes: &mut [u8], seed: u64) {
     }
 }
 
-/// Returns the next number of a sequence: splitmix64 without the last of its mixing steps.
+/// Returns the next number of a sequence: splitmix64 without its last mixing step.
 const fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb)
 }
 
-/// Observed: what all chat tokens begin with.
+/// Observed: all chat tokens start with this text.
 pub(crate) const PREFIX: &str = "AQICAH";
 const ENDING: &str = "!#0";
-/// The bytes before the claims, most of them zeros, without which tokens would be too short.
+/// The number of bytes before the claims. Most are zeros, which give tokens a realistic length.
 const HEADER_BYTES: usize = 240;
 /// The bytes of the number and the checksum, at the start of the header.
 const NONCE_BYTES: usize = 16;

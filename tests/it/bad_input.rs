@@ -64,7 +64,7 @@ const ACTIONS: &str = "it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USE
 #[case::lone_surrogate(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"\udc00"}"#,
     "r1",
-    "Content contains a lone surrogate, which is no character"
+    "Content contains a lone surrogate, which is not a character"
 )]
 #[case::attributes_are_an_array(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"hi","Attributes":[]}"#,
@@ -89,7 +89,7 @@ const ACTIONS: &str = "it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USE
 #[case::attribute_is_a_surrogate(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE","Content":"hi","Attributes":{"a":"\ud800"}}"#,
     "r1",
-    "Attributes.a contains a lone surrogate, which is no character"
+    "Attributes.a contains a lone surrogate, which is not a character"
 )]
 #[case::content_missing(
     r#"{"RequestId":"r1","Action":"SEND_MESSAGE"}"#,
@@ -157,9 +157,9 @@ async fn nesting_thousands_deep_is_refused_and_harms_nobody(
 #[rstest]
 #[case::empty(b"", "invalid JSON at line 1, column 0")]
 #[case::no_text(b"\xff\xfe\x00", "frame is neither text nor UTF-8")]
-#[case::text_that_is_no_json(b"hello", "invalid JSON at line 1, column 1")]
+#[case::text_that_is_not_json(b"hello", "invalid JSON at line 1, column 1")]
 #[tokio::test]
-async fn a_binary_frame_that_is_no_json_is_refused(#[case] bytes: &[u8], #[case] message: &str) {
+async fn a_binary_frame_that_is_not_json_is_refused(#[case] bytes: &[u8], #[case] message: &str) {
     let ivs = MockIvsChat::start();
     let mut alice = connect(&ivs, full_token(&ivs.create_room("lobby"), "alice")).await;
     alice.send_raw(Message::binary(bytes.to_vec())).await;

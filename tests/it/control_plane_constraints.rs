@@ -9,7 +9,7 @@ use crate::control_plane_support::{
 
 use Operation as Op;
 
-/// A member that is set to a value, the field that is to be named, and what it must be.
+/// A member that is set to a value, the field that the error must name, and the constraint.
 type Case = (&'static str, Value, &'static str, &'static str);
 
 fn refused(operation: Operation) -> Vec<Case> {
@@ -254,7 +254,7 @@ fn tags(count: usize) -> Value {
 }
 
 #[tokio::test]
-async fn what_breaks_a_constraint_is_refused_and_its_field_named() {
+async fn a_broken_constraint_is_refused_with_its_field() {
     let ivs = MockIvsChat::start();
     let resources = Resources::create(&ivs);
     let (sdk, mut wire) = (sdk(&ivs), Wire::open(&ivs));

@@ -189,7 +189,7 @@ fn a_record_is_the_frame_as_delivered_in_the_observed_layout() {
 }
 
 #[test]
-fn what_nobody_received_is_not_logged() {
+fn undelivered_messages_are_not_logged() {
     let ivs = frozen();
     let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
     let uri = "arn:aws:lambda:us-west-2:123456789012:function:review";

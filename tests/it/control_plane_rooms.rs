@@ -142,7 +142,7 @@ fn a_list_of_logging_configurations_is_replaced_whole_and_emptied_by_an_empty_on
 }
 
 #[tokio::test]
-async fn what_does_not_exist_here_is_not_found() {
+async fn an_absent_resource_is_not_found() {
     let ivs = MockIvsChat::start();
     let resources = Resources::create(&ivs);
     let (sdk, mut wire) = (sdk(&ivs), Wire::open(&ivs));
@@ -230,7 +230,7 @@ fn the_latest_change_comes_first_even_if_the_clock_stands_still() {
     assert_eq!(names(&list()), ["a", "c", "b"]);
     ivs.call(Operation::TagResource, json!({ "resourceArn": ivs.room("b").arn(), "tags": {} }))
         .unwrap();
-    assert_eq!(names(&list()), ["a", "c", "b"], "a tag is no update");
+    assert_eq!(names(&list()), ["a", "c", "b"], "tagging is not an update");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn pages_survive_what_changes_meanwhile() {
 }
 
 #[test]
-fn a_token_of_one_list_is_none_of_another() {
+fn a_page_token_of_one_list_is_invalid_in_another() {
     let ivs = MockIvsChat::start();
     for name in ["a", "b"] {
         ivs.create_room(name);

@@ -17,7 +17,7 @@ fn strict() -> MockIvsChat {
     MockIvsChat::builder().require_signature(Credentials::new("AKIDEXAMPLE", "secret")).start()
 }
 
-/// What a refused call to CreateRoom comes back with.
+/// The response to a refused CreateRoom request.
 async fn refusal(sdk: &aws_sdk_ivschat::Client) -> (u16, String, String) {
     let error = sdk.create_room().name("lobby").send().await.unwrap_err();
     let status = error.raw_response().unwrap().status().as_u16();

@@ -1,4 +1,4 @@
-//! What the tests of the control plane share: the real SDK, and HTTP by hand for what it refuses.
+//! Support for control plane tests: the real SDK, and hand-written HTTP for what it cannot send.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -204,7 +204,7 @@ pub(crate) fn percent_encode(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// What was refused, as the SDK saw it.
+/// A refusal as the SDK sees it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,

@@ -34,7 +34,7 @@ fn a_tokens_times_have_whole_seconds_and_the_documented_defaults() {
 }
 
 #[tokio::test]
-async fn what_the_sdk_puts_into_a_token_comes_out_of_its_messages() {
+async fn the_attributes_of_an_sdk_token_are_in_its_messages() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let token = sdk(&ivs)

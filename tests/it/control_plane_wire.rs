@@ -24,7 +24,7 @@ use crate::raw::RawClient;
 #[case::a_list("[]", "not a JSON object")]
 #[case::null("null", "not a JSON object")]
 #[case::a_string(r#""name""#, "not a JSON object")]
-fn a_body_that_is_no_object_of_json_is_refused(#[case] body: &str, #[case] why: &str) {
+fn a_body_that_is_not_a_json_object_is_refused(#[case] body: &str, #[case] why: &str) {
     let ivs = MockIvsChat::start();
     let answer = http(&ivs, "POST", "/CreateRoom", body);
     answer.assert_error(400, "ValidationException");
@@ -108,7 +108,7 @@ async fn an_idle_connection_is_closed_after_a_minute() {
 #[case::length("Content-Length: two")]
 #[case::lengths("Content-Length: 2\r\nContent-Length: 3")]
 #[case::header("no colon")]
-fn what_is_no_http_is_refused_and_closed(#[case] header: &str) {
+fn a_request_that_is_not_http_is_refused_and_closed(#[case] header: &str) {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
     wire.write(format!("POST /CreateRoom HTTP/1.1\r\nHost: mock\r\n{header}\r\n\r\n{{}}"));
@@ -137,7 +137,7 @@ fn an_empty_body_is_an_empty_request() {
 #[case("PUT", "/CreateRoom")]
 #[case("PATCH", "/tags/arn")]
 #[case("BREW", "/CreateRoom")]
-fn what_is_no_operation_is_refused(#[case] method: &str, #[case] path: &str) {
+fn an_unknown_operation_is_refused(#[case] method: &str, #[case] path: &str) {
     let ivs = MockIvsChat::start();
     http(&ivs, method, path, "{}").assert_error(404, "UnknownOperationException");
 }

@@ -6,7 +6,7 @@ use rstest::{fixture, rstest};
 
 use crate::support::snapshot;
 
-/// What most tests of an application would begin with.
+/// The fixture that most tests of an application would start with.
 #[fixture]
 fn lobby(frozen_ivs: MockIvsChat, #[default(500)] longest: u32) -> (MockIvsChat, Room) {
     let room = frozen_ivs.new_room("lobby").maximum_message_length(longest).create();

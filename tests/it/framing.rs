@@ -72,7 +72,7 @@ async fn a_frame_may_arrive_byte_by_byte(ivs: MockIvsChat) {
 
 #[rstest]
 #[tokio::test]
-async fn many_frames_may_arrive_at_once(ivs: MockIvsChat) {
+async fn many_frames_may_arrive_in_one_read(ivs: MockIvsChat) {
     let (_room, mut alice) = alice(&ivs).await;
     let numbered = |n| json!({ "Action": "SEND_MESSAGE", "Content": format!("{n}") }).to_string();
     let frames = (0..300).flat_map(|n| frame(FINAL | TEXT, numbered(n).as_bytes()));
@@ -96,7 +96,7 @@ async fn a_ping_is_answered_with_its_payload(ivs: MockIvsChat, #[case] payload: 
 
 #[rstest]
 #[tokio::test]
-async fn pings_between_fragments_are_answered_at_once(ivs: MockIvsChat) {
+async fn pings_between_fragments_are_answered_immediately(ivs: MockIvsChat) {
     let (_room, mut alice) = alice(&ivs).await;
     let (head, tail) = HELLO.as_bytes().split_at(10);
     alice.write(frame(TEXT, head)).await;
@@ -193,7 +193,7 @@ async fn fails_alone(ivs: &Handle, bytes: &[u8], code: u16) {
     assert_eq!(closed, code, "{reason}");
     assert!(!reason.is_empty());
 
-    // What comes after that is not read any more, and the stream ends cleanly.
+    // Later frames are not read, and the stream ends cleanly.
     alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
     alice.write(frame(FINAL | CLOSE, &close_payload(code, b""))).await;
     tokio::io::AsyncWriteExt::shutdown(&mut alice.stream).await.expect("the stream is open");

@@ -27,7 +27,7 @@ async fn an_action_waits_before_the_service_sees_it() {
 }
 
 #[tokio::test]
-async fn an_answer_over_http_waits_after_the_operation() {
+async fn an_http_response_waits_after_the_operation() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
@@ -45,7 +45,7 @@ async fn an_answer_over_http_waits_after_the_operation() {
 }
 
 #[test]
-fn what_waits_when_the_mock_ends_is_dropped_and_reported() {
+fn events_held_when_the_mock_ends_are_dropped_and_reported() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     let gate = ivs.on_action().hold();

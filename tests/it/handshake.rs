@@ -74,7 +74,7 @@ async fn a_client_may_vary_its_handshake(#[case] usual: &str, #[case] instead: &
 #[case::connection_without_upgrade(400, "Connection: Upgrade", "Connection: keep-alive")]
 #[case::no_key(400, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")]
 #[case::short_key(400, "dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=")]
-#[case::key_that_is_no_base64(400, "dGhlIHNhbXBsZSBub25jZQ==", "not base64 at all!!!!!!!")]
+#[case::key_that_is_not_base64(400, "dGhlIHNhbXBsZSBub25jZQ==", "not base64 at all!!!!!!!")]
 #[case::no_version(426, "Sec-WebSocket-Version: 13\r\n", "")]
 #[case::old_version(426, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8")]
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_handshake_against_the_rules_is_refused_and_uses_up_no_token(
 #[case::bad_digit("AQICAHabc!#x", "chat token is malformed")]
 #[case::never_issued("AQICAHabc!#0", "chat token is unknown")]
 #[tokio::test]
-async fn what_is_no_token_is_refused_with_401(#[case] token: &str, #[case] message: &str) {
+async fn an_invalid_token_is_refused_with_401(#[case] token: &str, #[case] message: &str) {
     let ivs = MockIvsChat::start();
     let response = RawClient::open(&ivs).await.request(&handshake(token)).await;
     assert_eq!((response.status, response.message().as_str()), (401, message));

@@ -48,7 +48,7 @@ async fn a_ping_without_an_answer_is_found_once_the_next_one_is_sent() {
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
     ivs.advance(HALF_A_MINUTE);
     assert_eq!(ivs.lint(), [], "the answer may be on its way");
-    // Something else is no answer.
+    // Any other frame is not a pong.
     alice
         .write(frame(FINAL | TEXT, br#"{"Action":"SEND_MESSAGE","RequestId":"1","Content":"hi"}"#))
         .await;
@@ -107,7 +107,7 @@ async fn any_frame_of_the_client_counts_against_idleness() {
         alice.write(frame(payload, HELLO.as_bytes())).await;
         ivs.log().since(mark).wait_for(|entry| entry.user_id() == Some("alice")).await;
     }
-    // What others say does not: it is the client that may be gone.
+    // Frames from others do not count, because this client may be gone.
     ivs.advance(Duration::from_secs(29));
     bob.send_message("still there?");
     ivs.advance(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! What hooks do at the edges: of connections, of mocks, of their own lives.
+//! Hooks at the edges: at the start and end of connections, mocks and hooks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn closures_that_hold_on_to_the_mock_are_dropped_without_a_deadlock() {
 }
 
 #[test]
-fn a_mock_that_ends_lets_go_of_its_closures() {
+fn a_mock_that_ends_drops_its_closures() {
     for is_finished in [false, true] {
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         let ivs = unlimited();
@@ -100,7 +100,7 @@ fn a_closure_can_wait_for_the_log() {
 }
 
 #[tokio::test]
-async fn a_frame_that_comes_behind_a_close_is_not_said_to_be_sent() {
+async fn a_frame_after_a_close_is_not_logged_as_sent() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let mut bob = connect(&ivs, &full_token(&room, "bob")).await;
@@ -131,7 +131,7 @@ async fn a_frame_of_any_size_reaches_the_client() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_is_cut_and_not_the_one_behind_it() {
+async fn a_response_without_a_body_is_closed_and_not_the_next_one() {
     use tokio::io::AsyncReadExt;
 
     let ivs = unlimited();
@@ -171,7 +171,7 @@ fn a_delivery_whose_hook_panics_becomes_a_general_error() {
 }
 
 #[test]
-fn the_log_says_of_an_answer_that_does_not_count_that_it_failed() {
+fn the_log_shows_an_ignored_response_as_failed() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     room.review_with(|_| ReviewResponse::allow().content("x".repeat(501)));
@@ -195,7 +195,7 @@ fn a_gate_of_another_mock_stops_nothing() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_where_it_stands() {
+fn invalid_arguments_panic_at_the_caller() {
     let ivs = unlimited();
     let refused = |act: &dyn Fn()| catch_unwind(AssertUnwindSafe(act)).is_err();
     assert!(refused(&|| drop(ivs.on_action().nth(0))));
@@ -206,7 +206,7 @@ fn what_makes_no_sense_is_refused_where_it_stands() {
 }
 
 #[test]
-fn of_two_outages_both_must_end() {
+fn overlapping_outages_must_all_end() {
     let ivs = MockIvsChat::builder().wait_timeout(Duration::MAX).start();
     let is_open = || std::net::TcpStream::connect(ivs.addr()).is_ok();
     let (first, second) = (ivs.outage(), ivs.outage());

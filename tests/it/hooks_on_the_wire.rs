@@ -130,7 +130,7 @@ async fn a_connection_is_closed_with_any_code(
 }
 
 #[tokio::test]
-async fn a_connection_is_reset_by_a_rst() {
+async fn a_reset_connection_receives_a_rst() {
     let (ivs, mut alice) = raw_chat().await;
     ivs.on_action().reset();
     alice.write(frame(FINAL | TEXT, hello().to_string().as_bytes())).await;
@@ -224,7 +224,7 @@ async fn a_delivery_closes_resets_or_stalls_its_connection() {
 #[case::oversize(Corruption::Oversize(1 << 20), |text: &str| text.len() == 1 << 20 && serde_json::from_str::<Value>(text).is_ok())]
 #[case::fragmented(Corruption::Fragmented(10), |text: &str| serde_json::from_str::<Value>(text).unwrap()["Content"] == "hello")]
 #[tokio::test]
-async fn a_malformed_text_arrives(
+async fn a_corrupted_text_arrives(
     #[case] malformation: Corruption,
     #[case] is_as_said: fn(&str) -> bool,
 ) {
@@ -295,7 +295,7 @@ async fn a_handshake_is_refused_and_the_token_stays_good() {
 }
 
 #[tokio::test]
-async fn a_handshake_succeeds_and_the_connection_is_closed_at_once() {
+async fn a_handshake_succeeds_and_the_connection_is_closed_immediately() {
     let ivs = unlimited();
     let token = full_token(&ivs.create_room("lobby"), "alice");
     let reason = r#"{"ErrorCode":401,"ErrorMessage":"token has expired"}"#;
@@ -335,7 +335,7 @@ async fn a_handshake_is_delayed() {
 }
 
 #[tokio::test]
-async fn a_slow_link_takes_its_time() {
+async fn a_limited_bandwidth_slows_the_connection() {
     let ivs = unlimited();
     let token = full_token(&ivs.create_room("lobby"), "alice");
     ivs.on_handshake().limit_bandwidth(8 * 1024);
@@ -386,7 +386,7 @@ async fn an_operation_is_answered_with_any_status_an_empty_body_or_half_a_body()
 #[case::head(|ivs: &MockIvsChat| ivs.on_any_operation().close_in_head(), 10, 10)]
 #[case::body(|ivs: &MockIvsChat| ivs.on_any_operation().close_in_body(), 200, 900)]
 #[tokio::test]
-async fn an_answer_is_cut(
+async fn a_response_is_closed_midway(
     #[case] install: fn(&MockIvsChat) -> mock_ivs_chat::Hook,
     #[case] at_least: usize,
     #[case] at_most: usize,

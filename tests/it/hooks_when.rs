@@ -10,7 +10,7 @@ use rstest::rstest;
 
 use crate::support::{frozen, unlimited};
 
-/// What bob sees of what alice says in a room.
+/// Returns the messages of alice that bob receives.
 fn heard(bob: &Participant) -> Vec<String> {
     let frames = bob.received().into_iter();
     frames
@@ -40,7 +40,7 @@ fn heard(bob: &Participant) -> Vec<String> {
 #[case::action_kind(hook::on_action().delete_message().ignore(), &["1", "2", "3", "4", "5", "6"])]
 #[case::action_request(hook::on_action().request_id("alice-3").ignore(), &["1", "2", "4", "5", "6"])]
 #[case::action_send(hook::on_action().send_message().after(1).ignore(), &["1"])]
-fn a_hook_fires_when_it_is_said_to(#[case] value: HookSpec, #[case] expected: &[&str]) {
+fn a_hook_fires_under_its_conditions(#[case] value: HookSpec, #[case] expected: &[&str]) {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
@@ -127,7 +127,7 @@ fn a_hook_is_removed_by_hand_or_by_its_guard() {
 }
 
 #[test]
-fn a_thousand_hooks_are_asked_in_order() {
+fn a_thousand_hooks_are_evaluated_in_order() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     let hooks: Vec<_> =
@@ -162,7 +162,7 @@ fn a_hook_is_added_or_removed_while_it_fires() {
 }
 
 #[test]
-fn a_hook_that_removes_itself_still_has_its_say() {
+fn the_verdict_of_a_hook_that_removes_itself_counts() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     let handle = ivs.handle();
@@ -196,7 +196,7 @@ fn a_closure_calls_back_into_the_mock() {
 }
 
 #[test]
-fn a_closure_whose_own_doing_reaches_it_again_is_not_asked_again() {
+fn a_closure_does_not_decide_about_its_own_effects() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
@@ -250,7 +250,7 @@ fn a_closure_that_panics_is_a_general_error_and_is_reported() {
 }
 
 #[test]
-fn two_threads_advance_the_clock_at_once() {
+fn two_threads_advance_the_clock_concurrently() {
     let ivs = frozen();
     let start = ivs.now();
     std::thread::scope(|scope| {

@@ -129,7 +129,7 @@ fn a_client_on_another_executor_is_served_by_the_mocks_own_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tasks_of_a_multi_threaded_runtime_connect_at_once() {
+async fn tasks_of_a_multi_threaded_runtime_connect_concurrently() {
     let ivs = MockIvsChat::builder().on_current_runtime().start();
     let room = ivs.create_room("lobby");
     let clients = (0..100).map(|number| {
@@ -187,7 +187,7 @@ impl AsyncWrite for Broken {
 #[rstest::rstest]
 #[case::that_blocks(|ivs: &Handle| drop(ivs.log().wait_for(|_| false).wait()))]
 #[case::that_is_async(|ivs: &Handle| drop(smol::block_on(ivs.log().wait_for(|_| false))))]
-fn a_stream_of_the_test_that_panics_fails_a_wait_at_once(#[case] wait: fn(&Handle)) {
+fn a_test_stream_that_panics_fails_a_wait_immediately(#[case] wait: fn(&Handle)) {
     // Nobody waits for that long.
     let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(3_600)).start();
     let handle = ivs.handle();

@@ -110,7 +110,7 @@ async fn a_dropped_mock_refuses_connections_and_ends_those_it_has() {
 }
 
 #[tokio::test]
-async fn what_a_test_keeps_of_a_dropped_mock_still_answers() {
+async fn handles_of_a_dropped_mock_still_work() {
     let ivs = MockIvsChat::start();
     let (handle, room) = (ivs.handle(), ivs.create_room("lobby"));
     let alice = room.participant("alice");
@@ -121,7 +121,7 @@ async fn what_a_test_keeps_of_a_dropped_mock_still_answers() {
 }
 
 #[test]
-fn many_mocks_live_at_once_and_do_not_know_each_other() {
+fn many_concurrent_mocks_are_independent() {
     let mocks: Vec<_> = (0..100).map(|_| alone().start()).collect();
     let mut lived = Vec::new();
     for (n, ivs) in mocks.iter().enumerate() {
@@ -180,7 +180,7 @@ async fn a_port_that_is_taken_is_an_error() {
 }
 
 #[tokio::test]
-async fn many_clients_come_and_go_at_once() {
+async fn many_clients_come_and_go_concurrently() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let coming = (0..50).map(|n| {

@@ -242,7 +242,7 @@ fn in_a_static_at_the_end_of_the_process() {
 }
 
 #[test]
-fn several_hundred_live_at_once_on_as_many_threads() {
+fn several_hundred_live_concurrently_on_as_many_threads() {
     let all_run = Arc::new(Barrier::new(300));
     let tests = (0..300).map(|_| {
         let all_run = Arc::clone(&all_run);

@@ -38,7 +38,7 @@ fn assert_refused(addr: SocketAddr) {
 }
 
 #[tokio::test]
-async fn who_is_disconnected_gets_what_is_due_and_then_no_close_frame() {
+async fn a_disconnected_client_receives_queued_frames_but_no_close_frame() {
     let ivs = start();
     let room = ivs.create_room("lobby");
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;
@@ -100,7 +100,7 @@ async fn a_restart_cuts_everything_and_keeps_port_rooms_and_tokens() {
 }
 
 #[tokio::test]
-async fn who_reconnects_as_soon_as_it_is_cut_is_let_in() {
+async fn a_client_that_reconnects_immediately_is_accepted() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     for _ in 0..50 {
@@ -180,7 +180,7 @@ async fn a_stop_ends_what_a_client_waits_for() {
 }
 
 #[tokio::test]
-async fn what_a_client_sends_into_a_restart_is_lost_and_nothing_else() {
+async fn only_frames_sent_during_a_restart_are_lost() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;

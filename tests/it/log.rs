@@ -60,7 +60,7 @@ async fn the_entries_of_a_chat_as_yaml() {
 }
 
 #[tokio::test]
-async fn the_log_keeps_the_very_bytes() {
+async fn the_log_keeps_the_exact_bytes() {
     let ivs = MockIvsChat::start();
     let mut alice = connect(&ivs, full_token(&ivs.create_room("lobby"), "alice")).await;
     let text = " { \"Action\":\"SEND_MESSAGE\",\"Content\":\"\\u0068i\" }\n";

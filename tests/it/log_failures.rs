@@ -88,13 +88,13 @@ fn a_condition_that_does_not_hold_is_named() {
 }
 
 #[test]
-fn an_empty_log_is_said_to_be_empty() {
+fn an_empty_log_is_reported_as_empty() {
     let ivs = mock();
     assert_failure!(ivs.log().expect(Matcher::connect().from("alice")).wait());
 }
 
 #[test]
-fn what_came_before_the_mark_is_said_to_lie_there() {
+fn an_entry_before_the_mark_is_reported_as_such() {
     let (ivs, room) = chat();
     let alice = room.participant("alice");
     alice.send_message("hi");
@@ -103,7 +103,7 @@ fn what_came_before_the_mark_is_said_to_lie_there() {
 }
 
 #[test]
-fn what_is_not_in_the_view_is_said_to_be_elsewhere() {
+fn an_entry_outside_the_view_is_reported_as_such() {
     let (ivs, room) = chat();
     let _alice = room.participant("alice");
     room.send_event("app:poll", [("question", "tea?")]);
@@ -112,7 +112,7 @@ fn what_is_not_in_the_view_is_said_to_be_elsewhere() {
 }
 
 #[test]
-fn what_was_taken_out_before_is_said_to_have_been() {
+fn an_entry_already_consumed_is_reported_as_such() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
     alice.send_message("hi");
@@ -137,7 +137,7 @@ fn a_closure_has_a_timeline_too() {
 }
 
 #[test]
-fn what_the_lint_finds_may_be_the_reason() {
+fn lint_findings_are_shown_as_possible_reasons() {
     let (_ivs, room) = chat();
     let alice = room.chat_token("alice").join();
     alice.send_raw(r#"{"action":"SEND_MESSAGE","content":"hi"}"#);
@@ -153,7 +153,7 @@ fn a_close_of_another_code_is_the_nearest() {
 }
 
 #[test]
-fn a_call_that_was_answered_otherwise_is_the_nearest() {
+fn a_different_response_is_the_nearest() {
     let ivs = mock();
     ivs.call(Operation::GetRoom, serde_json::json!({})).expect_err("there is no such room");
     let wanted = Matcher::response(Operation::GetRoom).status(200);
@@ -161,7 +161,7 @@ fn a_call_that_was_answered_otherwise_is_the_nearest() {
 }
 
 #[test]
-fn a_refutation_shows_what_should_not_be() {
+fn a_failed_assert_none_shows_the_unexpected_entry() {
     let (_ivs, room) = chat();
     let alice = room.participant("alice");
     alice.send_message("spam");
@@ -169,7 +169,7 @@ fn a_refutation_shows_what_should_not_be() {
 }
 
 #[test]
-fn a_log_that_is_off_says_so_at_once() {
+fn a_log_that_is_off_fails_waits_immediately() {
     let ivs = with_recording(LogRetention::Off);
     let bob = ivs.create_room("lobby").participant("bob");
     bob.send_message("hi");
@@ -186,7 +186,7 @@ fn a_bounded_log_says_what_it_dropped() {
 }
 
 #[test]
-fn a_long_log_is_cut_to_its_end_and_to_its_busiest_lanes() {
+fn a_long_log_is_reduced_to_its_end_and_its_busiest_lanes() {
     let (ivs, room) = chat();
     let people: Vec<_> =
         ["a", "b", "c", "d", "e", "f", "g", "h"].map(|n| room.participant(n)).into();
@@ -198,7 +198,7 @@ fn a_long_log_is_cut_to_its_end_and_to_its_busiest_lanes() {
 }
 
 #[tokio::test]
-async fn a_blocking_wait_on_the_thread_of_the_mock_fails_at_once() {
+async fn a_blocking_wait_on_the_mock_thread_fails_immediately() {
     let ivs = MockIvsChat::builder().on_current_runtime().start();
     let bob = ivs.create_room("lobby").participant("bob");
     bob.send_message("hi");
@@ -228,7 +228,7 @@ fn hooks_that_have_not_fired_and_gates_that_are_closed_may_be_the_reason() {
 }
 
 #[test]
-fn a_panic_in_a_closure_fails_the_wait_at_once() {
+fn a_panic_in_a_closure_fails_the_wait_immediately() {
     let failure_text = {
         let (ivs, room) = chat();
         let alice = room.participant("alice");

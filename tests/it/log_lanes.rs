@@ -1,4 +1,4 @@
-//! PerConnection: the same text in each run, although clients act at once.
+//! PerConnection: the same text in each run, although clients act concurrently.
 
 use std::thread;
 
@@ -10,9 +10,9 @@ use tokio_tungstenite::tungstenite::{Message, client::ClientRequestBuilder};
 
 use crate::support::snapshot;
 
-/// What three people write at once, each from a thread of their own, with ids that differ in
+/// The frames of three concurrent clients, each on its own thread, with IDs that differ in
 /// each run.
-fn lanes_of_people_who_act_at_once(clock: Clock, run: u32) -> String {
+fn lanes_of_concurrent_clients(clock: Clock, run: u32) -> String {
     let ivs = MockIvsChat::builder().clock(clock).start();
     let room = ivs.create_room("lobby");
     let people: Vec<Participant> = ["alice", "bob", "carol"].map(|n| room.participant(n)).into();
@@ -35,7 +35,7 @@ fn lanes_of_people_who_act_at_once(clock: Clock, run: u32) -> String {
     ivs.log().per_connection().to_string()
 }
 
-/// The id of the first message that a participant hears of itself, which it does at once.
+/// The id of the first message that a participant hears of itself, which happens immediately.
 fn first_own_message(person: &Participant) -> String {
     let message = person.received().into_iter().find_map(|frame| match frame {
         Frame::Message(message) if message.sender.user_id == person.user_id() => Some(message),
@@ -47,13 +47,11 @@ fn first_own_message(person: &Participant) -> String {
 #[test]
 fn lanes_are_the_same_text_however_clients_interleave() {
     let frozen = || Clock::frozen_at("2026-01-01T00:00:00Z");
-    let (still, moving) = (
-        lanes_of_people_who_act_at_once(frozen(), 0),
-        lanes_of_people_who_act_at_once(Clock::system(), 0),
-    );
+    let (still, moving) =
+        (lanes_of_concurrent_clients(frozen(), 0), lanes_of_concurrent_clients(Clock::system(), 0));
     for run in 1..25 {
-        assert_eq!(lanes_of_people_who_act_at_once(frozen(), run), still);
-        assert_eq!(lanes_of_people_who_act_at_once(Clock::system(), run), moving);
+        assert_eq!(lanes_of_concurrent_clients(frozen(), run), still);
+        assert_eq!(lanes_of_concurrent_clients(Clock::system(), run), moving);
     }
     snapshot!(moving);
 }

@@ -30,7 +30,7 @@ fn codes(findings: &[Finding]) -> Vec<&'static str> {
     findings.iter().map(|finding| finding.lint.code()).collect()
 }
 
-/// What the lint says of a frame of somebody with one capability in a room of short messages.
+/// The findings about a frame from a user with one capability, in a room with short messages.
 fn findings_about(frame: &str) -> Vec<Finding> {
     let ivs = MockIvsChat::start();
     let room = ivs.new_room("lobby").maximum_message_length(10).create();
@@ -173,7 +173,7 @@ async fn a_broken_protocol_is_found() {
 #[case::that_may_have_crossed_the_close(Duration::from_millis(999), &[])]
 #[case::that_cannot_have(Duration::from_secs(1), &["traffic-after-close"])]
 #[tokio::test]
-async fn a_frame_behind_the_close(#[case] pause: Duration, #[case] expected: &[&str]) {
+async fn a_frame_after_the_close(#[case] pause: Duration, #[case] expected: &[&str]) {
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
     let ivs = MockIvsChat::builder().clock(clock).start();
     let room = ivs.create_room("lobby");
@@ -188,7 +188,7 @@ async fn a_frame_behind_the_close(#[case] pause: Duration, #[case] expected: &[&
 
 #[test]
 #[should_panic(expected = "request-id-missing at #5, alice")]
-fn what_is_denied_fails_the_test_at_its_end() {
+fn a_denied_finding_fails_the_test_at_its_end() {
     let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing]).start();
     let alice = ivs.create_room("lobby").participant("alice");
     alice.send_raw(r#"{"Action":"SEND_MESSAGE","Content":"hi"}"#);
@@ -196,7 +196,7 @@ fn what_is_denied_fails_the_test_at_its_end() {
 
 #[test]
 #[should_panic(expected = "the test's own failure")]
-fn what_is_denied_does_not_hide_another_failure() {
+fn a_denied_finding_does_not_hide_another_failure() {
     let ivs = MockIvsChat::builder().deny(Lint::ALL).start();
     let alice = ivs.create_room("lobby").participant("alice");
     alice.send_raw("no JSON");
@@ -204,7 +204,7 @@ fn what_is_denied_does_not_hide_another_failure() {
 }
 
 #[test]
-fn what_is_not_denied_is_only_recorded() {
+fn a_finding_that_is_not_denied_is_only_recorded() {
     let ivs = MockIvsChat::builder().deny([Lint::TokenReused]).start();
     let alice: Participant = ivs.create_room("lobby").participant("alice");
     alice.send_raw("no JSON");

@@ -127,7 +127,7 @@ fn a_har_file_has_calls_and_frames_in_the_form_of_browsers() {
 /// Runs a test of this binary by itself, with a folder for pages; returns their names and texts.
 fn pages_of(test: &str, variables: &[(&str, &str)]) -> BTreeMap<String, String> {
     let case = variables.iter().map(|(_, value)| *value).collect::<String>();
-    // The suite may run several times at once.
+    // The suite may run several times concurrently.
     let folder = format!("{test}-{case}-pages-{}", std::process::id());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let status = Command::new(env::current_exe().expect("a test runs from a file"))

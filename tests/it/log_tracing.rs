@@ -17,7 +17,7 @@ struct Notes {
     spans: Arc<AtomicU64>,
 }
 
-/// What is told at once.
+/// The events that arrive immediately.
 struct Line(String);
 
 impl Visit for Line {
@@ -64,7 +64,7 @@ impl Subscriber for Notes {
 
 #[test]
 fn each_entry_is_an_event_in_the_span_of_its_connection() {
-    // What the mock's own thread has to say goes to the subscriber of the process; other tests
+    // Events from the mock thread go to the global subscriber of the process; other tests
     // have theirs in it, too.
     let notes = Notes::default();
     tracing::subscriber::set_global_default(notes.clone()).expect("no other test sets it");

@@ -35,6 +35,7 @@ mod hooks_on_the_wire;
 mod hooks_when;
 mod hostile;
 mod in_memory;
+mod language;
 mod lifecycle;
 mod lifecycle_drop;
 mod lifecycle_outage;

@@ -115,7 +115,7 @@ fn the_checks_have_an_order() {
             other => panic!("an error was due, not {other:?}"),
         }
     };
-    // What can be read, whether it is allowed, how large it is, and only then how often.
+    // The checks are: syntax, capability, size, and only then the rate.
     listener.send_raw("{");
     listener.expect_error(ErrorCode::BadRequest).wait();
     assert_eq!(code(&listener, &long, &long.repeat(3)), 403);
@@ -186,7 +186,7 @@ fn all_clients_share_a_rate_of_messages(
         ivs.log().kind(EntryKind::QuotaExceeded).entries()[0].to_string(),
         format!("quota exceeded: {exceeded}")
     );
-    // Deletions are no messages.
+    // Deletions are not messages.
     people[0].delete_message("Message00001", "");
     people[0].expect_event("aws:DELETE_MESSAGE").wait();
     ivs.advance(Duration::from_secs(1));

@@ -19,10 +19,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::wire::{InMemory, in_memory};
 
-/// One thing that happens. Numbers pick a user or a client, whoever there is.
+/// One step. Numbers select one of the existing users or clients.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A user connects, for so many minutes; some users may do nothing but listen.
+    /// A user connects for this many minutes; some users can only receive.
     Join {
         user: usize,
         minutes: u32,
@@ -97,7 +97,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
-/// What a client saw, shortened to what the model knows.
+/// The frames that a client received, reduced to the details that the model predicts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Seen {
     Message { request_id: String, content: String },
@@ -137,11 +137,11 @@ struct World {
     clients: Vec<Client>,
     requests: u32,
     hooks: Vec<Hook>,
-    /// What became of the hooks, and how many entries the log had then.
+    /// The state of the hooks, and the number of log entries at that time.
     hookings: Vec<(usize, Hooking)>,
 }
 
-/// What came of a run: the log, and what was seen by those who stayed to the end.
+/// The result of a run: the log, and the frames of the clients that stayed to the end.
 struct Run {
     entries: Vec<Entry>,
     transcript: String,
@@ -230,7 +230,7 @@ impl World {
     async fn settle(&mut self) {
         for client in &mut self.clients {
             let Some(stream) = &mut client.stream else { continue };
-            // The clock is paused: this limit is reached when everybody is idle, and then at once.
+            // The clock is paused, so this timeout elapses as soon as all tasks are idle.
             while let Ok(next) = tokio::time::timeout(TICK, stream.next()).await {
                 match next {
                     Some(Ok(message)) => client.seen.push(Seen::of(&message)),
@@ -400,7 +400,7 @@ impl Model {
     }
 
     fn see(&mut self, member: usize, seen: Seen) {
-        // What ends a connection is no delivery.
+        // The end of a connection is not a delivery.
         let is_delivery = !matches!(seen, Seen::Closed | Seen::Ended);
         if is_delivery && self.deaf.contains(&self.users[&member]) {
             return;

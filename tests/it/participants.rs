@@ -28,7 +28,7 @@ async fn a_participant_and_a_client_chat() {
 }
 
 #[test]
-fn a_participant_gets_the_very_bytes_that_a_client_gets() {
+fn a_participant_receives_the_same_bytes_as_a_client() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -44,7 +44,7 @@ fn a_participant_gets_the_very_bytes_that_a_client_gets() {
 }
 
 #[test]
-fn an_expectation_takes_out_what_matches_and_leaves_the_rest() {
+fn an_expectation_removes_the_match_and_leaves_the_rest() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
@@ -56,7 +56,7 @@ fn an_expectation_takes_out_what_matches_and_leaves_the_rest() {
     assert_eq!(bob.expect_message("two").wait().id, "Message00002");
     assert_eq!(bob.receive().wait().id(), "Message00001");
     assert!(matches!(bob.receive().wait(), Frame::Event(event) if event.event_name == "app:bell"));
-    // What was taken out can still be looked at.
+    // Removed frames are still in the list.
     assert_eq!(bob.received().len(), 4);
 }
 

@@ -1,4 +1,4 @@
-//! What broke in other mocks must not break in this one: a test for each of their pitfalls that
+//! Pitfalls of other mocks that this one must avoid: a test for each of their pitfalls that
 //! is not the subject of another module.
 
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use crate::wire::{
 };
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-/// What a test of this binary prints when it fails in a process of its own.
+/// The output of a test of this binary that fails in a child process.
 fn failure(name: &str) -> String {
     let Output { status, stdout, stderr } = run_child(name);
     let text = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -128,7 +128,7 @@ async fn the_port_is_open_when_start_returns_and_closed_when_drop_does() {
         drop(std::net::TcpStream::connect(addr).unwrap());
         drop(ivs);
         assert!(std::net::TcpStream::connect(addr).is_err());
-        // Nobody else is on the port, and it can be had at once.
+        // The port is free, and a new listener can bind it immediately.
         drop(TcpListener::bind(addr).unwrap());
     }
 }
@@ -143,7 +143,7 @@ fn no_number_of_mocks_is_too_many() {
 }
 
 #[tokio::test]
-async fn a_token_of_one_mock_is_none_of_another() {
+async fn a_token_of_one_mock_is_unknown_to_another() {
     let (one, other) = (MockIvsChat::start(), MockIvsChat::builder().in_memory().start());
     let foreign = token(&one.create_room("lobby"), "alice");
     other.create_room("lobby");
@@ -224,7 +224,7 @@ async fn every_way_of_closing_shows_its_own_code() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_closed_is_no_member_any_more_when_the_client_learns_of_it() {
+async fn a_closed_user_has_left_the_room_before_the_client_receives_the_close() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     for _ in 0..20 {

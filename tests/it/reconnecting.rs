@@ -37,7 +37,7 @@ struct Client {
     denied: Vec<String>,
 }
 
-/// What became of a request.
+/// The result of a request.
 enum Outcome {
     Sent,
     /// For good: the service will not have it.
@@ -180,7 +180,7 @@ async fn run(fault: HookSpec, seed: u64) -> (String, String) {
 #[rstest]
 #[case::refused(hook::on_handshake().times(2).refuse(429, "slow down"))]
 #[case::refused_by_an_outage(hook::on_handshake().times(3).refuse(503, "try later"))]
-#[case::closed_at_once(hook::on_handshake().once().disconnect_with_reason(CloseCode::NORMAL, "{}"))]
+#[case::closed_immediately(hook::on_handshake().once().disconnect_with_reason(CloseCode::NORMAL, "{}"))]
 #[case::handshake_reset(hook::on_handshake().once().reset())]
 #[case::handshake_never_answered(hook::on_handshake().once().never_respond())]
 #[case::handshake_late(hook::on_handshake().once().delay(Duration::from_secs(30)))]

@@ -15,7 +15,7 @@ fn room_with_fallback(ivs: &MockIvsChat, fallback: &str) -> Room {
     ivs.new_room("lobby").maximum_message_length(20).with("messageReviewHandler", handler).create()
 }
 
-/// What becomes of a message: its content and attributes, or the code and text of the error.
+/// The result of a message: its content and attributes, or the code and text of the error.
 fn outcome(alice: &Participant) -> (String, Value) {
     alice.send_message_with("hello", [("color", "red")]);
     match alice.receive().wait() {
@@ -28,7 +28,7 @@ fn outcome(alice: &Participant) -> (String, Value) {
 const GENERIC: &str = "message was rejected during review";
 
 #[rstest]
-fn an_answer_that_is_not_legal_leaves_it_to_the_fallback(
+fn an_invalid_response_leaves_the_result_to_the_fallback(
     #[values(
         json!({}),
         json!("ALLOW"),
@@ -56,7 +56,7 @@ fn an_answer_that_is_not_legal_leaves_it_to_the_fallback(
 }
 
 #[tokio::test]
-async fn an_asynchronous_handler_answers_when_it_is_ready() {
+async fn an_asynchronous_handler_responds_when_it_is_ready() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let (sender, receiver) = tokio::sync::watch::channel(false);

@@ -29,7 +29,7 @@ fn rooms_of_the_same_name_are_two_rooms() {
 }
 
 #[test]
-fn a_deleted_room_takes_no_other_with_it() {
+fn deleting_a_room_leaves_other_rooms_alone() {
     let ivs = frozen();
     let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
     let bob = stage.participant("bob");
@@ -39,7 +39,7 @@ fn a_deleted_room_takes_no_other_with_it() {
 }
 
 #[test]
-fn one_connection_less_is_not_all_of_them() {
+fn closing_one_connection_leaves_the_others_open() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (phone, laptop) = (room.participant("alice"), room.participant("alice"));

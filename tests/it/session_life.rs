@@ -101,7 +101,7 @@ async fn all_connections_of_the_user_in_that_room_are_closed_and_no_others() {
 #[case::two_bytes_each("é".repeat(100), "é".repeat(61))]
 #[case::four_bytes_each("🍵".repeat(100), "🍵".repeat(30))]
 #[tokio::test]
-async fn a_reason_is_cut_for_the_close_but_not_in_the_event(
+async fn a_reason_is_truncated_in_the_close_but_not_in_the_event(
     #[case] reason: String,
     #[case] cut: String,
 ) {
@@ -166,7 +166,7 @@ async fn connections_outlive_their_room_but_can_publish_nothing() {
 #[case::registered(Some((3000, "")), "alice closes 3000\n")]
 #[case::without_a_code(None, "alice closes without a code\n")]
 #[tokio::test]
-async fn a_client_that_closes_is_answered_in_kind(
+async fn a_close_from_a_client_is_echoed(
     #[case] close: Option<(u16, &'static str)>,
     #[case] line: &str,
 ) {
@@ -194,7 +194,7 @@ async fn a_websocket_library_closes_cleanly() {
 }
 
 #[tokio::test]
-async fn whoever_closed_gets_nothing_more() {
+async fn a_client_that_has_closed_receives_no_frames() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
@@ -277,9 +277,9 @@ async fn a_client_that_breaks_the_rules_after_the_close_changes_nothing() {
     assert!(log.ends_with("alice closed 1000 \"rude\"\n"), "{log}");
 }
 
-/// Time is paused, so that the mock's patience with the client ends at once.
+/// Time is paused, so that the mock's close timeout elapses immediately.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_answers_a_close_is_cut_off() {
+async fn a_client_that_ignores_a_close_is_disconnected() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;

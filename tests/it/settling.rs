@@ -14,7 +14,7 @@ use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame, handshake};
 use crate::support::{connect, full_token, unlimited};
 
 #[tokio::test]
-async fn what_a_client_has_written_is_read_and_answered() {
+async fn written_frames_are_read_and_answered() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let mut alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
@@ -88,7 +88,7 @@ async fn that_nothing_more_happens_is_asserted_without_a_sleep() {
 }
 
 #[tokio::test]
-async fn what_waits_is_not_under_way() {
+async fn waiting_events_do_not_count_as_activity() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
@@ -124,7 +124,7 @@ fn a_mock_that_has_ended_is_settled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_does_not_settle_is_told_with_what_happened_last() {
+async fn a_busy_mock_is_reported_with_its_last_entries() {
     let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(200)).start();
     let room = ivs.create_room("lobby");
     let (release, released) = std::sync::mpsc::channel::<()>();

@@ -1,4 +1,4 @@
-//! What the tests share: clients, an SDK, and where snapshots go.
+//! Support: clients, an SDK, and the snapshot settings that tests share.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -100,7 +100,7 @@ impl Client {
         self.socket.send(message).await.expect("the connection is open");
     }
 
-    /// What comes next, whatever it is; `None` at the end of the connection.
+    /// Returns the next frame of any kind; `None` at the end of the connection.
     pub(crate) async fn next_raw(&mut self) -> Option<Result<Message, Error>> {
         let next = timeout(LIMIT, self.socket.next()).await;
         next.unwrap_or_else(|_| panic!("nothing came within {LIMIT:?}"))
@@ -151,7 +151,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// What must hold for all frames of a connection.
+/// Asserts the invariants of all frames of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Conformance {
     ids: BTreeSet<String>,
@@ -226,7 +226,7 @@ fn check_attributes(members: &Members, name: &str, may_be_null: bool) {
     assert!(names.is_sorted(), "{name} are not sorted: {raw}");
     let values: Value = serde_json::from_str(raw).expect("a member is JSON");
     let values = values.as_object().expect("attributes are an object");
-    assert!(values.values().all(Value::is_string), "{name} has values that are no strings: {raw}");
+    assert!(values.values().all(Value::is_string), "{name} has values that are not strings: {raw}");
 }
 
 /// The members of an object in the order of the text.

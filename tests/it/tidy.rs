@@ -20,7 +20,7 @@ impl File {
         self.path.ends_with(".rs")
     }
 
-    /// What Rust makes of it: no comments, no texts. The lines stay where they are.
+    /// The code without comments and string literals. Line numbers are kept.
     fn code(&self) -> String {
         code_of(&self.text)
     }
@@ -66,7 +66,7 @@ pub(crate) fn file(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Fails with all complaints at once.
+/// Fails with a list of all complaints.
 #[track_caller]
 pub(crate) fn assert_none(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n  {}\n", complaints.join("\n  "));

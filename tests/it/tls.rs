@@ -97,13 +97,13 @@ async fn tls_can_be_all_there_is() {
 }
 
 #[tokio::test]
-async fn the_authority_of_one_mock_is_none_of_another() {
+async fn the_authority_of_one_mock_is_not_trusted_for_another() {
     let (one, other) = (MockIvsChat::builder().tls().start(), MockIvsChat::builder().tls().start());
     assert!(connect(&one, other.ca_pem(), "localhost").await.is_err());
 }
 
 #[tokio::test]
-async fn what_is_no_tls_is_turned_away_and_others_go_on() {
+async fn a_client_without_tls_is_refused_and_others_continue() {
     let ivs = MockIvsChat::builder().tls().on_current_runtime().start();
     let mut stream = TcpStream::connect(ivs.tls_addr()).await.unwrap();
     stream.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

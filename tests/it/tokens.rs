@@ -51,7 +51,7 @@ async fn tokens_can_be_made_to_last_a_minute_as_in_2022() {
 }
 
 #[tokio::test]
-async fn what_the_sdk_puts_into_a_token_comes_out_at_the_other_end() {
+async fn the_settings_of_an_sdk_token_reach_the_clients() {
     let ivs = frozen();
     let sdk = sdk(&ivs);
     let room = sdk.create_room().name("lobby").send().await.unwrap();

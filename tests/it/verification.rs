@@ -24,7 +24,7 @@ fn fired(times: usize, expect: fn(&MockIvsChat)) -> MockIvsChat {
 #[case::at_least(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..).ignore()), 0, "hook \"h\": expected at least 2 calls, got 0")]
 #[case::at_most(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(..2).ignore()), 3, "hook \"h\": expected at most 1 call, got 3")]
 #[case::between(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(1..=3).ignore()), 4, "hook \"h\": expected 1 to 3 calls, got 4")]
-fn an_expectation_that_is_not_met_is_said_in_a_sentence(
+fn an_unmet_expectation_is_reported_in_a_sentence(
     #[case] expect: fn(&MockIvsChat),
     #[case] times: usize,
     #[case] sentence: &str,
@@ -42,7 +42,7 @@ fn an_expectation_that_is_not_met_is_said_in_a_sentence(
 }
 
 #[test]
-fn an_expectation_that_is_met_is_silent() {
+fn a_met_expectation_is_not_reported() {
     let ivs = fired(2, |ivs| drop(ivs.on_action().expect(1..=3).ignore()));
     ivs.verify();
     let report = ivs.finish().wait().unwrap();
@@ -50,7 +50,7 @@ fn an_expectation_that_is_met_is_silent() {
 }
 
 #[tokio::test]
-async fn open_connections_keep_nobody_from_verifying() {
+async fn open_connections_do_not_prevent_verification() {
     let ivs = unlimited();
     let mut alice = connect(&ivs, &full_token(&ivs.create_room("lobby"), "alice")).await;
     ivs.on_action().expect(1..=1).reject(ErrorCode::NotAcceptable, "no");
@@ -78,7 +78,7 @@ fn a_test_that_panics_keeps_its_own_panic() {
 }
 
 #[test]
-fn a_report_names_what_may_be_of_interest() {
+fn a_report_has_additional_hints() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     ivs.on_handshake().named("never").refuse(503, "no");

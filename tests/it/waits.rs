@@ -338,17 +338,17 @@ fn assert_linear(expect: impl Fn(&MockIvsChat, &Participant, String) + Copy) {
 }
 
 #[test]
-fn expecting_each_of_many_messages_costs_as_much_for_the_last_as_for_the_first() {
+fn expecting_many_messages_is_linear() {
     assert_linear(|_, alice, content| drop(alice.expect_message(content).wait()));
 }
 
 #[test]
-fn so_it_does_for_waits_of_the_log() {
+fn expecting_many_messages_in_the_log_is_linear() {
     assert_linear(|ivs, _, content| drop(ivs.log().expect_message(content).wait()));
 }
 
 #[test]
-fn so_it_does_for_waits_of_a_cursor_with_equal_messages() {
+fn expecting_many_equal_messages_with_a_cursor_is_linear() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     let cursor = ivs.log().cursor();
@@ -365,7 +365,7 @@ fn so_it_does_for_waits_of_a_cursor_with_equal_messages() {
 }
 
 #[test]
-fn a_cursor_takes_out_what_it_finds_and_a_log_does_not() {
+fn a_cursor_consumes_entries_and_a_log_does_not() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let _alice = room.participant("alice");

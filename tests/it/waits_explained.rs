@@ -60,13 +60,13 @@ fn an_entry_has_the_number_of_its_row_in_the_timeline() {
     alice.send_message("hi");
     // One row has both deliveries: it is #9.
     let text = failure(|| bob.assert_no_message("hi"));
-    assert!(text.contains("of connection \"bob\", but there is #9 (bob: MESSAGE"), "{text}");
+    assert!(text.contains("of connection \"bob\", found #9 (bob: MESSAGE"), "{text}");
     let text = failure(|| bob.expect_message("ho").wait());
     assert!(text.contains("nearest: #9 (bob: MESSAGE \"hi\")"), "{text}");
 }
 
 #[test]
-fn a_pattern_for_a_call_looks_at_the_members_of_its_request() {
+fn a_matcher_for_a_request_compares_its_members() {
     let ivs = with_timeout(Duration::from_millis(1));
     let room = ivs.create_room("lobby");
     let _troll = room.chat_token("troll").join();
@@ -74,7 +74,7 @@ fn a_pattern_for_a_call_looks_at_the_members_of_its_request() {
     ivs.log().expect(tokens("troll")).wait();
     ivs.log().assert_none(tokens("alice"));
     let text = failure(|| ivs.log().assert_none(tokens("troll")));
-    assert!(text.contains("there should be no call operation CreateChatToken"), "{text}");
+    assert!(text.contains("expected no request operation CreateChatToken"), "{text}");
     room.disconnect_user("troll", "rude");
     let kicks = Matcher::request(Operation::DisconnectUser).user("troll").reason("rude");
     ivs.log().expect(kicks).wait();
@@ -105,6 +105,6 @@ fn a_hook_that_expects_an_empty_range_is_refused() {
     for expects in empty {
         let panic = catch_unwind(AssertUnwindSafe(|| expects(&ivs))).expect_err("it is empty");
         let text = panic.downcast_ref::<&str>().expect("a text");
-        assert!(text.contains("this one is empty"), "{text}");
+        assert!(text.contains("a range that is not empty"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests of transports share: clients on any stream, and tests in a process of their own.
+//! Support for transport tests: clients on any stream, and tests in a child process.
 
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 
@@ -85,7 +85,7 @@ pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(
     client.send(message(content, content)).await.unwrap();
 }
 
-/// Lets so much of tokio's time go by, which is to be paused.
+/// Lets this much of tokio's time pass. The clock must be paused.
 pub(crate) async fn pass(duration: Duration) {
     let _ = tokio::time::timeout(duration, std::future::pending::<()>()).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-/// What is left to read of a line. Errors are sentences without a place: the caller knows it.
+/// The unread rest of a line. Errors are sentences without a place: the caller knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     rest: &'a str,

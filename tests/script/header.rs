@@ -30,7 +30,7 @@ struct Fact {
     date: Option<String>,
 }
 
-/// What a service must offer, apart from the API, before it can run a script.
+/// A requirement on a service, beyond the API, for running a script.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Requirement {
     Clock,
@@ -76,7 +76,7 @@ const KINDS: [&str; 17] = [
 /// How a fact is known. `designed` is for the mock's own tools.
 const PROVENANCES: [&str; 5] = ["assumed", "designed", "documented", "observed", "recorded"];
 
-/// What a claim can be about, apart from the operations.
+/// The subject of a claim, apart from the operations.
 const FRAMES: [&str; 9] = [
     "DELETE_MESSAGE",
     "DISCONNECT_USER",
@@ -244,7 +244,7 @@ fn one_of(line: usize, key: &str, word: &str, known: &[&str]) -> Result<(), Prob
 }
 
 impl Command {
-    /// What a service must offer for this command.
+    /// Returns the requirement of this command.
     fn requirement(&self) -> Option<Requirement> {
         match self {
             Self::Clock(_) => Some(Requirement::Clock),

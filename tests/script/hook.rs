@@ -43,7 +43,7 @@ pub(crate) struct Frequency {
     pub(crate) probability: Option<(f64, u64)>,
 }
 
-/// What a hook does, at its point.
+/// The effect of a hook at its hook point.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
     Handshake(HandshakeVerdict),
@@ -53,7 +53,7 @@ pub(crate) enum Verdict {
     Review(ReviewVerdict),
 }
 
-/// What all hook points have in common: the event waits.
+/// The verdict that all hook points share: the event waits.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wait {
     /// Until this much time of the mock's clock has passed.

@@ -31,7 +31,7 @@ pub(crate) struct Script {
     pub(crate) transcript: String,
 }
 
-/// What is wrong with a script, and in which line.
+/// A fault of a script, and its line.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Problem {
     pub(crate) line: usize,

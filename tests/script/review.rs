@@ -14,7 +14,7 @@ pub(crate) struct ReviewRule {
     pub(crate) response: ReviewResponse,
 }
 
-/// What a review function does with a message.
+/// The response of a review function to a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ReviewResponse {
     Allow {

@@ -53,7 +53,7 @@ pub(crate) trait Stage {
 /// The moment at which each story begins.
 pub(crate) const START: &str = "2026-01-01T00:00:00Z";
 
-/// What a client writes to its WebSocket.
+/// The data that a client writes to its WebSocket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Payload {
     Text(String),

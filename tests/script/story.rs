@@ -72,7 +72,7 @@ pub(crate) enum Command {
     },
 }
 
-/// What a chat token is created with.
+/// The settings of a new chat token.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token {
     pub(crate) client: String,
@@ -101,7 +101,7 @@ pub(crate) enum Offer {
     Nothing,
 }
 
-/// What a client sends.
+/// The frames that a client sends.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ClientFrame {
     /// `SEND_MESSAGE`, with the next `RequestId` of the client.
