@@ -70,6 +70,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `rstest` | the module `fixtures`: a mock as an argument of a test |
+//! | `aws-sdk` | `Handle::sdk_http_client`, an HTTP client for the AWS SDK that serves calls in process |
 //! | `sigv4` | `MockIvsChatBuilder::require_signature`, which checks the signatures of HTTP requests |
 //! | `tls` | `MockIvsChatBuilder::tls`: `wss://` and `https://` on a second port |
 //! | `tracing` | an event for each log entry, in a span for each connection |

@@ -1,4 +1,4 @@
-//! MockIvsChatBuilder: the settings of a mock, and its start.
+//! [`MockIvsChatBuilder`]: the settings of a mock, and its start.
 
 use std::net::TcpListener;
 use std::sync::Arc;

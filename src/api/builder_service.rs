@@ -1,4 +1,4 @@
-//! MockIvsChatBuilder: the settings of the service where its behavior is not known or has changed.
+//! Settings of [`MockIvsChatBuilder`](crate::MockIvsChatBuilder): those of the service where its behavior is not known or has changed.
 
 use std::time::Duration;
 
@@ -96,8 +96,8 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Lets a client whose token is no good, or whose room was deleted, finish its handshake, and
-    /// closes the connection at once: with code 1000 and a reason in JSON that has `ErrorCode` and
+    /// Lets a client whose token is invalid, or whose room was deleted, finish its handshake, and
+    /// closes the connection immediately: with code 1000 and a reason in JSON that has `ErrorCode` and
     /// `ErrorMessage`. Otherwise the handshake is refused with the HTTP status 401 or 404.
     ///
     /// Observed: an early client of AWS's expects such a close when its token has expired. The

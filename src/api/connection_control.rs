@@ -1,4 +1,4 @@
-//! What a test does to a connection: close, reset, stall, limit, and frames to the client.
+//! Actions of a test on a connection: close, reset, stall, limit, and frames to the client.
 
 use std::sync::Arc;
 

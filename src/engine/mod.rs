@@ -304,7 +304,7 @@ impl Engine {
     }
 }
 
-/// LogRetention.
+/// The log.
 impl Engine {
     /// Records something that follows from the entry `cause`.
     fn record(&mut self, cause: u64, connection: Option<ConnectionId>, event: Event) {

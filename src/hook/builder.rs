@@ -396,9 +396,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             Bound::Excluded(above) => above.saturating_sub(1),
             Bound::Unbounded => usize::MAX,
         };
-        // An exclusive end at 0 leaves no number, and neither does an end before the start.
+        // An exclusive end of 0 and an end before the start both leave an empty range.
         let is_empty = from > to || end == Bound::Excluded(0);
-        assert!(!is_empty, "`expect` needs a range that contains a number, and this one is empty");
+        assert!(!is_empty, "`expect` needs a range that is not empty");
         self.expected = Some(Expectation { hits: from..=to, caller: Location::caller() });
         self
     }

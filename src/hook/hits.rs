@@ -26,20 +26,20 @@ pub(super) mod sealed {
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait Hits {
         /// Returns the bounds of the range.
-        fn bounds(&self) -> (Bound<usize>, Bound<usize>);
+        fn bounds(self) -> (Bound<usize>, Bound<usize>);
     }
 }
 
 impl sealed::Hits for usize {
-    fn bounds(&self) -> (Bound<usize>, Bound<usize>) {
-        (Bound::Included(*self), Bound::Included(*self))
+    fn bounds(self) -> (Bound<usize>, Bound<usize>) {
+        (Bound::Included(self), Bound::Included(self))
     }
 }
 
 macro_rules! ranges {
     ($($range:ty),*) => {$(
         impl sealed::Hits for $range {
-            fn bounds(&self) -> (Bound<usize>, Bound<usize>) {
+            fn bounds(self) -> (Bound<usize>, Bound<usize>) {
                 (self.start_bound().cloned(), self.end_bound().cloned())
             }
         }

@@ -43,7 +43,7 @@ mod tests {
     fn every_control_character_is_escaped() {
         assert_eq!(escaped("a\r\nb\u{1b}[31m\u{2028}"), "a\\r\\nb\\u{1b}[31m\\u{2028}");
         let mut line = String::new();
-        write!(OneLine(&mut line), "{} {}", "a\n", "ä").expect("a string takes any text");
+        write!(OneLine(&mut line), "a\n ä").expect("a string takes any text");
         assert_eq!(line, "a\\n ä");
     }
 }

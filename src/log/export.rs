@@ -133,7 +133,7 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
     set("summary", json!(summary::of(entry)));
     match (entry.text(), entry.bytes()) {
         (Some(text), _) => set("text", json!(hide(entry.mock, text))),
-        (None, Some(bytes)) => set("base64", json!(BASE64.encode(&*without_tokens(entry, bytes)))),
+        (None, Some(bytes)) => set("base64", json!(BASE64.encode(&without_tokens(entry, bytes)))),
         (None, None) => {}
     }
     if let Some((code, reason)) = entry.close() {
@@ -215,9 +215,9 @@ fn har_message(entry: &Entry, payload: &Payload) -> Value {
             let text = String::from_utf8_lossy(&data.bytes);
             (1, hide(entry.mock, &text).into_owned())
         }
-        Payload::Binary(data) => (2, BASE64.encode(&*without_tokens(entry, &data.bytes))),
-        Payload::Ping(bytes) => (9, BASE64.encode(&*without_tokens(entry, bytes))),
-        Payload::Pong(bytes) => (10, BASE64.encode(&*without_tokens(entry, bytes))),
+        Payload::Binary(data) => (2, BASE64.encode(&without_tokens(entry, &data.bytes))),
+        Payload::Ping(bytes) => (9, BASE64.encode(&without_tokens(entry, bytes))),
+        Payload::Pong(bytes) => (10, BASE64.encode(&without_tokens(entry, bytes))),
     };
     let way = if entry.direction() == Some(Direction::Inbound) { "send" } else { "receive" };
     let time: Duration = entry.at().to_unix();

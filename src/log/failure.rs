@@ -159,7 +159,7 @@ fn write_wrapped(f: &mut fmt::Formatter<'_>, text: &str) -> Result<usize, fmt::E
     Ok(column)
 }
 
-/// A text on one line of at most so many characters.
+/// Returns a text on one line of at most `most` characters.
 pub(crate) fn clipped(text: &str, most: usize) -> String {
     let text = escaped(text);
     if text.chars().count() <= most {

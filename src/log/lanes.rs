@@ -1,4 +1,4 @@
-//! PerConnection: the log as one block for each connection, independent of how clients interleave.
+//! [`PerConnection`]: the log as one block for each connection, independent of how clients interleave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};

@@ -251,7 +251,7 @@ impl Checker {
             }
             Event::FrameReceived(payload) => self.check_received(entry, payload),
             Event::ClockAdvanced(duration) => {
-                self.advanced = (entry.number, entry.at() + *duration)
+                self.advanced = (entry.number, entry.at() + *duration);
             }
             Event::FrameSent(Payload::Ping(_)) => self.check_ping(entry),
             Event::FrameSent(_) => self.check_sent(entry),

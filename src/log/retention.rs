@@ -1,4 +1,4 @@
-//! LogRetention: the amount of history that the log keeps.
+//! [`LogRetention`]: the amount of history that the log keeps.
 
 use std::collections::BTreeSet;
 

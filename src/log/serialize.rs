@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Caller, Event, GaveUp};
+use crate::log::record::{Caller, Event, GaveUp, Request, Response};
 use crate::log::secrets::hide;
+use crate::proto::close::Close;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 
@@ -29,30 +30,15 @@ impl Entry {
             map.serialize_entry("room", &*peer.room)?;
             map.serialize_entry("connection", &peer.label)?;
         }
+        let mock = self.mock;
         match &self.record.event {
             Event::ClockAdvanced(by) => {
                 map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
             }
-            Event::Response(answered) => {
-                map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
-                map.serialize_entry("status", &answered.status)?;
-                if let Some(exception) = &answered.exception {
-                    map.serialize_entry("exception", exception)?;
-                }
-                serialize_text(&mut map, "body", &labels.apply(&hide(self.mock, &answered.body)))?;
-            }
-            Event::Request(called) => {
-                let origin = if called.origin == Caller::Test { "test" } else { "http" };
-                map.serialize_entry("origin", origin)?;
-                map.serialize_entry("operation", &called.operation.map(Operation::name))?;
-                serialize_text(&mut map, "body", &labels.apply(&hide(self.mock, &called.body)))?;
-            }
-            Event::ClosedByService(close) | Event::ClosedByClient(close) => {
-                let by_service = matches!(&self.record.event, Event::ClosedByService(_));
-                map.serialize_entry("by", if by_service { "service" } else { "client" })?;
-                map.serialize_entry("code", &close.code.map(|code| code.0))?;
-                map.serialize_entry("reason", &close.reason)?;
-            }
+            Event::Response(answered) => serialize_response(&mut map, answered, mock, labels)?,
+            Event::Request(called) => serialize_request(&mut map, called, mock, labels)?,
+            Event::ClosedByService(close) => serialize_close(&mut map, "service", close)?,
+            Event::ClosedByClient(close) => serialize_close(&mut map, "client", close)?,
             Event::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
             Event::QuotaExceeded { quota, limit } => {
                 map.serialize_entry("quota", &quota.to_string())?;
@@ -62,17 +48,11 @@ impl Entry {
             Event::Disconnected => {}
             Event::HookFired(hooked) => {
                 map.serialize_entry("hook", &*hooked.hook)?;
-                serialize_effect(
-                    &mut map,
-                    &hooked.effect,
-                    hooked.payload.as_ref(),
-                    self.mock,
-                    labels,
-                )?;
+                serialize_effect(&mut map, &hooked.effect, hooked.payload.as_ref(), mock, labels)?;
             }
             Event::Outage(outage) => map.serialize_entry("outage", outage.name())?,
             Event::FrameReceived(payload) | Event::FrameSent(payload) => {
-                serialize_payload(&mut map, payload, self.mock, labels)?;
+                serialize_payload(&mut map, payload, mock, labels)?;
             }
             Event::HandshakeRefused(refused) => {
                 map.serialize_entry("status", &refused.status)?;
@@ -84,18 +64,44 @@ impl Entry {
                 map.serialize_entry("result", &reviewed.result)?;
             }
             Event::TestAction(action) => {
-                serialize_effect(
-                    &mut map,
-                    &action.effect,
-                    action.payload.as_ref(),
-                    self.mock,
-                    labels,
-                )?;
+                serialize_effect(&mut map, &action.effect, action.payload.as_ref(), mock, labels)?;
             }
             Event::Unserved(unserved) => map.serialize_entry("because", unserved.name())?,
         }
         map.end()
     }
+}
+
+fn serialize_request<M: SerializeMap>(
+    map: &mut M,
+    called: &Request,
+    mock: u64,
+    labels: &mut Labels,
+) -> Result<(), M::Error> {
+    let origin = if called.origin == Caller::Test { "test" } else { "http" };
+    map.serialize_entry("origin", origin)?;
+    map.serialize_entry("operation", &called.operation.map(Operation::name))?;
+    serialize_text(map, "body", &labels.apply(&hide(mock, &called.body)))
+}
+
+fn serialize_response<M: SerializeMap>(
+    map: &mut M,
+    answered: &Response,
+    mock: u64,
+    labels: &mut Labels,
+) -> Result<(), M::Error> {
+    map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
+    map.serialize_entry("status", &answered.status)?;
+    if let Some(exception) = &answered.exception {
+        map.serialize_entry("exception", exception)?;
+    }
+    serialize_text(map, "body", &labels.apply(&hide(mock, &answered.body)))
+}
+
+fn serialize_close<M: SerializeMap>(map: &mut M, by: &str, close: &Close) -> Result<(), M::Error> {
+    map.serialize_entry("by", by)?;
+    map.serialize_entry("code", &close.code.map(|code| code.0))?;
+    map.serialize_entry("reason", &close.reason)
 }
 
 fn serialize_gave_up<M: SerializeMap>(map: &mut M, gave_up: &GaveUp) -> Result<(), M::Error> {

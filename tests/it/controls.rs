@@ -1,4 +1,4 @@
-//! What a test does to the whole mock: resets, outages that accept, and clients of other protocols.
+//! Actions of a test on the whole mock: resets, outages that accept, and clients of other protocols.
 
 use std::time::Duration;
 

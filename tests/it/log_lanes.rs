@@ -1,4 +1,4 @@
-//! PerConnection: the same text in each run, although clients act concurrently.
+//! `PerConnection`: the same text in each run, although clients act concurrently.
 
 use std::thread;
 

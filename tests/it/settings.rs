@@ -98,7 +98,7 @@ fn a_listener_on_all_addresses_has_a_host_that_clients_can_connect_to() {
 }
 
 #[test]
-fn what_aws_reserves_or_cannot_call_is_refused() {
+fn reserved_tags_and_handlers_of_other_accounts_are_refused() {
     let ivs = MockIvsChat::builder().in_memory().start();
     let refused = |request| ivs.call(Operation::CreateRoom, request).unwrap_err();
     for key in ["aws:x", "AWS:x"] {
@@ -132,7 +132,7 @@ fn views_of_the_log_can_be_counted() {
     let response = Matcher::response(Operation::CreateRoom).member("arn", room.arn());
     assert_eq!(ivs.log().matching(response).count(), 1);
     let message = panic_message(|| drop(request().member("nme", "lobby")));
-    assert!(message.contains("call has no member \"nme\""), "{message}");
+    assert!(message.contains("request has no member \"nme\""), "{message}");
     assert_eq!(ivs.log().without_pings().count(), ivs.log().count());
 }
 

@@ -106,7 +106,7 @@ fn a_review_is_held_or_delayed_until_its_handler_is_asked() {
 #[case(|| respond(ReviewResponse::deny("spam")), "send [1] ERROR 406 spam", "DENY \"spam\"")]
 #[case(|| respond(ReviewResponse::deny_without_reason()), DENIED, "DENY")]
 #[case(|| respond(ReviewResponse::fail()), DENIED, "failed")]
-#[case(|| respond(ReviewResponse::allow().content("")), DENIED, "failed")]
+#[case(|| respond(ReviewResponse::allow().content("")), DENIED, "failed: Content is empty")]
 #[case(|| Answer::Panicked, DENIED, "failed")]
 #[case(|| Answer::Unavailable, DENIED, "failed")]
 #[case(|| Answer::Verdict(HookVerdict::Review(ReviewVerdict::Pass)), DENIED, "failed")]
