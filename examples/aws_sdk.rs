@@ -50,7 +50,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Hooks apply to these calls as to those over TCP.
     ivs.on_operation(Operation::CreateChatToken).once().fail(Exception::access_denied("not yet"));
     let create_token = chat.create_chat_token().room_identifier(arn).user_id("alice");
-    let refusal = create_token.clone().send().await.map(drop).unwrap_err().into_service_error();
+    let refusal = create_token
+        .clone()
+        .send()
+        .await
+        .map(drop)
+        .expect_err("it is throttled")
+        .into_service_error();
     println!("{refusal}");
     create_token.send().await?;
 
