@@ -1,4 +1,4 @@
-//! Settings of [`MockIvsChatBuilder`](crate::MockIvsChatBuilder): those of the service where its behavior is not known or has changed.
+//! Settings of [`MockIvsChatBuilder`]: those of the service where its behavior is not known or has changed.
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock has not settled within the wait timeout; see [`Wait`](crate::Wait).
+    /// If the mock has not settled within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn settled(&self) -> Wait<()> {
         Wait::new(self.driver(), Settling::start(self.driver(), Location::caller()))

@@ -369,7 +369,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     }
 
     /// Expects the hook to fire this many times before the mock is dropped, such as `1..=3`, `2..`
-    /// or `..5`. [`Handle::verify`] and the end of the mock check it.
+    /// or `..5`. [`Handle::verify`](crate::Handle::verify) and the end of the mock check it.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

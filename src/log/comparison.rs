@@ -29,7 +29,7 @@ impl Matcher {
             "close" => matches!(name, From | To | Room | CloseCode | Reason),
             "refused handshake" => matches!(name, Status | Reason),
             "response" => matches!(name, Operation | Status | Member(_)),
-            "exceeded quota" => matches!(name, Named | From | Room),
+            "exceeded quota" => *name == Named,
             "ping" | "pong" => matches!(name, From | To | Room),
             "hook" => matches!(name, Named | From | Room),
             "request" if *name == Operation => true,

@@ -10,16 +10,16 @@ impl Matcher {
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
     /// # let ivs = MockIvsChat::start();
-    /// let alice = ivs.create_room("lobby").participant("alice");
-    /// ivs.on_action().from("alice").reset();
-    /// alice.send_message("hello");
+    /// let _alice = ivs.create_room("lobby").participant("alice");
+    /// ivs.disconnect_all();
     /// ivs.log().expect(Matcher::disconnected().from("alice")).wait();
     /// ```
     pub fn disconnected() -> Self {
         Self::of_type("end without a close")
     }
 
-    /// Matches a refusal by this quota.
+    /// Matches a refusal by this quota. The entry has no connection, so the matcher has no
+    /// [`Matcher::from`].
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Quota, Quotas, log::Matcher};
@@ -28,7 +28,7 @@ impl Matcher {
     /// let alice = ivs.create_room("lobby").participant("alice");
     /// alice.send_message("one");
     /// alice.send_message("two");
-    /// ivs.log().expect(Matcher::quota_exceeded(quota).from("alice")).wait();
+    /// ivs.log().expect(Matcher::quota_exceeded(quota)).wait();
     /// ```
     pub fn quota_exceeded(quota: Quota) -> Self {
         Self::of_type("exceeded quota").is(Name::Named, quota.to_string())
