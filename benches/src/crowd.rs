@@ -19,7 +19,7 @@ pub struct Crowd {
 impl Crowd {
     /// Connects a client for each token.
     pub fn connect(addr: SocketAddr, tokens: &[String]) -> Self {
-        let poll = Poll::new().expect("a poll can be had");
+        let poll = Poll::new().expect("a poll is available");
         let open = |(index, token): (usize, &String)| {
             let stream = wire::connect(addr, token);
             stream.set_nonblocking(true).expect("a fresh socket takes options");

@@ -22,7 +22,7 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
 
 fn measure_room(effort: Effort, size: usize) -> Vec<Figure> {
     let runtime =
-        Builder::new_current_thread().enable_time().build().expect("a runtime can be had");
+        Builder::new_current_thread().enable_time().build().expect("a runtime is available");
     let tasks = LocalSet::new();
     let ivs = {
         let _entered = runtime.enter();

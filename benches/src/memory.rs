@@ -102,7 +102,7 @@ fn serve(addr: &str, tokens: &[String]) {
 /// Both ends of the stream are in this process.
 fn print_bytes_of_a_connection_in_memory(count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.expect("a runtime can be had").block_on(async {
+    runtime.expect("a runtime is available").block_on(async {
         let ivs = steady().in_memory().on_current_runtime().start();
         let tokens = chat_tokens(&ivs.create_room("lobby"), count);
         let connect = async |token| ivs.connect(token).await.expect("the mock lets everybody in");

@@ -38,7 +38,7 @@ impl Server {
         listener.set_nonblocking(true).expect("a fresh socket takes options");
         let addr = listener.local_addr().expect("a bound listener has an address");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.expect("a runtime can be had");
+        let runtime = runtime.expect("a runtime is available");
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let tasks = LocalSet::new();

@@ -29,7 +29,7 @@ const WARM_UP: Duration = Duration::from_secs(120);
 /// What an allocator may hold back without a leak.
 const SLACK_KIB: u64 = 8 * 1024;
 
-/// What has happened so far.
+/// The events so far.
 #[derive(Debug, Default)]
 struct Counts {
     connected: AtomicUsize,
@@ -92,7 +92,8 @@ async fn soak(length: Duration) -> Result<(), Box<dyn Error>> {
                 return Err(format!("{warm} KiB after two minutes, {memory} KiB now").into());
             }
         }
-        // What is stalled notices nothing, not even that its client has gone; an outage ends it.
+        // A stalled connection notices nothing, not even that its client has gone. An outage ends
+        // it.
         ivs.restart();
     }
     for client in clients {

@@ -67,7 +67,7 @@ fn timed<T>(start: impl FnOnce() -> T) -> u128 {
 /// The runtime that a server needs to be started in is the test's, and does not count.
 fn timed_async<T>(start: impl Future<Output = T>) -> u128 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime can be had").block_on(async {
+    runtime.expect("a runtime is available").block_on(async {
         let before = Instant::now();
         let _server = start.await;
         before.elapsed().as_nanos()

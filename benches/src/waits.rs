@@ -58,7 +58,7 @@ fn fail_after(count: usize) -> f64 {
     std::panic::set_hook(Box::new(|_| {}));
     let took = seconds(|| {
         let failed = catch_unwind(AssertUnwindSafe(|| alice.expect_message("never").wait()));
-        assert!(failed.is_err(), "nobody says it");
+        assert!(failed.is_err(), "no client sends it");
     });
     std::panic::set_hook(hook);
     took
