@@ -81,6 +81,10 @@
 //! assumed, and [`guide::architecture`] explains how the crate works inside.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// The scripts of the tests name the crate in the same way inside and outside of it.
+#[cfg(test)]
+extern crate self as mock_ivs_chat;
+
 mod api;
 mod clock;
 mod driver;

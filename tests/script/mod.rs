@@ -1,7 +1,8 @@
 //! Scripts: a text format for a story about Amazon IVS Chat and the transcript that follows from it.
 //!
-//! CONTRIBUTING.md explains the format. Nothing here depends on the crate: a [`Stage`] carries out
-//! what a story says, and there is one for each way in which the mock can be run.
+//! CONTRIBUTING.md explains the format. Only `values` depends on the crate, and only on its public
+//! items: a [`Stage`] carries out what a story says, and there is one for each way in which the
+//! mock can be run.
 
 pub(crate) mod corpus;
 mod cursor;
@@ -14,6 +15,7 @@ pub(crate) mod review;
 pub(crate) mod settings;
 pub(crate) mod stage;
 pub(crate) mod story;
+pub(crate) mod values;
 
 use std::fmt;
 

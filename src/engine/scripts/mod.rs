@@ -15,6 +15,7 @@ use crate::engine::script::hook::Hook;
 use crate::engine::script::review::ReviewRule;
 use crate::engine::script::settings::Setting;
 use crate::engine::script::stage::{HttpRequest, Payload as Sent, START};
+use crate::engine::script::values::{operation, quota, review};
 use crate::engine::script::{Stage, corpus};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
 use crate::hook::event::{HookEvent, HookVerdict};
@@ -27,10 +28,9 @@ use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
-use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
-use crate::service::quota::{Quota, Quotas};
+use crate::service::quota::Quotas;
 use crate::service::{ConnectionId, Service, Settings};
 
 /// A test for each folder of scripts; another test checks that no folder is missing.
@@ -170,7 +170,7 @@ impl EngineStage {
             panic!("a hook of a script is not a closure");
         };
         let (_, rules) = &self.review_rules[index as usize];
-        HookVerdict::ReviewHandler(rules::review(&ReviewRule::respond(rules, &request.content)))
+        HookVerdict::ReviewHandler(review(&ReviewRule::respond(rules, &request.content)))
     }
 
     fn connection(&self, client: &str) -> Result<ConnectionId, String> {
@@ -368,25 +368,4 @@ impl Stage for EngineStage {
             .map_err(|error| error.to_string())?;
         Ok(text)
     }
-}
-
-fn operation(name: &str) -> Operation {
-    let found = Operation::ALL.into_iter().find(|operation| operation.name() == name);
-    found.expect("the parser knows the operations")
-}
-
-fn quota(name: &str) -> Quota {
-    const QUOTAS: [Quota; 9] = [
-        Quota::MessagingRequestsPerConnection,
-        Quota::SendMessagePerRoom,
-        Quota::SendMessage,
-        Quota::DeleteMessage,
-        Quota::DisconnectUser,
-        Quota::ConcurrentConnections,
-        Quota::Rooms,
-        Quota::LoggingConfigurations,
-        Quota::MessageAttributeBytes,
-    ];
-    let found = QUOTAS.into_iter().find(|quota| quota.to_string() == name);
-    found.expect("the parser knows the quotas")
 }

@@ -5,14 +5,14 @@ use std::panic::Location;
 use serde_json::Value;
 
 use crate::engine::script::hook::{
-    self as data, ActionVerdict as OnAction, Corruption as OnFrame, DeliveryVerdict as OnDelivery,
+    self as data, ActionVerdict as OnAction, DeliveryVerdict as OnDelivery,
     HandshakeVerdict as OnHandshake, Hook, OperationVerdict as OnOperation,
     ReviewVerdict as OnReview, Verdict, Wait,
 };
-use crate::engine::script::review::ReviewResponse as OnReviewer;
+use crate::engine::script::values::{corruption, review};
 use crate::hook::action::ActionVerdict;
 use crate::hook::chain::{Behavior, Rule};
-use crate::hook::delivery::{Corruption, DeliveryVerdict};
+use crate::hook::delivery::DeliveryVerdict;
 use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::frequency::{Frequency, Probability};
 use crate::hook::handshake::HandshakeVerdict;
@@ -25,7 +25,6 @@ use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
-use crate::service::review_handler::ReviewResponse;
 
 /// Returns a hook as the engine takes it. `gate` is the one at which it holds events.
 pub(super) fn rule(hook: &Hook, gate: Option<GateId>) -> Result<AnyRule, String> {
@@ -165,20 +164,6 @@ fn on_delivery(
     })
 }
 
-fn corruption(corruption: OnFrame) -> Corruption {
-    match corruption {
-        OnFrame::InvalidJson => Corruption::InvalidJson,
-        OnFrame::UnknownType => Corruption::UnknownType,
-        OnFrame::MissingMember(member) => Corruption::MissingMember(member),
-        OnFrame::Binary => Corruption::Binary,
-        OnFrame::InvalidUtf8 => Corruption::InvalidUtf8,
-        OnFrame::Oversize(bytes) => Corruption::Oversize(bytes),
-        OnFrame::Fragmented(bytes) => Corruption::Fragmented(bytes),
-        OnFrame::ReservedBit => Corruption::ReservedBit,
-        OnFrame::Truncated => Corruption::Truncated,
-    }
-}
-
 fn on_operation(
     verdict: &OnOperation,
     gate: impl Fn() -> Result<GateId, String>,
@@ -208,25 +193,4 @@ fn on_review(
         OnReview::Wait(Wait::Hold(_)) => ReviewVerdict::Hold(gate()?),
         OnReview::Answer(response) => ReviewVerdict::Respond(review(response)),
     })
-}
-
-/// Returns what a review function answers.
-pub(super) fn review(response: &OnReviewer) -> ReviewResponse {
-    match response.clone() {
-        OnReviewer::Allow { content, attributes } => {
-            let mut review = ReviewResponse::allow();
-            if let Some(content) = content {
-                review = review.content(content);
-            }
-            match attributes {
-                Some(attributes) => review.attributes(attributes),
-                None => review,
-            }
-        }
-        OnReviewer::Deny { reason: Some(reason) } => ReviewResponse::deny(reason),
-        OnReviewer::Deny { reason: None } => ReviewResponse::deny_without_reason(),
-        OnReviewer::Fail => ReviewResponse::fail(),
-        OnReviewer::TimeOut => ReviewResponse::time_out(),
-        OnReviewer::Json(members) => ReviewResponse::from_json(&Value::Object(members)),
-    }
 }

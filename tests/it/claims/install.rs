@@ -2,18 +2,15 @@
 
 use mock_ivs_chat::{
     Action, CloseCode, ErrorCode, Exception, Frame, Gate, Handle, Hook, SendMessage,
-    hook::{
-        Actions, Corruption, Deliveries, Handshakes, HookBuilder, HookPoint, Operations, Reviews,
-    },
+    hook::{Actions, Deliveries, Handshakes, HookBuilder, HookPoint, Operations, Reviews},
 };
 use serde_json::Value;
 
-use super::memory::{operation, review};
 use crate::script::hook::{
-    ActionVerdict as OnAction, Corruption as OnFrame, DeliveryVerdict as OnDelivery,
-    HandshakeVerdict as OnHandshake, Hook as Data, OperationVerdict as OnOperation,
-    ReviewVerdict as OnReview, Verdict, Wait,
+    ActionVerdict as OnAction, DeliveryVerdict as OnDelivery, HandshakeVerdict as OnHandshake,
+    Hook as Data, OperationVerdict as OnOperation, ReviewVerdict as OnReview, Verdict, Wait,
 };
+use crate::script::values::{corruption, operation, review};
 
 /// An installed hook, or the gate at which it holds events.
 pub(crate) enum Installed {
@@ -179,20 +176,6 @@ fn on_delivery(
         OnDelivery::Reset => hook.reset(),
         OnDelivery::Stall => hook.stall(),
     }))
-}
-
-fn corruption(corruption: OnFrame) -> Corruption {
-    match corruption {
-        OnFrame::InvalidJson => Corruption::InvalidJson,
-        OnFrame::UnknownType => Corruption::UnknownType,
-        OnFrame::MissingMember(member) => Corruption::MissingMember(member),
-        OnFrame::Binary => Corruption::Binary,
-        OnFrame::InvalidUtf8 => Corruption::InvalidUtf8,
-        OnFrame::Oversize(bytes) => Corruption::Oversize(bytes),
-        OnFrame::Fragmented(bytes) => Corruption::Fragmented(bytes),
-        OnFrame::ReservedBit => Corruption::ReservedBit,
-        OnFrame::Truncated => Corruption::Truncated,
-    }
 }
 
 fn on_operation(hook: HookBuilder<Operations, Handle>, verdict: &OnOperation) -> Installed {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Attributes, Capability, Clock, Gate, Hook, MockIvsChat, Operation, Participant, Quota, Quotas,
-    ReviewResponse,
+    Attributes, Capability, Clock, Gate, Hook, MockIvsChat, Participant, Quotas,
     log::{Entry, EntryKind},
 };
 use parking_lot::Mutex;
@@ -23,9 +22,10 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::install::{Installed, install};
 use crate::script::hook::Hook as HookData;
-use crate::script::review::{ReviewResponse as OnReviewer, ReviewRule};
+use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
 use crate::script::stage::{HttpRequest, Payload, START, Stage};
+use crate::script::values::{operation, quota, review};
 
 type Socket = WebSocketStream<DuplexStream>;
 
@@ -354,48 +354,6 @@ async fn read(mut stream: SplitStream<Socket>, connection: &Mutex<Connection>) {
         }
     }
     connection.lock().has_ended = true;
-}
-
-/// Returns what a review function of the mock answers.
-pub(crate) fn review(response: &OnReviewer) -> ReviewResponse {
-    match response.clone() {
-        OnReviewer::Allow { content, attributes } => {
-            let mut review = ReviewResponse::allow();
-            if let Some(content) = content {
-                review = review.content(content);
-            }
-            match attributes {
-                Some(attributes) => review.attributes(attributes),
-                None => review,
-            }
-        }
-        OnReviewer::Deny { reason: Some(reason) } => ReviewResponse::deny(reason),
-        OnReviewer::Deny { reason: None } => ReviewResponse::deny_without_reason(),
-        OnReviewer::Fail => ReviewResponse::fail(),
-        OnReviewer::TimeOut => ReviewResponse::time_out(),
-        OnReviewer::Json(members) => ReviewResponse::from_json(&Value::Object(members)),
-    }
-}
-
-pub(crate) fn operation(name: &str) -> Operation {
-    let found = Operation::ALL.into_iter().find(|operation| operation.name() == name);
-    found.expect("the parser knows the operations")
-}
-
-fn quota(name: &str) -> Quota {
-    const QUOTAS: [Quota; 9] = [
-        Quota::MessagingRequestsPerConnection,
-        Quota::SendMessagePerRoom,
-        Quota::SendMessage,
-        Quota::DeleteMessage,
-        Quota::DisconnectUser,
-        Quota::ConcurrentConnections,
-        Quota::Rooms,
-        Quota::LoggingConfigurations,
-        Quota::MessageAttributeBytes,
-    ];
-    let found = QUOTAS.into_iter().find(|quota| quota.to_string() == name);
-    found.expect("the parser knows the quotas")
 }
 
 /// As much as the system gives a loopback socket to begin with.
