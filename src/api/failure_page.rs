@@ -70,9 +70,12 @@ fn test_name() -> String {
 /// package in its own folder, so the current one would be different for each.
 fn in_target(folder: &Path) -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
-    // Cargo marks its target folder with this file.
-    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    match target {
+    // Cargo writes both files to its target folder. It writes the first one only if it has created
+    // the folder itself, which is not the case where the folder is a mounted cache.
+    let is_target = |folder: &Path| {
+        ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| folder.join(name).is_file())
+    };
+    match program.ancestors().find(|folder| is_target(folder)) {
         Some(target) if folder.is_relative() => {
             target.join(folder.strip_prefix("target").unwrap_or(folder))
         }

@@ -1,7 +1,7 @@
 //! The page of a failed test: one for each mock, with the failure at the top.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -28,7 +28,8 @@ async fn another_test_that_fails() {
     fail_in_a_spawned_task().await;
 }
 
-fn pages_of_children(folder: &str, place: &Path) -> BTreeMap<String, String> {
+/// Runs the failing tests with a folder for their pages, and returns the pages by their paths.
+fn pages_of_children(folder: &str) -> BTreeMap<PathBuf, String> {
     let child = Command::new(env::current_exe().unwrap())
         .args(["failure_page::", "--ignored"])
         .env_remove("MOCK_IVS_CHAT_LOG")
@@ -36,13 +37,14 @@ fn pages_of_children(folder: &str, place: &Path) -> BTreeMap<String, String> {
         .output()
         .unwrap();
     assert!(!child.status.success());
-    let mut pages = BTreeMap::new();
-    for file in fs::read_dir(place).unwrap() {
-        let path = file.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        pages.insert(name, fs::read_to_string(&path).unwrap());
+    // The output names the pages, which tells where a relative folder is.
+    let output = String::from_utf8(child.stdout).unwrap();
+    let paths = output.lines().filter_map(|line| line.split_once("the log as a page: "));
+    let page = |(_, path): (_, &str)| (PathBuf::from(path), fs::read_to_string(path).unwrap());
+    let pages: BTreeMap<_, _> = paths.map(page).collect();
+    for page in pages.keys() {
+        fs::remove_file(page).unwrap();
     }
-    fs::remove_dir_all(place).unwrap();
     pages
 }
 
@@ -50,11 +52,15 @@ fn pages_of_children(folder: &str, place: &Path) -> BTreeMap<String, String> {
 fn each_failing_test_has_its_own_page_that_starts_with_the_failure() {
     // A relative folder is in the target folder of the workspace, and `target/` may be written.
     let folder = format!("target/failure-pages-{}", std::process::id());
+    let pages = pages_of_children(&folder);
+    let places: BTreeSet<_> = pages.keys().map(|page| page.parent().unwrap()).collect();
+    let place = *places.first().unwrap_or_else(|| panic!("no page was written"));
+    assert_eq!(places.len(), 1, "{places:?}");
+    assert_eq!(place.file_name(), Path::new(&folder).file_name());
     let program = env::current_exe().unwrap();
-    let target = program.ancestors().find(|place| place.join("CACHEDIR.TAG").is_file()).unwrap();
-    let place = target.join(folder.trim_start_matches("target/"));
-    let pages = pages_of_children(&folder, &place);
-    let names: Vec<_> = pages.keys().collect();
+    assert!(program.starts_with(place.parent().unwrap()), "{place:?} is not in the target folder");
+    fs::remove_dir(place).unwrap();
+    let names: Vec<_> = pages.keys().map(|page| page.to_string_lossy()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[0].ends_with("failure_page..another_test_that_fails.html"), "{names:?}");
     assert!(names[1].ends_with("failure_page..one_test_that_fails.html"), "{names:?}");
