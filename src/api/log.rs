@@ -245,7 +245,7 @@ impl Log {
     /// assert_eq!(findings[0].lint, Lint::MemberCase);
     /// assert_eq!(
     ///     findings[0].to_string(),
-    ///     "member-case at #5, alice: `action` is accepted as `Action`, but its case is undocumented"
+    ///     "member-case at #5, alice: `action` is accepted as `Action`, as in an official AWS sample"
     /// );
     /// ```
     #[must_use]

@@ -4,9 +4,14 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse, TestFailure, log::EntryKind};
+use mock_ivs_chat::{
+    Capability, Clock, Frame, MockIvsChat, ReviewResponse, TestFailure,
+    hook::{ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict},
+    log::EntryKind,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -285,4 +290,93 @@ fn a_review_that_fails_says_which_member_breaks_which_rule(
     room.participant("alice").send_message("hello");
     let reviews = ivs.log().kind(EntryKind::Reviewed).to_string();
     assert!(reviews.contains(&format!("review of Message00001: failed: {reason}\n")), "{reviews}");
+}
+
+#[test]
+fn debug_hides_users_their_attributes_and_tokens_as_the_sdks_of_aws_do() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    let room = ivs.create_room("lobby");
+    let (shown, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+    let note = |text: String| shown.lock().unwrap().push(text);
+    room.review_with({
+        let shown = Arc::clone(&shown);
+        move |request| {
+            shown.lock().unwrap().push(format!("{request:?}"));
+            ReviewResponse::allow()
+        }
+    });
+    ivs.on_action().decide({
+        let shown = Arc::clone(&shown);
+        move |inbound| {
+            shown.lock().unwrap().push(format!("{inbound:?}"));
+            ActionVerdict::Pass
+        }
+    });
+    ivs.on_delivery().decide({
+        let (shown, seen) = (Arc::clone(&shown), Arc::clone(&seen));
+        move |outbound| {
+            *seen.lock().unwrap() += 1;
+            shown.lock().unwrap().push(format!("{outbound:?}"));
+            DeliveryVerdict::Pass
+        }
+    });
+    let builder = || room.chat_token("alice-smith").attributes([("name", "Alice Smith")]);
+    note(format!("{:?}", builder()));
+    let token = builder().create();
+    note(format!("{token:?}"));
+    let alice = builder().capabilities(Capability::ALL).join();
+    note(format!("{alice:?}"));
+    note(format!("{:?}", ivs.connections()));
+    alice.send_message("hello");
+    alice.disconnect_user("nobody-smith", "rude");
+    alice.send_raw(json!({ "action": "JOIN", "token": token.token }).to_string());
+    let message = alice.expect_message("hello").wait();
+    note(format!("{message:?}"));
+    note(format!("{:?}", Frame::Message(message.clone())));
+    note(format!("{:?}", ivs.log().into_iter().filter_map(|e| e.action()).collect::<Vec<_>>()));
+    assert!(*seen.lock().unwrap() > 0);
+    let shown = shown.lock().unwrap();
+    assert!(shown.len() > 12, "{shown:#?}");
+    for text in shown.iter() {
+        // The attributes of the event are not sensitive, and say who was disconnected.
+        if !text.contains("aws:DISCONNECT_USER") {
+            assert!(!text.to_lowercase().contains("smith"), "{text}");
+        }
+        assert!(!text.contains(&token.token[..20]), "{text}");
+        assert!(text.contains("*** Sensitive Data Redacted ***") || text.contains("SendMessage"));
+    }
+    let transcript = ivs.log().to_string();
+    assert!(transcript.contains("alice-smith") && transcript.contains("Alice Smith"));
+}
+
+#[tokio::test]
+async fn debug_of_a_call_hides_what_is_sensitive_in_its_request() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    ivs.on_any_operation().decide({
+        let shown = Arc::clone(&shown);
+        move |call| {
+            shown.lock().unwrap().push(format!("{call:?}"));
+            OperationVerdict::Pass
+        }
+    });
+    let sdk = crate::control_plane_support::sdk(&ivs);
+    let token = sdk.create_chat_token().room_identifier(room.arn()).user_id("alice-smith");
+    let token = token.attributes("name", "Alice Smith").send().await.unwrap();
+    ivs.on_handshake().decide({
+        let shown = Arc::clone(&shown);
+        move |handshake| {
+            shown.lock().unwrap().push(format!("{handshake:?}"));
+            HandshakeVerdict::Pass
+        }
+    });
+    let _client = crate::support::try_connect(&ivs, token.token().unwrap().to_owned()).await.unwrap();
+    sdk.disconnect_user().room_identifier(room.arn()).user_id("bob-smith").send().await.unwrap();
+    let shown = shown.lock().unwrap();
+    assert_eq!(shown.len(), 3);
+    for text in shown.iter() {
+        assert!(!text.to_lowercase().contains("smith"), "{text}");
+        assert!(text.contains("*** Sensitive Data Redacted ***"), "{text}");
+    }
 }
