@@ -10,7 +10,6 @@ use crate::api::room::Room;
 use crate::api::wait::fail;
 use crate::engine::control::ConnectionInfo;
 use crate::log::record::Peer;
-use crate::proto::sensitive::REDACTED;
 use crate::service::ConnectionId;
 
 /// A connection of a client or a participant, which a test can inspect and act on immediately.
@@ -199,7 +198,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("id", &self.id().0)
-            .field("user_id", &REDACTED)
+            .field("user_id", &self.user_id())
             .field("room", &self.room())
             .finish_non_exhaustive()
     }

@@ -12,7 +12,7 @@ use crate::api::report::Report;
 use crate::driver::Driver;
 use crate::log::entry::Entry;
 use crate::log::filter::Filter;
-use crate::log::page;
+use crate::log::page::Page;
 
 /// Writes the page of a mock whose test fails. It acts when it is dropped.
 #[derive(Debug)]
@@ -41,15 +41,28 @@ impl Ending {
         }
         let log = Log { driver: Arc::clone(&self.driver), filter: Filter::default() };
         let entries = log.entries();
-        let failure = if has_failed { self.failure(&entries) } else { String::new() };
-        let html = page::html(&self.test, &failure, &entries, &log.lint());
+        let (failure, lanes) = if has_failed { self.failure(&entries) } else { Default::default() };
+        let page = Page {
+            title: &self.test,
+            failure: &failure,
+            lanes: &lanes,
+            entries: &entries,
+            findings: &log.marked_findings(),
+        };
+        let html = page.html();
         report(&write(&in_target(Path::new(&folder)), &self.test, &html));
     }
 
-    /// The text of the failure, as far as the mock knows it. The page shows the log itself.
-    fn failure(&self, entries: &[Entry]) -> String {
-        let explained = self.driver.latest_failure();
-        explained.unwrap_or_else(|| Report::new(&self.driver).summary(entries))
+    /// The text of the failure, as far as the mock knows it, and the lanes that it is about. The
+    /// page shows the log itself.
+    fn failure(&self, entries: &[Entry]) -> (String, Vec<String>) {
+        match self.driver.latest_failure() {
+            Some(explained) => (explained.text, explained.lanes),
+            None => {
+                let report = Report::new(&self.driver);
+                (report.summary(entries), report.lanes_in(entries))
+            }
+        }
     }
 }
 

@@ -274,6 +274,6 @@ impl Log {
         };
         let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
-        fail_with(&self.driver, with_sections(failure, &self.driver, &entries));
+        fail_with(&self.driver, &with_sections(failure, &self.driver, &entries));
     }
 }

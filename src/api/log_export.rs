@@ -1,7 +1,8 @@
 //! Exports of a log view, for other tools and for people.
 
 use crate::api::log::Log;
-use crate::log::{export, page};
+use crate::log::export;
+use crate::log::page::Page;
 
 impl Log {
     /// Returns this view as a web page with a sequence diagram: a lane for each connection, an
@@ -24,7 +25,9 @@ impl Log {
     /// ```
     #[must_use]
     pub fn to_html(&self, title: &str) -> String {
-        page::html(title, "", &self.entries(), &self.lint())
+        let (entries, findings) = (self.entries(), self.marked_findings());
+        let (entries, findings) = (&*entries, &*findings);
+        Page { title, failure: "", lanes: &[], entries, findings }.html()
     }
 
     /// Returns this view as a Mermaid sequence diagram, with an arrow for each frame, request and

@@ -143,7 +143,7 @@ impl<T> LogWait<T> {
     fn look(&mut self, deadline: Instant) -> Look<T> {
         // What a closure that has panicked should have brought about may never come.
         if let Some(ClosurePanic { whose, message, .. }) = self.driver.report_panic() {
-            fail_with(&self.driver, self.refusal(&format!("{whose} panicked: {message}"), None));
+            fail_with(&self.driver, &self.refusal(&format!("{whose} panicked: {message}"), None));
         }
         let turn_end = Instant::now() + LONGEST_TURN;
         loop {
@@ -206,10 +206,10 @@ impl<T> LogWait<T> {
                     None => format!("{label}'s connection has ended"),
                 };
                 let named = end.map(|end| entries[end].index());
-                fail_with(&self.driver, self.refusal(&why, named));
+                fail_with(&self.driver, &self.refusal(&why, named));
             }
         };
-        fail_with(&self.driver, self.refusal(&why, None));
+        fail_with(&self.driver, &self.refusal(&why, None));
     }
 
     fn refusal(&self, why: &str, named: Option<u64>) -> Failure {
@@ -308,12 +308,12 @@ impl<T> Future for LogWait<T> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Look::TimedOut => fail_with(&self.driver, self.failure()),
+            Look::TimedOut => fail_with(&self.driver, &self.failure()),
             Look::Current => {}
         }
         self.fail_if_over(end);
         if self.timeout.as_ref().is_some_and(|(_, timeout)| timeout.is_elapsed(cx.waker())) {
-            fail_with(&self.driver, self.failure());
+            fail_with(&self.driver, &self.failure());
         }
         Poll::Pending
     }

@@ -10,6 +10,9 @@ use crate::hook::chain::{Expectation, HookStatus};
 use crate::log::entry::Entry;
 use crate::log::failure::{self, Section};
 use crate::log::filter::Filter;
+use crate::log::lint::Finding;
+use crate::log::secrets::TokenLabels;
+use crate::log::timeline;
 use crate::log::timeline::WIDEST;
 
 /// The result of a test: expectations that were not met, panics of closures, and what may explain
@@ -44,6 +47,8 @@ struct Failures {
     panics: Vec<String>,
     unanswered: Vec<String>,
     denied: Vec<String>,
+    /// The same, with marks in the place of tokens.
+    denied_findings: Vec<Finding>,
 }
 
 impl Report {
@@ -66,8 +71,11 @@ impl Report {
         failures.unanswered = driver.unanswered();
         let denied = &driver.log_settings().denied;
         if !denied.is_empty() {
-            let findings = log.lint().into_iter().filter(|finding| denied.contains(&finding.lint));
-            failures.denied = findings.map(|finding| finding.to_string()).collect();
+            let findings = log.marked_findings().into_iter();
+            let findings = findings.filter(|finding| denied.contains(&finding.lint)).collect();
+            failures.denied_findings = findings;
+            let labeled = log.labeled(failures.denied_findings.clone()).into_iter();
+            failures.denied = labeled.map(|finding| finding.to_string()).collect();
         }
         Self { failures, never_fired, waiting_at_gates: driver.waiting_at_gates(), log }
     }
@@ -178,7 +186,8 @@ impl Report {
 
     /// The reasons why the test has failed, in lines.
     fn reasons(&self) -> Vec<String> {
-        let Failures { unmet, unmet_hooks, panics, unanswered, denied } = &*self.failures;
+        let Failures { unmet, unmet_hooks, panics, unanswered, denied_findings, .. } =
+            &*self.failures;
         let mut lines = Vec::new();
         for (sentence, hook) in unmet.iter().zip(unmet_hooks) {
             lines.push(sentence.clone());
@@ -188,7 +197,7 @@ impl Report {
             }
         }
         lines.extend(panics.iter().chain(unanswered).cloned());
-        lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
+        lines.extend(denied_findings.iter().map(|finding| format!("denied: {finding}")));
         lines
     }
 
@@ -199,7 +208,37 @@ impl Report {
 }
 
 impl Report {
-    /// Returns the report without the timeline.
+    /// Returns the report with marks in the place of tokens.
+    pub(crate) fn marked_text(&self) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        let timeline = failure::excerpt(&entries, &[], &self.lanes_in(&entries));
+        format!("{}{}", self.summary(&entries), timeline.trim_end())
+    }
+
+    /// Returns the lanes that the failure is about, by their titles.
+    pub(crate) fn lanes(&self) -> Vec<String> {
+        let (entries, _) = self.log.driver.entries_since(0);
+        self.lanes_in(&entries)
+    }
+
+    pub(crate) fn lanes_in(&self, entries: &[Entry]) -> Vec<String> {
+        let Failures { unmet_hooks, denied_findings, .. } = &*self.failures;
+        let users = unmet_hooks.iter().filter_map(|hook| hook.user_id.as_deref());
+        let of_user = |user| entries.iter().rev().find(|entry| entry.user_id() == Some(user));
+        let named = denied_findings.iter().filter_map(|finding| {
+            let place = entries.binary_search_by_key(&finding.entry, Entry::index);
+            place.ok().map(|place| &entries[place])
+        });
+        let mut lanes: Vec<String> = Vec::new();
+        for lane in users.filter_map(of_user).chain(named).filter_map(timeline::title) {
+            if lanes.len() < MOST_LANES && !lanes.contains(&lane) {
+                lanes.push(lane);
+            }
+        }
+        lanes
+    }
+
+    /// Returns the report without the timeline, with marks in the place of tokens.
     pub(crate) fn summary(&self, entries: &[Entry]) -> String {
         let mut text = String::new();
         self.write_summary(&mut text, entries).expect("a string takes any text");
@@ -241,9 +280,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (entries, _) = self.log.driver.entries_since(0);
-        f.write_str(&self.summary(&entries))?;
-        f.write_str(failure::excerpt(&entries, &[], &[]).trim_end())
+        f.write_str(&TokenLabels::new().label(&self.marked_text()))
     }
 }
 
@@ -271,6 +308,9 @@ fn unmet(hook: &HookStatus, expectation: &Expectation) -> String {
 fn calls(count: usize) -> String {
     format!("{count} {}", if count == 1 { "call" } else { "calls" })
 }
+
+/// How many lanes are shown because a reason is about them.
+const MOST_LANES: usize = 4;
 
 /// How many lines a report has about the reasons why a test has failed.
 const MOST_REASONS: usize = 40;

@@ -1,6 +1,5 @@
 //! Settling: waiting until nothing that has reached the mock is still under way.
 
-use std::fmt::Display;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -87,7 +86,7 @@ impl Future for Settling {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_settled(cx).map(|settled| {
             if let Err(limit) = settled {
-                fail_with(&self.driver, unsettled(&self.driver, limit, self.caller));
+                fail_with(&self.driver, &unsettled(&self.driver, limit, self.caller));
             }
         })
     }
@@ -103,7 +102,7 @@ fn unsettled(
     driver: &Arc<Driver>,
     limit: Duration,
     caller: &'static Location<'static>,
-) -> impl Display + use<> {
+) -> Failure {
     let headline = format!("waited {limit:?} for the mock to settle, but it is still busy");
     let (entries, _) = driver.entries_since(0);
     with_sections(Failure::new(headline, caller).timeline(&entries, &[]), driver, &entries)

@@ -9,6 +9,7 @@ use std::thread::{self, Thread};
 use crate::api::log_wait::{LogWait, with_sections};
 use crate::driver::Driver;
 use crate::log::failure::Failure;
+use crate::log::secrets::TokenLabels;
 
 /// Something that a test waits for: await it, or call [`Wait::wait`] where there is no runtime.
 ///
@@ -71,7 +72,7 @@ impl<T> Wait<T> {
                 return output;
             }
             if let Some(why) = cannot_block(&self.driver) {
-                fail_with(&self.driver, self.waiting.cannot_block(why));
+                fail_about(&self.driver, &self.waiting.cannot_block(why), Vec::new());
             }
             thread::park();
         }
@@ -121,13 +122,19 @@ fn cannot_block(driver: &Driver) -> Option<&'static str> {
 pub(crate) fn fail(driver: &Arc<Driver>, message: impl fmt::Display) -> ! {
     let (entries, _) = driver.entries_since(0);
     let failure = Failure::without_place(message.to_string()).timeline(&entries, &[]);
-    fail_with(driver, with_sections(failure, driver, &entries))
+    fail_with(driver, &with_sections(failure, driver, &entries))
 }
 
-/// Fails a test with a text, which the page of the test repeats.
+/// Fails a test with a failure, which the page of the test repeats.
 #[track_caller]
-pub(crate) fn fail_with(driver: &Driver, failure: impl fmt::Display) -> ! {
-    let text = driver.without_tokens(&failure.to_string());
-    driver.record_failure(&text);
-    panic!("{text}")
+pub(crate) fn fail_with(driver: &Driver, failure: &Failure) -> ! {
+    fail_about(driver, &failure.to_string(), failure.lanes().to_vec())
+}
+
+/// Fails a test with a text, which is about some lanes above all.
+#[track_caller]
+pub(crate) fn fail_about(driver: &Driver, text: &str, lanes: Vec<String>) -> ! {
+    let text = driver.without_tokens(text);
+    driver.record_failure(&text, lanes);
+    panic!("{}", TokenLabels::new().label(&text))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     caller: Option<&'static Location<'static>>,
     nearest: Vec<String>,
     timeline: Option<String>,
+    /// The lanes that the failure is about.
+    lanes: Vec<String>,
     /// The indexes of the entries that the text names.
     named: Vec<usize>,
     sections: Vec<Section>,
@@ -42,8 +44,15 @@ impl Failure {
 
     /// A failure whose panic is at the line of the test.
     pub(crate) fn without_place(headline: impl Into<String>) -> Self {
-        let (headline, nearest, named) = (headline.into(), Vec::new(), Vec::new());
-        Self { headline, caller: None, nearest, timeline: None, named, sections: Vec::new() }
+        Self {
+            headline: headline.into(),
+            caller: None,
+            nearest: Vec::new(),
+            timeline: None,
+            lanes: Vec::new(),
+            named: Vec::new(),
+            sections: Vec::new(),
+        }
     }
 
     /// Names the entry that comes nearest to a pattern, and the fields that differ. The search ends
@@ -77,7 +86,13 @@ impl Failure {
             }
         }
         self.timeline = Some(excerpt(entries, &self.named, &lanes));
+        self.lanes = lanes;
         self
+    }
+
+    /// Returns the lanes that the failure is about, by their titles.
+    pub(crate) fn lanes(&self) -> &[String] {
+        &self.lanes
     }
 
     /// Adds a section, unless it is empty.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::log::entry::Entry;
 use crate::log::lint_rule::Lint;
 use crate::log::record::{Event, Response, Unserved};
+use crate::log::secrets::marked;
 use crate::proto::action::{Action, Publish};
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
@@ -180,7 +181,7 @@ impl Checker {
     }
 
     fn check_refusal(&mut self, entry: &Entry, refusal: Option<Refusal>, token: Option<&str>) {
-        let token_text = token.unwrap_or("no token");
+        let token_text = marked(token.unwrap_or("no token"));
         match refusal {
             Some(Refusal::UsedToken) => {
                 self.find(Lint::TokenReused, entry, format!("{token_text} was used before"));

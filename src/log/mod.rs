@@ -15,6 +15,7 @@ pub(crate) mod lint_rule;
 pub(crate) mod matcher;
 mod matcher_kinds;
 pub(crate) mod page;
+mod page_filter;
 pub(crate) mod record;
 pub(crate) mod retention;
 pub(crate) mod secrets;

@@ -85,7 +85,11 @@ fn of_payload(payload: &Payload, mock: u64) -> String {
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_FRAME)]);
     let start = hide(mock, &start);
     let ellipsis = if start.len() > LONGEST || bytes.len() > LONGEST_FRAME { "…" } else { "" };
-    format!("{kind} {:?}{ellipsis}", truncate(&start, LONGEST))
+    let shown = truncate(&start, LONGEST);
+    if shown.starts_with(['{', '[']) {
+        return format!("{kind} {shown}{ellipsis}");
+    }
+    format!("{kind} \"{}\"{ellipsis}", shown.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The number of bytes shown of an unreadable frame.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::log::entry::{Direction, Entry};
 use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
+use crate::log::secrets::TokenLabels;
 use crate::log::summary;
 use crate::log::transcript::{is_as_expected, is_same_delivery};
 
@@ -21,6 +22,18 @@ impl Columns {
     /// there are.
     pub(crate) fn of(entries: &[Entry], most: usize) -> (Self, usize) {
         Self::with(entries, &[], most)
+    }
+
+    /// The busiest lanes as [`Columns::of`] has them, after some lanes that are there in any case.
+    pub(crate) fn starting_with(
+        first: &[String],
+        entries: &[Entry],
+        most: usize,
+    ) -> (Self, usize) {
+        let (mut columns, omitted) = Self::with(entries, first, most);
+        let place = |title: &String| first.iter().position(|own| own == title);
+        columns.titles.sort_by_key(|title| place(title).unwrap_or(first.len()));
+        (columns, omitted)
     }
 
     /// The busiest lanes as [`Columns::of`] has them, and in any case some lanes.
@@ -99,7 +112,8 @@ pub(crate) fn row_start(entries: &[Entry], mut index: usize) -> usize {
 /// Entries as rows, as text.
 pub(crate) fn text(entries: &[Entry]) -> String {
     let (columns, omitted) = Columns::of(entries, MOST_LANES);
-    Table { rows: rows(entries, entries, &columns, &[]), columns, omitted }.to_string()
+    let table = Table { rows: rows(entries, entries, &columns, &[]), columns, omitted };
+    TokenLabels::new().label(&table.to_string()).into_owned()
 }
 
 /// A part of a log that explains a failure.

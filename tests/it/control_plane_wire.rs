@@ -419,7 +419,7 @@ async fn a_chat_token_where_it_does_not_belong_does_not_reach_the_log() {
     let mut client = RawClient::open(&ivs).await;
     let path = format!("/?token={}&more=yes", token.replace('#', "%23"));
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(client.request(&head).await.status, 404);
+    assert_eq!(client.request(&head).await.status, 403);
     let log = ivs.log();
     for text in [log.to_string(), log.to_har(), log.to_json_lines(), log.to_html("t")] {
         assert!(!text.contains(token.trim_end_matches("!#0")), "{text}");
