@@ -60,7 +60,11 @@ impl Ending {
             Some(explained) => (explained.text, explained.lanes),
             None => {
                 let report = Report::new(&self.driver);
-                (report.summary(entries), report.lanes_in(entries))
+                let mut text = report.summary(entries);
+                if !report.is_failure() {
+                    text.insert_str(0, "the test panicked; its own message is in its output\n\n");
+                }
+                (text, report.lanes_in(entries))
             }
         }
     }

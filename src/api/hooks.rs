@@ -209,7 +209,8 @@ impl Handle {
     pub fn verify(&self) {
         let report = self.report();
         if report.is_failure() {
-            fail_about(self.driver(), &report.marked_text(), report.lanes());
+            let (text, on_page) = (report.marked_text(), report.marked_summary());
+            fail_about(self.driver(), &text, &on_page, &report.lanes());
         }
     }
 

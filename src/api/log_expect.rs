@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use crate::api::log::Log;
-use crate::api::log_wait::{LogWait, SearchMany, with_sections};
+use crate::api::explanations::with_sections;
+use crate::api::log_wait::{LogWait, SearchMany};
 use crate::api::wait::{Wait, fail_with};
 use crate::log::entry::Entry;
 use crate::log::failure::{self, EntryName, Failure};

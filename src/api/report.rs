@@ -4,16 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::api::log::Log;
-use crate::api::log_wait::{recent_findings, unfired_lines};
+use crate::api::explanations::{held, recent_findings, unfired_lines, why_not_fired};
 use crate::driver::Driver;
 use crate::hook::chain::{Expectation, HookStatus};
 use crate::log::entry::Entry;
+use crate::log::explain;
 use crate::log::failure::{self, Section};
 use crate::log::filter::Filter;
 use crate::log::lint::Finding;
 use crate::log::secrets::TokenLabels;
 use crate::log::timeline;
-use crate::log::timeline::WIDEST;
 
 /// The result of a test: expectations that were not met, panics of closures, and what may explain
 /// them.
@@ -185,7 +185,7 @@ impl Report {
     }
 
     /// The reasons why the test has failed, in lines.
-    fn reasons(&self) -> Vec<String> {
+    fn reasons(&self, entries: &[Entry]) -> Vec<String> {
         let Failures { unmet, unmet_hooks, panics, unanswered, denied_findings, .. } =
             &*self.failures;
         let mut lines = Vec::new();
@@ -193,11 +193,13 @@ impl Report {
             lines.push(sentence.clone());
             lines.extend(hook.origin().map(|line| format!("  {line}")));
             if hook.hits == 0 {
-                lines.push(format!("  {}", hook.why_not_fired()));
+                let reasons = why_not_fired(hook, entries).into_iter();
+                lines.extend(reasons.map(|reason| format!("  {reason}")));
             }
         }
         lines.extend(panics.iter().chain(unanswered).cloned());
-        lines.extend(denied_findings.iter().map(|finding| format!("denied: {finding}")));
+        let denied = explain::merged(denied_findings).into_iter();
+        lines.extend(denied.map(|finding| format!("denied: {finding}")));
         lines
     }
 
@@ -213,6 +215,22 @@ impl Report {
         let (entries, _) = self.log.driver.entries_since(0);
         let timeline = failure::excerpt(&entries, &[], &self.lanes_in(&entries));
         format!("{}{}", self.summary(&entries), timeline.trim_end())
+    }
+
+    /// Returns the report without the timeline, with marks in the place of tokens.
+    pub(crate) fn marked_summary(&self) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        self.summary(&entries)
+    }
+
+    /// Returns the reasons why the test has failed, without a timeline.
+    pub(crate) fn reasons_text(&self) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        let (mut text, reasons) = (String::new(), self.reasons(&entries));
+        for reason in reasons.iter().take(MOST_REASONS) {
+            failure::write_paragraph(&mut text, "", reason).expect("a string takes any text");
+        }
+        TokenLabels::new().label(&self.log.driver.without_tokens(&text)).into_owned()
     }
 
     /// Returns the lanes that the failure is about, by their titles.
@@ -247,9 +265,9 @@ impl Report {
 
     fn write_summary(&self, f: &mut dyn fmt::Write, entries: &[Entry]) -> fmt::Result {
         let driver = &self.log.driver;
-        let reasons = self.reasons();
+        let reasons = self.reasons(entries);
         for reason in reasons.iter().take(MOST_REASONS) {
-            writeln!(f, "{}", failure::clipped(reason, WIDEST))?;
+            failure::write_paragraph(f, "", reason)?;
         }
         if reasons.len() > MOST_REASONS {
             writeln!(f, "… and {} more lines", reasons.len() - MOST_REASONS)?;
@@ -259,17 +277,17 @@ impl Report {
         }
         let unfired = driver.hook_standings().into_iter();
         let unfired = unfired.filter(|hook| hook.hits == 0 && hook.expected.is_none());
-        let gates = match self.waiting_at_gates {
-            0 => Vec::new(),
-            waiting => vec![format!("{waiting} waiting to be released")],
-        };
+        let denied = &driver.log_settings().denied;
+        let mut findings = recent_findings(driver, entries);
+        findings.retain(|finding| !denied.contains(&finding.lint));
         let sections = [
             Section {
                 title: "hooks that have not fired",
-                lines: unfired.flat_map(|hook| unfired_lines(&hook)).collect(),
+                lines: unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect(),
             },
-            Section { title: "gates", lines: gates },
-            Section { title: "lint", lines: recent_findings(driver, entries) },
+            Section { title: "gates", lines: held(driver, entries) },
+            Section { title: "refused", lines: explain::refusals(entries, &[]) },
+            Section { title: "lint", lines: explain::merged(&findings) },
         ];
         for section in sections.iter().filter(|section| !section.lines.is_empty()) {
             writeln!(f, "{section}")?;

@@ -12,6 +12,7 @@ use crate::api::mock::{Finishing, MockIvsChat};
 use crate::api::report::Report;
 use crate::api::settle::Settling;
 use crate::api::wait::{Wait, Waiting};
+use crate::log::failure::Failure;
 
 impl MockIvsChat {
     /// Starts a mock, runs an async test with it, and ends it as [`MockIvsChat::finish`] does.
@@ -234,10 +235,11 @@ struct FinishingWith<T> {
 impl<T> Unpin for FinishingWith<T> {}
 
 impl<T> Future for FinishingWith<T> {
-    type Output = Result<T, TestFailure>;
+    type Output = Result<Result<T, TestFailure>, Box<Failure>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.finishing).poll(cx).map(|report| {
+        let report = Pin::new(&mut self.finishing).poll(cx);
+        report.map_ok(|report| {
             let result = self.result.take().expect("it completes only once");
             combine(result, report)
         })

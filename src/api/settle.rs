@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::api::explanations::with_sections;
 use crate::api::handle::Handle;
-use crate::api::log_wait::with_sections;
-use crate::api::wait::{Wait, Waiting, fail_with};
+use crate::api::wait::{Wait, Waiting};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
 use crate::engine::QuestionId;
@@ -81,14 +81,11 @@ impl Settling {
 }
 
 impl Future for Settling {
-    type Output = ();
+    type Output = Result<(), Box<Failure>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_settled(cx).map(|settled| {
-            if let Err(limit) = settled {
-                fail_with(&self.driver, &unsettled(&self.driver, limit, self.caller));
-            }
-        })
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let settled = self.poll_settled(cx);
+        settled.map_err(|limit| Box::new(unsettled(&self.driver, limit, self.caller)))
     }
 }
 

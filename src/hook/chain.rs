@@ -98,6 +98,11 @@ impl HookStatus {
         [self.description.clone(), format!("at {}", self.written_at)]
     }
 
+    /// Returns `true` if no event has matched the hook's conditions, not even before another hook.
+    pub(crate) fn has_seen_nothing(&self) -> bool {
+        self.seen == 0 && self.shaded_by.is_none()
+    }
+
     /// Says why a hook that has not fired has not.
     pub(crate) fn why_not_fired(&self) -> String {
         match (self.seen, &self.shaded_by) {

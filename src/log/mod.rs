@@ -4,6 +4,7 @@ pub(crate) mod comparison;
 pub(crate) mod entry;
 mod entry_headers;
 pub(crate) mod escape;
+pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod failure;
 pub(crate) mod fields;

@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 
 use crate::log::entry::{Direction, Entry, EntryKind};
+use crate::log::explain;
 use crate::log::export::exact;
 use crate::log::lint::Finding;
 use crate::log::page_filter::{Filters, Users};
@@ -38,7 +39,7 @@ impl Page<'_> {
         let all = self.entries;
         let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
         let (columns, omitted) = Columns::starting_with(self.lanes, entries, MOST_LANES);
-        let users = Users::of(entries, &columns);
+        let (users, rows) = (Users::of(entries, &columns), row_numbers(entries));
         let title = Escaped(self.title);
         write!(
             html,
@@ -50,7 +51,6 @@ impl Page<'_> {
         )?;
         if !self.failure.is_empty() {
             let failure = labels.label(self.failure).into_owned();
-            let rows = row_numbers(entries);
             let failure = Linked { text: failure.trim_end(), rows: &rows };
             writeln!(html, "<pre class=\"failure\">{failure}</pre>")?;
         }
@@ -74,19 +74,24 @@ impl Page<'_> {
             let row = row.html(self.findings, &mut labels)?;
             html.push_str(&labels.label(&row));
         }
-        self.write_findings(html, &mut labels)?;
+        self.write_findings(html, &rows, &mut labels)?;
         html.push_str("</body>\n</html>\n");
         Ok(())
     }
 
-    fn write_findings(&self, html: &mut String, labels: &mut TokenLabels) -> fmt::Result {
+    fn write_findings(
+        &self,
+        html: &mut String,
+        rows: &BTreeSet<u64>,
+        labels: &mut TokenLabels,
+    ) -> fmt::Result {
         if self.findings.is_empty() {
             return Ok(());
         }
         html.push_str("<h2>Lint</h2>\n<ul>\n");
-        for finding in self.findings {
-            let finding = finding.to_string();
-            writeln!(html, "<li>{}</li>", Escaped(&labels.label(&finding)))?;
+        for finding in explain::merged(self.findings) {
+            let finding = Linked { text: &labels.label(&finding), rows };
+            writeln!(html, "<li>{finding}</li>")?;
         }
         html.push_str("</ul>\n");
         Ok(())
@@ -144,7 +149,7 @@ impl Row<'_> {
         labels: &mut TokenLabels,
     ) -> Result<String, fmt::Error> {
         let first = &self.entries[0];
-        let detail = detail(first, labels);
+        let detail = detail(self.entries, labels);
         let mut html = String::new();
         write!(
             html,
@@ -190,8 +195,7 @@ impl Row<'_> {
         if lanes.is_empty() {
             return write!(html, "<div class=\"note\">{}</div>", Escaped(&words));
         }
-        // The shortest of several arrows has the words, because it comes first and all its way is
-        // visible on a narrow screen.
+        // The shortest of several arrows has the words.
         lanes.sort_unstable();
         for (index, lane) in lanes.iter().enumerate() {
             write!(
@@ -200,7 +204,9 @@ impl Row<'_> {
                 lane + 3
             )?;
             if index == 0 {
-                write!(html, "<b>{}</b>", Escaped(&words))?;
+                let more = lanes.len() - 1;
+                let whose = whose(&self.columns.titles()[*lane], more);
+                write!(html, "<b><i>{}</i>{}</b>", Escaped(&whose), Escaped(&words))?;
             }
             html.push_str("</div>");
         }
@@ -208,10 +214,24 @@ impl Row<'_> {
     }
 }
 
+/// Returns the name of a lane without its room. A narrow screen shows it, because the end of the
+/// arrow may not be visible there.
+fn whose(lane: &str, more: usize) -> String {
+    let name = lane.split(" (").next().unwrap_or(lane);
+    if more > 0 { format!("{name} + {more}: ") } else { format!("{name}: ") }
+}
+
 /// Everything about an entry, JSON laid out for reading.
-fn detail(entry: &Entry, labels: &mut TokenLabels) -> String {
-    let mut members = exact(entry, labels);
+fn detail(row: &[Entry], labels: &mut TokenLabels) -> String {
+    let mut members = exact(&row[0], labels);
     members.remove("summary");
+    if row.len() > 1 {
+        let names = row.iter().filter_map(|entry| Some(entry.record.peer.as_ref()?.label.as_str()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        members.remove("connection");
+        members.remove("user_id");
+        members.insert("connections".into(), names.into());
+    }
     let text = members.remove("text");
     let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
     let laid_out = serde_json::from_str::<Value>(text).map(|value| format!("{value:#}"));
