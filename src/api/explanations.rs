@@ -29,10 +29,7 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
             title: "lint",
             lines: explain::merged(&recent_findings(driver, entries)),
         })
-        .section(Section {
-            title: "closures that have not returned",
-            lines: driver.unanswered(),
-        })
+        .section(Section { title: "closures that have not returned", lines: driver.unanswered() })
         .section(Section { title: "panics", lines: panics })
 }
 

@@ -2,8 +2,8 @@
 
 use std::panic::Location;
 
-use crate::api::log::Log;
 use crate::api::explanations::with_sections;
+use crate::api::log::Log;
 use crate::api::log_wait::{LogWait, SearchMany};
 use crate::api::wait::{Wait, fail_with};
 use crate::log::entry::Entry;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::api::log::Log;
 use crate::api::explanations::with_sections;
+use crate::api::log::Log;
 use crate::api::wait::Waiting;
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::{ClosurePanic, Driver, Registration};

@@ -249,16 +249,17 @@ impl MockIvsChat {
     /// Prints the report beside the panic of a test. The test harness shows it with the panic.
     fn explain_panic(&self, report: &Report) {
         let driver = self.handle.driver();
-        let is_explained = driver.latest_failure().is_some();
-        if is_quiet(driver) || report.is_empty() || (is_explained && !report.is_failure()) {
+        if is_quiet(driver) || report.is_empty() {
             return;
         }
-        if is_explained {
-            // The failure has the timeline already.
-            let reasons = report.reasons_text();
-            return print(format_args!("the mock, when the test panicked:\n{reasons}"));
+        let text = match driver.latest_failure() {
+            // The failure has everything else already.
+            Some(_) => report.expectations(),
+            None => report.to_string(),
+        };
+        if !text.is_empty() {
+            print(format_args!("the mock, when the test panicked:\n{text}"));
         }
-        print(format_args!("the mock, when the test panicked:\n{report}"));
     }
 }
 

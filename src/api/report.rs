@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::api::log::Log;
 use crate::api::explanations::{held, recent_findings, unfired_lines, why_not_fired};
+use crate::api::log::Log;
 use crate::driver::Driver;
 use crate::hook::chain::{Expectation, HookStatus};
 use crate::log::entry::Entry;
@@ -186,10 +186,18 @@ impl Report {
 
     /// The reasons why the test has failed, in lines.
     fn reasons(&self, entries: &[Entry]) -> Vec<String> {
-        let Failures { unmet, unmet_hooks, panics, unanswered, denied_findings, .. } =
-            &*self.failures;
+        let Failures { panics, unanswered, .. } = &*self.failures;
+        let mut lines = self.unmet_lines(entries);
+        lines.extend(panics.iter().chain(unanswered).cloned());
+        lines.extend(self.denied_lines());
+        lines
+    }
+
+    /// The hooks with expectations that are not met, at most so many that a report stays short.
+    fn unmet_lines(&self, entries: &[Entry]) -> Vec<String> {
+        let Failures { unmet, unmet_hooks, .. } = &*self.failures;
         let mut lines = Vec::new();
-        for (sentence, hook) in unmet.iter().zip(unmet_hooks) {
+        for (sentence, hook) in unmet.iter().zip(unmet_hooks).take(MOST_REASONS) {
             lines.push(sentence.clone());
             lines.extend(hook.origin().map(|line| format!("  {line}")));
             if hook.hits == 0 {
@@ -197,10 +205,13 @@ impl Report {
                 lines.extend(reasons.map(|reason| format!("  {reason}")));
             }
         }
-        lines.extend(panics.iter().chain(unanswered).cloned());
-        let denied = explain::merged(denied_findings).into_iter();
-        lines.extend(denied.map(|finding| format!("denied: {finding}")));
         lines
+    }
+
+    fn denied_lines(&self) -> Vec<String> {
+        let mut denied = explain::merged(&self.failures.denied_findings);
+        denied.truncate(MOST_REASONS);
+        denied.into_iter().map(|finding| format!("denied: {finding}")).collect()
     }
 
     /// Returns `true` if there is nothing to print: not even an entry of the log.
@@ -223,11 +234,12 @@ impl Report {
         self.summary(&entries)
     }
 
-    /// Returns the reasons why the test has failed, without a timeline.
-    pub(crate) fn reasons_text(&self) -> String {
+    /// Returns the expectations that are not met and the denied findings: the reasons of a failure
+    /// that a failed wait does not have.
+    pub(crate) fn expectations(&self) -> String {
         let (entries, _) = self.log.driver.entries_since(0);
-        let (mut text, reasons) = (String::new(), self.reasons(&entries));
-        for reason in reasons.iter().take(MOST_REASONS) {
+        let mut text = String::new();
+        for reason in self.unmet_lines(&entries).iter().chain(&self.denied_lines()) {
             failure::write_paragraph(&mut text, "", reason).expect("a string takes any text");
         }
         TokenLabels::new().label(&self.log.driver.without_tokens(&text)).into_owned()

@@ -95,11 +95,7 @@ impl Waiting<()> for Settling {
     }
 }
 
-fn unsettled(
-    driver: &Arc<Driver>,
-    limit: Duration,
-    caller: &'static Location<'static>,
-) -> Failure {
+fn unsettled(driver: &Arc<Driver>, limit: Duration, caller: &'static Location<'static>) -> Failure {
     let headline = format!("waited {limit:?} for the mock to settle, but it is still busy");
     let (entries, _) = driver.entries_since(0);
     with_sections(Failure::new(headline, caller).timeline(&entries, &[]), driver, &entries)

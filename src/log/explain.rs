@@ -53,7 +53,8 @@ fn refusal(entry: &Entry) -> Option<String> {
         Event::Response(response) if response.status >= 400 => {
             let exception = response.exception.as_deref().unwrap_or_default();
             let body = serde_json::from_str::<serde_json::Value>(&response.body);
-            let message = body.ok().and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
+            let message =
+                body.ok().and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
             let message = message.unwrap_or_default();
             let operation = response.operation.map_or("a call", |operation| operation.name());
             format!("{operation}: {} {exception}: {message}", response.status)
@@ -66,20 +67,18 @@ fn refusal(entry: &Entry) -> Option<String> {
 /// Returns the findings of a lint, a line each. Findings that differ only in their entries are one
 /// line.
 pub(crate) fn merged(findings: &[Finding]) -> Vec<String> {
-    let mut lines: Vec<(&Finding, usize)> = Vec::new();
+    let (mut lines, mut places) = (Vec::<(&Finding, usize)>::new(), BTreeMap::new());
     for finding in findings {
-        let is_same = |(other, _): &&mut (&Finding, usize)| {
-            (other.lint, &other.connection, &other.message)
-                == (finding.lint, &finding.connection, &finding.message)
-        };
-        match lines.iter_mut().find(is_same) {
+        let kind = (finding.lint, &finding.connection, &finding.message);
+        let place = *places.entry(kind).or_insert(lines.len());
+        match lines.get_mut(place) {
             Some((_, later)) => *later += 1,
             None => lines.push((finding, 0)),
         }
     }
     let line = |(finding, later): (&Finding, usize)| match later {
         0 => finding.to_string(),
-        later => format!("{finding} (and {later} more, up to the end)"),
+        later => format!("{finding} (and {later} more like it)"),
     };
     lines.into_iter().map(line).collect()
 }

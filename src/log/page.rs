@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use serde_json::Value;
 
 use crate::log::entry::{Direction, Entry, EntryKind};
+use crate::log::escape::escaped;
 use crate::log::explain;
 use crate::log::export::exact;
 use crate::log::lint::Finding;
@@ -89,12 +90,16 @@ impl Page<'_> {
             return Ok(());
         }
         html.push_str("<h2>Lint</h2>\n<ul>\n");
-        for finding in explain::merged(self.findings) {
-            let finding = Linked { text: &labels.label(&finding), rows };
+        let findings = explain::merged(self.findings);
+        for finding in findings.iter().take(MOST_FINDINGS) {
+            let finding = Linked { text: &labels.label(finding), rows };
             writeln!(html, "<li>{finding}</li>")?;
         }
         html.push_str("</ul>\n");
-        Ok(())
+        match findings.len().saturating_sub(MOST_FINDINGS) {
+            0 => Ok(()),
+            more => writeln!(html, "<p>… and {more} more</p>"),
+        }
     }
 }
 
@@ -143,11 +148,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn html(
-        &self,
-        findings: &[Finding],
-        labels: &mut TokenLabels,
-    ) -> Result<String, fmt::Error> {
+    fn html(&self, findings: &[Finding], labels: &mut TokenLabels) -> Result<String, fmt::Error> {
         let first = &self.entries[0];
         let detail = detail(self.entries, labels);
         let mut html = String::new();
@@ -198,11 +199,7 @@ impl Row<'_> {
         // The shortest of several arrows has the words.
         lanes.sort_unstable();
         for (index, lane) in lanes.iter().enumerate() {
-            write!(
-                html,
-                "<div class=\"arrow {way}\" style=\"grid-column: 1 / {}\">",
-                lane + 3
-            )?;
+            write!(html, "<div class=\"arrow {way}\" style=\"grid-column: 1 / {}\">", lane + 3)?;
             if index == 0 {
                 let more = lanes.len() - 1;
                 let whose = whose(&self.columns.titles()[*lane], more);
@@ -239,7 +236,7 @@ fn detail(row: &[Entry], labels: &mut TokenLabels) -> String {
     let mut detail = String::new();
     for (name, value) in &members {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        detail.push_str(&format!("{name}: {value}\n"));
+        detail.push_str(&format!("{name}: {}\n", escaped(&value)));
     }
     detail.push_str(&frame);
     detail.trim_end().to_owned()
@@ -291,3 +288,4 @@ impl fmt::Display for Escaped<'_> {
 const STYLE: &str = include_str!("page.css");
 const MOST_ENTRIES: usize = 2_000;
 const MOST_LANES: usize = 40;
+const MOST_FINDINGS: usize = 200;

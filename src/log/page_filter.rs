@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::log::entry::Entry;
+use crate::log::escape::escaped;
 use crate::log::page::Escaped;
 use crate::log::timeline::{Columns, title};
 
@@ -55,7 +56,7 @@ impl Users {
 
 /// Returns the user of an entry, or the caller if it is a call.
 fn name_of(entry: &Entry) -> Option<String> {
-    entry.user_id().map(str::to_owned).or_else(|| title(entry))
+    entry.user_id().map(|user_id| escaped(user_id).into_owned()).or_else(|| title(entry))
 }
 
 /// The fields by which a page is filtered.

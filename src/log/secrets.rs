@@ -86,7 +86,8 @@ impl TokenLabels {
             });
             let Some((number, after)) = mark else {
                 // The mark was cut off. Half of a number would be a wrong one.
-                rest = after.trim_start_matches(|c: char| "token-".contains(c) || c.is_ascii_digit());
+                rest =
+                    after.trim_start_matches(|c: char| "token-".contains(c) || c.is_ascii_digit());
                 labeled.push_str("[token");
                 shift += "token".len() as i32 - (after.len() - rest.len()) as i32;
                 continue;

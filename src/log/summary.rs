@@ -51,7 +51,11 @@ fn words(entry: &Entry) -> String {
 
 fn of_close(close: &Close) -> String {
     let code = close.code.map_or_else(|| "without a code".into(), |code| code.to_string());
-    if close.reason.is_empty() { code } else { format!("{code} {:?}", close.reason) }
+    match &*close.reason {
+        "" => code,
+        reason if reason.starts_with('{') => format!("{code} {reason}"),
+        reason => format!("{code} {reason:?}"),
+    }
 }
 
 fn of_action(payload: &Payload, mock: u64) -> String {

@@ -25,11 +25,7 @@ impl Columns {
     }
 
     /// The busiest lanes as [`Columns::of`] has them, after some lanes that are there in any case.
-    pub(crate) fn starting_with(
-        first: &[String],
-        entries: &[Entry],
-        most: usize,
-    ) -> (Self, usize) {
+    pub(crate) fn starting_with(first: &[String], entries: &[Entry], most: usize) -> (Self, usize) {
         let (mut columns, omitted) = Self::with(entries, first, most);
         let place = |title: &String| first.iter().position(|own| own == title);
         columns.titles.sort_by_key(|title| place(title).unwrap_or(first.len()));
@@ -184,7 +180,8 @@ struct Table<'a> {
 impl Table<'_> {
     fn widths(&self) -> Vec<usize> {
         let titles = self.columns.titles.iter();
-        let mut widths: Vec<usize> = titles.map(|title| width(&clipped(title, self.cell))).collect();
+        let mut widths: Vec<usize> =
+            titles.map(|title| width(&clipped(title, self.cell))).collect();
         for row in &self.rows {
             for (cell, widest) in row.cells.iter().zip(&mut widths) {
                 *widest = width(cell).max(*widest);

@@ -27,8 +27,7 @@ pub(crate) fn add_to_preflight(headers: &mut HeaderMap, methods: &[&str]) {
     if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
     }
-    headers
-        .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
     let name: HeaderName = header::ACCESS_CONTROL_MAX_AGE;
     headers.insert(name, HeaderValue::from_static(MAX_AGE_SECONDS));
 }

@@ -137,10 +137,7 @@ pub struct Sender {
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("user_id", &REDACTED)
-            .field("attributes", &REDACTED)
-            .finish()
+        f.debug_struct("Sender").field("user_id", &REDACTED).field("attributes", &REDACTED).finish()
     }
 }
 

@@ -149,11 +149,11 @@ fn an_unknown_operation_is_refused(#[case] method: &str, #[case] path: &str) {
 #[test]
 fn a_throttled_call_is_a_429_unless_common_errors_are_asked_for() {
     let quotas = Quotas::aws().with(Quota::Operation(Operation::CreateRoom), 1);
-    for (builder, status) in [
-        (MockIvsChat::builder(), 429),
-        (MockIvsChat::builder().common_error_statuses(), 400),
-    ] {
-        let ivs = builder.clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(quotas.clone()).start();
+    for (builder, status) in
+        [(MockIvsChat::builder(), 429), (MockIvsChat::builder().common_error_statuses(), 400)]
+    {
+        let ivs =
+            builder.clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(quotas.clone()).start();
         assert_eq!(http(&ivs, "POST", "/CreateRoom", "{}").status, 200);
         http(&ivs, "POST", "/CreateRoom", "{}").assert_error(status, "ThrottlingException");
     }
@@ -166,7 +166,10 @@ fn head_is_answered_by_a_head() {
     for path in ["/", "/CreateRoom"] {
         wire.write(request("HEAD", path, "", ""));
         let answer = wire.read_head();
-        assert_eq!((answer.status, answer.error_type()), (403, "MissingAuthenticationTokenException"));
+        assert_eq!(
+            (answer.status, answer.error_type()),
+            (403, "MissingAuthenticationTokenException")
+        );
         answer.assert_aws_shaped();
     }
     assert_eq!(wire.send("POST", "/CreateRoom", "{}").status, 200);

@@ -117,7 +117,8 @@ fn a_page_filters_by_user_and_kind_with_styles_alone() {
     assert!(!page.contains("<script"));
     let users = page.split_once("<select id=\"user\">").unwrap().1;
     let users = users.split("</select>").next().unwrap();
-    let names: Vec<_> = users.split("</option>").filter_map(|user| user.split('>').nth(1)).collect();
+    let names: Vec<_> =
+        users.split("</option>").filter_map(|user| user.split('>').nth(1)).collect();
     assert_eq!(names, ["all users", "test", "alice", "bob"]);
     // The lanes are those of the test, alice, bob and alice's second connection.
     let style = "body:has(#user option[value=\"1\"]:checked)";

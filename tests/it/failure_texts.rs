@@ -4,14 +4,9 @@ use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mock_ivs_chat::{
-    Capability, Clock, Frame, MockIvsChat, ReviewResponse, TestFailure,
-    hook::{ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict},
-    log::EntryKind,
-};
+use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse, TestFailure, log::EntryKind};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -19,14 +14,14 @@ use crate::source::{code_of, functions_of};
 use crate::support::{frozen, unlimited};
 use crate::waits::failure;
 
-fn assert_is_short(text: &str) {
+pub(crate) fn assert_is_short(text: &str) {
     assert!(text.lines().count() <= 100, "{} lines", text.lines().count());
     let widest = text.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(120), "{widest:?}\n{text}");
 }
 
 /// A mock whose waits fail soon.
-fn impatient() -> MockIvsChat {
+pub(crate) fn impatient() -> MockIvsChat {
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
     MockIvsChat::builder().clock(clock).wait_timeout(Duration::from_millis(1)).start()
 }
@@ -61,8 +56,7 @@ fn a_function_that_panics_for_a_mistake_of_the_test_points_at_the_test() {
 }
 
 fn panics(code: &str) -> bool {
-    let calls =
-        ["panic!(", "assert!(", "fail(", "fail_with(", "fail_about(", ".expect(Operation"];
+    let calls = ["panic!(", "assert!(", "fail(", "fail_with(", "fail_about(", ".expect(Operation"];
     let is_call = |at: usize, call: &str| {
         let before = code[..at].chars().next_back();
         call.starts_with('.') || before.is_none_or(|c| c.is_whitespace() || c == '{')
@@ -138,8 +132,12 @@ fn a_test_that_fails_beside_a_mock() {
 }
 
 fn child(variables: &[(&str, &str)]) -> String {
+    child_of("a_test_that_fails_beside_a_mock", variables)
+}
+
+fn child_of(test: &str, variables: &[(&str, &str)]) -> String {
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "failure_texts::a_test_that_fails_beside_a_mock"])
+        .args(["--exact", &format!("failure_texts::{test}")])
         .args(["--ignored", "--nocapture"])
         .env_remove("MOCK_IVS_CHAT_QUIET")
         .env_remove("MOCK_IVS_CHAT_LOG_DIR")
@@ -294,91 +292,62 @@ fn a_review_that_fails_says_which_member_breaks_which_rule(
 }
 
 #[test]
-fn debug_hides_users_their_attributes_and_tokens_as_the_sdks_of_aws_do() {
-    let ivs = MockIvsChat::builder().in_memory().start();
+#[ignore = "a child of the test below"]
+fn a_test_that_fails_beside_a_quiet_mock() {
+    let ivs = MockIvsChat::builder().quiet().start();
+    ivs.on_handshake().named("never").expect(1..).refuse(503, "closed");
+    ivs.create_room("lobby").participant("alice").send_message("hello");
+    assert_eq!(1, 2, "the test's own assertion");
+}
+
+#[test]
+fn a_quiet_mock_prints_nothing_when_a_test_panics() {
+    let text = child_of("a_test_that_fails_beside_a_quiet_mock", &[]);
+    assert!(text.contains("the test's own assertion"), "{text}");
+    assert!(!text.contains("hook \"never\"") && !text.contains("SEND_MESSAGE"), "{text}");
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn a_wait_that_fails_beside_participants_and_an_unmet_hook() {
+    let ivs = impatient();
     let room = ivs.create_room("lobby");
-    let (shown, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
-    let note = |text: String| shown.lock().unwrap().push(text);
-    room.review_with({
-        let shown = Arc::clone(&shown);
-        move |request| {
-            shown.lock().unwrap().push(format!("{request:?}"));
-            ReviewResponse::allow()
-        }
-    });
-    ivs.on_action().decide({
-        let shown = Arc::clone(&shown);
-        move |inbound| {
-            shown.lock().unwrap().push(format!("{inbound:?}"));
-            ActionVerdict::Pass
-        }
-    });
-    ivs.on_delivery().decide({
-        let (shown, seen) = (Arc::clone(&shown), Arc::clone(&seen));
-        move |outbound| {
-            *seen.lock().unwrap() += 1;
-            shown.lock().unwrap().push(format!("{outbound:?}"));
-            DeliveryVerdict::Pass
-        }
-    });
-    let builder = || room.chat_token("alice-smith").attributes([("name", "Alice Smith")]);
-    note(format!("{:?}", builder()));
-    let token = builder().create();
-    note(format!("{token:?}"));
-    let alice = builder().capabilities(Capability::ALL).join();
-    note(format!("{alice:?}"));
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.on_handshake().named("never").expect(1..).refuse(503, "closed");
     alice.send_message("hello");
-    alice.disconnect_user("nobody-smith", "rude");
-    alice.send_raw(json!({ "action": "JOIN", "token": token.token }).to_string());
-    let message = alice.expect_message("hello").wait();
-    note(format!("{message:?}"));
-    note(format!("{:?}", Frame::Message(message.clone())));
-    note(format!("{:?}", ivs.log().into_iter().filter_map(|e| e.action()).collect::<Vec<_>>()));
-    assert!(*seen.lock().unwrap() > 0);
-    let shown = shown.lock().unwrap();
-    assert!(shown.len() > 12, "{shown:#?}");
-    for text in shown.iter() {
-        // The attributes of the event are not sensitive, and say who was disconnected.
-        if !text.contains("aws:DISCONNECT_USER") {
-            // A participant's request IDs begin with its name.
-            let values = ["alice-smith\"", "nobody-smith\"", "Alice Smith"];
-            assert!(values.iter().all(|value| !text.contains(value)), "{text}");
-        }
-        assert!(!text.contains(&token.token[..20]), "{text}");
-        assert!(text.contains("*** Sensitive Data Redacted ***") || text.contains("SendMessage"));
-    }
-    let transcript = ivs.log().to_string();
-    assert!(transcript.contains("alice-smith") && transcript.contains("Alice Smith"));
+    bob.expect_message("hallo").wait();
+}
+
+#[test]
+fn a_failed_wait_shows_the_timeline_once_and_unmet_hooks_beside_it() {
+    let text = child_of("a_wait_that_fails_beside_participants_and_an_unmet_hook", &[]);
+    assert_eq!(text.matches("SEND_MESSAGE \"hello\"").count(), 1, "{text}");
+    assert!(text.contains("hook \"never\": expected at least 1 call, got 0"), "{text}");
+    // A blocking wait panics at the line of the test.
+    assert!(text.contains(&format!("panicked at {}", file!())), "{text}");
+}
+
+#[test]
+fn the_result_of_a_test_is_kept_and_its_error_comes_before_the_report() {
+    assert_eq!(frozen().finish_with(Ok::<_, String>(7)).wait().unwrap(), 7);
+    let ivs = frozen();
+    ivs.on_action().named("deny").expect(1..).ignore();
+    let unmet = ivs.finish_with(Ok::<_, String>(7)).wait().unwrap_err();
+    assert!(unmet.error().is_none() && unmet.report().unwrap().unmet().len() == 1);
+    let ivs = frozen();
+    ivs.on_action().named("deny").expect(1..).ignore();
+    let both = ivs.finish_with(Err::<(), _>("cannot reach the backend")).wait().unwrap_err();
+    let text = both.to_string();
+    assert!(text.starts_with("the test returned an error: cannot reach the backend\n"), "{text}");
+    assert!(text.contains("hook \"deny\": expected at least 1 call, got 0"), "{text}");
+    assert_is_short(&text);
 }
 
 #[tokio::test]
-async fn debug_of_a_call_hides_what_is_sensitive_in_its_request() {
-    let ivs = MockIvsChat::start();
-    let room = ivs.create_room("lobby");
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    ivs.on_any_operation().decide({
-        let shown = Arc::clone(&shown);
-        move |call| {
-            shown.lock().unwrap().push(format!("{call:?}"));
-            OperationVerdict::Pass
-        }
-    });
-    let sdk = crate::control_plane_support::sdk(&ivs);
-    let token = sdk.create_chat_token().room_identifier(room.arn()).user_id("alice-smith");
-    let token = token.attributes("name", "Alice Smith").send().await.unwrap();
-    ivs.on_handshake().decide({
-        let shown = Arc::clone(&shown);
-        move |handshake| {
-            shown.lock().unwrap().push(format!("{handshake:?}"));
-            HandshakeVerdict::Pass
-        }
-    });
-    let _client = crate::support::try_connect(&ivs, token.token().unwrap().to_owned()).await.unwrap();
-    sdk.disconnect_user().room_identifier(room.arn()).user_id("bob-smith").send().await.unwrap();
-    let shown = shown.lock().unwrap();
-    assert_eq!(shown.len(), 3);
-    for text in shown.iter() {
-        assert!(!text.to_lowercase().contains("smith"), "{text}");
-        assert!(text.contains("*** Sensitive Data Redacted ***"), "{text}");
-    }
+async fn a_mock_that_cannot_start_is_the_error_of_its_run() {
+    let taken = MockIvsChat::start();
+    let builder = MockIvsChat::builder().port(taken.addr().port());
+    let failure = builder.run(async |_| Ok(())).await.unwrap_err();
+    assert!(failure.report().is_none());
+    assert!(failure.to_string().contains("cannot listen on"), "{failure}");
 }
