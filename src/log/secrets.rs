@@ -16,7 +16,7 @@ use crate::service::token::{Token, replace_tokens};
 pub(crate) fn hide(mock: u64, text: &str) -> Cow<'_, str> {
     replace_tokens(text, |token| {
         let number = Token::number_of(mock, &token.replace("%21", "!").replace("%23", "#"));
-        number.map_or("[unknown-token]".into(), |number| mark(number).into())
+        number.map_or(Cow::Borrowed("[unknown-token]"), |number| mark(number).into())
     })
 }
 
