@@ -9,11 +9,13 @@ impl Log {
     /// arrow for each frame that unfolds to the exact text, errors in color, and the lint findings.
     ///
     /// The page is one file without scripts, works offline, and supports light and dark mode. It
-    /// shows the last 2,000 entries and the 40 busiest lanes.
+    /// shows the last 2,000 entries and the 40 busiest lanes. Rows can be filtered by user and kind,
+    /// and the search of the browser finds frames by their text, also in rows that are folded.
     ///
     /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
     /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`. The page starts
-    /// with the failure. A relative folder is in the workspace's `target` folder, whether it starts
+    /// with the failure, whose entries are links, and has the lanes first that the failure is about.
+    /// A relative folder is in the workspace's `target` folder, whether it starts
     /// with `target/` or not.
     ///
     /// ```

@@ -282,7 +282,9 @@ impl Report {
             failure::write_paragraph(f, "", reason)?;
         }
         if reasons.len() > MOST_REASONS {
-            writeln!(f, "… and {} more lines", reasons.len() - MOST_REASONS)?;
+            let Failures { unmet, panics, unanswered, denied, .. } = &*self.failures;
+            let all = unmet.len() + panics.len() + unanswered.len() + denied.len();
+            writeln!(f, "… ({all} reasons in all)")?;
         }
         if !reasons.is_empty() {
             f.write_str("\n")?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::escaped;
 use crate::log::lint::Finding;
-use crate::log::record::{Event, HookFired};
+use crate::log::record::{Caller, Event, HookFired};
 use crate::log::secrets::{hide, marked};
 use crate::log::timeline;
 use crate::proto::frame::Frame;
@@ -50,7 +50,8 @@ fn refusal(entry: &Entry) -> Option<String> {
             let token = token.unwrap_or_default();
             format!("a handshake: {} {}{token}", refused.status, refused.message)
         }
-        Event::Response(response) if response.status >= 400 => {
+        // A refusal of the test's own call is a value that the test has.
+        Event::Response(response) if response.status >= 400 && response.origin != Caller::Test => {
             let exception = response.exception.as_deref().unwrap_or_default();
             let body = serde_json::from_str::<serde_json::Value>(&response.body);
             let message =

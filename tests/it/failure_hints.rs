@@ -1,6 +1,6 @@
 //! Hints in failures: refusals, absent users, hooks that let events pass, relevant lanes.
 
-use mock_ivs_chat::{hook::ActionVerdict, log::Matcher};
+use mock_ivs_chat::{Operation, hook::ActionVerdict, log::Matcher};
 
 use crate::failure_texts::{assert_is_short, impatient};
 use crate::support::frozen;
@@ -46,7 +46,7 @@ fn a_hook_that_let_events_pass_says_why() {
     (0..2).for_each(|_| drop(alice.send_message("hello")));
     let report = ivs.report().to_string();
     for reason in [
-        "2 events matched its conditions, but its closure let them pass",
+        "2 events matched its conditions, but its closure did not ask for an effect",
         "2 events matched its conditions, but it fires only at number 3",
         "2 events matched its conditions, but it fires only after 5",
     ] {
@@ -68,5 +68,32 @@ fn the_lanes_of_the_subject_and_of_the_nearest_entry_are_always_shown() {
     assert!(text.contains("nearest: #") && text.contains("user-11 (lobby)"), "{text}");
     let text = failure(|| people[3].expect_message("a message that fills").wait());
     assert!(text.contains("user-3 (lobby)"), "{text}");
+    assert_is_short(&text);
+}
+
+#[test]
+fn many_unmet_expectations_are_counted_and_not_all_listed() {
+    let ivs = frozen();
+    for number in 0..60 {
+        ivs.on_action().named(format!("hook {number}")).expect(1).ignore();
+    }
+    let report = ivs.finish().wait().unwrap_err();
+    let text = report.to_string();
+    assert!(text.starts_with("hook \"hook 0\": expected 1 call, got 0\n"), "{text}");
+    assert!(text.contains("… (60 reasons in all)\n"), "{text}");
+    assert_is_short(&text);
+}
+
+#[test]
+fn a_refusal_of_a_call_over_http_is_shown_and_one_of_the_test_is_not_repeated() {
+    let ivs = impatient();
+    let text = failure(|| ivs.create_room("not a name"));
+    assert!(text.starts_with("CreateRoom was refused: ValidationException (400): "), "{text}");
+    assert!(!text.contains("refused:\n"), "{text}");
+    crate::control_plane_support::http(&ivs, "POST", "/createroom", "{}");
+    let wanted = || Matcher::request(Operation::CreateRoom).member("name", "lobby");
+    let text = failure(|| ivs.log().expect(wanted()).wait());
+    let refused = "a call: 403 MissingAuthenticationTokenException: Missing Authentication Token";
+    assert!(text.contains(refused), "{text}");
     assert_is_short(&text);
 }
