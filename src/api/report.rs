@@ -245,6 +245,13 @@ impl Report {
         TokenLabels::new().label(&self.log.driver.without_tokens(&text)).into_owned()
     }
 
+    /// Returns the report below another text. Neither shows a token.
+    pub(crate) fn after(&self, text: &str) -> String {
+        let text = self.log.driver.without_tokens(text);
+        let text = format!("{text}\n{}", self.marked_text());
+        TokenLabels::new().label(&text).into_owned()
+    }
+
     /// Returns the lanes that the failure is about, by their titles.
     pub(crate) fn lanes(&self) -> Vec<String> {
         let (entries, _) = self.log.driver.entries_since(0);

@@ -187,18 +187,19 @@ impl TestFailure {
 
 impl fmt::Display for TestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
         if let Some(error) = &self.error {
-            writeln!(f, "the test returned an error: {error}")?;
+            text.push_str(&format!("the test returned an error: {error}\n"));
             let mut cause = error.source();
             while let Some(error) = cause {
-                writeln!(f, "  caused by: {error}")?;
+                text.push_str(&format!("  caused by: {error}\n"));
                 cause = error.source();
             }
         }
-        match (&self.error, &self.report) {
-            (Some(_), Some(report)) => write!(f, "\n{report}"),
-            (None, Some(report)) => write!(f, "{report}"),
-            (_, None) => Ok(()),
+        match &self.report {
+            Some(report) if text.is_empty() => report.fmt(f),
+            Some(report) => f.write_str(&report.after(&text)),
+            None => f.write_str(&text),
         }
     }
 }

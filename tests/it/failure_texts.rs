@@ -343,6 +343,16 @@ fn the_result_of_a_test_is_kept_and_its_error_comes_before_the_report() {
     assert_is_short(&text);
 }
 
+#[test]
+fn a_token_in_the_error_of_a_test_has_its_label() {
+    let ivs = frozen();
+    let token = ivs.create_room("lobby").chat_token("alice").create().token;
+    let error = format!("cannot connect with {token}");
+    let failure = ivs.finish_with(Err::<(), _>(error)).wait().unwrap_err().to_string();
+    let start = "the test returned an error: cannot connect with [token-1]\n\n";
+    assert!(failure.starts_with(start), "{failure}");
+}
+
 #[tokio::test]
 async fn a_mock_that_cannot_start_is_the_error_of_its_run() {
     let taken = MockIvsChat::start();
