@@ -196,13 +196,12 @@ impl Row<'_> {
         if lanes.is_empty() {
             return write!(html, "<div class=\"note\">{}</div>", Escaped(&words));
         }
-        // The shortest of several arrows has the words.
+        // The longest of several arrows has the most room for the words.
         lanes.sort_unstable();
         for (index, lane) in lanes.iter().enumerate() {
             write!(html, "<div class=\"arrow {way}\" style=\"grid-column: 1 / {}\">", lane + 3)?;
-            if index == 0 {
-                let more = lanes.len() - 1;
-                let whose = whose(&self.columns.titles()[*lane], more);
+            if index + 1 == lanes.len() {
+                let whose = whose(&self.columns.titles()[lanes[0]], index);
                 write!(html, "<b><i>{}</i>{}</b>", Escaped(&whose), Escaped(&words))?;
             }
             html.push_str("</div>");
