@@ -191,17 +191,21 @@ impl Row<'_> {
             Some(Direction::Inbound) => "in",
             _ => "out",
         };
-        let lanes = self.entries.iter().filter_map(|entry| self.columns.of_entry(entry));
-        let mut lanes: Vec<usize> = lanes.collect();
-        if lanes.is_empty() {
-            return write!(html, "<div class=\"note\">{}</div>", Escaped(&words));
-        }
-        // The longest of several arrows has the most room for the words.
+        let lanes = self.entries.iter().filter_map(|entry| {
+            let user = self.users.number_of(entry).unwrap_or_default();
+            Some((self.columns.of_entry(entry)?, user))
+        });
+        let mut lanes: Vec<(usize, usize)> = lanes.collect();
         lanes.sort_unstable();
-        for (index, lane) in lanes.iter().enumerate() {
-            write!(html, "<div class=\"arrow {way}\" style=\"grid-column: 1 / {}\">", lane + 3)?;
+        let Some((first_lane, _)) = lanes.first() else {
+            return write!(html, "<div class=\"note\">{}</div>", Escaped(&words));
+        };
+        let whose = whose(&self.columns.titles()[*first_lane], lanes.len() - 1);
+        for (index, (lane, user)) in lanes.iter().enumerate() {
+            let end = lane + 3;
+            write!(html, "<div class=\"arrow {way} of-{user}\" style=\"grid-column: 1 / {end}\">")?;
+            // The longest of several arrows has the most room for the words.
             if index + 1 == lanes.len() {
-                let whose = whose(&self.columns.titles()[lanes[0]], index);
                 write!(html, "<b><i>{}</i>{}</b>", Escaped(&whose), Escaped(&words))?;
             }
             html.push_str("</div>");

@@ -47,6 +47,7 @@ impl Users {
             let widths: String = (0..self.lanes).map(width).collect();
             styles.push_str(&format!(
                 "{chosen} details:not(.user-{user}) {{ display: none; }}\n\
+                 {chosen} .arrow:not(.of-{user})::after {{ display: none; }}\n\
                  {chosen} .lanes {{ grid-template-columns: var(--lane){widths}; }}\n"
             ));
         }
