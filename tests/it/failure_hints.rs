@@ -1,5 +1,8 @@
 //! Hints in failures: refusals, absent users, hooks that let events pass, relevant lanes.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use mock_ivs_chat::{Operation, hook::ActionVerdict, log::Matcher};
 
 use crate::failure_texts::{assert_is_short, impatient};
@@ -96,4 +99,14 @@ fn a_refusal_of_a_call_over_http_is_shown_and_one_of_the_test_is_not_repeated() 
     let refused = "a call: 403 MissingAuthenticationTokenException: Missing Authentication Token";
     assert!(text.contains(refused), "{text}");
     assert_is_short(&text);
+}
+
+#[test]
+fn every_snapshot_of_a_failure_is_short() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../snapshots");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let is_failure = |path: &PathBuf| path.to_string_lossy().contains("it__log_failures__");
+    let failures: Vec<_> = files.filter(is_failure).collect();
+    assert!(failures.len() > 10, "{failures:?}");
+    failures.iter().for_each(|path| assert_is_short(&fs::read_to_string(path).unwrap()));
 }
