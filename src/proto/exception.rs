@@ -182,17 +182,33 @@ impl Exception {
     #[must_use]
     #[track_caller]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        assert!(
-            !name.is_empty() && name.chars().all(is_name),
-            "a header cannot have the name {name:?}"
-        );
-        assert!(
-            value.chars().all(|c| matches!(c, ' '..='~')),
-            "the header {name} cannot have the value {value:?}"
-        );
-        self.headers = self.headers.iter().chain([(name, value)]).collect();
+        self.headers = Headers::of_response(self.headers.iter().chain([(name, value)]));
         self
+    }
+
+    /// Creates an exception from all its parts.
+    pub(crate) const fn from_parts(
+        status: u16,
+        name: String,
+        body: Map<String, Value>,
+        headers: Headers,
+    ) -> Self {
+        Self { status, name, body, headers }
+    }
+
+    /// Creates the exception of the API's model that has this name.
+    pub(crate) fn of_name(name: &str, message: &str) -> Option<Self> {
+        let constructors = [
+            Self::access_denied,
+            Self::conflict,
+            Self::internal_server,
+            Self::pending_verification,
+            Self::resource_not_found,
+            Self::service_quota_exceeded,
+            Self::throttling,
+            Self::validation,
+        ];
+        constructors.into_iter().map(|new| new(message)).find(|exception| exception.name == name)
     }
 
     /// The headers that the test has added.
