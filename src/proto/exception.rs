@@ -186,31 +186,6 @@ impl Exception {
         self
     }
 
-    /// Creates an exception from all its parts.
-    pub(crate) const fn from_parts(
-        status: u16,
-        name: String,
-        body: Map<String, Value>,
-        headers: Headers,
-    ) -> Self {
-        Self { status, name, body, headers }
-    }
-
-    /// Creates the exception of the API's model that has this name.
-    pub(crate) fn of_name(name: &str, message: &str) -> Option<Self> {
-        let constructors = [
-            Self::access_denied,
-            Self::conflict,
-            Self::internal_server,
-            Self::pending_verification,
-            Self::resource_not_found,
-            Self::service_quota_exceeded,
-            Self::throttling,
-            Self::validation,
-        ];
-        constructors.into_iter().map(|new| new(message)).find(|exception| exception.name == name)
-    }
-
     /// The headers that the test has added.
     pub(crate) const fn headers(&self) -> &Headers {
         &self.headers
