@@ -89,6 +89,9 @@ mod api;
 mod clock;
 mod driver;
 mod engine;
+#[cfg(feature = "explore")]
+#[cfg_attr(docsrs, doc(cfg(feature = "explore")))]
+pub mod explore;
 #[cfg(feature = "rstest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
 pub mod fixtures;
@@ -122,6 +125,10 @@ pub use crate::api::sdk::SdkHttpClient;
 pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
+#[cfg(feature = "explore")]
+#[cfg_attr(docsrs, doc(cfg(feature = "explore")))]
+#[doc(no_inline)]
+pub use crate::explore::explore;
 pub use crate::proto::action::{Action, ActionKind, DeleteMessage, DisconnectUser, SendMessage};
 pub use crate::proto::attributes::Attributes;
 pub use crate::proto::capability::Capability;

@@ -177,7 +177,7 @@ impl Report {
     }
 
     /// The reasons why the test has failed, in lines.
-    fn reasons(&self) -> Vec<String> {
+    pub(crate) fn reasons(&self) -> Vec<String> {
         let Failures { unmet, unmet_hooks, panics, unanswered, denied } = &*self.failures;
         let mut lines = Vec::new();
         for (sentence, hook) in unmet.iter().zip(unmet_hooks) {
