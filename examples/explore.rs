@@ -2,6 +2,8 @@
 //!
 //! The explorer runs the scenario once for each fault at each point, and prints a table.
 
+#![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
+
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -38,8 +40,9 @@ impl Client {
             if attempt > 0 && !self.mistakes.no_backoff {
                 sleep(Duration::from_millis(250 << attempt)).await;
             }
+            let has_no_timeout = self.mistakes.no_timeout;
             let sending = self.attempt(request_id, content);
-            let outcome = match self.mistakes.no_timeout {
+            let outcome = match has_no_timeout {
                 true => sending.await,
                 false => timeout(Duration::from_secs(5), sending).await.unwrap_or(None),
             };
@@ -56,7 +59,8 @@ impl Client {
     /// Returns whether the message is done with; `None` if the connection is lost.
     async fn attempt(&mut self, request_id: &str, content: &str) -> Option<bool> {
         if self.socket.is_none() {
-            let stream = self.ivs.connect(&self.token()).await.ok()?;
+            let token = self.token();
+            let stream = self.ivs.connect(&token).await.ok()?;
             let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
             self.socket = Some(socket);
         }

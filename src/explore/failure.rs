@@ -153,4 +153,4 @@ const LINES_AFTER: usize = 14;
 const LINES_AT_END: usize = 4;
 
 /// The number of characters of a line in a transcript.
-const LONGEST_LINE: usize = 160;
+const LONGEST_LINE: usize = 120;

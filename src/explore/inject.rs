@@ -243,8 +243,13 @@ fn strike_connection(connection: &Connection, fault: Fault) {
     };
 }
 
-/// Returns the connections of clients that are open.
-pub(crate) fn clients(ivs: &Handle) -> impl Iterator<Item = Connection> {
+/// Returns the connections of clients that are open. A stalled one would not show that its client
+/// is gone.
+pub(crate) fn connected(ivs: &Handle) -> impl Iterator<Item = Connection> {
+    clients(ivs).filter(|connection| !connection.is_stalled())
+}
+
+fn clients(ivs: &Handle) -> impl Iterator<Item = Connection> {
     ivs.connections().into_iter().filter(|connection| !connection.is_participant())
 }
 

@@ -88,7 +88,7 @@ struct Ledger {
     sent: Vec<(String, String, String)>,
     /// The messages that were confirmed to their senders, by user and content.
     confirmed: BTreeSet<(String, String)>,
-    /// The requests that were rejected, by user and `RequestId`.
+    /// The requests that were rejected, or got a malformed response, by user and `RequestId`.
     rejected: BTreeSet<(String, String)>,
     /// The first message that was sent although it had been confirmed.
     repeated: Option<(String, String)>,
@@ -133,9 +133,7 @@ impl Ledger {
                     _ => {}
                 }
             }
-            Event::HookFired(hooked) if hooked.effect == "duplicated" => {
-                self.duplicated.extend(self.entries.get(&entry.record.cause).cloned());
-            }
+            Event::HookFired(hooked) => self.add_fault(entry, &hooked.effect),
             Event::FrameSent(payload) => match payload.frame() {
                 Some(Frame::Message(message)) => {
                     let sender = message.sender.user_id.clone();
@@ -155,6 +153,17 @@ impl Ledger {
                 _ => {}
             },
             _ => {}
+        }
+    }
+
+    fn add_fault(&mut self, entry: &Entry, effect: &str) {
+        let user = entry.user_id().unwrap_or_default();
+        if effect == "duplicated" {
+            self.duplicated.extend(self.entries.get(&entry.record.cause).cloned());
+        } else if effect.starts_with("malformed") {
+            // The client may take the malformed frame for the response to any of its requests.
+            let requests = self.entries.values().filter(|(sender, _)| sender == user);
+            self.rejected.extend(requests.cloned());
         }
     }
 

@@ -46,9 +46,12 @@ pub(crate) fn text(exploration: &Exploration, is_colored: bool) -> String {
 pub(crate) fn headline(exploration: &Exploration) -> String {
     let failed = exploration.failures.iter().filter(|failure| !failure.is_expected).count();
     let faults = exploration.singles.len();
+    let title = match exploration.test.as_str() {
+        "main" => "explored",
+        test => &format!("explored {test}"),
+    };
     let mut text = format!(
-        "{}: {}, {}, {}",
-        exploration.test,
+        "{title}: {}, {}, {}",
         counted(exploration.sightings.len(), "point"),
         counted(faults, "fault"),
         counted(exploration.runs, "run"),

@@ -17,7 +17,7 @@ use crate::api::handle::Handle;
 use crate::explore::abort::{Abort, Reason};
 use crate::explore::case::Case;
 use crate::explore::criteria::causes;
-use crate::explore::inject::{Injected, clients, until};
+use crate::explore::inject::{Injected, connected, until};
 use crate::explore::invariant::Check;
 use crate::explore::panics;
 use crate::explore::point::{Sighting, sightings};
@@ -205,7 +205,7 @@ async fn drive(
 /// Gives the tasks of clients, and the mock, time to notice the end of the scenario.
 async fn finish(ivs: &Handle, injected: &mut Injected, before: usize, abort: &Abort) -> End {
     for _ in 0..QUIET_ROUNDS {
-        if alive_tasks() <= before && clients(ivs).next().is_none() {
+        if alive_tasks() <= before && connected(ivs).next().is_none() {
             return End::Done;
         }
         yield_now().await;
@@ -243,7 +243,7 @@ fn examine(
     let log = ivs.log();
     let entries = log.entries();
     let mut connections: Vec<String> =
-        clients(ivs).map(|connection| connection.user_id().to_owned()).collect();
+        connected(ivs).map(|connection| connection.user_id().to_owned()).collect();
     connections.sort_unstable();
     let broken = bench.invariants.iter().filter_map(|check| {
         let reason = check.broken(&log)?;

@@ -29,12 +29,12 @@ const TRIES: u32 = 12;
 
 /// A small but honest chat client: it gets a fresh token for each connection, pauses longer and
 /// longer between its attempts, and sends again what was not confirmed.
-struct Client {
+pub(crate) struct Client {
     ivs: Handle,
     room: String,
     socket: Option<WebSocketStream<DuplexStream>>,
     failures: u32,
-    denied: Vec<String>,
+    pub(crate) denied: Vec<String>,
 }
 
 /// The result of a request.
@@ -49,13 +49,13 @@ enum Outcome {
 }
 
 impl Client {
-    fn new(ivs: &Handle, room: &str) -> Self {
+    pub(crate) fn new(ivs: &Handle, room: &str) -> Self {
         let (ivs, room) = (ivs.clone(), room.to_owned());
         Self { ivs, room, socket: None, failures: 0, denied: Vec::new() }
     }
 
     /// Sends a message until it is confirmed or denied.
-    async fn send_message(&mut self, request_id: &str, content: &str) {
+    pub(crate) async fn send_message(&mut self, request_id: &str, content: &str) {
         for _ in 0..TRIES {
             let outcome = match self.connected().await {
                 Some(socket) => request(socket, request_id, content).await,
