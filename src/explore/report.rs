@@ -70,7 +70,7 @@ pub(crate) fn headline(exploration: &Exploration) -> String {
 }
 
 /// Returns the line about the cases with several faults.
-fn several(exploration: &Exploration) -> Option<String> {
+pub(crate) fn several(exploration: &Exploration) -> Option<String> {
     if exploration.several.is_empty() {
         return None;
     }

@@ -183,7 +183,7 @@ fn detail(entry: &Entry) -> String {
 }
 
 /// A text in which nothing is HTML.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
