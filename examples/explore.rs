@@ -65,7 +65,8 @@ impl Client {
             self.socket = Some(socket);
         }
         let socket = self.socket.as_mut()?;
-        let frame = json!({ "Action": "SEND_MESSAGE", "RequestId": request_id, "Content": content });
+        let frame =
+            json!({ "Action": "SEND_MESSAGE", "RequestId": request_id, "Content": content });
         socket.send(Message::text(frame.to_string())).await.ok()?;
         loop {
             let text = socket.next().await?.ok()?.into_text().ok()?;

@@ -65,9 +65,10 @@ impl FromStr for Case {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let injections = text.split('+').map(|part| {
-            let (point, fault) = part.trim().rsplit_once(':').ok_or_else(|| {
-                format!("{part:?} is not a case such as `alice.sends.2:reset`")
-            })?;
+            let (point, fault) = part
+                .trim()
+                .rsplit_once(':')
+                .ok_or_else(|| format!("{part:?} is not a case such as `alice.sends.2:reset`"))?;
             Ok(Injection { point: point.parse()?, fault: fault.parse()? })
         });
         Ok(Self(injections.collect::<Result<_, String>>()?))

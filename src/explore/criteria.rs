@@ -142,10 +142,7 @@ mod tests {
         let run = Run { end: stopped, broken: broken.clone(), ..done() };
         assert_eq!(texts(&run, &done()).len(), 1);
         let run = Run { broken, ..done() };
-        assert_eq!(
-            texts(&run, &done()),
-            ["the invariant \"no tea\" does not hold: there is tea"]
-        );
+        assert_eq!(texts(&run, &done()), ["the invariant \"no tea\" does not hold: there is tea"]);
     }
 
     #[test]

@@ -70,10 +70,7 @@ fn write_table(html: &mut String, exploration: &Exploration) {
         html.push_str("</tr>\n");
     }
     html.push_str("</tbody>\n</table></div>\n");
-    push(
-        html,
-        format_args!("<p class=\"quiet\">{}</p>\n", Escaped(&table::legend(exploration))),
-    );
+    push(html, format_args!("<p class=\"quiet\">{}</p>\n", Escaped(&table::legend(exploration))));
 }
 
 fn write_cell(
@@ -139,10 +136,7 @@ fn write_group(html: &mut String, exploration: &Exploration, start: &str, group:
     let cause = cause.to_string();
     let headline = cause.lines().next().unwrap_or_default();
     push(html, format_args!("<h2>{start}{}</h2>\n", Escaped(headline)));
-    push(
-        html,
-        format_args!("<p class=\"quiet\">{}</p>\n", words::counted(group.len(), "case")),
-    );
+    push(html, format_args!("<p class=\"quiet\">{}</p>\n", words::counted(group.len(), "case")));
     for (index, failure) in group.iter().enumerate() {
         let open = if index == 0 { " open" } else { "" };
         let case = failure.case();

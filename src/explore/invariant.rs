@@ -11,7 +11,7 @@ use crate::log::entry::Entry;
 use crate::log::lint::Lint;
 use crate::log::record::Event;
 use crate::proto::action::Action;
-use crate::proto::frame::Frame;
+use crate::proto::frame::{ChatMessage, Frame};
 
 /// A ready-made invariant; see [`Explorer::uphold`](crate::explore::Explorer::uphold).
 ///
@@ -133,15 +133,20 @@ impl Ledger {
                     _ => {}
                 }
             }
-            Event::HookFired(hooked) => self.add_fault(entry, &hooked.effect),
+            Event::HookFired(hooked) => {
+                self.add_fault(entry, &hooked.effect);
+                // A message that was lost on its way was published all the same.
+                let frame = hooked.payload.as_ref().and_then(|payload| payload.frame());
+                if let Some(Frame::Message(message)) = frame {
+                    self.add_published(message);
+                }
+            }
             Event::FrameSent(payload) => match payload.frame() {
                 Some(Frame::Message(message)) => {
-                    let sender = message.sender.user_id.clone();
-                    if sender == user {
+                    self.add_published(message);
+                    if message.sender.user_id == user {
                         self.confirmed.insert((user, message.content.clone()));
                     }
-                    let request = (sender, message.request_id.clone());
-                    self.published.entry(request).or_default().insert(message.id.clone());
                 }
                 Some(Frame::Event(event)) if event.event_name == "aws:DELETE_MESSAGE" => {
                     let id = event.attributes.as_ref().and_then(|all| all.get("MessageID"));
@@ -154,6 +159,11 @@ impl Ledger {
             },
             _ => {}
         }
+    }
+
+    fn add_published(&mut self, message: &ChatMessage) {
+        let request = (message.sender.user_id.clone(), message.request_id.clone());
+        self.published.entry(request).or_default().insert(message.id.clone());
     }
 
     fn add_fault(&mut self, entry: &Entry, effect: &str) {

@@ -85,9 +85,8 @@ pub(crate) fn extended(
         let wants_new = random.below(2) == 0 && !new.is_empty();
         let points = if wants_new { &new } else { &base.later };
         let Some(sighting) = random.pick(points) else { continue };
-        let faults: Vec<Fault> = faults_at(sighting, false)
-            .filter(|fault| selection.admits(sighting, *fault))
-            .collect();
+        let faults: Vec<Fault> =
+            faults_at(sighting, false).filter(|fault| selection.admits(sighting, *fault)).collect();
         let Some(fault) = random.pick(&faults) else { continue };
         let is_taken = base.case.0.iter().any(|other| other.point == sighting.point);
         let case = base.case.and(sighting.point.clone(), *fault);
@@ -122,10 +121,10 @@ pub(crate) fn schedules(
         for _ in 0..2 + random.below(2) {
             let Some(sighting) = random.pick(&frames) else { return ordered };
             let point = &sighting.point;
-            let is_taken =
-                case.0.iter().any(|other| {
-                    (other.point.place, &other.point.user) == (point.place, &point.user)
-                });
+            let is_taken = case
+                .0
+                .iter()
+                .any(|other| (other.point.place, &other.point.user) == (point.place, &point.user));
             if !is_taken {
                 case = case.and(point.clone(), Fault::Lagging);
             }

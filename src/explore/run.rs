@@ -16,7 +16,7 @@ use crate::api::builder::MockIvsChatBuilder;
 use crate::api::handle::Handle;
 use crate::explore::abort::{Abort, Reason};
 use crate::explore::case::Case;
-use crate::explore::criteria::causes;
+use crate::explore::criteria::{Cause, causes};
 use crate::explore::inject::{Injected, connected, until};
 use crate::explore::invariant::Check;
 use crate::explore::panics;
@@ -68,6 +68,9 @@ pub(crate) struct Run {
     pub(crate) is_reached: bool,
     /// A digest of everything that the clients did.
     pub(crate) behavior: u64,
+    /// The reasons why the run has failed.
+    pub(crate) causes: Vec<Cause>,
+    /// The points, if the run was survived with an effect.
     pub(crate) sightings: Vec<Sighting>,
     /// The transcript, unless the run was survived.
     pub(crate) lines: Vec<Line>,
@@ -91,6 +94,7 @@ impl Run {
             report: Vec::new(),
             is_reached: true,
             behavior: 0,
+            causes: Vec::new(),
             sightings: Vec::new(),
             lines: Vec::new(),
             entries: Vec::new(),
@@ -100,14 +104,23 @@ impl Run {
         }
     }
 
-    /// Makes the transcript of a run that has failed, and of the one without faults, and forgets the
-    /// log.
+    /// Judges the run, keeps of its log what the verdict needs, and forgets the rest: the transcript
+    /// of a failure, and the points after which another fault can be tried. The run without faults
+    /// keeps both.
     pub(crate) fn digest(&mut self, case: &Case, baseline: Option<&Self>) {
         let entries = std::mem::take(&mut self.entries);
-        if baseline.is_none() || !causes(self, baseline).is_empty() {
-            let names: Vec<String> = case.0.iter().map(ToString::to_string).collect();
-            self.lines = transcript::lines(&entries, self.start, &names);
+        self.causes = causes(self, baseline);
+        if baseline.is_none() || !self.causes.is_empty() {
+            self.lines = transcript::lines(&entries, self.start, case);
         }
+        if baseline.is_none_or(|baseline| self.has_effect(baseline) && self.causes.is_empty()) {
+            self.sightings = sightings(&entries, self.start);
+        }
+    }
+
+    /// Returns `true` if any client did anything else than without faults.
+    pub(crate) const fn has_effect(&self, baseline: &Self) -> bool {
+        self.behavior != baseline.behavior
     }
 }
 
@@ -233,13 +246,7 @@ fn alive_tasks() -> usize {
 }
 
 /// Reads everything that the end of the mock would change.
-fn examine(
-    bench: &Bench,
-    ivs: &Handle,
-    start: Timestamp,
-    end: End,
-    is_reached: bool,
-) -> Run {
+fn examine(bench: &Bench, ivs: &Handle, start: Timestamp, end: End, is_reached: bool) -> Run {
     let log = ivs.log();
     let entries = log.entries();
     let mut connections: Vec<String> =
@@ -257,7 +264,6 @@ fn examine(
         report: ivs.report().reasons(),
         is_reached,
         behavior: behavior(&entries, start),
-        sightings: sightings(&entries, start),
         log_length: ivs.driver().log_length(),
         connection_count: entries
             .iter()
@@ -269,35 +275,41 @@ fn examine(
     }
 }
 
-/// Returns a digest of everything that clients did, and when.
+/// Returns a digest of everything that clients did, and when: attempts to connect, whatever became
+/// of them, frames and calls. The end of a connection is mostly what a fault does.
 fn behavior(entries: &[Entry], start: Timestamp) -> u64 {
     let mut digest = DefaultHasher::new();
     for entry in entries {
-        let kind = match &entry.record.event {
-            Event::Connected(_) => 1,
-            Event::FrameReceived(payload) => {
+        match &entry.record.event {
+            event if is_attempt(event) && !entry.is_participant() => {
+                digest.write_u8(1);
+                continue;
+            }
+            Event::FrameReceived(payload) if !entry.is_participant() => {
                 digest.write(payload.bytes());
-                2
+                digest.write_u8(2);
             }
-            Event::ClosedByClient(close) => {
-                digest.write(close.reason.as_bytes());
-                3
-            }
-            Event::Disconnected => 4,
-            Event::GaveUp(_) => 5,
-            Event::Unserved(_) => 6,
-            Event::HandshakeRefused(_) => 7,
             Event::Request(request) if request.origin != Caller::Test => {
                 digest.write(request.body.as_bytes());
-                8
+                digest.write_u8(3);
             }
             _ => continue,
-        };
-        digest.write_u8(kind);
-        digest.write(entry.user_id().unwrap_or_default().as_bytes());
+        }
         digest.write_u128(entry.at().since(start).as_nanos());
     }
     digest.finish()
+}
+
+/// Returns `true` for an attempt to connect. Its time is that of its result.
+fn is_attempt(event: &Event) -> bool {
+    match event {
+        Event::Connected(_) | Event::HandshakeRefused(_) | Event::Unserved(_) => true,
+        Event::GaveUp(gave_up) => gave_up.operation.is_none(),
+        Event::HookFired(hooked) => ["handshake reset", "handshake accepted"]
+            .iter()
+            .any(|effect| hooked.effect.starts_with(effect)),
+        _ => false,
+    }
 }
 
 /// How often tasks get to run before the explorer waits for them on the clock.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::explore::case::Case;
-use crate::explore::criteria::causes;
 use crate::explore::exploration::{Exploration, Verdict};
 use crate::explore::failure::Failure;
 use crate::explore::options::{Explorer, VARIABLE};
@@ -90,9 +89,8 @@ impl<'a> Search<'a> {
             return None;
         };
         self.exploration.sightings.clone_from(&first.sightings);
-        let causes = causes(&first, None);
-        if !causes.is_empty() {
-            let failure = Failure::new(Case::default(), causes, first.lines, &[]);
+        if !first.causes.is_empty() {
+            let failure = Failure::new(Case::default(), first.causes, first.lines, &[]);
             let text = failure.reasons().join("\n");
             let problem = format!("the scenario fails without any fault: {text}");
             self.exploration.problems.push(problem);
@@ -108,7 +106,8 @@ impl<'a> Search<'a> {
         if !is_same {
             let index = first.lines.iter().zip(&second.lines).position(|(a, b)| a != b);
             let index = index.unwrap_or_else(|| first.lines.len().min(second.lines.len()));
-            let line = |run: &Run| run.lines.get(index).map_or("the end", |line| &line.text).to_owned();
+            let line =
+                |run: &Run| run.lines.get(index).map_or("the end", |line| &line.text).to_owned();
             self.exploration.problems.push(format!(
                 "two runs without faults differ, so nothing can be reproduced. Line {} is\n  {}\nand\n  {}",
                 index + 1,
@@ -127,7 +126,7 @@ impl<'a> Search<'a> {
         self.exploration.notes.push(format!("{VARIABLE} is set: only {case} was run"));
         let ended = self.run_cases(vec![case]);
         for Ended { case, run } in ended {
-            let verdict = self.judge(&case, run);
+            let verdict = self.judge(&case, run.as_ref());
             if verdict == Verdict::NotReached {
                 let problem = format!("the run did not come to all points of {case}");
                 self.exploration.problems.push(problem);
@@ -146,9 +145,7 @@ impl<'a> Search<'a> {
         let cases = plan::singles(&baseline.sightings, has_several, &explorer.selection);
         let mut survivors = self.run_singles(cases);
         self.check_effects(&survivors);
-        let is_over = |search: &Self| {
-            explorer.stops_at_first_failure && search.has_failed()
-        };
+        let is_over = |search: &Self| explorer.stops_at_first_failure && search.has_failed();
         let rounds = explorer.most_faults - 1;
         for round in 0..rounds {
             if is_over(self) || survivors.is_empty() {
@@ -179,9 +176,8 @@ impl<'a> Search<'a> {
     fn run_singles(&mut self, cases: Vec<Case>) -> Vec<(Case, Run)> {
         let mut survivors = Vec::new();
         for Ended { case, run } in self.run_cases(cases) {
-            let survivor = run.clone();
-            let verdict = self.judge(&case, run);
-            if let (Verdict::Survived { has_effect: true }, Some(run)) = (verdict, survivor) {
+            let verdict = self.judge(&case, run.as_ref());
+            if let (Verdict::Survived { has_effect: true }, Some(run)) = (verdict, run) {
                 survivors.push((case.clone(), run));
             }
             self.exploration.singles.push((case, verdict));
@@ -202,15 +198,15 @@ impl<'a> Search<'a> {
             if !run.is_reached {
                 continue;
             }
-            if self.causes_of(&run).is_empty() {
-                let verdict = self.judge(&case, Some(run.clone()));
+            if run.causes.is_empty() {
+                let verdict = self.judge(&case, Some(&run));
                 self.exploration.several.push((case.clone(), verdict));
                 survivors.push((case, run));
             } else {
                 let (case, run) = self.shrink(case, run);
                 let is_known = self.exploration.failures.iter().any(|known| known.case == case);
                 if !is_known {
-                    let verdict = self.judge(&case, Some(run));
+                    let verdict = self.judge(&case, Some(&run));
                     self.exploration.several.push((case, verdict));
                 }
             }
@@ -225,7 +221,7 @@ impl<'a> Search<'a> {
             let ended = self.run_cases(smaller);
             let failing = ended.into_iter().find_map(|ended| {
                 let run = ended.run.filter(|run| run.is_reached)?;
-                (!self.causes_of(&run).is_empty()).then_some((ended.case, run))
+                (!run.causes.is_empty()).then_some((ended.case, run))
             });
             match failing {
                 Some(smaller) => (case, run) = smaller,
@@ -233,10 +229,6 @@ impl<'a> Search<'a> {
             }
         }
         (case, run)
-    }
-
-    fn causes_of(&self, run: &Run) -> Vec<crate::explore::criteria::Cause> {
-        causes(run, self.baseline.as_deref())
     }
 
     /// Runs cases in parallel. If the explorer stops at the first failure, later ones are dropped.
@@ -254,11 +246,10 @@ impl<'a> Search<'a> {
             baseline: self.baseline.as_ref(),
         };
         let (planned, stops) = (self.planned, self.explorer.stops_at_first_failure);
-        let (baseline, progress) = (self.baseline.clone(), &mut self.progress);
+        let (has_baseline, progress) = (self.baseline.is_some(), &mut self.progress);
         let mut first_failure = usize::MAX;
         let results = run_all(&orders, cases.clone(), |index, run| {
-            let has_failed =
-                baseline.is_some() && !causes(run, baseline.as_deref()).is_empty();
+            let has_failed = has_baseline && !run.causes.is_empty();
             if has_failed && stops {
                 first_failure = first_failure.min(index);
             }
@@ -274,18 +265,18 @@ impl<'a> Search<'a> {
     }
 
     /// Judges a run, and keeps its failure.
-    fn judge(&mut self, case: &Case, run: Option<Run>) -> Verdict {
+    fn judge(&mut self, case: &Case, run: Option<&Run>) -> Verdict {
         let (Some(run), Some(baseline)) = (run, self.baseline.clone()) else {
             return Verdict::Skipped;
         };
-        let causes = causes(&run, Some(&baseline));
-        if causes.is_empty() {
+        if run.causes.is_empty() {
             return match run.is_reached {
-                true => Verdict::Survived { has_effect: run.behavior != baseline.behavior },
+                true => Verdict::Survived { has_effect: run.has_effect(&baseline) },
                 false => Verdict::NotReached,
             };
         }
-        let mut failure = Failure::new(case.clone(), causes, run.lines, &baseline.lines);
+        let (causes, lines) = (run.causes.clone(), run.lines.clone());
+        let mut failure = Failure::new(case.clone(), causes, lines, &baseline.lines);
         let text = case.to_string();
         failure.is_expected = self.explorer.expected.iter().any(|pattern| matches(pattern, &text));
         self.exploration.failures.push(failure);
@@ -300,9 +291,8 @@ impl<'a> Search<'a> {
     /// each time.
     fn check_effects(&mut self, survivors: &[(Case, Run)]) {
         let singles = &self.exploration.singles;
-        let is_any = |wanted: fn(&Verdict) -> bool| {
-            singles.iter().any(|(_, verdict)| wanted(verdict))
-        };
+        let is_any =
+            |wanted: fn(&Verdict) -> bool| singles.iter().any(|(_, verdict)| wanted(verdict));
         let has_failed = is_any(|verdict| matches!(verdict, Verdict::Failed(_)));
         if self.explorer.selection.is_all() && survivors.is_empty() && !has_failed {
             let problem = "no fault had any effect on what the clients do: the scenario survives \
@@ -316,8 +306,7 @@ impl<'a> Search<'a> {
             .filter(|sighting| {
                 let mut verdicts =
                     self.exploration.at(&sighting.point).map(|(_, verdict)| verdict).peekable();
-                verdicts.peek().is_some()
-                    && verdicts.all(|verdict| verdict == Verdict::NotReached)
+                verdicts.peek().is_some() && verdicts.all(|verdict| verdict == Verdict::NotReached)
             })
             .map(|sighting| sighting.point.to_string())
             .collect();

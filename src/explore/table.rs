@@ -119,7 +119,7 @@ pub(crate) fn legend(exploration: &Exploration) -> String {
     let shown: Vec<Cell> = rows.iter().flat_map(|row| row.cells.values().copied()).collect();
     let meanings = [
         (Cell::Survived, "survived"),
-        (Cell::NoEffect, "survived, and no client did anything else"),
+        (Cell::NoEffect, "survived, and no client did or sent anything else"),
         (Cell::Failed, "failed"),
         (Cell::Expected, "failed as expected"),
         (Cell::NotReached, "not reached"),

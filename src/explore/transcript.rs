@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::explore::case::Case;
+use crate::explore::point::Place;
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::Event;
@@ -18,8 +20,14 @@ pub(crate) struct Line {
     pub(crate) is_fault: bool,
 }
 
-/// Returns the lines of a log. The names of the case's hooks mark its faults.
-pub(crate) fn lines(entries: &[Entry], start: Timestamp, faults: &[String]) -> Vec<Line> {
+/// Returns the lines of a log. The names of the case's hooks mark its faults, and so do actions on
+/// connections and on the whole service, if the case has such faults.
+pub(crate) fn lines(entries: &[Entry], start: Timestamp, case: &Case) -> Vec<Line> {
+    let faults: Vec<String> = case.0.iter().map(ToString::to_string).collect();
+    let strikes = case
+        .0
+        .iter()
+        .any(|injection| injection.fault.is_of_service() || injection.point.place == Place::Clock);
     let mut labels = Labels::new(false);
     let mut lines = Vec::new();
     let mut rest = entries;
@@ -35,6 +43,7 @@ pub(crate) fn lines(entries: &[Entry], start: Timestamp, faults: &[String]) -> V
         let _written = transcript::write(&mut text, group, &mut labels);
         let is_fault = match &entry.record.event {
             Event::HookFired(hooked) => faults.iter().any(|fault| **fault == *hooked.hook),
+            Event::TestAction(_) | Event::Outage(_) => strikes,
             _ => false,
         };
         let at = entry.at().since(start);

@@ -85,7 +85,8 @@ pub(crate) fn run_all(
             Err(RecvTimeoutError::Timeout) => {
                 for index in batch.hanging(orders.watchdog) {
                     // The thread is given up, because nothing can end it. Another takes its place.
-                    let run = Run::ended(End::Stopped(Reason::Blocked));
+                    let mut run = Run::ended(End::Stopped(Reason::Blocked));
+                    run.digest(&batch.cases[index], batch.baseline.as_deref());
                     on_run(index, &run);
                     results[index] = Some(run);
                     alive -= usize::from(!spawn(&batch, &sender));

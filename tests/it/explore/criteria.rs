@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mock_ivs_chat::explore::{Exploration, Invariant};
+use mock_ivs_chat::explore::{Exploration, Explorer, Invariant};
 use mock_ivs_chat::log::EntryKind;
-use mock_ivs_chat::{Handle, explore};
+use mock_ivs_chat::{ConnectError, Handle, Log, explore};
 use rstest::rstest;
 use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{connect, fragile, next, send};
 
@@ -31,9 +33,8 @@ fn an_error_and_a_hang_are_found(#[case] case: &str, #[case] reason: &str) {
 
 #[test]
 fn a_panic_is_found_with_its_place() {
-    let exploration = explore(async |ivs: Handle| fragile(ivs).await.expect("it works"))
-        .in_memory()
-        .run();
+    let exploration =
+        explore(async |ivs: Handle| fragile(ivs).await.expect("it works")).in_memory().run();
     let reasons = reasons(&exploration, "alice.gets.1:reset");
     let expected = "the scenario panicked: it works: \"the connection ended\", at tests/it/explore";
     assert!(reasons.starts_with(expected), "{reasons}");
@@ -66,40 +67,24 @@ fn a_client_that_tries_again_without_a_pause_is_stopped() {
     assert!(reasons.starts_with("the scenario did not end: it does the same"), "{reasons}");
 }
 
-#[test]
-fn a_finding_of_the_lint_is_new_only_if_the_run_without_faults_lacks_it() {
-    async fn reuse(ivs: Handle, habitually: bool) {
-        let token = ivs.create_room("lobby").chat_token("alice").create();
-        let mut attempts = 0;
-        while ivs.connect(&token).await.is_err() || (habitually && attempts == 0) {
-            attempts += 1;
-            sleep(Duration::from_secs(1)).await;
-            if attempts > 3 {
-                return;
-            }
-        }
-    }
-    let explored = |habitually: bool| {
-        explore(async move |ivs: Handle| {
-            reuse(ivs.clone(), habitually).await;
-            reuse_again(&ivs).await;
-        })
-        .in_memory()
-        .most_faults(1)
-        .run()
-    };
-    assert!(explored(true).problems().is_empty());
-    // The second use of a token is in the run without faults as well.
-    assert!(explored(false).failures().is_empty(), "{}", explored(false));
-}
-
-/// Uses one token twice.
-async fn reuse_again(ivs: &Handle) {
-    let token = ivs.room("lobby").chat_token("bob").create();
-    for _ in 0..2 {
+/// Connects with one token as often as told, and does not care whether it works.
+async fn reuse(ivs: &Handle, user: &str, times: u32) {
+    let token = ivs.room("lobby").chat_token(user).create();
+    for _ in 0..times {
         let _stream = timeout(Duration::from_secs(5), ivs.connect(&token)).await;
         sleep(Duration::from_secs(1)).await;
     }
+}
+
+#[test]
+fn a_finding_of_the_lint_counts_only_if_the_run_without_faults_lacks_it() {
+    let exploration = explore(async |ivs: Handle| {
+        ivs.create_room("lobby");
+        reuse(&ivs, "alice", 2).await;
+    })
+    .in_memory()
+    .run();
+    assert!(exploration.failures().is_empty(), "{exploration}");
 }
 
 #[test]
@@ -109,13 +94,8 @@ fn a_reused_token_is_found_by_the_lint() {
         for _ in 0..3 {
             let Ok(Ok(mut socket)) = timeout(Duration::from_secs(5), async {
                 let stream = ivs.connect(&token).await?;
-                Ok::<_, mock_ivs_chat::ConnectError>(
-                    tokio_tungstenite::WebSocketStream::from_raw_socket(
-                        stream,
-                        tokio_tungstenite::tungstenite::protocol::Role::Client,
-                        None,
-                    )
-                    .await,
+                Ok::<_, ConnectError>(
+                    WebSocketStream::from_raw_socket(stream, Role::Client, None).await,
                 )
             })
             .await
@@ -173,7 +153,7 @@ fn a_connection_that_is_left_over_is_found() {
 
 #[test]
 fn an_invariant_of_the_test_may_return_false_or_an_error_or_panic() {
-    let explored = |explorer: mock_ivs_chat::explore::Explorer| {
+    let explored = |explorer: Explorer| {
         explorer.in_memory().fault("lost").point("*.gets.*").most_faults(1).run()
     };
     let tolerant = || {
@@ -181,13 +161,18 @@ fn an_invariant_of_the_test_may_return_false_or_an_error_or_panic() {
             let _ended = timeout(Duration::from_secs(5), fragile(ivs)).await;
         })
     };
-    let hears = |log: &mock_ivs_chat::Log| log.entries().iter().any(|e| e.message().is_some());
+    let hears = |log: &Log| log.entries().iter().any(|e| e.message().is_some());
     let exploration = explored(tolerant().invariant("alice hears", hears));
     let expected = "the invariant \"alice hears\" does not hold: it does not hold";
     assert_eq!(reasons(&exploration, "alice.gets.1:lost"), expected);
-    let exploration = explored(tolerant().invariant("alice hears", move |log| {
-        if hears(log) { Ok(()) } else { Err("silence") }
-    }));
+    let exploration = explored(
+        tolerant().invariant(
+            "alice hears",
+            move |log| {
+                if hears(log) { Ok(()) } else { Err("silence") }
+            },
+        ),
+    );
     let expected = "the invariant \"alice hears\" does not hold: silence";
     assert_eq!(reasons(&exploration, "alice.gets.1:lost"), expected);
     let exploration = explored(tolerant().invariant("alice hears", move |log| {
@@ -203,14 +188,15 @@ fn a_lost_message_and_one_that_is_sent_twice_are_found_by_ready_made_invariants(
         ivs.create_room("lobby");
         let Ok(mut alice) = connect(&ivs, "alice").await else { return };
         let _sent = send(&mut alice, "r1", "hello").await;
-        let Ok(Some(_)) = timeout(Duration::from_secs(5), next(&mut alice)).await else {
-            // Sometimes it gives up, and sometimes it sends again.
-            if ivs.log().kind(EntryKind::HookFired).to_string().contains("dropped") {
-                let _sent = send(&mut alice, "r1", "hello").await;
-                let _echo = timeout(Duration::from_secs(5), next(&mut alice)).await;
-            }
-            return;
-        };
+        let echo = timeout(Duration::from_secs(5), next(&mut alice)).await;
+        let was_published = ivs.log().kind(EntryKind::HookFired).to_string().contains("dropped");
+        // A client cannot know this. Here it makes one mistake or the other.
+        if echo.is_err() && was_published {
+            drop(alice);
+            let Ok(mut alice) = connect(&ivs, "alice").await else { return };
+            let _sent = send(&mut alice, "r1", "hello").await;
+            let _echo = timeout(Duration::from_secs(5), next(&mut alice)).await;
+        }
     })
     .in_memory()
     .fault("lost")
@@ -233,7 +219,8 @@ fn a_scenario_that_fails_without_faults_is_not_explored() {
     })
     .in_memory()
     .run();
-    let expected = "the scenario fails without any fault: the scenario returned an error: no backend";
+    let expected =
+        "the scenario fails without any fault: the scenario returned an error: no backend";
     assert_eq!(exploration.problems(), [expected]);
     assert_eq!(exploration.run_count(), 2);
 }
@@ -249,19 +236,19 @@ fn a_scenario_without_a_client_is_not_explored() {
 }
 
 #[test]
-fn a_client_that_does_nothing_after_it_has_connected_is_noticed() {
+fn a_scenario_that_does_not_care_about_its_client_is_noticed() {
     let exploration = explore(async |ivs: Handle| {
-        let room = ivs.create_room("lobby");
-        let token = room.chat_token("alice").create();
-        if let Ok(Ok(stream)) = timeout(Duration::from_secs(5), ivs.connect(&token)).await {
-            std::mem::forget(stream);
-        }
-        room.participant("bob").send_message("hello");
+        ivs.create_room("lobby");
+        let token = ivs.room("lobby").chat_token("alice").create();
+        // One attempt, whose result nobody looks at.
+        let connecting = ivs.connect(&token);
+        tokio::spawn(timeout(Duration::from_secs(5), connecting));
     })
     .in_memory()
     .run();
-    let problems = exploration.problems();
-    assert!(problems.iter().any(|problem| problem.contains("no fault had any effect")) || exploration.table().contains('✓'), "{exploration}");
+    assert!(!exploration.table().contains('✓'), "{exploration}");
+    let problem = &exploration.problems()[0];
+    assert!(problem.starts_with("no fault had any effect"), "{problem}");
 }
 
 #[test]

@@ -24,9 +24,8 @@ async fn connect(ivs: &Handle, user: &str) -> Result<Socket, String> {
 
 /// Sends a message.
 async fn send(socket: &mut Socket, request_id: &str, content: &str) -> Result<(), String> {
-    let frame = format!(
-        r#"{{"Action":"SEND_MESSAGE","RequestId":"{request_id}","Content":"{content}"}}"#
-    );
+    let frame =
+        format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{request_id}","Content":"{content}"}}"#);
     socket.send(Message::text(frame)).await.map_err(|error| error.to_string())
 }
 

@@ -19,7 +19,8 @@ fn failing_cases(exploration: &Exploration) -> Vec<String> {
 
 #[test]
 fn points_faults_and_users_can_be_selected() {
-    let selected = explore(fragile).in_memory().most_faults(1).point("*.gets.*").fault("closed-10*");
+    let selected =
+        explore(fragile).in_memory().most_faults(1).point("*.gets.*").fault("closed-10*");
     let exploration = selected.user("alice").run();
     let cases = failing_cases(&exploration);
     assert_eq!(cases.len(), 6, "{cases:?}");

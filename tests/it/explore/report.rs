@@ -17,7 +17,8 @@ fn colors_change_nothing_but_the_color() {
     assert!(colored.contains("\x1b[1;31m✗\x1b[0m"));
     let mut plain = String::new();
     for part in colored.split('\x1b') {
-        plain.push_str(part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |p| p.1));
+        plain
+            .push_str(part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |p| p.1));
     }
     assert_eq!(plain, exploration.to_string());
 }

@@ -77,7 +77,6 @@ fn a_client_that_sends_again_publishes_twice_where_a_confirmation_is_lost() {
         .schedules(0)
         .point("alice.*")
         .expect_failure_at("alice.gets.*")
-        .expect_failure_at("alice.sends.*:delayed")
         .run();
     assert!(!exploration.is_failure(), "{exploration}");
     let failures = exploration.failures();
