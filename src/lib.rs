@@ -56,6 +56,7 @@
 //! | move the clock | [`Handle::advance`]; see [`guide::time`] |
 //! | change quotas | [`MockIvsChatBuilder::quotas`]; see [`guide::quotas`] |
 //! | make something fail | [`Handle::on_action`], [`Handle::on_delivery`], [`Handle::on_handshake`], [`Handle::on_operation`], [`Handle::on_review`], [`Handle::outage`]; see [`guide::faults`] |
+//! | make everything fail that can | `explore`; see [`guide::explore`] |
 //! | hold something until later | [`Handle::gate`] and `hold` of each hook |
 //! | wait for something | [`Participant::expect_message`], [`Log::expect`], [`Log::cursor`]; see [`guide::waiting`] |
 //! | assert that nothing happened | [`Handle::settled`], [`Log::assert_none`], [`Participant::assert_no_message`] |
@@ -69,6 +70,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
+//! | `explore` | the module `explore`: every fault at every point of a test |
 //! | `rstest` | the module `fixtures`: a mock as an argument of a test |
 //! | `aws-sdk` | `Handle::sdk_http_client`, an HTTP client for the AWS SDK that serves calls in process |
 //! | `sigv4` | `MockIvsChatBuilder::require_signature`, which checks the signatures of HTTP requests |

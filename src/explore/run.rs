@@ -150,6 +150,9 @@ fn run_on_own_runtime(
         true => builder.enable_time(),
         false => builder.enable_all(),
     };
+    // Then the branches of `tokio::select!` are the same in each run.
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(runtime::RngSeed::from_bytes(b"explorer"));
     let runtime = builder.start_paused(true).build()?;
     let run = runtime.block_on(async {
         let ivs = (bench.mock)().for_explorer().start();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::explore::case::Case;
 use crate::explore::exploration::{Exploration, Verdict};
 use crate::explore::failure::Failure;
+use crate::explore::fault::Fault;
 use crate::explore::options::{Explorer, VARIABLE};
 use crate::explore::plan::{self, Base};
 use crate::explore::progress::Progress;
@@ -294,7 +295,10 @@ impl<'a> Search<'a> {
         let is_any =
             |wanted: fn(&Verdict) -> bool| singles.iter().any(|(_, verdict)| wanted(verdict));
         let has_failed = is_any(|verdict| matches!(verdict, Verdict::Failed(_)));
-        if self.explorer.selection.is_all() && survivors.is_empty() && !has_failed {
+        // During an outage no attempt to connect is seen, so a client that does nothing looks changed.
+        let mut reacting = survivors.iter().flat_map(|(case, _)| &case.0);
+        let has_effect = reacting.any(|injection| injection.fault != Fault::Outage);
+        if self.explorer.selection.is_all() && !has_effect && !has_failed {
             let problem = "no fault had any effect on what the clients do: the scenario survives \
                            because it does not use the connection";
             self.exploration.problems.push(problem.into());

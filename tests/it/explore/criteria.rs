@@ -246,8 +246,7 @@ fn a_scenario_that_does_not_care_about_its_client_is_noticed() {
     })
     .in_memory()
     .run();
-    assert!(!exploration.table().contains('✓'), "{exploration}");
-    let problem = &exploration.problems()[0];
+    let problem = exploration.problems().first().expect("the scenario does nothing");
     assert!(problem.starts_with("no fault had any effect"), "{problem}");
 }
 
