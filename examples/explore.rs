@@ -94,8 +94,9 @@ impl Client {
     }
 }
 
-/// Explores a client that makes these mistakes, and prints the report.
-fn report(title: &str, mistakes: Mistakes) {
+/// Explores a client that makes these mistakes, and prints the report. Returns whether the client
+/// survives.
+fn survives(title: &str, mistakes: Mistakes) -> bool {
     let exploration = explore(async move |ivs| {
         ivs.create_room("lobby");
         let mut alice = Client { ivs, mistakes, token: None, socket: None };
@@ -106,12 +107,13 @@ fn report(title: &str, mistakes: Mistakes) {
     .uphold([Invariant::NoMessageLost, Invariant::BacksOff])
     .run();
     println!("{title}: {exploration}");
+    !exploration.is_failure()
 }
 
 fn main() {
     let fixed = Mistakes { no_timeout: false, reuses_token: false, no_backoff: false };
-    report("no timeout", Mistakes { no_timeout: true, ..fixed });
-    report("a reused token", Mistakes { reuses_token: true, ..fixed });
-    report("no backoff", Mistakes { no_backoff: true, ..fixed });
-    report("fixed", fixed);
+    assert!(!survives("no timeout", Mistakes { no_timeout: true, ..fixed }));
+    assert!(!survives("a reused token", Mistakes { reuses_token: true, ..fixed }));
+    assert!(!survives("no backoff", Mistakes { no_backoff: true, ..fixed }));
+    assert!(survives("fixed", fixed));
 }
