@@ -277,6 +277,7 @@ impl Explorer {
     /// # Panics
     ///
     /// If `MOCK_IVS_CHAT_EXPLORE` has an invalid value.
+    #[must_use]
     #[track_caller]
     pub fn run(self) -> Exploration {
         match search::explore(&self) {

@@ -137,7 +137,7 @@ pub(crate) fn schedules(
     ordered
 }
 
-/// A generator of numbers that follow from a seed: SplitMix64.
+/// A generator of numbers that follow from a seed: `SplitMix64`.
 struct Random(u64);
 
 impl Random {

@@ -75,8 +75,8 @@ pub(crate) struct Run {
     /// The transcript, unless the run was survived.
     pub(crate) lines: Vec<Line>,
     /// The log, until the transcript is made of it.
-    entries: Vec<Entry>,
-    start: Timestamp,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) start: Timestamp,
     pub(crate) log_length: u64,
     pub(crate) connection_count: usize,
 }
