@@ -452,7 +452,6 @@ impl MockIvsChatBuilder {
     }
 }
 
-/// Assumed: the time is arbitrary, but must be the same in each run.
 #[cfg(feature = "explore")]
 impl MockIvsChatBuilder {
     /// Prepares a mock for the explorer: it runs on the paused runtime, waits have no limit of real
@@ -466,6 +465,7 @@ impl MockIvsChatBuilder {
     }
 }
 
+/// Assumed: the time is arbitrary, but must be the same in each run.
 fn paused_clock() -> Clock {
     Clock::tokio_from("2026-01-01T00:00:00Z")
 }

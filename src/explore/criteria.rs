@@ -37,7 +37,7 @@ impl Cause {
             other => other.to_string(),
         };
         let first = text.lines().next().unwrap_or_default();
-        // What stands in quotes comes from the point, such as the content of a message.
+        // A text in quotes comes from the point, such as the content of a message.
         let unquoted = first.split('"').step_by(2);
         unquoted.flat_map(str::chars).filter(|c| !c.is_ascii_digit()).collect()
     }

@@ -21,7 +21,7 @@ pub(crate) fn page(exploration: &Exploration) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n<body>\n<h1>{title}</h1>\n"
     );
-    push(&mut html, format_args!("<p>{}</p>\n", Escaped(&report::headline(exploration))));
+    push(&mut html, format_args!("<p>{}</p>\n", Escaped(&report::summary(exploration))));
     for problem in &exploration.problems {
         push(&mut html, format_args!("<p class=\"problem\">{}</p>\n", Escaped(problem)));
     }

@@ -81,7 +81,7 @@ fn no_finding(log: &Log, lint: Lint) -> Result<(), String> {
     finding.map_or(Ok(()), |finding| Err(finding.to_string()))
 }
 
-/// What clients requested, and what the service said to it.
+/// The requests of clients, and the responses of the service.
 #[derive(Default)]
 struct Ledger {
     /// The messages that clients sent, in order: the user, the `RequestId` and the content.
@@ -211,7 +211,7 @@ impl Ledger {
     }
 }
 
-/// What the check of an invariant may return: nothing, because it asserts; `true` if the invariant
+/// The result of an invariant's check: nothing, because it asserts; `true` if the invariant
 /// holds; or a [`Result`] whose error says what is wrong.
 ///
 /// ```

@@ -179,7 +179,7 @@ impl Explorer {
     }
 
     /// Declares that the cases which match this pattern fail, such as `alice.sends.*:rejected-*`.
-    /// They do not make the test fail. If none of them fails, the test does, so that the
+    /// They do not make the test fail. If all of them survive, the test fails, so that the
     /// declaration is removed once the client is fixed.
     pub fn expect_failure_at(mut self, pattern: impl Into<String>) -> Self {
         self.expected.push(pattern.into());

@@ -42,18 +42,22 @@ pub(crate) fn text(exploration: &Exploration, is_colored: bool) -> String {
     text
 }
 
+/// Returns the sentence that sums up everything, with the name of the test.
+fn headline(exploration: &Exploration) -> String {
+    let summary = summary(exploration);
+    match exploration.test.as_str() {
+        "main" => format!("explored: {summary}"),
+        test => format!("explored {test}: {summary}"),
+    }
+}
+
 /// Returns the sentence that sums up everything.
-pub(crate) fn headline(exploration: &Exploration) -> String {
+pub(crate) fn summary(exploration: &Exploration) -> String {
     let failed = exploration.failures.iter().filter(|failure| !failure.is_expected).count();
-    let faults = exploration.singles.len();
-    let title = match exploration.test.as_str() {
-        "main" => "explored",
-        test => &format!("explored {test}"),
-    };
     let mut text = format!(
-        "{title}: {}, {}, {}",
+        "{}, {}, {}",
         counted(exploration.sightings.len(), "point"),
-        counted(faults, "fault"),
+        counted(exploration.singles.len(), "fault"),
         counted(exploration.runs, "run"),
     );
     let groups = exploration.groups(false).len();

@@ -49,7 +49,7 @@ pub(crate) enum End {
     Stopped(Reason),
 }
 
-/// What a run has shown.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) end: End,

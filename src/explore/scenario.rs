@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::api::handle::Handle;
 
-/// What a scenario may return: nothing, or a [`Result`] whose error can be displayed.
+/// The result of a scenario: nothing, or a [`Result`] whose error can be displayed.
 ///
 /// ```
 /// use mock_ivs_chat::explore::ScenarioResult;

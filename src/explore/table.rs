@@ -6,7 +6,7 @@ use crate::explore::exploration::{Exploration, Verdict};
 use crate::explore::failure::shortened;
 use crate::explore::fault::Family;
 
-/// What a cell shows: the worst of its faults.
+/// The state of a cell: the worst of its faults.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Cell {
     Skipped,

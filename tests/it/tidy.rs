@@ -263,6 +263,8 @@ fn no_test_sleeps() {
         .iter()
         // On paused time nobody waits for a sleep.
         .filter(|file| file.is_in("tests/") && !file.text.contains("start_paused"))
+        // Neither does a scenario that the explorer runs.
+        .filter(|file| !file.is_in("tests/it/explore/"))
         .filter(|file| has_word(&file.code(), "sleep"))
         .map(|file| format!("{}: wait for a condition (`ivs.log().wait_for(…)`)", file.path))
         .collect();

@@ -1,4 +1,4 @@
-//! What a test can ask of the explorer, and where it can run.
+//! The options of the explorer, and the kinds of tests in which it runs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
