@@ -29,7 +29,7 @@ areas!(gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tok
 
 #[test]
 fn every_folder_of_scripts_has_a_test() {
-    let folders = fs::read_dir(corpus::FOLDER).expect("there are scripts");
+    let folders = fs::read_dir(corpus::folder()).expect("there are scripts");
     let folders = folders.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let folders: BTreeSet<String> = folders.collect();
     let areas: BTreeSet<String> = AREAS.iter().map(|area| (*area).to_owned()).collect();
