@@ -4,7 +4,8 @@
 
 use mock_ivs_chat_benches::measure::{Effort, Figure};
 use mock_ivs_chat_benches::{
-    churn, clock, drop, echo, explore, fan_out, hooks, http, in_memory, log, measure, memory, start, waits,
+    churn, clock, drop, echo, explore, fan_out, hooks, http, in_memory, log, measure, memory,
+    start, waits,
 };
 
 type Benchmark = fn(Effort) -> Vec<Figure>;
