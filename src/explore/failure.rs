@@ -21,7 +21,7 @@ use crate::explore::words::counted;
 /// .in_memory()
 /// .run();
 /// let failure = &exploration.failures()[0];
-/// assert_eq!(failure.case(), "alice.connects.1:closed-1000");
+/// assert_eq!(failure.case(), "clock.0:outage");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Failure {
