@@ -67,8 +67,8 @@ async fn chat(ivs: Handle) -> Result<(), String> {
     };
     let result = result.await;
     let _closing = alice.close(None);
-    drop(alice);
     let _ended = timeout(Duration::from_secs(30), running).await;
+    drop(alice);
     result
 }
 
@@ -80,7 +80,7 @@ async fn say(
 ) -> Result<(), String> {
     for attempt in 0..5 {
         let frame =
-            format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{attempt}","Content":"{content}"}}"#);
+            format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{content} {attempt}","Content":"{content}"}}"#);
         alice.text(frame).map_err(|_| "the client has ended")?;
         let echo = async {
             while let Some(text) = inbox.recv().await {
