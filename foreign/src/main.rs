@@ -79,8 +79,9 @@ async fn say(
     content: &str,
 ) -> Result<(), String> {
     for attempt in 0..5 {
-        let frame =
-            format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{content} {attempt}","Content":"{content}"}}"#);
+        let frame = format!(
+            r#"{{"Action":"SEND_MESSAGE","RequestId":"{content} {attempt}","Content":"{content}"}}"#
+        );
         alice.text(frame).map_err(|_| "the client has ended")?;
         let echo = async {
             while let Some(text) = inbox.recv().await {
