@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::api::log::Log;
 use crate::explore::panics;
 use crate::log::entry::Entry;
-use crate::log::lint::Lint;
+use crate::log::lint_rule::Lint;
 use crate::log::record::Event;
 use crate::proto::action::Action;
 use crate::proto::frame::{ChatMessage, Frame};

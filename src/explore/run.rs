@@ -264,7 +264,7 @@ fn examine(bench: &Bench, ivs: &Handle, start: Timestamp, end: End, is_reached: 
         broken: broken.collect(),
         findings: log.lint(),
         connections,
-        report: ivs.report().reasons(),
+        report: ivs.report().reasons(&entries),
         is_reached,
         behavior: behavior(&entries, start),
         log_length: ivs.driver().log_length(),

@@ -1,5 +1,6 @@
 //! Handshake: the event and the verdicts of hooks on handshakes.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::hook::builder::{Destination, Handshakes, HookBuilder, sealed};
@@ -10,6 +11,8 @@ use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
+use crate::proto::sensitive::REDACTED;
+use crate::service::token::replace_tokens;
 
 /// A handshake, as passed to a hook on handshakes.
 ///
@@ -22,7 +25,7 @@ use crate::proto::headers::Headers;
 ///     _ => HandshakeVerdict::refuse(403, "only alice"),
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HandshakeRequest {
     /// The user of the token; `None` if this mock has not issued the token.
@@ -33,6 +36,18 @@ pub struct HandshakeRequest {
     pub path: String,
     /// The headers of the request, such as `user-agent` and `origin`, without secrets.
     pub headers: Headers,
+}
+
+/// Hides the user and tokens, as AWS's SDKs do.
+impl fmt::Debug for HandshakeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeRequest")
+            .field("user_id", &self.user_id.as_ref().map(|_| REDACTED))
+            .field("room", &self.room)
+            .field("path", &replace_tokens(&self.path, |_| REDACTED.into()))
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 /// The effect of a hook on a handshake.
@@ -54,6 +69,8 @@ pub enum HandshakeVerdict {
         status: u16,
         /// The `message` of the JSON body.
         message: String,
+        /// Further headers of the response, such as `Retry-After`.
+        headers: Headers,
     },
     /// Accepts the handshake and immediately sends a close frame. The token stays unused.
     Disconnect {
@@ -101,7 +118,7 @@ impl HandshakeVerdict {
     /// ```
     #[must_use]
     pub fn refuse(status: u16, message: impl Into<String>) -> Self {
-        Self::Refuse { status, message: message.into() }
+        Self::Refuse { status, message: message.into(), headers: Headers::default() }
     }
 }
 
@@ -190,6 +207,35 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
             "`refuse` needs a status between 400 and 599, got {status}"
         );
         self.always(HandshakeVerdict::refuse(status, message))
+    }
+
+    /// Refuses the handshake with an HTTP status, 400 to 599, a text, and further headers. The
+    /// token stays unused.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let headers = [("Retry-After", "2")];
+    /// let hook = ivs.on_handshake().once().refuse_with_headers(503, "try later", headers);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 400 and 599, or if a header cannot be part of a head, such as
+    /// one with a line break.
+    #[track_caller]
+    pub fn refuse_with_headers<N: Into<String>, V: Into<String>>(
+        self,
+        status: u16,
+        message: impl Into<String>,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> D::Installed {
+        assert!(
+            (400..=599).contains(&status),
+            "`refuse_with_headers` needs a status between 400 and 599, got {status}"
+        );
+        let headers = Headers::of_response(headers);
+        self.always(HandshakeVerdict::Refuse { status, message: message.into(), headers })
     }
 
     /// Accepts the handshake and immediately sends a close frame. The token stays unused.

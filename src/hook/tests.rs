@@ -23,6 +23,7 @@ use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
 use crate::proto::frame::{ChatError, Frame};
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
@@ -165,7 +166,10 @@ fn operations() -> [(HookSpec, OperationVerdict); 10] {
     let fail = || Exception::throttling("slow");
     [
         (on().fail(fail()), V::Fail(fail())),
-        (on().respond(200, "x"), V::Respond { status: 200, body: "x".into() }),
+        (
+            on().respond(200, "x"),
+            V::Respond { status: 200, body: "x".into(), headers: Headers::default() },
+        ),
         (on().empty_body(), V::EmptyBody),
         (on().truncated_body(), V::TruncatedBody),
         (on().close_in_head(), V::CloseInHead),

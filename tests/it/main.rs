@@ -22,6 +22,7 @@ mod control_plane_wire;
 mod controls;
 #[cfg(feature = "explore")]
 mod explore;
+mod failure_hints;
 mod failure_page;
 mod failure_texts;
 #[cfg(feature = "rstest")]
@@ -66,6 +67,7 @@ mod runtimes;
 mod script;
 #[cfg(feature = "aws-sdk")]
 mod sdk_in_process;
+mod sensitive;
 mod session_life;
 mod settings;
 mod settling;

@@ -24,6 +24,7 @@ use crate::proto::action::{Action, ActionKind, SendMessage};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 
 /// Returns a hook as the engine takes it. `gate` is the one at which it holds events.
@@ -103,7 +104,7 @@ fn on_handshake(
     Ok(match verdict.clone() {
         OnHandshake::Wait(Wait::Delay(duration)) => HandshakeVerdict::Delay(duration),
         OnHandshake::Wait(Wait::Hold(_)) => HandshakeVerdict::Hold(gate()?),
-        OnHandshake::Refuse { status, message } => HandshakeVerdict::Refuse { status, message },
+        OnHandshake::Refuse { status, message } => HandshakeVerdict::refuse(status, message),
         OnHandshake::Disconnect(data::Close { code, reason }) => {
             HandshakeVerdict::Disconnect { code: CloseCode(code), reason }
         }
@@ -174,7 +175,9 @@ fn on_operation(
         OnOperation::Fail { status, exception, message } => {
             OperationVerdict::Fail(Exception::new(status, exception, message))
         }
-        OnOperation::Respond { status, body } => OperationVerdict::Respond { status, body },
+        OnOperation::Respond { status, body } => {
+            OperationVerdict::Respond { status, body, headers: Headers::default() }
+        }
         OnOperation::EmptyBody => OperationVerdict::EmptyBody,
         OnOperation::BrokenBody => OperationVerdict::TruncatedBody,
         OnOperation::CutHead => OperationVerdict::CloseInHead,

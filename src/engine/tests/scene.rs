@@ -315,7 +315,7 @@ pub(super) fn line(output: &Output) -> String {
             HandshakeReply::AcceptAndClose(connection, close) => {
                 format!("accept and close {} {}", connection.0, close_of(close))
             }
-            HandshakeReply::Refuse { status, message } => format!("refuse {status} {message}"),
+            HandshakeReply::Refuse { status, message, .. } => format!("refuse {status} {message}"),
             HandshakeReply::Reset => "reset the handshake".into(),
             HandshakeReply::Never => "never answer the handshake".into(),
         },
@@ -345,7 +345,7 @@ fn response(reply: &HttpReply) -> String {
     match reply {
         HttpReply::Answer(Err(exception)) => format!("{} {}", exception.status(), exception),
         HttpReply::Answer(result) => text(result),
-        HttpReply::Raw { status, body } => format!("raw {status} {body}"),
+        HttpReply::Raw { status, body, .. } => format!("raw {status} {body}"),
         HttpReply::CutHead(result) => format!("cut in the head {}", text(result)),
         HttpReply::CutBody(result) => format!("cut in the body {}", text(result)),
         HttpReply::Reset => "reset".into(),
