@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rstest::rstest;
-
 use crate::hook;
 use crate::hook::action::ActionVerdict;
 use crate::hook::builder::HookSpec;
