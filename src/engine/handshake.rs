@@ -206,7 +206,7 @@ impl Engine {
         };
         let (user_id, label) = self.connections.name(&admission.user_id);
         let room = admission.room_label;
-        let peer = Arc::new(Peer { connection, label, user_id, room });
+        let peer = Arc::new(Peer { connection, label, user_id, room, is_participant: !has_stream });
         let open = Connection {
             peer: Arc::clone(&peer),
             has_stream,

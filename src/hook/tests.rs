@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rstest::rstest;
-
 use crate::hook;
 use crate::hook::action::ActionVerdict;
 use crate::hook::builder::HookSpec;
@@ -27,6 +25,7 @@ use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::review_handler::ReviewResponse;
+use rstest::rstest;
 
 const SECOND: Duration = Duration::from_secs(1);
 const GATE: GateId = GateId { mock: 1, number: 2 };

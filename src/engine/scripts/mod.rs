@@ -23,7 +23,6 @@ use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Caller, Event};
-use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::headers::Headers;
@@ -90,7 +89,7 @@ impl EngineStage {
                 Setting::CloseRefusedHandshakes => service.closes_refused_handshakes = true,
             }
         }
-        let settings = EngineSettings { mock: 1, keep_alive, retention: LogRetention::All };
+        let settings = EngineSettings { mock: 1, keep_alive, ..EngineSettings::default() };
         Self {
             engine: Engine::new(Service::new(service, 1), settings),
             now: START.parse().expect("the start is a time"),
