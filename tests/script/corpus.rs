@@ -11,6 +11,11 @@ use super::{Script, Stage, diff, play, with_transcript};
 /// The scripts of the repository.
 pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/claims");
 
+/// Returns the folder of an area, whose test cannot have a hyphen in its name.
+pub(crate) fn folder(area: &str) -> String {
+    area.replace('_', "-")
+}
+
 /// Returns the files of all scripts of an area, sorted.
 pub(crate) fn scripts(area: &str) -> Vec<PathBuf> {
     let folder = Path::new(FOLDER).join(area);

@@ -39,13 +39,13 @@ macro_rules! areas {
         $(
             #[test]
             fn $area() {
-                corpus::check(stringify!($area), false, EngineStage::start);
+                corpus::check(&corpus::folder(stringify!($area)), false, EngineStage::start);
             }
         )*
     };
 }
 
-areas!(gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tokens);
+areas!(control_plane, gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tokens);
 
 /// An engine whose time moves only when a script says so.
 struct EngineStage {
