@@ -63,7 +63,7 @@ fn check_script<S: Stage>(
     if script.header.claim != name {
         return Err(format!(":1: expected `claim: {name}`, as the file is named"));
     }
-    if script.header.requires_http() && !S::HAS_HTTP {
+    if script.header.requires_wire() && !S::HAS_WIRE {
         return Ok(());
     }
     let transcript = play(&script, start).map_err(|problem| format!(":{problem}"))?;

@@ -35,21 +35,21 @@ struct Fact {
 pub(crate) enum Requirement {
     Clock,
     Hooks,
-    Http,
     Lambda,
     Settings,
+    Wire,
 }
 
 impl Requirement {
-    const ALL: [Self; 5] = [Self::Clock, Self::Hooks, Self::Http, Self::Lambda, Self::Settings];
+    const ALL: [Self; 5] = [Self::Clock, Self::Hooks, Self::Lambda, Self::Settings, Self::Wire];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",
-            Self::Http => "http",
             Self::Lambda => "lambda",
             Self::Settings => "settings",
+            Self::Wire => "wire",
         }
     }
 }
@@ -117,8 +117,10 @@ impl Header {
 
     /// Checks that the header names what the story needs, no more and no less.
     pub(crate) fn check_requirements(&self, steps: &[Step]) -> Result<(), Problem> {
-        let needed: BTreeSet<_> =
+        let mut needed: BTreeSet<_> =
             steps.iter().filter_map(|step| step.command.requirement()).collect();
+        // Any command can be about bytes, such as those of a large frame.
+        needed.extend(self.requires.get(&Requirement::Wire));
         if needed == self.requires {
             return Ok(());
         }
@@ -126,9 +128,9 @@ impl Header {
         Err(Problem::new(self.line, format!("the story needs `requires: {needed}`")))
     }
 
-    /// Whether the story has HTTP requests that a client sends as bytes.
-    pub(crate) fn requires_http(&self) -> bool {
-        self.requires.contains(&Requirement::Http)
+    /// Whether the story is about bytes, so that it cannot be played on the engine alone.
+    pub(crate) fn requires_wire(&self) -> bool {
+        self.requires.contains(&Requirement::Wire)
     }
 
     /// Returns a covered operation, action or frame that a transcript does not show.
@@ -256,7 +258,7 @@ impl Command {
         match self {
             Self::Clock(_) => Some(Requirement::Clock),
             Self::Hook(_) | Self::RemoveHook(_) | Self::Release { .. } => Some(Requirement::Hooks),
-            Self::Request { .. } => Some(Requirement::Http),
+            Self::Request { .. } => Some(Requirement::Wire),
             Self::Review { .. } => Some(Requirement::Lambda),
             Self::Setting(_) => Some(Requirement::Settings),
             Self::Repeat { command, .. } => command.requirement(),
