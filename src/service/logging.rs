@@ -63,6 +63,7 @@ impl Service {
         let configuration = LoggingConfigurationState {
             arn: self.arn("logging-configuration", &id),
             id,
+            // As with a room.
             name: request.name.unwrap_or_default(),
             created: now.whole_milliseconds(),
             history: ChangeHistory::created(now, self.next_revision()),
