@@ -1,15 +1,12 @@
-//! First message: the AWS SDK creates a room and tokens, two clients chat, and one of them is
-//! moderated and then disconnected. Look at the transcript at the end.
+//! First message: two WebSocket clients chat, and one of them is moderated and then disconnected.
+//! Look at the transcript at the end.
 
 #![expect(clippy::print_stdout, reason = "what an example has to show, it prints")]
 
 use std::error::Error;
 
-use aws_credential_types::Credentials;
-use aws_sdk_ivschat::config::{BehaviorVersion, Region};
-use aws_sdk_ivschat::types::ChatTokenCapability;
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::{Clock, MockIvsChat};
+use mock_ivs_chat::{Capability, Clock, MockIvsChat};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -23,39 +20,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
     let ivs = MockIvsChat::builder().clock(clock).start();
 
-    // The application's backend: the real SDK, pointed at the mock.
-    let sdk = aws_sdk_ivschat::Client::from_conf(
-        aws_sdk_ivschat::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(ivs.endpoint_url())
-            .region(Region::new("us-west-2"))
-            .credentials_provider(Credentials::from_keys("AKIDEXAMPLE", "secret", None))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build(),
-    );
-    let room = sdk.create_room().name("lobby").send().await?;
-    let arn = room.arn().unwrap_or_default();
-    let alice = sdk
-        .create_chat_token()
-        .room_identifier(arn)
-        .user_id("alice")
-        .capabilities(ChatTokenCapability::SendMessage)
-        .attributes("displayName", "Alice")
-        .send()
-        .await?;
-    let bob = sdk
-        .create_chat_token()
-        .room_identifier(arn)
-        .user_id("bob")
-        .capabilities(ChatTokenCapability::SendMessage)
-        .capabilities(ChatTokenCapability::DeleteMessage)
-        .capabilities(ChatTokenCapability::DisconnectUser)
-        .send()
-        .await?;
+    // The test takes the part of the application's backend.
+    let room = ivs.create_room("lobby");
+    let alice = room
+        .chat_token("alice")
+        .capability(Capability::SendMessage)
+        .attributes([("displayName", "Alice")])
+        .create();
+    let bob = room
+        .chat_token("bob")
+        .capabilities([
+            Capability::SendMessage,
+            Capability::DeleteMessage,
+            Capability::DisconnectUser,
+        ])
+        .create();
 
     // The clients: any WebSocket library that can offer a subprotocol.
-    let mut alice = connect(&ivs.ws_url(), alice.token().unwrap_or_default()).await?;
-    let mut bob = connect(&ivs.ws_url(), bob.token().unwrap_or_default()).await?;
+    let mut alice = connect(&ivs.ws_url(), &alice.token).await?;
+    let mut bob = connect(&ivs.ws_url(), &bob.token).await?;
     send(&mut alice, json!({ "Action": "SEND_MESSAGE", "Content": "hello", "RequestId": "a1" }))
         .await?;
     receive(&mut alice).await?;

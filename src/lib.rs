@@ -146,8 +146,3 @@ pub mod logging {
     };
     pub use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 }
-
-/// The Rust code of the README is compiled as well.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct ReadmeDoctests;

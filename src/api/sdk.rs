@@ -1,4 +1,7 @@
 //! Sdk: an HTTP client for the AWS SDK for Rust that serves the calls of IVS Chat in process.
+//!
+//! The examples are in files of their own. They need the SDK, so the package of the integration
+//! tests compiles and runs them.
 
 use std::io;
 use std::time::Duration;
@@ -55,24 +58,7 @@ impl Handle {
     ///
     /// After the end of the mock, and in an outage, calls fail as they do without a network.
     ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// use aws_credential_types::Credentials;
-    /// use aws_sdk_ivschat::config::{BehaviorVersion, Region};
-    /// use mock_ivs_chat::MockIvsChat;
-    ///
-    /// let ivs = MockIvsChat::builder().in_memory().start();
-    /// let config = aws_sdk_ivschat::Config::builder()
-    ///     .behavior_version(BehaviorVersion::latest())
-    ///     .region(Region::new("us-west-2"))
-    ///     .credentials_provider(Credentials::from_keys("AKIDEXAMPLE", "secret", None))
-    ///     .http_client(ivs.sdk_http_client())
-    ///     .build();
-    /// let sdk = aws_sdk_ivschat::Client::from_conf(config);
-    /// let room = sdk.create_room().name("lobby").send().await.unwrap();
-    /// assert_eq!(room.arn(), Some(ivs.room("lobby").arn()));
-    /// # });
-    /// ```
+    #[cfg_attr(not(doctest), doc = include_str!("sdk_http_client.md"))]
     #[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk")))]
     pub fn sdk_http_client(&self) -> SdkHttpClient {
         SdkHttpClient { handle: self.clone(), fallback: None }
@@ -83,13 +69,7 @@ impl SdkHttpClient {
     /// Sends the requests to other services by another HTTP client, such as that of an emulator of
     /// them: one `SdkConfig` has one HTTP client for all services.
     ///
-    /// ```
-    /// use aws_smithy_http_client::Builder;
-    /// use mock_ivs_chat::MockIvsChat;
-    ///
-    /// let ivs = MockIvsChat::start();
-    /// let client = ivs.sdk_http_client().with_fallback(Builder::new().build_http());
-    /// ```
+    #[cfg_attr(not(doctest), doc = include_str!("sdk_fallback.md"))]
     pub fn with_fallback(mut self, client: impl HttpClient + 'static) -> Self {
         self.fallback = Some(SharedHttpClient::new(client));
         self

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::source::{code_of, functions_of};
 use crate::support::{frozen, unlimited};
+use crate::tidy::root;
 use crate::waits::failure;
 
 fn assert_is_short(text: &str) {
@@ -31,7 +31,7 @@ const WITH_PLACE_IN_TEXT: [&str; 5] = ["drop", "fail_if_over", "look", "poll", "
 
 #[test]
 fn a_function_that_panics_for_a_mistake_of_the_test_points_at_the_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = root().join("src");
     let api = fs::read_dir(root.join("api")).unwrap().map(|file| file.unwrap().path());
     let others = ["clock.rs", "fixtures.rs", "hook/builder.rs", "log/matcher.rs"];
     for path in api.chain(others.map(|name| root.join(name))) {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::tidy::root;
+
 /// Phrases as sequences of words, and the better wording.
 const BANNED: [(&str, &str); 11] = [
     ("at once", "`immediately`, `concurrently` or `in one write`"),
@@ -103,7 +105,7 @@ fn a_phrase_ends_with_its_sentence() {
 }
 
 fn findings() -> Vec<Finding> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let mut paths = Vec::new();
     for folder in ["src", "tests", "examples", "docs", "snapshots"] {
         walk(&root.join(folder), &mut paths);

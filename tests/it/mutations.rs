@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 
+use crate::tidy::root;
+
 #[expect(unreachable_pub, reason = "it is a crate of its own for the fuzzer")]
 #[path = "../../fuzz/src/lib.rs"]
 mod entries;
@@ -33,7 +35,7 @@ fn mutate(bytes: &mut Vec<u8>, numbers: &mut Numbers) {
 }
 
 fn run(entry: &str, attack: fn(&[u8])) {
-    let folder = format!("{}/fuzz/corpus/{entry}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("{}/fuzz/corpus/{entry}", root().display());
     let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files.collect();
     files.sort();

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use super::settings::Setting;
 use super::{Script, Stage, diff, play, with_transcript};
 
-/// The scripts of the repository.
-pub(crate) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/claims");
+/// Returns the folder of the repository's scripts. Several packages play them.
+pub(crate) fn folder() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = package.ancestors().map(|folder| folder.join("tests/claims"));
+    folders.find(|folder| folder.is_dir()).expect("the package belongs to the repository")
+}
 
 /// Returns the folder of an area, whose test cannot have a hyphen in its name.
 pub(crate) fn folder(area: &str) -> String {
@@ -18,7 +22,7 @@ pub(crate) fn folder(area: &str) -> String {
 
 /// Returns the files of all scripts of an area, sorted.
 pub(crate) fn scripts(area: &str) -> Vec<PathBuf> {
-    let folder = Path::new(FOLDER).join(area);
+    let folder = folder().join(area);
     let entries = fs::read_dir(&folder);
     let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -83,7 +87,7 @@ fn check_script<S: Stage>(
 
 /// Returns the claim that belongs to a path: the area and the name.
 fn claim_of(path: &Path) -> String {
-    let relative = path.strip_prefix(FOLDER).unwrap_or(path).with_extension("");
+    let relative = path.strip_prefix(folder()).unwrap_or(path).with_extension("");
     relative.to_string_lossy().replace('\\', "/")
 }
 

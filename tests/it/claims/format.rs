@@ -9,6 +9,7 @@ use crate::script::hook::{ActionVerdict, Verdict};
 use crate::script::stage::HttpRequest;
 use crate::script::story::{ClientFrame, Command, Offer};
 use crate::script::{Problem, Script, with_transcript};
+use crate::tidy::root;
 
 const HEADER: &str = "\
 claim: messaging/hello
@@ -143,8 +144,7 @@ fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
 
 #[test]
 fn the_example_of_the_documentation_is_a_script_of_the_repository() {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let read = |path: &str| std::fs::read_to_string(format!("{root}/{path}")).unwrap();
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
     let script = read("tests/claims/moderation/deletion-without-a-reason.claim");
     assert!(read("CONTRIBUTING.md").contains(&format!("```text\n{script}```")));
 }

@@ -30,7 +30,7 @@ areas!(control_plane, gates, hooks, messaging, moderation, quotas, reviews, sess
 
 #[test]
 fn every_folder_of_scripts_has_a_test() {
-    let folders = fs::read_dir(corpus::FOLDER).expect("there are scripts");
+    let folders = fs::read_dir(corpus::folder()).expect("there are scripts");
     let folders = folders.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let folders: BTreeSet<String> = folders.collect();
     let areas: BTreeSet<String> = AREAS.iter().map(|area| folder(area)).collect();
