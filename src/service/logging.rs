@@ -47,6 +47,7 @@ impl LoggingConfigurationState {
 }
 
 impl Service {
+    /// Assumed: the destination may be one that does not exist.
     pub(super) fn create_logging_configuration(
         &mut self,
         now: Timestamp,

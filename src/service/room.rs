@@ -67,7 +67,7 @@ impl RoomState {
     /// Returns the room as CreateRoom, GetRoom and UpdateRoom show it.
     ///
     /// Observed: the handler and the logging configurations are absent if they were never set.
-    /// The tags are always present.
+    /// The tags are always present. Assumed: all three show the same members.
     pub(crate) fn describe(&self) -> Map<String, Value> {
         let mut description = self.summarize();
         let limits = [

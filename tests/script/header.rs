@@ -11,23 +11,23 @@ use super::story::{Command, OPERATIONS, Step};
 pub(crate) struct Header {
     /// The area and the name, as in the path of the file.
     pub(crate) claim: String,
-    kind: String,
+    pub(crate) kind: String,
     /// The operations, actions and frames that the claim is about.
-    covers: Vec<String>,
+    pub(crate) covers: Vec<String>,
     requires: BTreeSet<Requirement>,
-    facts: Vec<Fact>,
+    pub(crate) facts: Vec<Fact>,
     /// The line of `requires`, for complaints.
     line: usize,
 }
 
 /// One fact, how it is known, and from where.
 #[derive(Debug)]
-struct Fact {
-    fact: String,
-    provenance: String,
-    source: String,
+pub(crate) struct Fact {
+    pub(crate) fact: String,
+    pub(crate) provenance: String,
+    pub(crate) source: String,
     /// When it was seen, if that matters.
-    date: Option<String>,
+    pub(crate) date: Option<String>,
 }
 
 /// A requirement on a service, beyond the API, for running a script.
@@ -55,7 +55,7 @@ impl Requirement {
 }
 
 /// The kinds of claims. `mock` is for the mock's own tools, about which the service says nothing.
-const KINDS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 17] = [
     "close",
     "error response",
     "frame",
@@ -76,7 +76,8 @@ const KINDS: [&str; 17] = [
 ];
 
 /// How a fact is known. `designed` is for the mock's own tools.
-const PROVENANCES: [&str; 5] = ["assumed", "designed", "documented", "observed", "recorded"];
+pub(crate) const PROVENANCES: [&str; 5] =
+    ["recorded", "observed", "documented", "assumed", "designed"];
 
 /// The subject of a claim, apart from the operations.
 const FRAMES: [&str; 9] = [
@@ -126,6 +127,16 @@ impl Header {
         }
         let needed = list(&needed);
         Err(Problem::new(self.line, format!("the story needs `requires: {needed}`")))
+    }
+
+    /// Returns the first part of the claim: the folder of its script.
+    pub(crate) fn area(&self) -> &str {
+        self.claim.split('/').next().unwrap_or_default()
+    }
+
+    /// Returns the requirements, separated by commas, or `nothing`.
+    pub(crate) fn requirements(&self) -> String {
+        list(&self.requires)
     }
 
     /// Whether the story is about bytes, so that it cannot be played on the engine alone.

@@ -80,7 +80,7 @@ fn a_file_that_is_not_a_script(#[case] text: &str, #[case] line: usize, #[case] 
 #[case("MESSAGE\n", "MESSAGES\n", 3, "found `MESSAGES`")]
 #[case("nothing", "time", 4, "`requires` must be one of clock, hooks, lambda, settings, wire")]
 #[case("nothing", "clock, hooks", 4, "the story needs `requires: nothing`")]
-#[case("documented", "certain", 7, "`provenance` must be one of assumed, designed")]
+#[case("documented", "certain", 7, "`provenance` must be one of recorded, observed")]
 #[case("documented", "designed", 7, "belongs to `kind: mock`")]
 #[case("source: the guide\n", "", 1, "the header ends without `source: …`")]
 #[case("provenance: documented\n", "", 7, "expected `provenance: …`, found `source: …`")]
@@ -136,6 +136,7 @@ fn a_header_with_a_mistake(
 #[case("hook on review: maybe", "expected `allow`, `deny`, `fail`, `time out`")]
 #[case("review censor deny", "expected `:`, found `deny`")]
 #[case("mock quota \"smiles\" 5", "there is not a quota `smiles`")]
+#[case("mock quota \"calls of Dance\" 5", "and `calls of …` with the name of an operation")]
 #[case("mock rains", "expected `quotas off`, `quota`")]
 fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
     let error = command(line).unwrap_err();
