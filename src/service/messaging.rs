@@ -194,7 +194,7 @@ impl Service {
     /// Counts an action against the rates of the connection, of the room if there is one, and of
     /// the account.
     ///
-    /// Assumed: a request that is refused counts against none of these rates.
+    /// Assumed: a request that is refused does not count against any of these rates.
     fn count_action(
         &mut self,
         now: Timestamp,

@@ -41,9 +41,10 @@ pub(crate) enum Requirement {
 }
 
 impl Requirement {
-    const ALL: [Self; 5] = [Self::Clock, Self::Hooks, Self::Lambda, Self::Settings, Self::Wire];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Clock, Self::Hooks, Self::Lambda, Self::Settings, Self::Wire];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",

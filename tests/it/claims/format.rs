@@ -9,7 +9,6 @@ use crate::script::hook::{ActionVerdict, Verdict};
 use crate::script::stage::HttpRequest;
 use crate::script::story::{ClientFrame, Command, Offer};
 use crate::script::{Problem, Script, with_transcript};
-use crate::tidy::root;
 
 const HEADER: &str = "\
 claim: messaging/hello
@@ -27,8 +26,8 @@ fn script(header: &str, story: &str) -> String {
 }
 
 /// Returns the command of a story of one line.
-fn command(line: &str) -> Result<Command, String> {
-    let needs = ["hook", "release", "clock", "request", "review", "mock"];
+pub(super) fn command(line: &str) -> Result<Command, String> {
+    let needs = ["hook", "remove hook", "release", "clock", "request", "review", "mock"];
     let requires = match needs.iter().find(|word| line.starts_with(**word)) {
         Some(&"clock") => "clock",
         Some(&"request") => "wire",
@@ -141,13 +140,6 @@ fn a_header_with_a_mistake(
 fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
     let error = command(line).unwrap_err();
     assert!(error.contains(message), "{error}");
-}
-
-#[test]
-fn the_example_of_the_documentation_is_a_script_of_the_repository() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
-    let script = read("tests/claims/moderation/deletion-without-a-reason.claim");
-    assert!(read("CONTRIBUTING.md").contains(&format!("```text\n{script}```")));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod format;
 mod install;
 mod manifest;
 mod memory;
+mod page;
 
 use std::collections::BTreeSet;
 use std::fs;
