@@ -14,7 +14,7 @@ pub(crate) struct Header {
     pub(crate) kind: String,
     /// The operations, actions and frames that the claim is about.
     pub(crate) covers: Vec<String>,
-    requires: BTreeSet<Requirement>,
+    pub(crate) requires: BTreeSet<Requirement>,
     pub(crate) facts: Vec<Fact>,
     /// The line of `requires`, for complaints.
     line: usize,
@@ -130,16 +130,6 @@ impl Header {
         Err(Problem::new(self.line, format!("the story needs `requires: {needed}`")))
     }
 
-    /// Returns the first part of the claim: the folder of its script.
-    pub(crate) fn area(&self) -> &str {
-        self.claim.split('/').next().unwrap_or_default()
-    }
-
-    /// Returns the requirements, separated by commas, or `nothing`.
-    pub(crate) fn requirements(&self) -> String {
-        list(&self.requires)
-    }
-
     /// Whether the story is about bytes, so that it cannot be played on the engine alone.
     pub(crate) fn requires_wire(&self) -> bool {
         self.requires.contains(&Requirement::Wire)
@@ -247,7 +237,8 @@ fn read_requirements(line: usize, text: &str) -> Result<BTreeSet<Requirement>, P
     Ok(requirements)
 }
 
-fn list(requirements: &BTreeSet<Requirement>) -> String {
+/// Returns the names of requirements, separated by commas, or `nothing`.
+pub(crate) fn list(requirements: &BTreeSet<Requirement>) -> String {
     if requirements.is_empty() {
         return NOTHING.into();
     }

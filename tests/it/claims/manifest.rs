@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::script::header::{Fact, Header, KINDS, PROVENANCES};
+use crate::script::header::{Fact, Header, KINDS, PROVENANCES, list};
 use crate::script::story::OPERATIONS;
 
 /// Returns the manifest of a corpus.
@@ -12,8 +12,8 @@ pub(crate) fn manifest(headers: &[Header]) -> String {
     write_areas(&mut text, headers);
     text.push_str("\n# Claims\nclaim | kind | covers | provenance | source | requires\n");
     for header in headers {
-        let Header { claim, kind, covers, facts, .. } = header;
-        let (covers, requires) = (covers.join(", "), header.requirements());
+        let Header { claim, kind, covers, requires, facts, .. } = header;
+        let (covers, requires) = (covers.join(", "), list(requires));
         let (provenances, sources) = (provenances(facts), sources(facts));
         text.push_str(&format!(
             "{claim} | {kind} | {covers} | {provenances} | {sources} | {requires}\n"
@@ -32,7 +32,8 @@ README.md explains the words.
 fn write_areas(text: &mut String, headers: &[Header]) {
     let mut areas: BTreeMap<&str, Vec<&Header>> = BTreeMap::new();
     for header in headers {
-        areas.entry(header.area()).or_default().push(header);
+        let area = header.claim.split('/').next().unwrap_or_default();
+        areas.entry(area).or_default().push(header);
     }
     let _ = write!(text, "\n# Areas\narea | claims | {}\n", PROVENANCES.join(" | "));
     let all = ("all", headers.iter().collect());

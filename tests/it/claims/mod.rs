@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use crate::script::corpus::folder_of;
 use crate::script::diff::diff;
 use crate::script::header::Fact;
+use crate::script::story::Command;
 use crate::script::{Script, corpus};
 use crate::tidy::{assert_none, file, root};
 
@@ -66,6 +67,24 @@ fn every_fact_is_stated_once() {
             assert!(facts.insert(fact.clone()), "{claim}: another script says this, too: {fact}");
         }
     }
+}
+
+#[test]
+fn a_claim_about_a_change_shows_the_state_after_it() {
+    let is_change = |operation: &str| {
+        let verbs = ["Create", "Delete", "Tag", "Untag", "Update"];
+        let is_seen_by_clients = ["CreateChatToken", "DeleteMessage"].contains(&operation);
+        verbs.iter().any(|verb| operation.starts_with(verb)) && !is_seen_by_clients
+    };
+    let mut complaints = Vec::new();
+    for Script { header, steps, .. } in all_scripts() {
+        let last = steps.last().map(|step| &step.command);
+        let Some(Command::Call { operation, .. }) = last else { continue };
+        if is_change(operation) && header.claim.starts_with("control-plane/") {
+            complaints.push(format!("{}: end with a Get or a List operation", header.claim));
+        }
+    }
+    assert_none(&complaints);
 }
 
 #[test]
