@@ -70,6 +70,8 @@ impl Frame {
     }
 
     /// Returns the text of the frame on the wire.
+    ///
+    /// Assumed: it has no spaces between members, and escapes only what JSON must escape.
     pub(crate) fn encode(&self) -> String {
         serde_json::to_string(self).expect("a frame has only string keys, so it is always JSON")
     }

@@ -22,6 +22,8 @@ pub(crate) type ControlResult = Result<Map<String, Value>, Exception>;
 
 impl Service {
     /// Performs an operation.
+    ///
+    /// Assumed: its members are checked first, then its rate, then what they refer to.
     pub(crate) fn operate(
         &mut self,
         now: Timestamp,

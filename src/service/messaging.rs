@@ -301,6 +301,8 @@ impl Service {
     }
 
     /// Sends a frame to all connections of a room, its sender's included.
+    ///
+    /// Assumed: all of them receive the frames of the room in the same order.
     pub(super) fn broadcast(&mut self, room: RoomKey, frame: Frame, out: &mut Vec<Output>) {
         self.write_chat_log(room, &frame);
         out.push(Output::Deliver { to: self.members(room), frame });

@@ -154,13 +154,16 @@ fn call(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     Ok(Command::Call { operation: (*operation).to_owned(), request, name })
 }
 
-/// `POST "/CreateRoom" with content-type="text/plain" body "{}"`
+/// `unsigned POST "/CreateRoom" with content-type="text/plain" body "{}"`
 fn request(cursor: &mut Cursor<'_>) -> Result<Command, String> {
+    let is_unsigned = cursor.take("unsigned");
     let method = cursor.word("a method such as `POST`")?.to_owned();
     let target = cursor.text("a path")?;
     let headers = if cursor.take("with") { cursor.attributes()? } else { BTreeMap::new() };
     let body = if cursor.take("body") { frame_text(cursor)? } else { String::new() };
-    Ok(Command::Request { method, target, headers, body })
+    // A header that a story gives is not replaced.
+    let is_signed = !is_unsigned && !headers.contains_key("authorization");
+    Ok(Command::Request { is_signed, method, target, headers, body })
 }
 
 /// `11: alice sends "hello"`

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::parser::{function_arn, resolve};
 use super::settings::Setting;
-use super::stage::{Handshake, HttpRequest, Payload};
+use super::stage::{Handshake, HttpRequest, Payload, RawRequest};
 use super::story::{ClientFrame, Command, Offer, Token};
 use super::{Problem, Script, Stage};
 
@@ -59,8 +59,14 @@ impl<S: Stage> Player<S> {
             Command::Call { operation, request, name } => {
                 self.call(operation, request, name.as_deref())
             }
-            Command::Request { method, target, headers, body } => {
-                self.stage.request(method, target, headers, body)
+            Command::Request { is_signed, method, target, headers, body } => {
+                self.stage.request(&RawRequest {
+                    is_signed: *is_signed,
+                    method: method.clone(),
+                    target: target.clone(),
+                    headers: headers.clone(),
+                    body: body.clone(),
+                })
             }
             Command::Connect { client, offer, path, headers } => {
                 let tokens = match offer {

@@ -22,6 +22,8 @@ pub(crate) enum Setting {
     IdleTimeout(Duration),
     OmitEmptyReason,
     CloseRefusedHandshakes,
+    /// HTTP requests must be signed.
+    DemandSignatures,
 }
 
 /// The name of the rate of an operation, up to the operation.
@@ -70,10 +72,13 @@ impl Setting {
             Ok(Self::OmitEmptyReason)
         } else if cursor.take("closes refused handshakes") {
             Ok(Self::CloseRefusedHandshakes)
+        } else if cursor.take("demands signatures") {
+            Ok(Self::DemandSignatures)
         } else {
             Err(cursor.expected(
                 "`quotas off`, `quota`, `throttles HTTP`, `token lifetime`, `ping interval`, \
-                 `idle timeout`, `omits empty reasons` or `closes refused handshakes`",
+                 `idle timeout`, `omits empty reasons`, `closes refused handshakes` or \
+                 `demands signatures`",
             ))
         }
     }

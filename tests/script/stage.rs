@@ -17,6 +17,8 @@ pub(crate) trait Stage {
     /// Whether requests and frames reach this stage as bytes. Scripts that require `wire` are
     /// played on such stages only.
     const HAS_WIRE: bool;
+    /// Whether the mock can demand that requests are signed.
+    const HAS_SIGNATURES: bool;
 
     /// Calls an operation on behalf of the test; returns the response.
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String>;
@@ -29,13 +31,7 @@ pub(crate) trait Stage {
     fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String>;
 
     /// Sends an HTTP request as it stands. The response may come later, or never.
-    fn request(
-        &mut self,
-        method: &str,
-        target: &str,
-        headers: &BTreeMap<String, String>,
-        body: &str,
-    ) -> Result<(), String>;
+    fn request(&mut self, request: &RawRequest) -> Result<(), String>;
 
     /// Starts a WebSocket handshake. The response may come later, or never.
     fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String>;
@@ -85,6 +81,18 @@ pub(crate) struct Handshake {
     pub(crate) path: String,
     /// Further headers.
     pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// An HTTP request as it stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RawRequest {
+    /// Whether a runner adds a signature if the target demands one.
+    pub(crate) is_signed: bool,
+    pub(crate) method: String,
+    /// The path and the query.
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 /// A call of the control plane as it goes over HTTP.

@@ -39,8 +39,10 @@ pub(crate) enum Command {
         /// The name by which later commands refer to the response.
         name: Option<String>,
     },
-    /// A client sends an HTTP request as it stands.
+    /// A client sends an HTTP request as it stands, but for a signature.
     Request {
+        /// Whether a runner signs it if the target demands signatures.
+        is_signed: bool,
         method: String,
         target: String,
         headers: BTreeMap<String, String>,

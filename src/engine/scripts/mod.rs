@@ -14,7 +14,7 @@ use crate::engine::io::{
 use crate::engine::script::hook::Hook;
 use crate::engine::script::review::ReviewRule;
 use crate::engine::script::settings::Setting;
-use crate::engine::script::stage::{Handshake, HttpRequest, Payload as Sent, START};
+use crate::engine::script::stage::{Handshake, HttpRequest, Payload as Sent, RawRequest, START};
 use crate::engine::script::values::{operation, quota, review};
 use crate::engine::script::{Stage, corpus};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
@@ -90,6 +90,7 @@ impl EngineStage {
                 Setting::IdleTimeout(timeout) => keep_alive.idle_timeout = Some(*timeout),
                 Setting::OmitEmptyReason => service.omits_empty_reason = true,
                 Setting::CloseRefusedHandshakes => service.closes_refused_handshakes = true,
+                Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
             }
         }
         let settings = EngineSettings { mock: 1, keep_alive, retention: LogRetention::All };
@@ -215,6 +216,7 @@ impl EngineStage {
 
 impl Stage for EngineStage {
     const HAS_WIRE: bool = false;
+    const HAS_SIGNATURES: bool = false;
 
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let body = to_text(&request);
@@ -239,14 +241,8 @@ impl Stage for EngineStage {
         }
     }
 
-    fn request(
-        &mut self,
-        method: &str,
-        target: &str,
-        _: &BTreeMap<String, String>,
-        _: &str,
-    ) -> Result<(), String> {
-        Err(format!("the engine gets operations, not requests such as {method} {target}"))
+    fn request(&mut self, request: &RawRequest) -> Result<(), String> {
+        Err(format!("the engine gets operations instead of requests: {request:?}"))
     }
 
     fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String> {

@@ -26,7 +26,7 @@ use super::install::{Installed, install};
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
-use crate::script::stage::{Handshake, HttpRequest, Payload, START, Stage};
+use crate::script::stage::{Handshake, HttpRequest, Payload, RawRequest, START, Stage};
 use crate::script::values::{operation, quota, review};
 
 type Socket = WebSocketStream<DuplexStream>;
@@ -76,6 +76,13 @@ impl MemoryStage {
                 Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
                 Setting::OmitEmptyReason => builder = builder.omit_empty_reason(),
                 Setting::CloseRefusedHandshakes => builder = builder.close_refused_handshakes(),
+                #[cfg(feature = "sigv4")]
+                Setting::DemandSignatures => {
+                    let credentials = mock_ivs_chat::Credentials::new("AKIDEXAMPLE", "secret");
+                    builder = builder.require_signature(credentials);
+                }
+                #[cfg(not(feature = "sigv4"))]
+                Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -199,6 +206,7 @@ impl MemoryStage {
 
 impl Stage for MemoryStage {
     const HAS_WIRE: bool = true;
+    const HAS_SIGNATURES: bool = cfg!(feature = "sigv4");
 
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let operation = operation(name);
@@ -239,13 +247,8 @@ impl Stage for MemoryStage {
         Ok(body.and_then(|body| serde_json::from_str(body).ok()))
     }
 
-    fn request(
-        &mut self,
-        method: &str,
-        target: &str,
-        headers: &BTreeMap<String, String>,
-        body: &str,
-    ) -> Result<(), String> {
+    fn request(&mut self, request: &RawRequest) -> Result<(), String> {
+        let RawRequest { method, target, headers, body, .. } = request;
         self.exchange(method, target, headers, body);
         Ok(())
     }
