@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::raw::RawClient;
-use crate::support::{connect, frozen, full_token, unlimited};
+use crate::support::{assert_refused, connect, frozen, full_token, unlimited};
 
 #[tokio::test]
 async fn a_reset_mock_is_as_good_as_new() {
@@ -88,10 +88,9 @@ async fn attempts_to_connect_are_recorded_in_an_accepting_outage() {
 async fn of_a_refusing_and_an_accepting_outage_both_must_end() {
     let ivs = MockIvsChat::start();
     let (accepting, refusing) = (ivs.accepting_outage(), ivs.outage());
-    let is_refused = || std::net::TcpStream::connect(ivs.addr()).is_err();
-    assert!(is_refused());
+    assert_refused(ivs.addr());
     accepting.end();
-    assert!(is_refused());
+    assert_refused(ivs.addr());
     refusing.end();
     let room = ivs.create_room("lobby");
     connect(&ivs, &full_token(&room, "alice")).await.echoes("back").await;

@@ -11,7 +11,7 @@ use mock_ivs_chat::{
 use serde_json::json;
 
 use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame};
-use crate::support::{connect, frozen, full_token, sdk, unlimited};
+use crate::support::{assert_refused, connect, frozen, full_token, sdk, unlimited};
 
 #[test]
 fn closures_that_hold_on_to_the_mock_are_dropped_without_a_deadlock() {
@@ -211,9 +211,9 @@ fn overlapping_outages_must_all_end() {
     let is_open = || std::net::TcpStream::connect(ivs.addr()).is_ok();
     let (first, second) = (ivs.outage(), ivs.outage());
     first.end();
-    assert!(!is_open());
+    assert_refused(ivs.addr());
     ivs.restart();
-    assert!(!is_open());
+    assert_refused(ivs.addr());
     second.end();
     assert!(is_open());
     ivs.log().wait_for(|entry| entry.to_string() == "outage: ends").wait();

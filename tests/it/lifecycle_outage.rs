@@ -1,13 +1,13 @@
 //! Disconnections, restarts, outages and the stop, seen from the log and from clients.
 
-use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
 
 use insta::assert_snapshot;
 use mock_ivs_chat::{Clock, CloseCode, Handle, MockIvsChat};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::LIMIT;
+use crate::support::assert_refused;
 use crate::wire::{alone, end, in_memory, message, over_tcp, receive, say, token};
 use futures_util::SinkExt;
 
@@ -19,22 +19,6 @@ fn start() -> MockIvsChat {
 fn transcript(ivs: &Handle) -> String {
     let log = ivs.log().to_string();
     log.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("test ")).collect()
-}
-
-/// Fails unless a client is refused, or on systems that must keep the listener, is cut.
-#[track_caller]
-fn assert_refused(addr: SocketAddr) {
-    let connected = TcpStream::connect(addr);
-    if !cfg!(windows) {
-        return assert_eq!(connected.unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    }
-    let mut client = connected.unwrap();
-    client.set_read_timeout(Some(LIMIT)).unwrap();
-    // Wine ends the stream before it resets the connection.
-    match client.read(&mut [0]) {
-        Ok(count) => assert_eq!(count, 0),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-    }
 }
 
 #[tokio::test]

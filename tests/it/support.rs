@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -268,5 +270,21 @@ impl<'de> Deserialize<'de> for Members {
         }
 
         deserializer.deserialize_map(Collect)
+    }
+}
+
+/// Fails unless a client is refused, or on systems that must keep the listener, is cut.
+#[track_caller]
+pub(crate) fn assert_refused(addr: SocketAddr) {
+    let connected = std::net::TcpStream::connect(addr);
+    if !cfg!(windows) {
+        return assert_eq!(connected.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+    let mut client = connected.unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    // Wine ends the stream before it resets the connection.
+    match client.read(&mut [0]) {
+        Ok(count) => assert_eq!(count, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
 }
