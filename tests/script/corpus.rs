@@ -85,7 +85,10 @@ fn check_script<S: Stage>(
     }
     if updates {
         let text = with_transcript(&text, &transcript);
-        return fs::write(path, text).map_err(|error| format!(": {error}"));
+        // Other tests read the script at the same time, so it must always be complete.
+        let new = path.with_extension("new");
+        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, path));
+        return written.map_err(|error| format!(": {error}"));
     }
     let difference = diff::diff(&script.transcript, &transcript);
     Err(format!(": the transcript differs (- expected, + seen)\n{}\n\n{difference}", script.header))
