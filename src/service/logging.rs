@@ -81,6 +81,7 @@ impl Service {
         configuration.map(LoggingConfigurationState::describe).ok_or_else(|| not_found(arn))
     }
 
+    /// Assumed: members that the request does not have stay as they are.
     pub(super) fn update_logging_configuration(
         &mut self,
         now: Timestamp,
