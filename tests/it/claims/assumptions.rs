@@ -79,3 +79,50 @@ fn scripts_by_topic(
 fn topic_of(source: &str) -> Option<&str> {
     source.strip_prefix(PAGE)?.strip_prefix(", \"")?.split_once('"').map(|(topic, _)| topic)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    const PAGE_OF_ONE: &str = "| Topic | Assumption | Scripts | Item |\n|---|---|---|---|\n| A | a | CELL | `f` in `g` |\n";
+
+    fn header(provenance: &str, source: &str) -> Header {
+        let text = format!(
+            "claim: x/y\nkind: frame\ncovers: EVENT\nrequires: nothing\nfact: It is so.\n\
+             provenance: {provenance}\nsource: {source}\n---\nroom lobby\n---\n"
+        );
+        Script::parse(&text).expect("it is a script").header
+    }
+
+    fn complaints(cell: &str, provenance: &str, source: &str) -> Vec<String> {
+        let page = PAGE_OF_ONE.replace("CELL", cell);
+        compare(&page, &[header(provenance, source)]).1
+    }
+
+    #[test]
+    fn the_cell_of_a_topic_has_its_scripts() {
+        let source = "our choice; src/guide/fidelity.md, \"A\"; and why";
+        let (page, complaints) = compare(PAGE_OF_ONE, &[header("assumed", source)]);
+        assert_eq!((page, complaints), (PAGE_OF_ONE.replace("CELL", "`x/y`"), Vec::new()));
+    }
+
+    #[test]
+    fn a_topic_needs_a_script_or_a_reason() {
+        assert!(complaints("-", "documented", "a page")[0].contains("no script assumes \"A\""));
+        assert!(complaints("none: no", "documented", "a page")[0].contains("no script assumes"));
+        let reason = "none: no client can see it";
+        assert_eq!(complaints(reason, "documented", "a page"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_assumed_fact_needs_a_topic_of_the_page() {
+        let reason = "none: no client can see it";
+        let unknown = "our choice; src/guide/fidelity.md, \"B\"";
+        assert!(complaints(reason, "assumed", unknown)[0].contains("has no assumption \"B\""));
+        assert!(
+            complaints(reason, "assumed", "a page")[0].contains("the source of an assumed fact")
+        );
+        assert!(complaints(reason, "documented", unknown)[0].contains("our choices are assumed"));
+    }
+}
