@@ -63,8 +63,8 @@ impl Service {
     }
 
     /// Documented: `ThrottlingException` is 429 for three operations, and 400 in the list of
-    /// common errors. Assumed: the list is about all other operations, although Amazon API Gateway,
-    /// which seems to be in front of the service, throttles with 429.
+    /// common errors. Assumed: it is 429 for all operations, because Amazon API Gateway seems to
+    /// stand in front of the service, and throttles with 429.
     fn throttle_operation(
         &mut self,
         now: Timestamp,
@@ -85,7 +85,10 @@ impl Service {
             Operation::DeleteMessage | Operation::DisconnectUser | Operation::SendEvent => {
                 Exception::throttling(message).limit(limit)
             }
-            _ => Exception::new(400, "ThrottlingException", message),
+            _ => {
+                let status = if self.settings.has_common_error_statuses { 400 } else { 429 };
+                Exception::new(status, "ThrottlingException", message)
+            }
         })
     }
 
