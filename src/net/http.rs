@@ -175,6 +175,8 @@ fn unknown_operation(method: &Method, path: &str, is_common_error: bool) -> Exce
 }
 
 /// Opens a WebSocket, or refuses the handshake.
+///
+/// Assumed: the path, the host and the origin of a handshake do not matter.
 async fn upgrade(
     request: Request<Incoming>,
     driver: Arc<Driver>,

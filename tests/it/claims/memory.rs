@@ -18,13 +18,15 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::install::{Installed, install};
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
-use crate::script::stage::{HttpRequest, Payload, START, Stage};
+use crate::script::stage::{Handshake, HttpRequest, Payload, RawRequest, START, Stage};
 use crate::script::values::{operation, quota, review};
 
 type Socket = WebSocketStream<DuplexStream>;
@@ -74,6 +76,13 @@ impl MemoryStage {
                 Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
                 Setting::OmitEmptyReason => builder = builder.omit_empty_reason(),
                 Setting::CloseRefusedHandshakes => builder = builder.close_refused_handshakes(),
+                #[cfg(feature = "sigv4")]
+                Setting::DemandSignatures => {
+                    let credentials = mock_ivs_chat::Credentials::new("AKIDEXAMPLE", "secret");
+                    builder = builder.require_signature(credentials);
+                }
+                #[cfg(not(feature = "sigv4"))]
+                Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -103,6 +112,42 @@ impl MemoryStage {
         };
         self.runtime.block_on(self.ivs.settled());
         result
+    }
+
+    /// Sends an HTTP request on a stream of its own; returns what has come back when the mock has
+    /// nothing left to do. A response that is cut off, or never comes, is a part of the story.
+    fn exchange(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &BTreeMap<String, String>,
+        body: &str,
+    ) -> String {
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let (headers, length) = (headers.collect::<String>(), body.len());
+        let text = format!(
+            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n{headers}\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let response = Arc::<Mutex<Vec<u8>>>::default();
+        let shared = Arc::clone(&response);
+        self.step(|stage| {
+            let (client, server) = tokio::io::duplex(BUFFER_BYTES);
+            stage.ivs.serve_stream(server);
+            let (mut reader, mut writer) = tokio::io::split(client);
+            tokio::spawn(async move {
+                // A mock that refuses a request early does not read all of it.
+                let _ = writer.write_all(text.as_bytes()).await;
+            });
+            tokio::spawn(async move {
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = reader.read(&mut bytes).await {
+                    shared.lock().extend_from_slice(&bytes[..count]);
+                }
+            });
+        });
+        let bytes = response.lock();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Writes a WebSocket message to the connection of a client.
@@ -160,6 +205,9 @@ impl MemoryStage {
 }
 
 impl Stage for MemoryStage {
+    const HAS_WIRE: bool = true;
+    const HAS_SIGNATURES: bool = cfg!(feature = "sigv4");
+
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let operation = operation(name);
         let response = self.step(|stage| stage.ivs.call(operation, Value::Object(request)));
@@ -191,33 +239,22 @@ impl Stage for MemoryStage {
         Ok(())
     }
 
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String> {
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String> {
         let HttpRequest { method, target, body, .. } = request;
-        let length = body.len();
-        let text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        self.step(|stage| {
-            let (mut client, server) = tokio::io::duplex(BUFFER_BYTES);
-            stage.ivs.serve_stream(server);
-            tokio::spawn(async move {
-                let mut response = Vec::new();
-                // A response that is cut off, or never comes, is a part of the story.
-                if client.write_all(text.as_bytes()).await.is_ok() {
-                    let _ = client.read_to_end(&mut response).await;
-                }
-            });
-        });
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let response = self.exchange(method, target, &headers.into(), body);
+        let body = response.split_once("\r\n\r\n").map(|(_, body)| body);
+        Ok(body.and_then(|body| serde_json::from_str(body).ok()))
+    }
+
+    fn request(&mut self, request: &RawRequest) -> Result<(), String> {
+        let RawRequest { method, target, headers, body, .. } = request;
+        self.exchange(method, target, headers, body);
         Ok(())
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
-        let mut request = "ws://edge.ivschat/".into_client_request().map_err(|e| e.to_string())?;
-        if let Some(token) = token {
-            let token = token.parse().map_err(|_| format!("{token:?} cannot be in a header"))?;
-            request.headers_mut().insert("Sec-WebSocket-Protocol", token);
-        }
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
+        let request = upgrade_request(handshake)?;
         let connection = Arc::<Mutex<Connection>>::default();
         let shared = Arc::clone(&connection);
         let task = self.step(|stage| {
@@ -344,6 +381,21 @@ impl Stage for MemoryStage {
         self.check_clients()?;
         Ok(self.ivs.log().to_string())
     }
+}
+
+fn upgrade_request(handshake: &Handshake) -> Result<Request, String> {
+    let Handshake { tokens, path, headers } = handshake;
+    let request = format!("ws://edge.ivschat{path}").into_client_request();
+    let mut request = request.map_err(|error| error.to_string())?;
+    let tokens = tokens.join(", ");
+    let token = Some(("sec-websocket-protocol", &tokens)).filter(|_| !tokens.is_empty());
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in headers.chain(token) {
+        let illegal = || format!("`{name}: {value}` cannot be a header");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| illegal())?;
+        request.headers_mut().insert(name, value.parse().map_err(|_| illegal())?);
+    }
+    Ok(request)
 }
 
 /// Reads a connection to its end, as a client must that answers pings and close frames.
