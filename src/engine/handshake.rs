@@ -123,7 +123,7 @@ impl Engine {
                 return self.answer_handshake(id, HandshakeReply::Reset);
             }
             HandshakeVerdict::NeverRespond => {
-                self.record_effect(cause, None, hook, "handshake never answered");
+                self.record_effect(cause, None, hook, "handshake left without a response");
                 return self.answer_handshake(id, HandshakeReply::Never);
             }
             HandshakeVerdict::LimitBandwidth(bytes_per_second) => {

@@ -210,11 +210,11 @@ impl Engine {
             OperationVerdict::TruncatedBody => {
                 let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
                 let body = truncate(&text, text.len() / 2).to_owned();
-                ("answered with half a body", HttpReply::Raw { status, body })
+                ("body truncated", HttpReply::Raw { status, body })
             }
-            OperationVerdict::CloseInHead => ("cut within the head", HttpReply::CutHead(response)),
-            OperationVerdict::CloseInBody => ("cut within the body", HttpReply::CutBody(response)),
-            OperationVerdict::NeverRespond => ("never answered", HttpReply::Never),
+            OperationVerdict::CloseInHead => ("closed in the head", HttpReply::CutHead(response)),
+            OperationVerdict::CloseInBody => ("closed in the body", HttpReply::CutBody(response)),
+            OperationVerdict::NeverRespond => ("left without a response", HttpReply::Never),
             OperationVerdict::Pass
             | OperationVerdict::Fail(_)
             | OperationVerdict::Respond { .. }

@@ -169,8 +169,10 @@ impl<'a> Cursor<'a> {
         self.skip(at + 1);
         let value = if self.is_at_text() {
             Value::String(self.text("a value")?)
-        } else if self.is_at_object() {
-            Value::Object(self.object("a value")?)
+        } else if self.rest.starts_with('$') {
+            Value::String(self.word("a reference such as `$lobby`")?.to_owned())
+        } else if self.rest.starts_with(['{', '[']) {
+            self.json("a value")?
         } else {
             let word = self.peek();
             let value = word.parse().map_err(|_| self.expected("a JSON value"))?;

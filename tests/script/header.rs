@@ -35,17 +35,19 @@ struct Fact {
 pub(crate) enum Requirement {
     Clock,
     Hooks,
+    Http,
     Lambda,
     Settings,
 }
 
 impl Requirement {
-    const ALL: [Self; 4] = [Self::Clock, Self::Hooks, Self::Lambda, Self::Settings];
+    const ALL: [Self; 5] = [Self::Clock, Self::Hooks, Self::Http, Self::Lambda, Self::Settings];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",
+            Self::Http => "http",
             Self::Lambda => "lambda",
             Self::Settings => "settings",
         }
@@ -122,6 +124,11 @@ impl Header {
         }
         let needed = list(&needed);
         Err(Problem::new(self.line, format!("the story needs `requires: {needed}`")))
+    }
+
+    /// Whether the story has HTTP requests that a client sends as bytes.
+    pub(crate) fn requires_http(&self) -> bool {
+        self.requires.contains(&Requirement::Http)
     }
 
     /// Returns a covered operation, action or frame that a transcript does not show.
@@ -249,6 +256,7 @@ impl Command {
         match self {
             Self::Clock(_) => Some(Requirement::Clock),
             Self::Hook(_) | Self::RemoveHook(_) | Self::Release { .. } => Some(Requirement::Hooks),
+            Self::Request { .. } => Some(Requirement::Http),
             Self::Review { .. } => Some(Requirement::Lambda),
             Self::Setting(_) => Some(Requirement::Settings),
             Self::Repeat { command, .. } => command.requirement(),

@@ -1,5 +1,6 @@
 //! Stage: what a way to run the mock must offer, so that a script can be played on it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,14 +14,28 @@ use super::review::ReviewRule;
 /// clock, for a gate or for nothing at all is not. An error means that the script asks for
 /// something impossible; a refusal by the service is not an error, but a part of the transcript.
 pub(crate) trait Stage {
+    /// Whether HTTP requests reach this stage as bytes. Scripts that require `http` are played on
+    /// such stages only.
+    const HAS_HTTP: bool;
+
     /// Calls an operation on behalf of the test; returns the response.
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String>;
 
     /// Creates a token with this request, and lets a participant in without a handshake.
     fn join(&mut self, client: &str, request: Map<String, Value>) -> Result<(), String>;
 
-    /// Calls an operation over HTTP. The response may come later, or never.
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String>;
+    /// Calls an operation over HTTP; returns the members of the response, if there is one. The
+    /// response may come later, or never.
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String>;
+
+    /// Sends an HTTP request as it stands. The response may come later, or never.
+    fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &BTreeMap<String, String>,
+        body: &str,
+    ) -> Result<(), String>;
 
     /// Starts a WebSocket handshake. The response may come later, or never.
     fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String>;

@@ -31,10 +31,20 @@ pub(crate) enum Command {
     Token(Token),
     /// The test creates a chat token and lets a participant in, without a WebSocket.
     Participant(Token),
-    /// The application calls an operation over HTTP. A text `$lobby` is the ARN of that room.
+    /// The application calls an operation over HTTP. `$lobby` and `$page.nextToken` are members of
+    /// earlier responses.
     Call {
         operation: String,
         request: Map<String, Value>,
+        /// The name by which later commands refer to the response.
+        name: Option<String>,
+    },
+    /// A client sends an HTTP request as it stands.
+    Request {
+        method: String,
+        target: String,
+        headers: BTreeMap<String, String>,
+        body: String,
     },
     Connect {
         client: String,
@@ -96,7 +106,7 @@ pub(crate) enum Offer {
     Own,
     /// The one that was created for another client.
     Of(String),
-    /// Any text.
+    /// Any text, or a member of an earlier response.
     Text(String),
     Nothing,
 }

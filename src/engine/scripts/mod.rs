@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::engine::io::{
-    Answer, Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HandshakeReply, Input,
-    Output, Reply,
+    Answer, Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HandshakeReply,
+    HttpReply, Input, Output, Reply,
 };
 use crate::engine::script::hook::Hook;
 use crate::engine::script::review::ReviewRule;
@@ -39,13 +39,13 @@ macro_rules! areas {
         $(
             #[test]
             fn $area() {
-                corpus::check(stringify!($area), false, EngineStage::start);
+                corpus::check(&corpus::folder(stringify!($area)), false, EngineStage::start);
             }
         )*
     };
 }
 
-areas!(gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tokens);
+areas!(control_plane, gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tokens);
 
 /// An engine whose time moves only when a script says so.
 struct EngineStage {
@@ -64,6 +64,8 @@ struct EngineStage {
     review_rules: Vec<(String, Vec<ReviewRule>)>,
     /// The result of the latest call of the test.
     reply: Option<Reply>,
+    /// The members of the latest HTTP response.
+    response: Option<Value>,
     /// How many handshakes and HTTP calls there have been.
     requests: u64,
 }
@@ -103,6 +105,7 @@ impl EngineStage {
             gates: BTreeMap::new(),
             review_rules: Vec::new(),
             reply: None,
+            response: None,
             requests: 0,
         }
     }
@@ -148,6 +151,9 @@ impl EngineStage {
                 self.engine.handle(self.now, Input::Answered { question, answer });
             }
             Output::Return(reply) => self.reply = Some(reply),
+            Output::Respond { reply: HttpReply::Answer(Ok(members)), .. } => {
+                self.response = Some(Value::Object(members));
+            }
             // These concern streams and real time, which no script sees.
             Output::Finish { .. }
             | Output::Reset(_)
@@ -208,6 +214,8 @@ impl EngineStage {
 }
 
 impl Stage for EngineStage {
+    const HAS_HTTP: bool = false;
+
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let body = to_text(&request);
         self.feed(Input::TestCall { operation: operation(name), request, body });
@@ -231,8 +239,19 @@ impl Stage for EngineStage {
         }
     }
 
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String> {
+    fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        _: &BTreeMap<String, String>,
+        _: &str,
+    ) -> Result<(), String> {
+        Err(format!("the engine gets operations, not requests such as {method} {target}"))
+    }
+
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String> {
         self.requests += 1;
+        self.response = None;
         self.feed(Input::Call {
             id: CallId(self.requests),
             origin: Caller::Http {
@@ -246,7 +265,7 @@ impl Stage for EngineStage {
             request: request.members.clone(),
             body: request.body.clone(),
         });
-        Ok(())
+        Ok(self.response.take())
     }
 
     fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {

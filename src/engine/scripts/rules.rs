@@ -108,7 +108,7 @@ fn on_handshake(
             HandshakeVerdict::Disconnect { code: CloseCode(code), reason }
         }
         OnHandshake::Reset => HandshakeVerdict::Reset,
-        OnHandshake::NeverAnswer => HandshakeVerdict::NeverRespond,
+        OnHandshake::NeverRespond => HandshakeVerdict::NeverRespond,
         OnHandshake::Slow(bytes_per_second) => HandshakeVerdict::LimitBandwidth(bytes_per_second),
     })
 }
@@ -126,7 +126,7 @@ fn on_action(
             ActionVerdict::Reject { error_code, error_message }
         }
         OnAction::Ignore => ActionVerdict::Ignore,
-        OnAction::Answer(text) => ActionVerdict::Respond(text),
+        OnAction::Respond(text) => ActionVerdict::Respond(text),
         OnAction::Change(content) => {
             ActionVerdict::Change(Action::SendMessage(SendMessage::new(content)))
         }
@@ -176,11 +176,11 @@ fn on_operation(
         }
         OnOperation::Respond { status, body } => OperationVerdict::Respond { status, body },
         OnOperation::EmptyBody => OperationVerdict::EmptyBody,
-        OnOperation::BrokenBody => OperationVerdict::TruncatedBody,
-        OnOperation::CutHead => OperationVerdict::CloseInHead,
-        OnOperation::CutBody => OperationVerdict::CloseInBody,
+        OnOperation::TruncatedBody => OperationVerdict::TruncatedBody,
+        OnOperation::CloseInHead => OperationVerdict::CloseInHead,
+        OnOperation::CloseInBody => OperationVerdict::CloseInBody,
         OnOperation::Reset => OperationVerdict::Reset,
-        OnOperation::NeverAnswer => OperationVerdict::NeverRespond,
+        OnOperation::NeverRespond => OperationVerdict::NeverRespond,
     })
 }
 
@@ -191,6 +191,6 @@ fn on_review(
     Ok(match verdict {
         OnReview::Wait(Wait::Delay(duration)) => ReviewVerdict::Delay(*duration),
         OnReview::Wait(Wait::Hold(_)) => ReviewVerdict::Hold(gate()?),
-        OnReview::Answer(response) => ReviewVerdict::Respond(review(response)),
+        OnReview::Respond(response) => ReviewVerdict::Respond(review(response)),
     })
 }

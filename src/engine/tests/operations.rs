@@ -35,20 +35,20 @@ fn cases() -> Vec<Case> {
         (
             OperationVerdict::TruncatedBody,
             &[EVENT, r#"respond 1 raw 200 {"id":"Eve"#],
-            "answered with half a body",
+            "body truncated",
         ),
         (
             OperationVerdict::CloseInHead,
             &[EVENT, r#"respond 1 cut in the head {"id":"Event0000001"}"#],
-            "cut within the head",
+            "closed in the head",
         ),
         (
             OperationVerdict::CloseInBody,
             &[EVENT, r#"respond 1 cut in the body {"id":"Event0000001"}"#],
-            "cut within the body",
+            "closed in the body",
         ),
         (OperationVerdict::Reset, &["respond 1 reset"], "reset"),
-        (OperationVerdict::NeverRespond, &[EVENT, "respond 1 never"], "never answered"),
+        (OperationVerdict::NeverRespond, &[EVENT, "respond 1 never"], "left without a response"),
         (OperationVerdict::Delay(Duration::from_secs(1)), &[EVENT], "delayed 1s"),
         (
             OperationVerdict::DelayRealTime(Duration::from_secs(1)),

@@ -28,9 +28,10 @@ fn script(header: &str, story: &str) -> String {
 
 /// Returns the command of a story of one line.
 fn command(line: &str) -> Result<Command, String> {
-    let needs = ["hook", "release", "clock", "review", "mock"];
+    let needs = ["hook", "release", "clock", "request", "review", "mock"];
     let requires = match needs.iter().find(|word| line.starts_with(**word)) {
         Some(&"clock") => "clock",
+        Some(&"request") => "http",
         Some(&"review") => "lambda",
         Some(&"mock") => "settings",
         Some(_) => "hooks",
@@ -77,7 +78,7 @@ fn a_file_that_is_not_a_script(#[case] text: &str, #[case] line: usize, #[case] 
 #[rstest]
 #[case("kind: frame", "kind: farce", 2, "`kind` must be one of close, error response, frame")]
 #[case("MESSAGE\n", "MESSAGES\n", 3, "found `MESSAGES`")]
-#[case("nothing", "time", 4, "`requires` must be one of clock, hooks, lambda, settings")]
+#[case("nothing", "time", 4, "`requires` must be one of clock, hooks, http, lambda")]
 #[case("nothing", "clock, hooks", 4, "the story needs `requires: nothing`")]
 #[case("documented", "certain", 7, "`provenance` must be one of assumed, designed")]
 #[case("documented", "designed", 7, "belongs to `kind: mock`")]
@@ -115,7 +116,12 @@ fn a_header_with_a_mistake(
 #[case("user alice in lobby can fly", "expected `everything` or SEND_MESSAGE")]
 #[case("user alice in lobby for five minutes", "expected a number of minutes, found `five`")]
 #[case("call Dance {}", "expected an operation (CreateChatToken")]
-#[case("call GetRoom", "expected the request as a JSON object, found the end of the line")]
+#[case("call GetRoom lobby", "expected `key=value`, found `lobby`")]
+#[case("call GetRoom identifier=lobby", "expected a JSON value, found `lobby`")]
+#[case("call GetRoom identifier=$lobby as", "expected the name of the response, found the end")]
+#[case("repeat 2: call ListRooms as page", "a repeated call cannot have a name")]
+#[case("request \"/GetRoom\"", "expected a method such as `POST`")]
+#[case("request POST /GetRoom", "expected a path in quotes, found `/GetRoom`")]
 #[case("clock soon", "expected a duration such as `90s` or `1h`, found `soon`")]
 #[case("clock 5", "expected a duration such as `90s` or `1h`, found `5`")]
 #[case("repeat 2: clock 1s", "only `call` and what a client sends can be repeated")]
@@ -139,6 +145,25 @@ fn the_example_of_the_documentation_is_a_script_of_the_repository() {
     let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
     let script = read("tests/claims/moderation/deletion-without-a-reason.claim");
     assert!(read("CONTRIBUTING.md").contains(&format!("```text\n{script}```")));
+}
+
+#[test]
+fn a_call_has_members_attributes_and_a_name() {
+    let call = |operation: &str, request: serde_json::Value, name: Option<&str>| {
+        let request = request.as_object().unwrap().clone();
+        Ok(Command::Call { operation: operation.into(), request, name: name.map(str::to_owned) })
+    };
+    let line = r#"call TagResource resourceArn=$lobby, tags={"team":"a"} as tagged"#;
+    let request = json!({ "resourceArn": "$lobby", "tags": { "team": "a" } });
+    assert_eq!(command(line), call("TagResource", request, Some("tagged")));
+    let line = r#"call SendEvent {"eventName":"app:poll"} with question="tea?""#;
+    let request = json!({ "eventName": "app:poll", "attributes": { "question": "tea?" } });
+    assert_eq!(command(line), call("SendEvent", request, None));
+    assert_eq!(command("call ListRooms"), call("ListRooms", json!({}), None));
+    assert_eq!(command("call ListRooms as page"), call("ListRooms", json!({}), Some("page")));
+    let line = "call ListRooms\n  maxResults=1,\n  nextToken=$page.nextToken";
+    let request = json!({ "maxResults": 1, "nextToken": "$page.nextToken" });
+    assert_eq!(command(line), call("ListRooms", request, None));
 }
 
 #[test]

@@ -105,6 +105,42 @@ impl MemoryStage {
         result
     }
 
+    /// Sends an HTTP request on a stream of its own; returns what has come back when the mock has
+    /// nothing left to do. A response that is cut off, or never comes, is a part of the story.
+    fn exchange(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &BTreeMap<String, String>,
+        body: &str,
+    ) -> String {
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let (headers, length) = (headers.collect::<String>(), body.len());
+        let text = format!(
+            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n{headers}\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let response = Arc::<Mutex<Vec<u8>>>::default();
+        let shared = Arc::clone(&response);
+        self.step(|stage| {
+            let (client, server) = tokio::io::duplex(BUFFER_BYTES);
+            stage.ivs.serve_stream(server);
+            let (mut reader, mut writer) = tokio::io::split(client);
+            tokio::spawn(async move {
+                // A mock that refuses a request early does not read all of it.
+                let _ = writer.write_all(text.as_bytes()).await;
+            });
+            tokio::spawn(async move {
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = reader.read(&mut bytes).await {
+                    shared.lock().extend_from_slice(&bytes[..count]);
+                }
+            });
+        });
+        let bytes = response.lock();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Writes a WebSocket message to the connection of a client.
     fn write(&mut self, client: &str, message: Message) -> Result<(), String> {
         let not_connected = || format!("`{client}` is not connected");
@@ -160,6 +196,8 @@ impl MemoryStage {
 }
 
 impl Stage for MemoryStage {
+    const HAS_HTTP: bool = true;
+
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let operation = operation(name);
         let response = self.step(|stage| stage.ivs.call(operation, Value::Object(request)));
@@ -191,24 +229,22 @@ impl Stage for MemoryStage {
         Ok(())
     }
 
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String> {
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String> {
         let HttpRequest { method, target, body, .. } = request;
-        let length = body.len();
-        let text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        self.step(|stage| {
-            let (mut client, server) = tokio::io::duplex(BUFFER_BYTES);
-            stage.ivs.serve_stream(server);
-            tokio::spawn(async move {
-                let mut response = Vec::new();
-                // A response that is cut off, or never comes, is a part of the story.
-                if client.write_all(text.as_bytes()).await.is_ok() {
-                    let _ = client.read_to_end(&mut response).await;
-                }
-            });
-        });
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let response = self.exchange(method, target, &headers.into(), body);
+        let body = response.split_once("\r\n\r\n").map(|(_, body)| body);
+        Ok(body.and_then(|body| serde_json::from_str(body).ok()))
+    }
+
+    fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &BTreeMap<String, String>,
+        body: &str,
+    ) -> Result<(), String> {
+        self.exchange(method, target, headers, body);
         Ok(())
     }
 
