@@ -16,7 +16,7 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// Returns the folder of an area, whose test cannot have a hyphen in its name.
-pub(crate) fn folder(area: &str) -> String {
+pub(crate) fn folder_of(area: &str) -> String {
     area.replace('_', "-")
 }
 

@@ -11,20 +11,20 @@ use super::story::{Command, OPERATIONS, Step};
 pub(crate) struct Header {
     /// The area and the name, as in the path of the file.
     pub(crate) claim: String,
-    kind: String,
+    pub(crate) kind: String,
     /// The operations, actions and frames that the claim is about.
     covers: Vec<String>,
-    requires: BTreeSet<Requirement>,
-    facts: Vec<Fact>,
+    pub(crate) requires: BTreeSet<Requirement>,
+    pub(crate) facts: Vec<Fact>,
     /// The line of `requires`, for complaints.
     line: usize,
 }
 
 /// One fact, how it is known, and from where.
 #[derive(Debug)]
-struct Fact {
-    fact: String,
-    provenance: String,
+pub(crate) struct Fact {
+    pub(crate) fact: String,
+    pub(crate) provenance: String,
     source: String,
     /// When it was seen, if that matters.
     date: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) enum Requirement {
 impl Requirement {
     const ALL: [Self; 5] = [Self::Clock, Self::Hooks, Self::Http, Self::Lambda, Self::Settings];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",

@@ -6,8 +6,8 @@
 
 pub(crate) mod corpus;
 mod cursor;
-mod diff;
-mod header;
+pub(crate) mod diff;
+pub(crate) mod header;
 pub(crate) mod hook;
 mod parser;
 mod player;

@@ -39,7 +39,7 @@ macro_rules! areas {
         $(
             #[test]
             fn $area() {
-                corpus::check(&corpus::folder(stringify!($area)), false, EngineStage::start);
+                corpus::check(&corpus::folder_of(stringify!($area)), false, EngineStage::start);
             }
         )*
     };

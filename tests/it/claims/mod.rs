@@ -1,5 +1,6 @@
 //! Claims: the scripts of `tests/claims`, played on the whole mock in memory.
 
+mod controls;
 mod format;
 mod install;
 mod memory;
@@ -7,7 +8,7 @@ mod memory;
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::script::corpus::folder;
+use crate::script::corpus::folder_of;
 use crate::script::{Script, corpus};
 
 use memory::MemoryStage;
@@ -18,7 +19,7 @@ macro_rules! areas {
         $(
             #[test]
             fn $area() {
-                corpus::check(&folder(stringify!($area)), true, MemoryStage::start);
+                corpus::check(&folder_of(stringify!($area)), true, MemoryStage::start);
             }
         )*
 
@@ -33,7 +34,7 @@ fn every_folder_of_scripts_has_a_test() {
     let folders = fs::read_dir(corpus::folder()).expect("there are scripts");
     let folders = folders.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let folders: BTreeSet<String> = folders.collect();
-    let areas: BTreeSet<String> = AREAS.iter().map(|area| folder(area)).collect();
+    let areas: BTreeSet<String> = AREAS.iter().map(|area| folder_of(area)).collect();
     assert_eq!(folders, areas);
 }
 
@@ -41,7 +42,7 @@ fn every_folder_of_scripts_has_a_test() {
 #[test]
 fn every_fact_is_stated_once() {
     let mut facts = BTreeSet::new();
-    for path in AREAS.iter().flat_map(|area| corpus::scripts(&folder(area))) {
+    for path in AREAS.iter().flat_map(|area| corpus::scripts(&folder_of(area))) {
         let text = fs::read_to_string(&path).expect("the script was just listed");
         let script = Script::parse(&text);
         let script = script.unwrap_or_else(|problem| panic!("{}:{problem}", path.display()));
