@@ -8,7 +8,7 @@ use aws_sdk_ivschat::config::Region;
 use tokio::runtime::Runtime;
 
 use crate::connector::Connector;
-use crate::network::{Endpoint, Network};
+use crate::network::{Endpoint, Network, Trust};
 
 /// Finds credentials; an error says where the chain has looked.
 pub(crate) fn from_default_chain(
@@ -24,7 +24,7 @@ pub(crate) fn from_default_chain(
         (true, "sts.amazonaws.com".to_owned(), 443),
     ];
     let hosts = hosts.map(|(is_tls, host, port)| Endpoint { is_tls, host, port });
-    let network = Network::new(&hosts.each_ref(), None)?;
+    let network = Network::new(&hosts.each_ref(), Trust::System)?;
     let loading = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .http_client(Connector(Arc::new(network)))

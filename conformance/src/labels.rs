@@ -62,8 +62,11 @@ impl Labels {
                 for (key, label) in labels {
                     match (label, values.get(key)) {
                         (Value::String(label), Some(Value::String(value))) => {
-                            let is_own = ["name", "token"].contains(&key.as_str());
-                            if is_own || is_label(key, label) {
+                            if ["token", "nextToken"].contains(&key.as_str()) {
+                                // A transcript has a label of its own for it.
+                                let alias = self.values.entry(label.clone());
+                                alias.or_insert_with(|| value.clone());
+                            } else if key == "name" || is_label(key, label) {
                                 self.bind(label, value);
                             }
                         }

@@ -16,7 +16,7 @@ use mock_ivs_chat_conformance::{
     to_markdown,
 };
 
-use crate::cli::{Command, Job, Options};
+use crate::cli::{Job, Options};
 
 fn main() -> ExitCode {
     let done = match Options::parse().command.into_job() {
@@ -56,7 +56,6 @@ fn play(job: Job) -> Result<u8, String> {
             bar.suspend(|| say_result(result, job.common.steps));
             bar.inc(1);
         }
-        _ => {}
     });
     bar.finish_and_clear();
     let left = running.clean();

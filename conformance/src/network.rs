@@ -68,6 +68,17 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// The authorities whose certificates are accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trust<'a> {
+    /// Those of the system.
+    System,
+    /// Those of a PEM text.
+    Pem(&'a [u8]),
+    /// None, where there is no TLS.
+    Nobody,
+}
+
 /// The hosts that may be reached, and how.
 pub(crate) struct Network {
     allowed: Vec<(String, u16)>,
@@ -75,24 +86,26 @@ pub(crate) struct Network {
     addresses: BTreeMap<(String, u16), SocketAddr>,
     tls: TlsConnector,
     refused: AtomicUsize,
-    opened: AtomicUsize,
 }
 
 impl Network {
-    /// Creates a network of these endpoints. TLS trusts the authorities of the system, or instead
-    /// of them those of a PEM text.
-    pub(crate) fn new(allowed: &[&Endpoint], ca_pem: Option<&[u8]>) -> Result<Self, String> {
+    /// Creates a network of these endpoints.
+    pub(crate) fn new(allowed: &[&Endpoint], trust: Trust<'_>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
-        if let Some(pem) = ca_pem {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| format!("cannot read the CA: {error}"))?;
-                roots.add(certificate).map_err(|error| format!("cannot trust the CA: {error}"))?;
+        match trust {
+            Trust::Nobody => {}
+            Trust::System => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             }
-            if roots.is_empty() {
-                return Err("cannot read the CA: there is not a certificate in the file".into());
+            Trust::Pem(pem) => {
+                for certificate in CertificateDer::pem_slice_iter(pem) {
+                    let read = certificate.map_err(|error| format!("cannot read the CA: {error}"))?;
+                    roots.add(read).map_err(|error| format!("cannot trust the CA: {error}"))?;
+                }
+                if roots.is_empty() {
+                    return Err("cannot read the CA: there is not a certificate in the file".into());
+                }
             }
-        } else {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -104,7 +117,6 @@ impl Network {
             addresses: BTreeMap::new(),
             tls: TlsConnector::from(Arc::new(config)),
             refused: AtomicUsize::new(0),
-            opened: AtomicUsize::new(0),
         })
     }
 
@@ -122,7 +134,6 @@ impl Network {
             let message = format!("{endpoint} does not belong to the target; nothing was sent to it");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        self.opened.fetch_add(1, Ordering::Relaxed);
         let opening = async {
             let stream = match self.addresses.get(&place) {
                 Some(address) => TcpStream::connect(address).await?,
@@ -145,11 +156,6 @@ impl Network {
     /// Returns how many connections were refused because their host is not the target's.
     pub(crate) fn refused(&self) -> usize {
         self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Returns how many connections were opened, or tried to be.
-    pub(crate) fn opened(&self) -> usize {
-        self.opened.load(Ordering::Relaxed)
     }
 }
 

@@ -128,7 +128,6 @@ impl ClaimResult {
     }
 
     /// Returns what a recording keeps; `None` if nothing was shown.
-    ///
     #[must_use]
     pub fn recorded(&self) -> Option<Recorded> {
         if matches!(self.result, Outcome::NotShown { .. }) {

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::outcome::ClaimResult;
 use crate::shared::claims::memory::MemoryStage;
 use crate::shared::script::header::Requirement;
+use crate::shared::script::hook::Verdict;
 use crate::shared::script::settings::Setting;
 use crate::shared::script::story::Command;
 use crate::shared::script::{Script, play};
@@ -55,6 +56,16 @@ impl Claim {
             Command::Clock(duration) => Some(duration),
             _ => None,
         })
+    }
+
+    /// Returns `true` if the story tells participants from clients: only clients make a handshake.
+    fn needs_participants(&self) -> bool {
+        let commands = || self.script.steps.iter().map(|step| &step.command);
+        let is_on_handshakes = |command: &Command| {
+            matches!(command, Command::Hook(hook) if matches!(hook.verdict, Verdict::Handshake(_)))
+        };
+        commands().any(|command| matches!(command, Command::Participant(_)))
+            && commands().any(is_on_handshakes)
     }
 
     /// Returns the reason why a target without the mock's tools cannot show this claim.
@@ -169,6 +180,9 @@ fn run_claim(claim: &Claim, running: &Running, has_time: bool) -> Option<ClaimRe
         if let Some(why) = claim.obstacle(has_time) {
             return Some(ClaimResult::not_shown(header, why));
         }
+    }
+    if claim.needs_participants() {
+        return Some(ClaimResult::not_shown(header, "is about participants, who have no socket"));
     }
     let steps = Arc::<Mutex<Steps>>::default();
     let played = catch_unwind(AssertUnwindSafe(|| {

@@ -23,7 +23,7 @@ type Socket = WebSocketStream<Box<dyn Stream>>;
 pub(crate) enum Seen {
     Open,
     HandshakeRefused { status: u16, message: String },
-    HandshakeFailed(String),
+    HandshakeFailed,
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -34,7 +34,7 @@ pub(crate) enum Seen {
     /// The connection ended without a close frame.
     Gone,
     Response(Response),
-    NoResponse(String),
+    NoResponse,
 }
 
 impl Seen {
@@ -122,7 +122,7 @@ impl Lanes {
     pub(crate) fn push_response(&self, response: Result<Response, String>) {
         match response {
             Ok(response) => self.push(HTTP, Seen::Response(response)),
-            Err(why) => self.push(HTTP, Seen::NoResponse(why)),
+            Err(_) => self.push(HTTP, Seen::NoResponse),
         }
     }
 }
@@ -326,7 +326,7 @@ fn failed(error: Error) -> Seen {
             let message = String::from_utf8_lossy(&body).into_owned();
             Seen::HandshakeRefused { status: response.status().as_u16(), message }
         }
-        other => Seen::HandshakeFailed(other.to_string()),
+        _ => Seen::HandshakeFailed,
     }
 }
 

@@ -13,7 +13,7 @@ use mock_ivs_chat::{Handle, MockIvsChatBuilder};
 use tokio::runtime::Runtime;
 
 use crate::live::{Live, Site, Timing};
-use crate::network::{Endpoint, HTTP_SCHEMES, Network, WS_SCHEMES};
+use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
 use crate::session::{Access, Session};
 use crate::shared::claims::controls::{self, Controls};
 use crate::shared::script::settings::Setting;
@@ -166,7 +166,7 @@ impl Running {
         let address = ivs.addr();
         let endpoint =
             Endpoint { is_tls: false, host: address.ip().to_string(), port: address.port() };
-        let network = Network::new(&[&endpoint], Some(&[])).or_else(|_| Network::new(&[&endpoint], None));
+        let network = Network::new(&[&endpoint], Trust::Nobody);
         let network = network.expect("a network without TLS needs nothing that could be missing");
         let access = Access {
             control: endpoint.clone(),
@@ -220,7 +220,12 @@ fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
         }
         None => None,
     };
-    let mut network = Network::new(&[&control, &messaging], ca.as_deref())?;
+    let trust = match &ca {
+        Some(pem) => Trust::Pem(pem),
+        None if control.is_tls || messaging.is_tls => Trust::System,
+        None => Trust::Nobody,
+    };
+    let mut network = Network::new(&[&control, &messaging], trust)?;
     for text in &endpoints.connect_to {
         let (host, port, address) = connect_to(text)?;
         network.connect_to(&host, port, address);

@@ -110,8 +110,9 @@ impl Twin {
                 let template = alike.or(if open.is_empty() { None } else { Some(0) });
                 let template = template.map_or("", |at| open.remove(at));
                 let text = adopt(&self.labels.label(&text, template, now), template);
-                actual.events.push(Event::new(&lane, shown_event(&text)));
-                if let Seen::Response(response) = &seen {
+                let text = if text == template { text } else { shown_event(&text) };
+                actual.events.push(Event::new(&lane, text));
+                if let (Seen::Response(response), false) = (&seen, template.ends_with(ANYTHING)) {
                     if let Some(complaint) = &response.complaint {
                         let complaint = self.labels.label(complaint, "", now);
                         let text = format!("! the SDK does not understand it: {complaint}");
@@ -158,7 +159,7 @@ fn text_of(seen: &Seen) -> String {
             let message = json["message"].as_str().unwrap_or(message);
             format!("handshake refused {status}: {message}")
         }
-        Seen::HandshakeFailed(_) => HANDSHAKE_FAILED.into(),
+        Seen::HandshakeFailed => HANDSHAKE_FAILED.into(),
         Seen::Text(text) => format!("< {text}"),
         Seen::Binary(bytes) => format!("< binary \"{}\"", bytes.escape_ascii()),
         Seen::Ping(bytes) => format!("< ping \"{}\"", bytes.escape_ascii()),
@@ -175,12 +176,17 @@ fn text_of(seen: &Seen) -> String {
             response.body = sorted(&response.body);
             format!("< {}", response.text())
         }
-        Seen::NoResponse(_) => NO_RESPONSE.into(),
+        Seen::NoResponse => NO_RESPONSE.into(),
     }
 }
 
 /// Returns what the mock says where it says more than a client can see, or leaves something open.
 fn adopt(text: &str, template: &str) -> String {
+    // A transcript shows only the beginning of a long text.
+    let cut = template.strip_suffix(" bytes)").and_then(|rest| rest.rsplit_once("… ("));
+    if cut.is_some_and(|(start, _)| text.starts_with(start)) {
+        return template.to_owned();
+    }
     let is_open = template.strip_suffix(ANYTHING).is_some_and(|start| text.starts_with(start.trim_end()));
     let is_handshake = text == "connects" && template.starts_with("connects");
     if is_open || is_handshake { template.to_owned() } else { text.to_owned() }
@@ -188,8 +194,8 @@ fn adopt(text: &str, template: &str) -> String {
 
 /// Cuts the payload of an event as the transcript does.
 fn shown_event(text: &str) -> String {
-    match text.strip_prefix("< ") {
-        Some(payload) if payload.starts_with('{') => format!("< {}", shown(payload)),
+    match text.find('{') {
+        Some(start) if text.starts_with("< ") => format!("{}{}", &text[..start], shown(&text[start..])),
         _ => shown(text),
     }
 }
