@@ -1,5 +1,7 @@
 //! The documentation that needs the AWS SDK, compiled. The crate itself does not depend on the SDK.
 
+#![cfg(doctest)]
+
 #[doc = include_str!("../README.md")]
 mod readme {}
 

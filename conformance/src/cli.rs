@@ -140,15 +140,25 @@ pub(crate) struct Common {
     /// Lists what would happen, how long it takes and what it costs. Nothing is sent.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Plays scripts that take ten minutes or more as well; some take an hour.
+    /// Plays scripts that let at most this much time pass. The mock needs no time for it.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    wait: Duration,
+    /// Plays scripts that require an hour as well, as their headers say. There are several.
     #[arg(long)]
-    pub(crate) hour: bool,
+    hour: bool,
     /// Prints each step of each script with its result.
     #[arg(long)]
     pub(crate) steps: bool,
     /// Where to write recording.json, table.json and table.md. No secret is in them.
     #[arg(long, value_name = "DIR", default_value = "target/conformance")]
     pub(crate) out: PathBuf,
+}
+
+impl Common {
+    /// The longest time that a script may let pass.
+    pub(crate) fn limit(&self) -> Duration {
+        if self.hour { Duration::MAX } else { self.wait }
+    }
 }
 
 /// A target, and what to do with it.

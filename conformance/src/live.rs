@@ -16,7 +16,7 @@ use crate::session::{Session, TAG};
 use crate::shared::claims::controls::{Controls, release};
 use crate::shared::script::hook::Hook;
 use crate::shared::script::review::ReviewRule;
-use crate::shared::script::stage::Payload;
+use crate::shared::script::stage::{Handshake, Payload};
 use crate::sockets::{Client, Lanes, Seen};
 use crate::view::HTTP;
 
@@ -143,12 +143,12 @@ impl Live {
         self.calls.push(call);
     }
 
-    pub(crate) fn connect(&mut self, name: &str, token: Option<&str>) -> Result<(), String> {
+    pub(crate) fn connect(&mut self, name: &str, handshake: &Handshake) -> Result<(), String> {
         let client = Client::connect(
             name,
             Arc::clone(&self.session.network),
             self.session.messaging.clone(),
-            token,
+            handshake,
             Arc::clone(&self.lanes),
             &self.runtime,
         )?;

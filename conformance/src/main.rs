@@ -37,7 +37,7 @@ fn play(job: Job) -> Result<u8, String> {
     let claims = read_claims(&job.common.claims, &job.common.only)?;
     let is_mock = job.name == "mock";
     if job.common.dry_run {
-        say(&plan(&claims, is_mock, job.common.hour, job.quiet)?);
+        say(&plan(&claims, is_mock, job.common.limit(), job.quiet)?);
         return Ok(0);
     }
     let run_id = run_id();
@@ -48,9 +48,10 @@ fn play(job: Job) -> Result<u8, String> {
         say(&format!("{count} resources deleted"));
         return Ok(if complain_about(&left) { 3 } else { 0 });
     }
+    running.check()?;
     let started = Instant::now();
     let bar = progress_bar(claims.len());
-    let results = run(&claims, &running, job.common.hour, |progress| match progress {
+    let results = run(&claims, &running, job.common.limit(), |progress| match progress {
         Progress::Begins(claim) => bar.set_message(claim.name().to_owned()),
         Progress::Ends(result) => {
             bar.suspend(|| say_result(result, job.common.steps));

@@ -13,7 +13,7 @@ use crate::shared::claims::memory::MemoryStage;
 use crate::script::hook::Hook;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
-use crate::script::stage::{HttpRequest, Payload};
+use crate::script::stage::{Handshake, HttpRequest, Payload};
 use crate::script::{Stage, play};
 
 /// What one script or several do to a service.
@@ -56,13 +56,13 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 pub fn plan(
     claims: &[Claim],
     is_mock: bool,
-    has_time: bool,
+    limit: Duration,
     quiet: Duration,
 ) -> Result<String, String> {
     let mut text = String::new();
     let (mut total, mut played) = (Usage::default(), 0);
     for claim in claims {
-        let obstacle = if is_mock { None } else { claim.obstacle(has_time) };
+        let obstacle = if is_mock { None } else { claim.obstacle(limit) };
         if let Some(why) = obstacle {
             let _ = writeln!(text, "not shown  {}: {why}", claim.name());
             continue;
@@ -149,7 +149,7 @@ impl Meter {
 }
 
 impl Stage for Meter {
-    const HAS_HTTP: bool = true;
+    const HAS_WIRE: bool = true;
 
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String> {
         self.count(operation);
@@ -178,9 +178,9 @@ impl Stage for Meter {
         self.mock.request(method, target, headers, body)
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
         self.usage.lock().connections += 1;
-        self.mock.connect(client, token)
+        self.mock.connect(client, handshake)
     }
 
     fn send(&mut self, client: &str, payload: &Payload) -> Result<(), String> {

@@ -69,7 +69,7 @@ impl Claim {
     }
 
     /// Returns the reason why a target without the mock's tools cannot show this claim.
-    pub(crate) fn obstacle(&self, has_time: bool) -> Option<String> {
+    pub(crate) fn obstacle(&self, limit: Duration) -> Option<String> {
         let requires = &self.script.header.requires;
         if requires.contains(&Requirement::Hooks) {
             return Some("needs hooks, which only the mock has".into());
@@ -86,9 +86,10 @@ impl Claim {
         if self.clock_steps().any(|step| step.subsec_nanos() % SHORTEST_NANOS != 0) {
             return Some("needs a clock that stands still".into());
         }
-        if self.duration() >= LONG && !has_time {
+        if self.duration() > limit {
             let duration = humantime::format_duration(self.duration());
-            return Some(format!("takes {duration}: --hour"));
+            let flag = if requires.contains(&Requirement::Hour) { "--hour" } else { "--wait" };
+            return Some(format!("lets {duration} pass, which needs {flag}"));
         }
         None
     }
@@ -96,9 +97,6 @@ impl Claim {
 
 /// Real time is not more exact than this.
 const SHORTEST_NANOS: u32 = 10_000_000;
-
-/// A story that takes as long as this needs the flag `--hour`.
-pub(crate) const LONG: Duration = Duration::from_secs(10 * 60);
 
 /// Reads the scripts in a folder and its subfolders.
 ///
@@ -143,12 +141,13 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// Plays scripts, and tells each result as soon as it is known. It ends early once the target is
+/// Plays scripts, and tells each result as soon as it is known. Where the clock cannot be moved,
+/// stories that take longer than the limit are left out. It ends early once the target is
 /// told to stop; the resources of the script that was played are deleted then, too.
 pub fn run(
     claims: &[Claim],
     running: &Running,
-    has_time: bool,
+    limit: Duration,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Vec<ClaimResult> {
     let mut results = Vec::new();
@@ -157,7 +156,7 @@ pub fn run(
             break;
         }
         tell(Progress::Begins(claim));
-        let Some(result) = run_claim(claim, running, has_time) else { break };
+        let Some(result) = run_claim(claim, running, limit) else { break };
         tell(Progress::Ends(&result));
         results.push(result);
     }
@@ -174,10 +173,10 @@ pub enum Progress<'a> {
 }
 
 /// Plays one script; returns `None` if it was interrupted.
-fn run_claim(claim: &Claim, running: &Running, has_time: bool) -> Option<ClaimResult> {
+fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimResult> {
     let header = &claim.script.header;
     if !matches!(running.target(), Target::Mock(_)) {
-        if let Some(why) = claim.obstacle(has_time) {
+        if let Some(why) = claim.obstacle(limit) {
             return Some(ClaimResult::not_shown(header, why));
         }
     }

@@ -9,11 +9,12 @@ use futures_util::{SinkExt, StreamExt};
 use parking_lot::{Condvar, Mutex};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::calls::Response;
 use crate::network::{Endpoint, Network, Stream, WS_SCHEMES};
+use crate::shared::claims::memory::upgrade_request;
+use crate::shared::script::stage::Handshake;
 use crate::view::{HANDSHAKES, HTTP};
 
 type Socket = WebSocketStream<Box<dyn Stream>>;
@@ -159,21 +160,16 @@ struct Connection {
 }
 
 impl Client {
-    /// Starts a handshake with a token, or without one.
+    /// Starts a handshake.
     pub(crate) fn connect(
         lane: &str,
         network: Arc<Network>,
         endpoint: Endpoint,
-        token: Option<&str>,
+        handshake: &Handshake,
         lanes: Arc<Lanes>,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Self, String> {
-        let url = format!("{}/", endpoint.url(WS_SCHEMES));
-        let mut request = url.into_client_request().map_err(|error| error.to_string())?;
-        if let Some(token) = token {
-            let token = token.parse().map_err(|_| "the token cannot be in a header".to_owned())?;
-            request.headers_mut().insert("Sec-WebSocket-Protocol", token);
-        }
+        let request = upgrade_request(&endpoint.url(WS_SCHEMES), handshake)?;
         let state = Arc::<State>::default();
         let (shared, lane) = (Arc::clone(&state), lane.to_owned());
         let task = runtime.spawn(async move {

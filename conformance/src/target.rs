@@ -179,6 +179,21 @@ impl Running {
         (Arc::new(session), Site::Mock { ivs: Box::new(ivs), controls: Controls::default() })
     }
 
+    /// Calls the target once, so that one that cannot be reached is not taken for one that differs.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response, or a refusal.
+    pub fn check(&self) -> Result<(), String> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let called = self.runtime.block_on(session.call("ListRooms", serde_json::Map::new()));
+        match called {
+            Ok(response) if response.is_success() => Ok(()),
+            Ok(response) => Err(format!("the target refuses ListRooms: {}", response.text())),
+            Err(why) => Err(format!("the target cannot be called: {why}")),
+        }
+    }
+
     /// Deletes what could not be deleted before; returns the resources that are left.
     #[must_use]
     pub fn clean(&self) -> Vec<String> {

@@ -18,7 +18,7 @@ use crate::shared::claims::memory::MemoryStage;
 use crate::shared::script::Stage;
 use crate::shared::script::hook::Hook;
 use crate::shared::script::review::ReviewRule;
-use crate::shared::script::stage::{HttpRequest, Payload};
+use crate::shared::script::stage::{Handshake, HttpRequest, Payload};
 use crate::sockets::Seen;
 use crate::text::{shown, sorted};
 use crate::view::{self, ANYTHING, Event, HANDSHAKE_FAILED, HANDSHAKES, HTTP, NO_RESPONSE, Step, UNREADABLE};
@@ -201,7 +201,7 @@ fn shown_event(text: &str) -> String {
 }
 
 impl Stage for Twin {
-    const HAS_HTTP: bool = true;
+    const HAS_WIRE: bool = true;
 
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String> {
         let before = self.begin(Cause::Other)?;
@@ -220,7 +220,9 @@ impl Stage for Twin {
         let members = self.to_actual(&request);
         self.mock.join(client, request)?;
         let response = self.live.prepare("CreateChatToken", members)?;
-        let connected = self.live.connect(client, response["token"].as_str());
+        let tokens = response["token"].as_str().map(str::to_owned).into_iter().collect();
+        let handshake = Handshake { tokens, path: "/".into(), headers: BTreeMap::new() };
+        let connected = self.live.connect(client, &handshake);
         self.check(client, connected);
         self.end(cause, before, Some(client))
     }
@@ -270,13 +272,17 @@ impl Stage for Twin {
         self.end(cause, before, None)
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
         let lanes = [HANDSHAKES, client];
         let cause = Cause::Task(&lanes);
         let before = self.begin(cause)?;
-        self.mock.connect(client, token)?;
-        let token = token.map(|token| self.labels.to_actual(token));
-        let connected = self.live.connect(client, token.as_deref());
+        self.mock.connect(client, handshake)?;
+        let mut handshake = handshake.clone();
+        for token in &mut handshake.tokens {
+            *token = self.labels.to_actual(token);
+        }
+        handshake.path = self.labels.to_actual(&handshake.path);
+        let connected = self.live.connect(client, &handshake);
         self.check(client, connected);
         self.end(cause, before, Some(client))
     }

@@ -167,6 +167,8 @@ fn read_call(
 }
 
 /// Opens a WebSocket, or refuses the handshake.
+///
+/// Assumed: the path, the host and the origin of a handshake do not matter.
 async fn upgrade(
     request: Request<Incoming>,
     driver: Arc<Driver>,
@@ -336,7 +338,8 @@ fn json_response(status: StatusCode, members: &Map<String, Value>) -> Response<B
     response
 }
 
-/// Assumed: that browsers may call the control plane from any origin.
+/// Documented: the `cors` trait in the service's Smithy model (GitHub aws/api-models-aws) restricts
+/// no origin, so browsers may call the control plane from any.
 fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
     if let Ok(request_id) = HeaderValue::from_str(&driver.request_id()) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);

@@ -11,7 +11,8 @@ use crate::proto::timestamp::Timestamp;
 /// It serializes to the layout of the wire, including the order of members.
 ///
 /// Observed: the order of the members, `RequestId` as `""` when there is none, and `null` for the
-/// attributes of a message that has none. Assumed: the order within an ERROR.
+/// attributes of a message that has none. Assumed: the order within an ERROR, and
+/// that its `RequestId` is empty if the request had none.
 ///
 /// ```
 /// use mock_ivs_chat::Frame;

@@ -61,7 +61,8 @@ impl Service {
     }
 
     /// Documented: `ThrottlingException` is 429 for three operations, and 400 in the list of
-    /// common errors.
+    /// common errors. Assumed: the list is about all other operations, although Amazon API Gateway,
+    /// which seems to be in front of the service, throttles with 429.
     fn throttle_operation(
         &mut self,
         now: Timestamp,
@@ -100,6 +101,7 @@ impl Service {
         let room = RoomState {
             arn: self.arn("room", &id),
             id,
+            // Assumed: the name of a room without one is `""`.
             name: request.name.unwrap_or_default(),
             created: now.whole_milliseconds(),
             history: ChangeHistory::created(now, self.next_revision()),
@@ -186,7 +188,8 @@ impl Service {
 
     fn create_chat_token(&mut self, now: Timestamp, request: CreateChatToken) -> ControlResult {
         self.find_room(&request.room_identifier)?;
-        // Documented: 60 minutes by default. Observed: both times have whole seconds.
+        // Documented: 60 minutes by default. Observed: both times have whole seconds. Assumed: the
+        // session ends at the time in the response, however late its token is used.
         let minutes = request.session_duration_in_minutes.unwrap_or(60);
         let duration = Duration::from_secs(u64::from(minutes) * 60);
         let issued = now.whole_seconds();

@@ -47,6 +47,7 @@ impl LoggingConfigurationState {
 }
 
 impl Service {
+    /// Assumed: the destination may be one that does not exist.
     pub(super) fn create_logging_configuration(
         &mut self,
         now: Timestamp,
@@ -63,6 +64,7 @@ impl Service {
         let configuration = LoggingConfigurationState {
             arn: self.arn("logging-configuration", &id),
             id,
+            // As with a room.
             name: request.name.unwrap_or_default(),
             created: now.whole_milliseconds(),
             history: ChangeHistory::created(now, self.next_revision()),

@@ -145,6 +145,8 @@ impl Service {
     }
 
     /// Removes a connection that has ended; returns `true` if it was still known.
+    ///
+    /// Assumed: a connection that breaks off leaves its room immediately.
     pub(crate) fn remove_session(&mut self, connection: ConnectionId) -> bool {
         let Some(session) = self.sessions.remove(&connection) else { return false };
         self.deadlines.remove(&(session.expires, Deadline::Session(connection)));

@@ -32,11 +32,16 @@ pub(crate) fn scripts(area: &str) -> Vec<PathBuf> {
     scripts
 }
 
+/// Whether the environment has `UPDATE=1`, so that tests write what they expect.
+pub(crate) fn updates() -> bool {
+    std::env::var_os("UPDATE").is_some_and(|value| value == "1")
+}
+
 /// Plays all scripts of an area; panics with all that differ from their transcripts.
 ///
 /// If `may_update` is set and the environment has `UPDATE=1`, it writes the transcripts instead.
 pub(crate) fn check<S: Stage>(area: &str, may_update: bool, start: impl Fn(&[Setting]) -> S) {
-    let updates = may_update && std::env::var_os("UPDATE").is_some_and(|value| value == "1");
+    let updates = may_update && updates();
     let scripts = scripts(area);
     assert!(!scripts.is_empty(), "there are no scripts in tests/claims/{area}");
     let failures: Vec<String> = scripts
@@ -67,7 +72,7 @@ fn check_script<S: Stage>(
     if script.header.claim != name {
         return Err(format!(":1: expected `claim: {name}`, as the file is named"));
     }
-    if script.header.requires_http() && !S::HAS_HTTP {
+    if script.header.requires_wire() && !S::HAS_WIRE {
         return Ok(());
     }
     let transcript = play(&script, start).map_err(|problem| format!(":{problem}"))?;

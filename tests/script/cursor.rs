@@ -88,8 +88,16 @@ impl<'a> Cursor<'a> {
         self.rest.starts_with('{')
     }
 
-    /// Reads a text in quotes, with the escapes of JSON; `"ab" times 3` is `"ababab"`.
+    /// Reads a text in quotes, with the escapes of JSON; `"ab" times 3 + "c"` is `"abababc"`.
     pub(crate) fn text(&mut self, what: &str) -> Result<String, String> {
+        let mut text = self.part_of_text(what)?;
+        while self.take("+") {
+            text.push_str(&self.part_of_text(what)?);
+        }
+        Ok(text)
+    }
+
+    fn part_of_text(&mut self, what: &str) -> Result<String, String> {
         let text = self.quoted(what)?;
         if self.take("times") { Ok(text.repeat(self.number("a count")?)) } else { Ok(text) }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::Problem;
 use super::story::{Command, OPERATIONS, Step};
@@ -13,7 +14,7 @@ pub(crate) struct Header {
     pub(crate) claim: String,
     pub(crate) kind: String,
     /// The operations, actions and frames that the claim is about.
-    covers: Vec<String>,
+    pub(crate) covers: Vec<String>,
     pub(crate) requires: BTreeSet<Requirement>,
     pub(crate) facts: Vec<Fact>,
     /// The line of `requires`, for complaints.
@@ -25,9 +26,9 @@ pub(crate) struct Header {
 pub(crate) struct Fact {
     pub(crate) fact: String,
     pub(crate) provenance: String,
-    source: String,
+    pub(crate) source: String,
     /// When it was seen, if that matters.
-    date: Option<String>,
+    pub(crate) date: Option<String>,
 }
 
 /// A requirement on a service, beyond the API, for running a script.
@@ -35,27 +36,34 @@ pub(crate) struct Fact {
 pub(crate) enum Requirement {
     Clock,
     Hooks,
-    Http,
+    /// More time than anyone waits for by accident, where the clock cannot be moved.
+    Hour,
     Lambda,
     Settings,
+    Wire,
 }
 
 impl Requirement {
-    const ALL: [Self; 5] = [Self::Clock, Self::Hooks, Self::Http, Self::Lambda, Self::Settings];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Clock, Self::Hooks, Self::Hour, Self::Lambda, Self::Settings, Self::Wire];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",
-            Self::Http => "http",
+            Self::Hour => "hour",
             Self::Lambda => "lambda",
             Self::Settings => "settings",
+            Self::Wire => "wire",
         }
     }
 }
 
+/// From this time on a story requires `hour`.
+const HOUR: Duration = Duration::from_secs(10 * 60);
+
 /// The kinds of claims. `mock` is for the mock's own tools, about which the service says nothing.
-const KINDS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 17] = [
     "close",
     "error response",
     "frame",
@@ -76,7 +84,8 @@ const KINDS: [&str; 17] = [
 ];
 
 /// How a fact is known. `designed` is for the mock's own tools.
-const PROVENANCES: [&str; 5] = ["assumed", "designed", "documented", "observed", "recorded"];
+pub(crate) const PROVENANCES: [&str; 5] =
+    ["recorded", "observed", "documented", "assumed", "designed"];
 
 /// The subject of a claim, apart from the operations.
 const FRAMES: [&str; 9] = [
@@ -117,8 +126,17 @@ impl Header {
 
     /// Checks that the header names what the story needs, no more and no less.
     pub(crate) fn check_requirements(&self, steps: &[Step]) -> Result<(), Problem> {
-        let needed: BTreeSet<_> =
+        let mut needed: BTreeSet<_> =
             steps.iter().filter_map(|step| step.command.requirement()).collect();
+        // Any command can be about bytes, such as those of a large frame.
+        needed.extend(self.requires.get(&Requirement::Wire));
+        let time = steps.iter().map(|step| match step.command {
+            Command::Clock(duration) => duration,
+            _ => Duration::ZERO,
+        });
+        if time.sum::<Duration>() >= HOUR {
+            needed.insert(Requirement::Hour);
+        }
         if needed == self.requires {
             return Ok(());
         }
@@ -126,9 +144,9 @@ impl Header {
         Err(Problem::new(self.line, format!("the story needs `requires: {needed}`")))
     }
 
-    /// Whether the story has HTTP requests that a client sends as bytes.
-    pub(crate) fn requires_http(&self) -> bool {
-        self.requires.contains(&Requirement::Http)
+    /// Whether the story is about bytes, so that it cannot be played on the engine alone.
+    pub(crate) fn requires_wire(&self) -> bool {
+        self.requires.contains(&Requirement::Wire)
     }
 
     /// Returns a covered operation, action or frame that a transcript does not show.
@@ -233,7 +251,8 @@ fn read_requirements(line: usize, text: &str) -> Result<BTreeSet<Requirement>, P
     Ok(requirements)
 }
 
-fn list(requirements: &BTreeSet<Requirement>) -> String {
+/// Returns the names of requirements, separated by commas, or `nothing`.
+pub(crate) fn list(requirements: &BTreeSet<Requirement>) -> String {
     if requirements.is_empty() {
         return NOTHING.into();
     }
@@ -256,7 +275,7 @@ impl Command {
         match self {
             Self::Clock(_) => Some(Requirement::Clock),
             Self::Hook(_) | Self::RemoveHook(_) | Self::Release { .. } => Some(Requirement::Hooks),
-            Self::Request { .. } => Some(Requirement::Http),
+            Self::Request { .. } => Some(Requirement::Wire),
             Self::Review { .. } => Some(Requirement::Lambda),
             Self::Setting(_) => Some(Requirement::Settings),
             Self::Repeat { command, .. } => command.requirement(),

@@ -178,8 +178,7 @@ fn repeat(cursor: &mut Cursor<'_>) -> Result<Command, String> {
 fn client_command(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     let client = cursor.name("a command or the name of a client")?;
     if cursor.take("connects") {
-        let offer = offer(cursor)?;
-        return Ok(Command::Connect { client, offer });
+        return connect(cursor, client);
     }
     if cursor.take("closes") {
         let code = if cursor.rest().is_empty() { None } else { Some(cursor.number("a code")?) };
@@ -207,9 +206,23 @@ fn client_command(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     Ok(Command::Send { client, frame })
 }
 
+/// `with the token of bob at "/chat" sending origin="https://example.com"`
+fn connect(cursor: &mut Cursor<'_>, client: String) -> Result<Command, String> {
+    let offer = offer(cursor)?;
+    let path = if cursor.take("at") { cursor.text("a path")? } else { "/".to_owned() };
+    let headers = if cursor.take("sending") { cursor.attributes()? } else { BTreeMap::new() };
+    Ok(Command::Connect { client, offer, path, headers })
+}
+
 fn offer(cursor: &mut Cursor<'_>) -> Result<Offer, String> {
     if cursor.take("with the token of") {
-        cursor.name("a client").map(Offer::Of)
+        cursor.name("a client").map(|client| Offer::Of(vec![client]))
+    } else if cursor.take("with the tokens of") {
+        let mut clients = vec![cursor.name("a client")?];
+        while cursor.take(",") {
+            clients.push(cursor.name("a client")?);
+        }
+        Ok(Offer::Of(clients))
     } else if cursor.take("with token") {
         let reference = cursor.clone().word("a token").is_ok_and(|word| word.starts_with('$'));
         if reference {

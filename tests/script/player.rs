@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::parser::{function_arn, resolve};
 use super::settings::Setting;
-use super::stage::{HttpRequest, Payload};
+use super::stage::{Handshake, HttpRequest, Payload};
 use super::story::{ClientFrame, Command, Offer, Token};
 use super::{Problem, Script, Stage};
 
@@ -62,14 +62,17 @@ impl<S: Stage> Player<S> {
             Command::Request { method, target, headers, body } => {
                 self.stage.request(method, target, headers, body)
             }
-            Command::Connect { client, offer } => {
-                let token = match offer {
-                    Offer::Own => Some(self.token(client)?),
-                    Offer::Of(other) => Some(self.token(other)?),
-                    Offer::Text(text) => Some(self.text(text)?),
-                    Offer::Nothing => None,
+            Command::Connect { client, offer, path, headers } => {
+                let tokens = match offer {
+                    Offer::Own => vec![self.token(client)?],
+                    Offer::Of(clients) => {
+                        clients.iter().map(|other| self.token(other)).collect::<Result<_, _>>()?
+                    }
+                    Offer::Text(text) => vec![self.text(text)?],
+                    Offer::Nothing => Vec::new(),
                 };
-                self.stage.connect(client, token.as_deref())
+                let (path, headers) = (path.clone(), headers.clone());
+                self.stage.connect(client, &Handshake { tokens, path, headers })
             }
             Command::Send { client, frame } => {
                 let payload = self.payload(client, frame);

@@ -14,9 +14,9 @@ use super::review::ReviewRule;
 /// clock, for a gate or for nothing at all is not. An error means that the script asks for
 /// something impossible; a refusal by the service is not an error, but a part of the transcript.
 pub(crate) trait Stage {
-    /// Whether HTTP requests reach this stage as bytes. Scripts that require `http` are played on
-    /// such stages only.
-    const HAS_HTTP: bool;
+    /// Whether requests and frames reach this stage as bytes. Scripts that require `wire` are
+    /// played on such stages only.
+    const HAS_WIRE: bool;
 
     /// Calls an operation on behalf of the test; returns the response.
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String>;
@@ -38,7 +38,7 @@ pub(crate) trait Stage {
     ) -> Result<(), String>;
 
     /// Starts a WebSocket handshake. The response may come later, or never.
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String>;
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String>;
 
     fn send(&mut self, client: &str, payload: &Payload) -> Result<(), String>;
 
@@ -74,6 +74,17 @@ pub(crate) enum Payload {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
+}
+
+/// The handshake of a WebSocket client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Handshake {
+    /// The values of `Sec-WebSocket-Protocol`.
+    pub(crate) tokens: Vec<String>,
+    /// The path and the query.
+    pub(crate) path: String,
+    /// Further headers.
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// A call of the control plane as it goes over HTTP.

@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Connect {
         client: String,
         offer: Offer,
+        /// The path and the query.
+        path: String,
+        headers: BTreeMap<String, String>,
     },
     Send {
         client: String,
@@ -104,8 +107,8 @@ impl Token {
 pub(crate) enum Offer {
     /// The one that was created for this client.
     Own,
-    /// The one that was created for another client.
-    Of(String),
+    /// Those that were created for these clients, in this order.
+    Of(Vec<String>),
     /// Any text, or a member of an earlier response.
     Text(String),
     Nothing,

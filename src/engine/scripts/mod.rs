@@ -14,7 +14,7 @@ use crate::engine::io::{
 use crate::engine::script::hook::Hook;
 use crate::engine::script::review::ReviewRule;
 use crate::engine::script::settings::Setting;
-use crate::engine::script::stage::{HttpRequest, Payload as Sent, START};
+use crate::engine::script::stage::{Handshake, HttpRequest, Payload as Sent, START};
 use crate::engine::script::values::{operation, quota, review};
 use crate::engine::script::{Stage, corpus};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
@@ -214,7 +214,7 @@ impl EngineStage {
 }
 
 impl Stage for EngineStage {
-    const HAS_HTTP: bool = false;
+    const HAS_WIRE: bool = false;
 
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let body = to_text(&request);
@@ -268,17 +268,17 @@ impl Stage for EngineStage {
         Ok(self.response.take())
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
         self.requests += 1;
         let id = HandshakeId(self.requests);
         let before = self.connection(client);
         self.handshakes.insert(id, client.to_owned());
-        let token = token.map(str::to_owned);
+        let token = handshake.tokens.first().cloned();
         let peer_ip = Some("127.0.0.1".to_owned());
         self.feed(Input::Handshake {
             id,
             token,
-            path: "/".into(),
+            path: handshake.path.clone(),
             headers: Headers::default(),
             peer_ip,
         });

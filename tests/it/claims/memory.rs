@@ -18,13 +18,15 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::controls::{Controls, builder, release};
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
-use crate::script::stage::{HttpRequest, Payload, Stage};
+use crate::script::stage::{Handshake, HttpRequest, Payload, Stage};
 use crate::script::values::operation;
 
 type Socket = WebSocketStream<DuplexStream>;
@@ -175,7 +177,7 @@ impl MemoryStage {
 }
 
 impl Stage for MemoryStage {
-    const HAS_HTTP: bool = true;
+    const HAS_WIRE: bool = true;
 
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let operation = operation(name);
@@ -227,12 +229,8 @@ impl Stage for MemoryStage {
         Ok(())
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
-        let mut request = "ws://edge.ivschat/".into_client_request().map_err(|e| e.to_string())?;
-        if let Some(token) = token {
-            let token = token.parse().map_err(|_| format!("{token:?} cannot be in a header"))?;
-            request.headers_mut().insert("Sec-WebSocket-Protocol", token);
-        }
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
+        let request = upgrade_request("ws://edge.ivschat", handshake)?;
         let connection = Arc::<Mutex<Connection>>::default();
         let shared = Arc::clone(&connection);
         let task = self.step(|stage| {
@@ -334,6 +332,21 @@ impl Stage for MemoryStage {
         self.check_clients()?;
         Ok(self.ivs.log().to_string())
     }
+}
+
+pub(crate) fn upgrade_request(origin: &str, handshake: &Handshake) -> Result<Request, String> {
+    let Handshake { tokens, path, headers } = handshake;
+    let request = format!("{origin}{path}").into_client_request();
+    let mut request = request.map_err(|error| error.to_string())?;
+    let tokens = tokens.join(", ");
+    let token = Some(("sec-websocket-protocol", &tokens)).filter(|_| !tokens.is_empty());
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in headers.chain(token) {
+        let illegal = || format!("`{name}: {value}` cannot be a header");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| illegal())?;
+        request.headers_mut().insert(name, value.parse().map_err(|_| illegal())?);
+    }
+    Ok(request)
 }
 
 /// Reads a connection to its end, as a client must that answers pings and close frames.
