@@ -4,6 +4,7 @@
 mod calls;
 mod connector;
 mod credentials;
+mod feedback;
 mod labels;
 mod live;
 mod network;
@@ -11,6 +12,7 @@ mod outcome;
 mod pace;
 mod plan;
 mod recording;
+mod rehearsal;
 mod run;
 mod session;
 mod shared;
@@ -22,6 +24,7 @@ mod text;
 mod twin;
 mod view;
 
+pub use feedback::{check, score, with_score};
 pub use outcome::{ClaimFact, ClaimResult, Counts, Outcome, StepResult, to_markdown};
 pub use plan::plan;
 pub use recording::{FORMAT, Recorded, Recording, read_all};

@@ -4,6 +4,7 @@ mod cli;
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,16 +13,18 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use mock_ivs_chat_conformance::{
-    ClaimResult, Counts, FORMAT, Outcome, Progress, Recording, Running, plan, read_claims, run,
-    to_markdown,
+    ClaimResult, Counts, FORMAT, Outcome, Progress, Recording, Running, check, plan,
+    read_all, read_claims, run, score, to_markdown, with_score,
 };
 
-use crate::cli::{Job, Options};
+use crate::cli::{Command, Job, Options};
 
 fn main() -> ExitCode {
     let done = match Options::parse().command.into_job() {
         Ok(job) => play(job),
-        Err(command) => Err(format!("{command:?}")),
+        Err(Command::Score { recordings, claims, update }) => tell_score(&recordings, &claims, update),
+        Err(Command::Check { recordings, claims }) => check_recordings(&recordings, &claims),
+        Err(_) => Ok(0),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -75,6 +78,32 @@ fn play(job: Job) -> Result<u8, String> {
     } else {
         u8::from(counts.different > 0)
     })
+}
+
+/// Prints the score, or writes it into a file.
+fn tell_score(recordings: &Path, claims: &Path, update: Option<PathBuf>) -> Result<u8, String> {
+    let table = score(&read_claims(claims, &[])?, &read_all(recordings)?);
+    let Some(path) = update else {
+        say(table.trim_end());
+        return Ok(0);
+    };
+    let failed = |error: io::Error| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(&path).map_err(failed)?;
+    let updated = with_score(&text, &table)
+        .ok_or_else(|| format!("{}: there are no markers of the score", path.display()))?;
+    fs::write(&path, updated).map_err(failed)?;
+    Ok(0)
+}
+
+/// Prints what recordings demand of the scripts.
+fn check_recordings(recordings: &Path, claims: &Path) -> Result<u8, String> {
+    let recordings = read_all(recordings)?;
+    let complaints = check(&read_claims(claims, &[])?, &recordings)?;
+    for complaint in &complaints {
+        say(complaint);
+    }
+    say(&format!("{} recordings, {} complaints", recordings.len(), complaints.len()));
+    Ok(u8::from(!complaints.is_empty()))
 }
 
 /// Writes the recording and the tables.
