@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::Problem;
 use super::story::{Command, OPERATIONS, Step};
@@ -35,25 +36,31 @@ pub(crate) struct Fact {
 pub(crate) enum Requirement {
     Clock,
     Hooks,
+    /// More time than anyone waits for by accident, where the clock cannot be moved.
+    Hour,
     Lambda,
     Settings,
     Wire,
 }
 
 impl Requirement {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Clock, Self::Hooks, Self::Lambda, Self::Settings, Self::Wire];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Clock, Self::Hooks, Self::Hour, Self::Lambda, Self::Settings, Self::Wire];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",
+            Self::Hour => "hour",
             Self::Lambda => "lambda",
             Self::Settings => "settings",
             Self::Wire => "wire",
         }
     }
 }
+
+/// From this time on a story requires `hour`.
+const HOUR: Duration = Duration::from_secs(10 * 60);
 
 /// The kinds of claims. `mock` is for the mock's own tools, about which the service says nothing.
 pub(crate) const KINDS: [&str; 17] = [
@@ -123,6 +130,13 @@ impl Header {
             steps.iter().filter_map(|step| step.command.requirement()).collect();
         // Any command can be about bytes, such as those of a large frame.
         needed.extend(self.requires.get(&Requirement::Wire));
+        let time = steps.iter().map(|step| match step.command {
+            Command::Clock(duration) => duration,
+            _ => Duration::ZERO,
+        });
+        if time.sum::<Duration>() >= HOUR {
+            needed.insert(Requirement::Hour);
+        }
         if needed == self.requires {
             return Ok(());
         }

@@ -29,6 +29,7 @@ fn script(header: &str, story: &str) -> String {
 pub(super) fn command(line: &str) -> Result<Command, String> {
     let needs = ["hook", "remove hook", "release", "clock", "request", "review", "mock"];
     let requires = match needs.iter().find(|word| line.starts_with(**word)) {
+        Some(&"clock") if line.contains("1h") => "clock, hour",
         Some(&"clock") => "clock",
         Some(&"request") => "wire",
         Some(&"review") => "lambda",
@@ -77,7 +78,12 @@ fn a_file_that_is_not_a_script(#[case] text: &str, #[case] line: usize, #[case] 
 #[rstest]
 #[case("kind: frame", "kind: farce", 2, "`kind` must be one of close, error response, frame")]
 #[case("MESSAGE\n", "MESSAGES\n", 3, "found `MESSAGES`")]
-#[case("nothing", "time", 4, "`requires` must be one of clock, hooks, lambda, settings, wire")]
+#[case(
+    "nothing",
+    "time",
+    4,
+    "`requires` must be one of clock, hooks, hour, lambda, settings, wire"
+)]
 #[case("nothing", "clock, hooks", 4, "the story needs `requires: nothing`")]
 #[case("documented", "certain", 7, "`provenance` must be one of recorded, observed")]
 #[case("documented", "designed", 7, "belongs to `kind: mock`")]

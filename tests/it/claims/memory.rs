@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Attributes, Capability, Clock, Gate, Hook, MockIvsChat, Participant, Quotas,
+    Attributes, Capability, MockIvsChat, Participant,
     log::{Entry, EntryKind},
 };
 use parking_lot::Mutex;
@@ -22,12 +22,12 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::install::{Installed, install};
+use super::controls::{Controls, builder, release};
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
-use crate::script::stage::{Handshake, HttpRequest, Payload, RawRequest, START, Stage};
-use crate::script::values::{operation, quota, review};
+use crate::script::stage::{Handshake, HttpRequest, Payload, RawRequest, Stage};
+use crate::script::values::operation;
 
 type Socket = WebSocketStream<DuplexStream>;
 
@@ -35,13 +35,11 @@ type Socket = WebSocketStream<DuplexStream>;
 /// mock nor a client has anything left to do.
 pub(crate) struct MemoryStage {
     // It is dropped before the runtime that its tasks are on.
-    ivs: MockIvsChat,
+    pub(crate) ivs: MockIvsChat,
     clients: BTreeMap<String, Client>,
     participants: BTreeMap<String, Participant>,
-    hooks: BTreeMap<String, Hook>,
+    controls: Controls,
     has_hooks: bool,
-    gates: BTreeMap<String, Gate>,
-    reviewers: BTreeMap<String, Arc<Mutex<Vec<ReviewRule>>>>,
     runtime: Runtime,
 }
 
@@ -61,44 +59,18 @@ struct Connection {
 
 impl MemoryStage {
     pub(crate) fn start(settings: &[Setting]) -> Self {
-        let mut builder = MockIvsChat::builder().clock(Clock::frozen_at(START)).in_memory();
-        let mut quotas = Quotas::aws();
-        for setting in settings {
-            match setting {
-                Setting::QuotasOff => quotas = Quotas::unlimited(),
-                Setting::Quota { name, limit: Some(limit) } => {
-                    quotas = quotas.with(quota(name), *limit);
-                }
-                Setting::Quota { name, limit: None } => quotas = quotas.without(quota(name)),
-                Setting::HttpThrottling => quotas = quotas.with_http_throttling(),
-                Setting::TokenLifetime(lifetime) => builder = builder.token_lifetime(*lifetime),
-                Setting::PingInterval(interval) => builder = builder.ping_interval(*interval),
-                Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
-                Setting::OmitEmptyReason => builder = builder.omit_empty_reason(),
-                Setting::CloseRefusedHandshakes => builder = builder.close_refused_handshakes(),
-                #[cfg(feature = "sigv4")]
-                Setting::DemandSignatures => {
-                    let credentials = mock_ivs_chat::Credentials::new("AKIDEXAMPLE", "secret");
-                    builder = builder.require_signature(credentials);
-                }
-                #[cfg(not(feature = "sigv4"))]
-                Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
-            }
-        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime without I/O needs nothing that could be missing");
-        let ivs = runtime.block_on(async { builder.quotas(quotas).start() });
+        let ivs = runtime.block_on(async { builder(settings).in_memory().start() });
         Self {
             ivs,
             clients: BTreeMap::new(),
             participants: BTreeMap::new(),
-            hooks: BTreeMap::new(),
+            controls: Controls::default(),
             has_hooks: false,
-            gates: BTreeMap::new(),
-            reviewers: BTreeMap::new(),
             runtime,
         }
     }
@@ -254,7 +226,7 @@ impl Stage for MemoryStage {
     }
 
     fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
-        let request = upgrade_request(handshake)?;
+        let request = upgrade_request("ws://edge.ivschat", handshake)?;
         let connection = Arc::<Mutex<Connection>>::default();
         let shared = Arc::clone(&connection);
         let task = self.step(|stage| {
@@ -329,48 +301,23 @@ impl Stage for MemoryStage {
 
     fn install(&mut self, hook: &HookData) -> Result<(), String> {
         self.has_hooks = true;
-        match (install(&self.ivs, hook)?, &hook.name, hook.gate()) {
-            (Installed::Hook(installed), Some(name), _) => {
-                self.hooks.insert(name.clone(), installed);
-            }
-            (Installed::Gate(gate), _, Some(name)) => {
-                self.gates.insert(name.to_owned(), gate);
-            }
-            _ => {}
-        }
-        Ok(())
+        self.controls.install(&self.ivs, hook)
     }
 
     fn remove_hook(&mut self, name: &str) -> Result<(), String> {
-        let hook =
-            self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))?;
+        let hook = self.controls.take_hook(name)?;
         self.step(|_| hook.remove());
         Ok(())
     }
 
     fn release(&mut self, gate: &str, releases_all: bool) -> Result<(), String> {
-        let gate = self.gates.get(gate).ok_or_else(|| format!("there is not a gate `{gate}`"))?;
-        let gate = gate.clone();
-        let released = self.step(|_| {
-            if releases_all {
-                gate.release();
-            }
-            releases_all || gate.release_one()
-        });
+        let gate = self.controls.gate(gate)?;
+        let released = self.step(|_| release(&gate, releases_all));
         if released { Ok(()) } else { Err("nothing waits at this gate".into()) }
     }
 
     fn add_review_rule(&mut self, function_arn: &str, rule: ReviewRule) {
-        let ivs = &self.ivs;
-        let rules = self.reviewers.entry(function_arn.to_owned()).or_insert_with(|| {
-            let rules = Arc::<Mutex<Vec<ReviewRule>>>::default();
-            let shared = Arc::clone(&rules);
-            ivs.review_lambda(function_arn, move |request| {
-                review(&ReviewRule::respond(&shared.lock(), &request.content))
-            });
-            rules
-        });
-        rules.lock().push(rule);
+        self.controls.add_review_rule(&self.ivs, function_arn, rule);
     }
 
     fn advance(&mut self, duration: Duration) {
@@ -383,9 +330,9 @@ impl Stage for MemoryStage {
     }
 }
 
-fn upgrade_request(handshake: &Handshake) -> Result<Request, String> {
+pub(crate) fn upgrade_request(origin: &str, handshake: &Handshake) -> Result<Request, String> {
     let Handshake { tokens, path, headers } = handshake;
-    let request = format!("ws://edge.ivschat{path}").into_client_request();
+    let request = format!("{origin}{path}").into_client_request();
     let mut request = request.map_err(|error| error.to_string())?;
     let tokens = tokens.join(", ");
     let token = Some(("sec-websocket-protocol", &tokens)).filter(|_| !tokens.is_empty());

@@ -1,6 +1,7 @@
 //! Claims: the scripts of `tests/claims`, played on the whole mock in memory.
 
 mod assumptions;
+mod controls;
 mod format;
 mod install;
 mod manifest;
