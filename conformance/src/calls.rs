@@ -139,9 +139,18 @@ impl Intercept for Wire {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // The SDK signs every request, and a script may need one that is not signed.
-        if !self.request.is_signed {
-            context.request_mut().headers_mut().remove("authorization");
+        // The SDK signs every request, and a script may need another signature, or none.
+        let headers = context.request_mut().headers_mut();
+        let own = self.request.headers.iter();
+        let own = own.filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).next();
+        if own.is_some() || !self.request.is_signed {
+            headers.remove("authorization");
+            headers.remove("x-amz-date");
+        }
+        if own.is_some() {
+            for (name, value) in &self.request.headers {
+                headers.try_insert(name.to_ascii_lowercase(), value.clone())?;
+            }
         }
         Ok(())
     }

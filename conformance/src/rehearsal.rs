@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_ivs_chat::log::{EntryKind, Mark};
+use mock_ivs_chat::log::EntryKind;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
@@ -52,8 +52,8 @@ pub(crate) fn rehearse(claim: &Claim) -> Result<Rehearsed, String> {
     let shared = Arc::clone(&seen);
     let start = |settings: &[Setting]| {
         let mock = MemoryStage::start(settings);
-        let mark = mock.ivs.log().mark();
-        Rehearsal { mock, mark, seen: shared }
+        let printed = mock.ivs.log().to_string().len();
+        Rehearsal { mock, printed, seen: shared }
     };
     let played = play(&claim.script, start);
     played.map_err(|problem| format!("{}:{problem}", claim.path.display()))?;
@@ -75,7 +75,7 @@ pub(crate) fn rehearse(claim: &Claim) -> Result<Rehearsed, String> {
 /// The mock in memory, with a record of what is done to it and of what clients see.
 struct Rehearsal {
     mock: MemoryStage,
-    mark: Mark,
+    printed: usize,
     seen: Arc<Mutex<Rehearsed>>,
 }
 
@@ -86,8 +86,10 @@ impl Rehearsal {
 
     /// Records what clients see of a step.
     fn look(&mut self, client: Option<&str>) {
-        let lines = self.mock.ivs.log().since(self.mark).to_string();
-        self.mark = self.mock.ivs.log().mark();
+        // Labels count over the whole transcript, so a part is not rendered by itself.
+        let transcript = self.mock.ivs.log().to_string();
+        let lines = transcript.get(self.printed..).unwrap_or_default().to_owned();
+        self.printed = transcript.len();
         let step = view::read(&lines, client);
         if step != Step::default() {
             self.seen.lock().steps.push(step);

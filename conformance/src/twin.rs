@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mock_ivs_chat::log::Mark;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -37,7 +36,7 @@ pub(crate) struct Twin {
     mock: MemoryStage,
     live: Live,
     labels: Labels,
-    mark: Mark,
+    printed: usize,
     started: std::time::Instant,
     /// How many events of each lane should have come, and how many have.
     due: BTreeMap<String, usize>,
@@ -51,14 +50,14 @@ pub(crate) const INTERRUPTED: &str = "interrupted";
 
 impl Twin {
     pub(crate) fn new(mock: MemoryStage, live: Live, steps: Arc<Mutex<Steps>>) -> Self {
-        let mark = mock.ivs.log().mark();
+        let printed = mock.ivs.log().to_string().len();
         let mut labels = Labels::new();
         labels.set_tolerance(live.tolerance());
         Self {
             mock,
             live,
             labels,
-            mark,
+            printed,
             started: std::time::Instant::now(),
             due: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -81,8 +80,10 @@ impl Twin {
         before: Before,
         client: Option<&str>,
     ) -> Result<(), String> {
-        let lines = self.mock.ivs.log().since(self.mark).to_string();
-        self.mark = self.mock.ivs.log().mark();
+        // Labels count over the whole transcript, so a part is not rendered by itself.
+        let transcript = self.mock.ivs.log().to_string();
+        let lines = transcript.get(self.printed..).unwrap_or_default().to_owned();
+        self.printed = transcript.len();
         let expected = view::read(&lines, client);
         for event in &expected.events {
             *self.due.entry(event.lane.clone()).or_default() += 1;
