@@ -141,8 +141,8 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         // The SDK signs every request, and a script may need another signature, or none.
         let headers = context.request_mut().headers_mut();
-        let own = self.request.headers.iter();
-        let own = own.filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).next();
+        let mut own = self.request.headers.iter();
+        let own = own.find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
         if own.is_some() || !self.request.is_signed {
             headers.remove("authorization");
             headers.remove("x-amz-date");

@@ -47,12 +47,11 @@ impl Labels {
             self.labels.insert(value.to_owned(), label.to_owned());
         }
         // The prefix of an ARN tells the region and the account of all others.
-        if let (Some(label), Some(value)) = (arn_prefix(label), arn_prefix(value)) {
-            if !self.values.contains_key(label) && !self.labels.contains_key(value) {
+        if let (Some(label), Some(value)) = (arn_prefix(label), arn_prefix(value))
+            && !self.values.contains_key(label) && !self.labels.contains_key(value) {
                 self.values.insert(label.to_owned(), value.to_owned());
                 self.labels.insert(value.to_owned(), label.to_owned());
             }
-        }
     }
 
     /// Gives the values of a response the labels that the mock's response has at the same places.

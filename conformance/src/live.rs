@@ -308,7 +308,7 @@ impl Live {
     /// Returns the events of each lane from the given indices on.
     pub(crate) fn news(&self, taken: &BTreeMap<String, usize>) -> Vec<(String, Vec<Seen>)> {
         let counts = self.lanes.counts();
-        let news = counts.into_iter().map(|(lane, _)| {
+        let news = counts.into_keys().map(|lane| {
             let news = self.lanes.since(&lane, taken.get(&lane).copied().unwrap_or_default());
             (lane, news)
         });

@@ -21,7 +21,7 @@ use crate::cli::{Command, Job, Options};
 
 fn main() -> ExitCode {
     let done = match Options::parse().command.into_job() {
-        Ok(job) => play(job),
+        Ok(job) => play(&job),
         Err(Command::Score { recordings, claims, update }) => {
             tell_score(&recordings, &claims, update)
         }
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 /// Plays scripts, or says what playing them would mean; returns the exit status.
-fn play(job: Job) -> Result<u8, String> {
+fn play(job: &Job) -> Result<u8, String> {
     let claims = read_claims(&job.common.claims, &job.common.only)?;
     let is_mock = job.name == "mock";
     if job.common.dry_run {
@@ -71,7 +71,7 @@ fn play(job: Job) -> Result<u8, String> {
     if running.is_stopped() {
         say_error("interrupted: nothing is written");
     } else {
-        write_all(&job, &results)?;
+        write_all(job, &results)?;
     }
     Ok(if complain_about(&left) {
         3
