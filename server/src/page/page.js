@@ -60,7 +60,7 @@ function isError(entry) {
 /** The name of the lane of an entry, or nothing if it concerns the whole mock. */
 function laneOf(entry) {
   if (entry.connection) return `${entry.connection} (${entry.room})`;
-  return entry.kind === "request" || entry.kind === "response" ? "requests" : "";
+  return entry.kind === "request" || entry.kind === "response" ? "API" : "";
 }
 
 function newRow(entry) {
@@ -74,7 +74,7 @@ function newRow(entry) {
     way: directionOf(entry),
     group: GROUPS[entry.kind] ?? "connections",
     isError: isError(entry),
-    haystack: [entry.summary, entry.text, entry.room, entry.connection, entry.reason]
+    haystack: [entry.summary, entry.operation, entry.text, entry.room, entry.connection, entry.reason]
       .join("\n").toLowerCase(),
   };
 }
@@ -178,12 +178,14 @@ function scheduleRender() {
 
 /** Chooses the lanes that were used last. Those that stay keep their order. */
 function chooseLanes() {
-  const wanted = new Set();
+  const wanted = new Map();
   for (let i = visible.length - 1; i >= Math.max(0, visible.length - 2_000); i -= 1) {
-    for (const lane of visible[i].lanes) if (wanted.size < MOST_LANES) wanted.add(lane);
-    if (wanted.size === MOST_LANES) break;
+    for (const lane of visible[i].lanes) {
+      if (wanted.size < MOST_LANES || wanted.has(lane)) wanted.set(lane, visible[i].entry.number);
+    }
   }
-  const added = [...wanted].filter((lane) => !lanes.includes(lane)).reverse();
+  const added = [...wanted.keys()].filter((lane) => !lanes.includes(lane))
+    .sort((one, other) => wanted.get(one) - wanted.get(other));
   const chosen = [...lanes.filter((lane) => wanted.has(lane)), ...added];
   if (chosen.join("\n") === lanes.join("\n") && $("lanes").firstChild) return;
   lanes = chosen;
@@ -270,7 +272,8 @@ function labelOf({ entry, names, count, way }) {
   const parts = [];
   if (who && way === "out") parts.push(element("b", {}, `→ ${who}`), " ");
   else if (who) parts.push(element("b", {}, who), " ");
-  return [...parts, ...marked(entry.summary)];
+  const operation = entry.kind === "response" && entry.operation ? `${entry.operation}: ` : "";
+  return [...parts, ...marked(operation + entry.summary)];
 }
 
 function marked(text) {
@@ -534,7 +537,10 @@ function target(room, user) {
 
 // --- Requests, each shown as a command ---
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+/** A text as one word of a shell. */
+function quoted(text) {
+  return /^[\w:/.%~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 function curlOf(method, path, body) {
   const lines = [`curl -sS -X ${method} ${quoted(url(path))}`];
@@ -573,11 +579,12 @@ async function change(method, path, body) {
   return value;
 }
 
-function showRequest(command, ...results) {
+function showRequest(command, outcome, answer) {
   const button = element("button", { type: "button", onclick: () => copy(command, button) }, "Copy");
   const shown = element("article", {},
-    element("div", { className: "bar" }, element("pre", { className: "command", tabIndex: 0 }, command), button),
-    ...results);
+    element("div", { className: "bar" }, outcome, button),
+    element("pre", { className: "command", tabIndex: 0 }, command),
+    answer);
   const list = $("request-list");
   list.prepend(shown);
   while (list.children.length > MOST_REQUESTS) list.lastChild.remove();
