@@ -4,6 +4,7 @@
 #     docker run --rm --publish 127.0.0.1:8080:8080 mock-ivs-chat --room lobby
 
 FROM rust:1.95-bookworm AS build
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /source
 COPY . .
 # The C library becomes part of the program. Naming the target keeps build scripts out of this.
