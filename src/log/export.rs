@@ -113,6 +113,24 @@ fn without_tokens<'a>(entry: &Entry, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
+impl Entry {
+    /// Returns the entry as JSON, with the members that [`Log::to_json_lines`] writes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// let entry = ivs.log().last().unwrap();
+    /// assert_eq!(entry.to_json()["kind"], "frame_sent");
+    /// ```
+    ///
+    /// [`Log::to_json_lines`]: crate::Log::to_json_lines
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        Value::Object(exact(self))
+    }
+}
+
 /// An entry with nothing replaced by labels but chat tokens.
 pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
     let mut members = Map::new();
