@@ -12,7 +12,7 @@ use mock_ivs_chat::Timestamp;
 /// Amazon IVS Chat as a server for tests in any language.
 ///
 /// One port serves the messaging protocol (WebSockets), the control plane (point an AWS SDK to
-/// http_url), the control API of the mock and its live page (both under /__admin/).
+/// `http_url`), the control API of the mock and its live page (both under `/__admin/`).
 ///
 /// The program prints its URLs first, one per line, and then a line that begins with "ready".
 #[derive(Debug, Parser)]

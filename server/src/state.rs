@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use mock_ivs_chat::log::{Entry, EntryKind};
 use mock_ivs_chat::{Exception, Handle, Operation};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -66,7 +67,7 @@ impl State {
 
     /// Creates the resources again, with the ARNs that they had. Their times are new.
     pub(crate) fn restore(&self, ivs: &Handle) -> Result<(), String> {
-        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let resources = self.resources.lock().clone();
         let kinds = [
             (Operation::CreateLoggingConfiguration, resources.logging_configurations),
             (Operation::CreateRoom, resources.rooms),
@@ -107,7 +108,7 @@ impl State {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Resources) -> T) -> T {
-        change(&mut self.resources.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.resources.lock())
     }
 
     fn save(&self) {
@@ -118,7 +119,7 @@ impl State {
 
     /// Replaces the file in one step: a reader sees the old state or the new one.
     fn write(&self) -> io::Result<()> {
-        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let resources = self.resources.lock();
         let mut name = self.file.as_os_str().to_owned();
         name.push(".new");
         fs::write(&name, serde_json::to_string_pretty(&*resources)? + "\n")?;

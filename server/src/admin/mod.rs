@@ -12,13 +12,14 @@ mod rooms;
 mod service;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::Method;
 use axum::routing::{get, post, put};
 use mock_ivs_chat::{Handle, Outage, Participant, Room};
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 
 use crate::boundaries::ADMIN;
@@ -78,11 +79,11 @@ impl App {
     }
 
     fn participants(&self) -> MutexGuard<'_, Participants> {
-        self.participants.lock().unwrap_or_else(PoisonError::into_inner)
+        self.participants.lock()
     }
 
     fn outage(&self) -> MutexGuard<'_, Option<Running>> {
-        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outage.lock()
     }
 
     /// Returns the room of a name, an ID or an ARN.
