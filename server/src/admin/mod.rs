@@ -3,6 +3,7 @@
 mod clock;
 mod connections;
 mod guard;
+mod hooks;
 mod log;
 mod openapi;
 mod page;
@@ -47,6 +48,7 @@ pub(crate) struct App {
     hosts: Vec<String>,
     state: Option<State>,
     participants: Mutex<Participants>,
+    hooks: Mutex<BTreeMap<u64, hooks::Installed>>,
     outage: Mutex<Option<Running>>,
 }
 
@@ -74,12 +76,17 @@ impl App {
             hosts: guard::hosts(options),
             state,
             participants: Mutex::default(),
+            hooks: Mutex::default(),
             outage: Mutex::default(),
         })
     }
 
     fn participants(&self) -> MutexGuard<'_, Participants> {
         self.participants.lock()
+    }
+
+    fn hooks(&self) -> MutexGuard<'_, BTreeMap<u64, hooks::Installed>> {
+        self.hooks.lock()
     }
 
     fn outage(&self) -> MutexGuard<'_, Option<Running>> {
@@ -127,6 +134,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/clock", get(clock::read))
         .route("/clock/advance", post(clock::advance))
         .route("/clock/freeze", post(clock::freeze))
+        .route("/hooks", get(hooks::list).post(hooks::install).delete(hooks::remove_all))
+        .route("/hooks/{id}", get(hooks::read).delete(hooks::remove))
+        .route("/hooks/{id}/release", post(hooks::release))
         .route("/connections", get(connections::list))
         .route("/connections/{id}", get(connections::read))
         .route("/connections/{id}/close", post(connections::close))

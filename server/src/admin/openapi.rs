@@ -143,7 +143,8 @@ fn problem() -> Value {
 }
 
 fn operations() -> Vec<Operation> {
-    let groups = [pages(), rooms(), participants(), clock(), connections(), service(), log()];
+    let groups =
+        [pages(), rooms(), participants(), clock(), hooks(), connections(), service(), log()];
     groups.into_iter().flatten().collect()
 }
 
@@ -244,6 +245,21 @@ fn clock() -> Vec<Operation> {
             .body("Freeze")
             .json(200, "Clock")
             .problems([409]),
+    ]
+}
+
+fn hooks() -> Vec<Operation> {
+    vec![
+        operation("get", "/hooks", "Lists the hooks that requests have installed")
+            .json(200, "Hooks"),
+        operation("post", "/hooks", "Installs a hook").body("HookSpec").json(201, "Hook"),
+        operation("delete", "/hooks", "Removes these hooks").empty(),
+        operation("get", "/hooks/{id}", "Returns a hook").json(200, "Hook").problems([404]),
+        operation("delete", "/hooks/{id}", "Removes a hook").empty().problems([404]),
+        operation("post", "/hooks/{id}/release", "Releases the events that a hook holds")
+            .body("Nothing")
+            .empty()
+            .problems([404, 409]),
     ]
 }
 

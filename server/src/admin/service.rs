@@ -158,6 +158,9 @@ pub(super) async fn reset(State(app): Shared, Body(request): Body<Reset>) -> Sta
 
 impl App {
     fn reset(&self, part: Part) {
+        if matches!(part, Part::All | Part::Hooks) {
+            self.hooks().clear();
+        }
         if matches!(part, Part::All | Part::Rooms) {
             self.participants().clear();
             if let Some(state) = &self.state {

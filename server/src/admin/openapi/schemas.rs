@@ -27,7 +27,7 @@ pub(super) const KINDS: [&str; 16] = [
 /// Returns all schemas by their names.
 pub(super) fn all() -> Map<String, Value> {
     let mut all = Map::new();
-    let parts = [shared(), rooms(), participants(), connections(), service()];
+    let parts = [shared(), rooms(), participants(), hooks(), connections(), service()];
     for (name, schema) in parts.into_iter().flatten() {
         all.insert(name.to_owned(), schema);
     }
@@ -196,6 +196,67 @@ fn participants() -> Schemas {
             ]),
         ),
     ]
+}
+
+fn hooks() -> Schemas {
+    let operations = mock_ivs_chat::Operation::ALL.map(mock_ivs_chat::Operation::name);
+    let actions = mock_ivs_chat::ActionKind::ALL.map(mock_ivs_chat::ActionKind::name);
+    let positive = json!({ "type": "integer", "minimum": 1 });
+    let spec = object(&[
+        ("on", json!({ "enum": ["handshake", "action", "review", "delivery", "operation"] })),
+        ("name?", string()),
+        ("priority?", json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX })),
+        ("room?", string()),
+        ("from?", string()),
+        ("to?", string()),
+        ("connection?", json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })),
+        ("action?", json!({ "enum": actions })),
+        ("frame?", json!({ "enum": ["MESSAGE", "EVENT", "ERROR"] })),
+        ("eventName?", string()),
+        ("operation?", json!({ "enum": operations })),
+        ("containing?", string()),
+        ("requestId?", string()),
+        ("times?", number()),
+        ("nth?", positive.clone()),
+        ("every?", positive),
+        ("after?", number()),
+        ("between?", object(&[("from", time()), ("until", time())])),
+        ("probability?", json!({ "type": "number", "minimum": 0, "maximum": 1 })),
+        ("seed?", number()),
+        (
+            "expect?",
+            json!({ "oneOf": [
+            number(),
+            { "type": "object", "required": ["min"], "properties": {
+                "min": number(), "max": number() } },
+        ] }),
+        ),
+        (
+            "then",
+            json!({
+                "oneOf": [
+                    { "enum": [
+                        "pass", "hold", "reset", "stall", "duplicate", "reorder", "ignore", "drop",
+                        "neverRespond", "emptyBody", "truncatedBody", "closeInHead", "closeInBody",
+                    ] },
+                    { "type": "object", "minProperties": 1, "maxProperties": 1, "propertyNames": {
+                        "enum": [
+                            "delay", "delayRealTime", "disconnect", "reject", "respond", "change",
+                            "replace", "corrupt", "refuse", "limitBandwidth", "fail",
+                        ] } },
+                ],
+                "description": "The effect. Each hook point has some of these.",
+            }),
+        ),
+    ]);
+    let hook = object(&[
+        ("id", string()),
+        ("name", json!({ "type": ["string", "null"] })),
+        ("hits", number()),
+        ("spec", json!({ "$ref": "#/components/schemas/HookSpec" })),
+        ("waitingAtGate?", number()),
+    ]);
+    vec![("HookSpec", spec), ("Hook", hook), ("Hooks", list("hooks", "Hook"))]
 }
 
 fn connections() -> Schemas {
