@@ -14,7 +14,7 @@ use crate::api::start::{
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::{Driver, RuntimeThread};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
-use crate::log::lint::Lint;
+use crate::log::lint_rule::Lint;
 use crate::log::retention::{LogRetention, LogSettings};
 use crate::net::listener::{Listener, Security};
 use crate::net::server::{Endpoints, Server};
@@ -303,8 +303,8 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Fails the test, when the mock is dropped, if one of these lints has a finding; `Lint::ALL`
-    /// contains all of them.
+    /// Fails the test, when the mock is dropped, if one of these lints has a finding. `Lint::ALL`
+    /// contains all whose findings are faults of a client; see [`Lint::PEDANTIC`] for the others.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Lint};

@@ -96,6 +96,27 @@ impl MockIvsChatBuilder {
         self
     }
 
+    /// Refuses calls of unknown paths with 404 `UnknownOperationException`, and throttles all
+    /// operations with 400 whose own page does not name 429.
+    ///
+    /// Documented: the list "Common Errors" of the API reference has these statuses. Unless this is
+    /// set, the mock responds as Amazon API Gateway does, which seems to stand in front of the
+    /// service: with 403 `MissingAuthenticationTokenException`, and with 429.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, Operation, Quota, Quotas};
+    /// # use serde_json::json;
+    /// let quotas = Quotas::aws().with(Quota::Operation(Operation::CreateRoom), 1);
+    /// let ivs = MockIvsChat::builder().quotas(quotas).common_error_statuses().start();
+    /// ivs.create_room("lobby");
+    /// let refused = ivs.call(Operation::CreateRoom, json!({})).unwrap_err();
+    /// assert_eq!((refused.status(), refused.name()), (400, "ThrottlingException"));
+    /// ```
+    pub const fn common_error_statuses(mut self) -> Self {
+        self.settings.has_common_error_statuses = true;
+        self
+    }
+
     /// Lets a client whose token is invalid, or whose room was deleted, finish its handshake, and
     /// closes the connection immediately: with code 1000 and a reason in JSON that has `ErrorCode` and
     /// `ErrorMessage`. Otherwise the handshake is refused with the HTTP status 401 or 404.

@@ -13,8 +13,8 @@ impl Handle {
     /// An object is gzip, and has one JSON record per line, in the order in which the messages and
     /// events were sent. See [`Handle::chat_logs`] for the records as values.
     ///
-    /// Documented: the keys, and that objects are gzip. Assumed: one record per line, each with a
-    /// line feed at its end, and one object for each room and minute.
+    /// Documented: the keys, and that objects are gzip. Observed: one record per line. Assumed: the
+    /// last line has a line feed, too.
     ///
     /// ```
     /// use mock_ivs_chat::{Clock, MockIvsChat};

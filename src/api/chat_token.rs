@@ -11,11 +11,12 @@ use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
+use crate::proto::sensitive::{REDACTED, without_sensitive};
 use crate::proto::timestamp::Timestamp;
 
 /// A chat token, which a client presents once to connect.
 ///
-/// Documented: the response to `CreateChatToken`. `Debug` does not show the token.
+/// Documented: the response to `CreateChatToken`. `Debug` hides the token, as AWS's SDKs do.
 ///
 /// ```
 /// use mock_ivs_chat::{Clock, MockIvsChat};
@@ -40,9 +41,10 @@ pub struct ChatToken {
 impl fmt::Debug for ChatToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatToken")
+            .field("token", &REDACTED)
             .field("token_expiration_time", &self.token_expiration_time)
             .field("session_expiration_time", &self.session_expiration_time)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
@@ -72,7 +74,7 @@ impl AsRef<str> for ChatToken {
 ///     .session_duration_in_minutes(5)
 ///     .create();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "the token does not exist until `create` or `join` is called"]
 pub struct ChatTokenBuilder {
     handle: Handle,
@@ -90,6 +92,16 @@ impl ChatToken {
             token_expiration_time: time("tokenExpirationTime"),
             session_expiration_time: time("sessionExpirationTime"),
         }
+    }
+}
+
+impl fmt::Debug for ChatTokenBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = without_sensitive(Operation::CreateChatToken, &self.request);
+        f.debug_struct("ChatTokenBuilder")
+            .field("request", &request)
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
     }
 }
 

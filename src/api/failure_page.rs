@@ -12,7 +12,8 @@ use crate::api::report::Report;
 use crate::driver::Driver;
 use crate::log::entry::Entry;
 use crate::log::filter::Filter;
-use crate::log::page;
+use crate::log::page::Page;
+use crate::proto::close::truncate;
 
 /// Writes the page of a mock whose test fails. It acts when it is dropped.
 #[derive(Debug)]
@@ -41,15 +42,32 @@ impl Ending {
         }
         let log = Log { driver: Arc::clone(&self.driver), filter: Filter::default() };
         let entries = log.entries();
-        let failure = if has_failed { self.failure(&entries) } else { String::new() };
-        let html = page::html(&self.test, &failure, &entries, &log.lint());
+        let (failure, lanes) = if has_failed { self.failure(&entries) } else { Default::default() };
+        let page = Page {
+            title: &self.test,
+            failure: &failure,
+            lanes: &lanes,
+            entries: &entries,
+            findings: &log.marked_findings(),
+        };
+        let html = page.html();
         report(&write(&in_target(Path::new(&folder)), &self.test, &html));
     }
 
-    /// The text of the failure, as far as the mock knows it. The page shows the log itself.
-    fn failure(&self, entries: &[Entry]) -> String {
-        let explained = self.driver.latest_failure();
-        explained.unwrap_or_else(|| Report::new(&self.driver).summary(entries))
+    /// The text of the failure, as far as the mock knows it, and the lanes that it is about. The
+    /// page shows the log itself.
+    fn failure(&self, entries: &[Entry]) -> (String, Vec<String>) {
+        match self.driver.latest_failure() {
+            Some(explained) => (explained.text, explained.lanes),
+            None => {
+                let report = Report::new(&self.driver);
+                let mut text = report.summary(entries);
+                if !report.is_failure() {
+                    text.insert_str(0, "the test panicked; its own message is in its output\n\n");
+                }
+                (text, report.lanes_in(entries))
+            }
+        }
     }
 }
 
@@ -83,8 +101,17 @@ fn in_target(folder: &Path) -> PathBuf {
     }
 }
 
-/// The name of the program, without what Cargo appends to those of tests: two of them may have
-/// tests of one name.
+/// The names of the package and the program: two programs may have tests of one name, and two
+/// packages may have programs of one name.
+fn test_program() -> String {
+    let program = test_binary();
+    match env::var("CARGO_PKG_NAME") {
+        Ok(package) if package != program && !package.is_empty() => format!("{package}.{program}"),
+        _ => program,
+    }
+}
+
+/// The name of the program, without what Cargo appends to those of tests.
 fn test_binary() -> String {
     let program = env::current_exe().ok();
     let stem = program.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
@@ -93,13 +120,17 @@ fn test_binary() -> String {
     stem.rsplit_once('-').filter(|(_, end)| is_hash(end)).map_or(stem, |(name, _)| name).to_owned()
 }
 
+/// Names of files have at most 255 bytes on most systems.
+const MAXIMUM_NAME_BYTES: usize = 200;
+
 /// How many pages of each name this process has written, so that none overwrites another.
 static WRITTEN: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
 fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
     let is_plain = |c: char| c.is_alphanumeric() || "-_".contains(c);
-    let plain: String = test.chars().map(|c| if is_plain(c) { c } else { '.' }).collect();
-    let name = format!("{}.{plain}", test_binary());
+    let plain = test.chars().map(|c| if is_plain(c) { c } else { '.' });
+    let name = format!("{}.{}", test_program(), plain.collect::<String>());
+    let name = truncate(&name, MAXIMUM_NAME_BYTES).to_owned();
     let number = {
         let mut written = WRITTEN.lock();
         let number = written.entry(name.clone()).or_default();

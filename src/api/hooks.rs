@@ -10,7 +10,7 @@ use crate::api::handle::{Handle, members};
 use crate::api::hook::Hook;
 use crate::api::report::Report;
 use crate::api::room::Room;
-use crate::api::wait::fail_with;
+use crate::api::wait::fail_about;
 use crate::driver::closures::Closure;
 use crate::hook::builder::{
     Actions, Deliveries, Handshakes, HookBuilder, HookSpec, Operations, Reviews,
@@ -218,7 +218,8 @@ impl Handle {
     pub fn verify(&self) {
         let report = self.report();
         if report.is_failure() {
-            fail_with(self.driver(), report);
+            let (text, on_page) = (report.marked_text(), report.marked_summary());
+            fail_about(self.driver(), &text, &on_page, &report.lanes());
         }
     }
 

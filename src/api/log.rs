@@ -14,7 +14,7 @@ use crate::log::labels::Labels;
 use crate::log::lanes::PerConnection;
 use crate::log::lint::{self, Finding};
 use crate::log::matcher::Matcher;
-use crate::log::{timeline, transcript};
+use crate::log::{secrets, timeline, transcript};
 use crate::service::ConnectionId;
 
 /// A view of all recorded entries, in the order in which the mock processed them.
@@ -245,11 +245,16 @@ impl Log {
     /// assert_eq!(findings[0].lint, Lint::MemberCase);
     /// assert_eq!(
     ///     findings[0].to_string(),
-    ///     "member-case at #5, alice: `action` is accepted as `Action`, but its case is undocumented"
+    ///     "member-case at #5, alice: `action` is accepted as `Action`, as in an official AWS sample"
     /// );
     /// ```
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
+        self.labeled(self.marked_findings())
+    }
+
+    /// Returns the findings of this view, with marks in the place of tokens.
+    pub(crate) fn marked_findings(&self) -> Vec<Finding> {
         let (entries, _) = self.driver.entries_since(0);
         let findings = lint::check(&entries, self.driver.clock().measures_clients());
         let is_shown = |finding: &Finding| {
@@ -257,6 +262,19 @@ impl Log {
             place.is_ok_and(|place| self.filter.admits(&entries[place]))
         };
         findings.into_iter().filter(is_shown).collect()
+    }
+
+    /// Labels the tokens in findings as the transcript of this view does.
+    pub(crate) fn labeled(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        if findings.iter().any(|finding| secrets::has_mark(&finding.message)) {
+            let (mut labels, mut transcript) = (Labels::new(false), String::new());
+            transcript::write(&mut transcript, &self.entries(), &mut labels)
+                .expect("a string takes any text");
+            for finding in &mut findings {
+                finding.message = labels.label_tokens(&finding.message).into_owned();
+            }
+        }
+        findings
     }
 
     /// Returns this view as one block for each connection. The text is the same however concurrent

@@ -2,8 +2,9 @@
 
 use std::panic::Location;
 
+use crate::api::explanations::with_sections;
 use crate::api::log::Log;
-use crate::api::log_wait::{LogWait, SearchMany, with_sections};
+use crate::api::log_wait::{LogWait, SearchMany};
 use crate::api::wait::{Wait, fail_with};
 use crate::log::entry::Entry;
 use crate::log::failure::{self, EntryName, Failure};
@@ -274,6 +275,6 @@ impl Log {
         };
         let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
-        fail_with(&self.driver, with_sections(failure, &self.driver, &entries));
+        fail_with(&self.driver, &with_sections(failure, &self.driver, &entries));
     }
 }

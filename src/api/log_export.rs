@@ -1,18 +1,21 @@
 //! Exports of a log view, for other tools and for people.
 
 use crate::api::log::Log;
-use crate::log::{export, page};
+use crate::log::export;
+use crate::log::page::Page;
 
 impl Log {
     /// Returns this view as a web page with a sequence diagram: a lane for each connection, an
     /// arrow for each frame that unfolds to the exact text, errors in color, and the lint findings.
     ///
     /// The page is one file without scripts, works offline, and supports light and dark mode. It
-    /// shows the last 2,000 entries and the 40 busiest lanes.
+    /// shows the last 2,000 entries and the 40 busiest lanes. Rows can be filtered by user and kind,
+    /// and the search of the browser finds frames by their text, also in rows that are folded.
     ///
     /// With the environment variable `MOCK_IVS_CHAT_LOG_DIR` each mock writes its page into that
     /// folder when its test fails, or always if `MOCK_IVS_CHAT_LOG` is `always`. The page starts
-    /// with the failure. A relative folder is in the workspace's `target` folder, whether it starts
+    /// with the failure, whose entries are links, and has the lanes first that the failure is about.
+    /// A relative folder is in the workspace's `target` folder, whether it starts
     /// with `target/` or not.
     ///
     /// ```
@@ -24,7 +27,9 @@ impl Log {
     /// ```
     #[must_use]
     pub fn to_html(&self, title: &str) -> String {
-        page::html(title, "", &self.entries(), &self.lint())
+        let (entries, findings) = (self.entries(), self.marked_findings());
+        let (entries, findings) = (&*entries, &*findings);
+        Page { title, failure: "", lanes: &[], entries, findings }.html()
     }
 
     /// Returns this view as a Mermaid sequence diagram, with an arrow for each frame, request and

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::api::explanations::with_sections;
 use crate::api::log::Log;
-use crate::api::wait::{Waiting, fail_with};
+use crate::api::wait::Waiting;
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::{ClosurePanic, Driver, Registration};
-use crate::hook::chain::HookStatus;
 use crate::log::entry::Entry;
+use crate::log::explain;
 use crate::log::failure::{self, Failure, Section};
 use crate::log::filter::Filter;
-use crate::log::lint;
 use crate::log::matcher::Matcher;
 use crate::log::retention::LogRetention;
 use crate::log::store::Selection;
@@ -36,6 +36,8 @@ pub(crate) struct LogWait<T> {
     pattern: Option<Matcher>,
     pub(crate) what: String,
     caller: &'static Location<'static>,
+    /// Whether a closure has panicked, which fails the wait.
+    has_panicked: bool,
     registration: Registration,
     /// Set by the first poll: before it, the wait takes no time.
     timeout: Option<(Instant, WaitTimeout)>,
@@ -86,6 +88,8 @@ enum Look<T> {
     Behind,
     /// The time was up before all entries were examined.
     TimedOut,
+    /// A closure has panicked, as this says.
+    Panicked(String),
 }
 
 /// Why a wait can no longer succeed.
@@ -115,6 +119,7 @@ impl<T> LogWait<T> {
             pattern: None,
             what: what.into(),
             caller: Location::caller(),
+            has_panicked: false,
             timeout: None,
         }
     }
@@ -143,7 +148,8 @@ impl<T> LogWait<T> {
     fn look(&mut self, deadline: Instant) -> Look<T> {
         // What a closure that has panicked should have brought about may never come.
         if let Some(ClosurePanic { whose, message, .. }) = self.driver.report_panic() {
-            fail_with(&self.driver, self.refusal(&format!("{whose} panicked: {message}"), None));
+            self.has_panicked = true;
+            return Look::Panicked(format!("{whose} panicked: {message}"));
         }
         let turn_end = Instant::now() + LONGEST_TURN;
         loop {
@@ -188,28 +194,24 @@ impl<T> LogWait<T> {
         self.driver.waiters().has_stopped().then_some(End::Mock)
     }
 
-    fn fail_if_over(&self, end: Option<End>) {
-        let why: String = match end {
-            None => return,
-            Some(End::LogIsOff) => {
-                "the log is off, by `MockIvsChatBuilder::log_retention`, so there is nothing to look at".into()
-            }
-            Some(End::Mock) => "the mock has stopped".into(),
-            Some(End::Connection(connection)) => {
+    fn failure_of_end(&self, end: End) -> Failure {
+        match end {
+            End::LogIsOff => self.refusal(
+                "the log is off, by `MockIvsChatBuilder::log_retention`, so there is nothing to look at",
+                None,
+            ),
+            End::Mock => self.refusal("the mock has stopped", None),
+            End::Connection(connection) => {
                 let (entries, _) = self.driver.entries_since(0);
                 let label = self.filter.connection().map_or("", |(_, label)| label);
-                let end = failure::end_of(connection, &entries);
-                let why = match end {
-                    Some(end) => {
-                        format!("{label}'s connection ended at #{}", entries[end].index())
-                    }
+                let named = failure::end_of(connection, &entries).map(|end| entries[end].index());
+                let why = match named {
+                    Some(end) => format!("{label}'s connection ended at #{end}"),
                     None => format!("{label}'s connection has ended"),
                 };
-                let named = end.map(|end| entries[end].index());
-                fail_with(&self.driver, self.refusal(&why, named));
+                self.refusal(&why, named)
             }
-        };
-        fail_with(&self.driver, self.refusal(&why, None));
+        }
     }
 
     fn refusal(&self, why: &str, named: Option<u64>) -> Failure {
@@ -226,10 +228,16 @@ impl<T> LogWait<T> {
 
     fn explain(&self, failure: Failure, named: Option<u64>) -> Failure {
         let (entries, _) = self.driver.entries_since(0);
+        let unused = match (self.has_panicked, self.search.progress().is_empty()) {
+            (true, _) => "but the panic has failed the wait",
+            (false, true) => "but was taken out by an earlier wait",
+            (false, false) => "and was counted",
+        };
         let failure = match &self.pattern {
             Some(pattern) => {
                 let end = Instant::now() + LONGEST_SEARCH;
-                failure.nearest(pattern, &self.filter, &entries, || Instant::now() < end)
+                let has_time = || Instant::now() < end;
+                failure.nearest(pattern, &self.filter, &entries, unused, has_time)
             }
             None => failure,
         };
@@ -240,47 +248,15 @@ impl<T> LogWait<T> {
         let named =
             named.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
         let lanes = failure::lane_of(&self.filter, self.pattern.as_ref(), &entries);
+        let user = self.filter.user().or_else(|| self.pattern.as_ref().and_then(Matcher::user_id));
+        let absent = user.and_then(|user| explain::absence(user, &entries));
         let failure = failure
             .naming(named)
             .timeline(&entries, &lanes)
-            .section(Section { title: "dropped", lines: missed });
+            .section(Section { title: "dropped", lines: missed })
+            .section(Section { title: "users", lines: absent.into_iter().collect() });
         with_sections(failure, &self.driver, &entries)
     }
-}
-
-/// Adds what may explain any failure.
-pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[Entry]) -> Failure {
-    let findings = recent_findings(driver, entries);
-    let unfired = driver.hook_standings().into_iter().filter(|hook| hook.hits == 0);
-    let unfired = unfired.flat_map(|hook| unfired_lines(&hook)).collect();
-    let held = match driver.waiting_at_gates() {
-        0 => Vec::new(),
-        held => vec![format!("{held} waiting to be released")],
-    };
-    let unanswered = driver.unanswered();
-    let panics = driver.panics().into_iter();
-    let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
-    failure
-        .section(Section { title: "hooks that have not fired", lines: unfired })
-        .section(Section { title: "gates", lines: held })
-        .section(Section { title: "lint", lines: findings })
-        .section(Section { title: "closures that have not returned", lines: unanswered })
-        .section(Section { title: "panics", lines: panics.collect() })
-}
-
-/// Lints the last entries: the cause of a failure is rarely older, and a long log would take long
-/// to check.
-pub(crate) fn recent_findings(driver: &Driver, entries: &[Entry]) -> Vec<String> {
-    let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
-    let findings = lint::check(recent, driver.clock().measures_clients());
-    findings.iter().map(ToString::to_string).collect()
-}
-
-/// A hook that has not fired, in two lines.
-pub(crate) fn unfired_lines(hook: &HookStatus) -> [String; 2] {
-    let [description, place] = hook.origin();
-    let reason = hook.why_not_fired();
-    [format!("{}: {description}", hook.title()), format!("  {place}; {reason}")]
 }
 
 impl<T> Waiting<T> for LogWait<T> {
@@ -290,9 +266,9 @@ impl<T> Waiting<T> for LogWait<T> {
 }
 
 impl<T> Future for LogWait<T> {
-    type Output = T;
+    type Output = Result<T, Box<Failure>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let limit = self.driver.wait_timeout();
         let new_timeout = || {
             let deadline = Instant::now() + limit;
@@ -302,18 +278,21 @@ impl<T> Future for LogWait<T> {
         let end = self.end();
         self.registration.register(cx.waker());
         match self.look(deadline) {
-            Look::Found(found) => return Poll::Ready(found),
+            Look::Found(found) => return Poll::Ready(Ok(found)),
+            Look::Panicked(why) => return Poll::Ready(Err(Box::new(self.refusal(&why, None)))),
             Look::Behind => {
                 // Other tasks of the executor have their turn in between.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Look::TimedOut => fail_with(&self.driver, self.failure()),
+            Look::TimedOut => return Poll::Ready(Err(Box::new(self.failure()))),
             Look::Current => {}
         }
-        self.fail_if_over(end);
+        if let Some(end) = end {
+            return Poll::Ready(Err(Box::new(self.failure_of_end(end))));
+        }
         if self.timeout.as_ref().is_some_and(|(_, timeout)| timeout.is_elapsed(cx.waker())) {
-            fail_with(&self.driver, self.failure());
+            return Poll::Ready(Err(Box::new(self.failure())));
         }
         Poll::Pending
     }
@@ -330,9 +309,6 @@ const LONGEST_TURN: Duration = Duration::from_millis(10);
 
 /// How long entries are still examined after the deadline.
 const GRACE: Duration = Duration::from_millis(50);
-
-/// How many of the last entries are linted for a failure.
-const MOST_LINTED: usize = 2_048;
 
 /// How long a failure looks for the entry that comes nearest. Conditions of patterns are test code.
 const LONGEST_SEARCH: Duration = Duration::from_millis(100);

@@ -19,6 +19,7 @@ use crate::api::settle::Settling;
 use crate::api::start::StartError;
 use crate::api::wait::{Wait, Waiting};
 use crate::driver::Driver;
+use crate::log::failure::Failure;
 use crate::log::record::OutageEvent;
 use crate::net::thread::ServerThread;
 
@@ -225,7 +226,7 @@ impl Finishing {
 }
 
 impl Future for Finishing {
-    type Output = Result<Report, Report>;
+    type Output = Result<Result<Report, Report>, Box<Failure>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // A mock that does not settle in time ends all the same: its report says what it is busy
@@ -233,7 +234,7 @@ impl Future for Finishing {
         let settled = self.settling.poll_settled(cx);
         settled.map(|_| {
             let mock = self.mock.take().expect("it completes only once");
-            mock.end_with_report()
+            Ok(mock.end_with_report())
         })
     }
 }
@@ -248,9 +249,16 @@ impl MockIvsChat {
     /// Prints the report beside the panic of a test. The test harness shows it with the panic.
     fn explain_panic(&self, report: &Report) {
         let driver = self.handle.driver();
-        let is_explained = driver.latest_failure().is_some() && !report.is_failure();
-        if !is_quiet(driver) && !is_explained && !report.is_empty() {
-            print(format_args!("the mock, when the test panicked:\n{report}"));
+        if is_quiet(driver) || report.is_empty() {
+            return;
+        }
+        let text = match driver.latest_failure() {
+            // The failure has everything else already.
+            Some(_) => report.expectations(),
+            None => report.to_string(),
+        };
+        if !text.is_empty() {
+            print(format_args!("the mock, when the test panicked:\n{text}"));
         }
     }
 }

@@ -7,6 +7,7 @@ mod chat_log_objects;
 pub(crate) mod chat_token;
 pub(crate) mod connection;
 mod connection_control;
+mod explanations;
 pub(crate) mod failure_page;
 pub(crate) mod gate;
 pub(crate) mod handle;

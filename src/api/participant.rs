@@ -1,5 +1,6 @@
 //! Participant: a user inside the mock, without a client or a socket.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,6 +14,7 @@ use crate::api::wait::fail;
 use crate::log::record::{HandshakeRefused, Peer};
 use crate::proto::attributes::Attributes;
 use crate::proto::payload::Payload;
+use crate::proto::sensitive::REDACTED;
 use crate::service::ConnectionId;
 
 /// A user who lives inside the mock.
@@ -35,7 +37,6 @@ use crate::service::ConnectionId;
 /// let event = alice.expect_event("aws:DELETE_MESSAGE").wait();
 /// assert_eq!(event.attributes.unwrap()["Reason"], "too loud");
 /// ```
-#[derive(Debug)]
 #[must_use = "a participant disconnects when it is dropped"]
 pub struct Participant {
     pub(super) handle: Handle,
@@ -44,6 +45,17 @@ pub struct Participant {
     /// A log position before the first entry about its connection.
     pub(super) since: u64,
     pub(super) taken: Arc<Taken>,
+}
+
+/// Hides the user, as AWS's SDKs do.
+impl fmt::Debug for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Participant")
+            .field("connection", &self.peer.connection.0)
+            .field("user_id", &REDACTED)
+            .field("room", &self.peer.room)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Participant {

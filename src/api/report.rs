@@ -3,14 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::api::explanations::{held, recent_findings, unfired_lines, why_not_fired};
 use crate::api::log::Log;
-use crate::api::log_wait::{recent_findings, unfired_lines};
 use crate::driver::Driver;
 use crate::hook::chain::{Expectation, HookStatus};
 use crate::log::entry::Entry;
+use crate::log::explain;
 use crate::log::failure::{self, Section};
 use crate::log::filter::Filter;
-use crate::log::timeline::WIDEST;
+use crate::log::lint::Finding;
+use crate::log::secrets::TokenLabels;
+use crate::log::timeline;
 
 /// The result of a test: expectations that were not met, panics of closures, and what may explain
 /// them.
@@ -44,6 +47,8 @@ struct Failures {
     panics: Vec<String>,
     unanswered: Vec<String>,
     denied: Vec<String>,
+    /// The same, with marks in the place of tokens.
+    denied_findings: Vec<Finding>,
 }
 
 impl Report {
@@ -66,8 +71,11 @@ impl Report {
         failures.unanswered = driver.unanswered();
         let denied = &driver.log_settings().denied;
         if !denied.is_empty() {
-            let findings = log.lint().into_iter().filter(|finding| denied.contains(&finding.lint));
-            failures.denied = findings.map(|finding| finding.to_string()).collect();
+            let findings = log.marked_findings().into_iter();
+            let findings = findings.filter(|finding| denied.contains(&finding.lint)).collect();
+            failures.denied_findings = findings;
+            let labeled = log.labeled(failures.denied_findings.clone()).into_iter();
+            failures.denied = labeled.map(|finding| finding.to_string()).collect();
         }
         Self { failures, never_fired, waiting_at_gates: driver.waiting_at_gates(), log }
     }
@@ -177,19 +185,33 @@ impl Report {
     }
 
     /// The reasons why the test has failed, in lines.
-    fn reasons(&self) -> Vec<String> {
-        let Failures { unmet, unmet_hooks, panics, unanswered, denied } = &*self.failures;
+    fn reasons(&self, entries: &[Entry]) -> Vec<String> {
+        let Failures { panics, unanswered, .. } = &*self.failures;
+        let mut lines = self.unmet_lines(entries);
+        lines.extend(panics.iter().chain(unanswered).cloned());
+        lines.extend(self.denied_lines());
+        lines
+    }
+
+    /// The hooks with expectations that are not met, at most so many that a report stays short.
+    fn unmet_lines(&self, entries: &[Entry]) -> Vec<String> {
+        let Failures { unmet, unmet_hooks, .. } = &*self.failures;
         let mut lines = Vec::new();
-        for (sentence, hook) in unmet.iter().zip(unmet_hooks) {
+        for (sentence, hook) in unmet.iter().zip(unmet_hooks).take(MOST_REASONS) {
             lines.push(sentence.clone());
             lines.extend(hook.origin().map(|line| format!("  {line}")));
             if hook.hits == 0 {
-                lines.push(format!("  {}", hook.why_not_fired()));
+                let reasons = why_not_fired(hook, entries).into_iter();
+                lines.extend(reasons.map(|reason| format!("  {reason}")));
             }
         }
-        lines.extend(panics.iter().chain(unanswered).cloned());
-        lines.extend(denied.iter().map(|finding| format!("denied: {finding}")));
         lines
+    }
+
+    fn denied_lines(&self) -> Vec<String> {
+        let mut denied = explain::merged(&self.failures.denied_findings);
+        denied.truncate(MOST_REASONS);
+        denied.into_iter().map(|finding| format!("denied: {finding}")).collect()
     }
 
     /// Returns `true` if there is nothing to print: not even an entry of the log.
@@ -199,7 +221,61 @@ impl Report {
 }
 
 impl Report {
-    /// Returns the report without the timeline.
+    /// Returns the report with marks in the place of tokens.
+    pub(crate) fn marked_text(&self) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        let timeline = failure::excerpt(&entries, &[], &self.lanes_in(&entries));
+        format!("{}{}", self.summary(&entries), timeline.trim_end())
+    }
+
+    /// Returns the report without the timeline, with marks in the place of tokens.
+    pub(crate) fn marked_summary(&self) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        self.summary(&entries)
+    }
+
+    /// Returns the expectations that are not met and the denied findings: the reasons of a failure
+    /// that a failed wait does not have.
+    pub(crate) fn expectations(&self) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        let mut text = String::new();
+        for reason in self.unmet_lines(&entries).iter().chain(&self.denied_lines()) {
+            failure::write_paragraph(&mut text, "", reason).expect("a string takes any text");
+        }
+        TokenLabels::new().label(&self.log.driver.without_tokens(&text)).into_owned()
+    }
+
+    /// Returns the report below another text. Neither shows a token.
+    pub(crate) fn after(&self, text: &str) -> String {
+        let text = self.log.driver.without_tokens(text);
+        let text = format!("{text}\n{}", self.marked_text());
+        TokenLabels::new().label(&text).into_owned()
+    }
+
+    /// Returns the lanes that the failure is about, by their titles.
+    pub(crate) fn lanes(&self) -> Vec<String> {
+        let (entries, _) = self.log.driver.entries_since(0);
+        self.lanes_in(&entries)
+    }
+
+    pub(crate) fn lanes_in(&self, entries: &[Entry]) -> Vec<String> {
+        let Failures { unmet_hooks, denied_findings, .. } = &*self.failures;
+        let users = unmet_hooks.iter().filter_map(|hook| hook.user_id.as_deref());
+        let of_user = |user| entries.iter().rev().find(|entry| entry.user_id() == Some(user));
+        let named = denied_findings.iter().filter_map(|finding| {
+            let place = entries.binary_search_by_key(&finding.entry, Entry::index);
+            place.ok().map(|place| &entries[place])
+        });
+        let mut lanes: Vec<String> = Vec::new();
+        for lane in users.filter_map(of_user).chain(named).filter_map(timeline::title) {
+            if lanes.len() < MOST_LANES && !lanes.contains(&lane) {
+                lanes.push(lane);
+            }
+        }
+        lanes
+    }
+
+    /// Returns the report without the timeline, with marks in the place of tokens.
     pub(crate) fn summary(&self, entries: &[Entry]) -> String {
         let mut text = String::new();
         self.write_summary(&mut text, entries).expect("a string takes any text");
@@ -208,29 +284,31 @@ impl Report {
 
     fn write_summary(&self, f: &mut dyn fmt::Write, entries: &[Entry]) -> fmt::Result {
         let driver = &self.log.driver;
-        let reasons = self.reasons();
+        let reasons = self.reasons(entries);
         for reason in reasons.iter().take(MOST_REASONS) {
-            writeln!(f, "{}", failure::clipped(reason, WIDEST))?;
+            failure::write_paragraph(f, "", reason)?;
         }
         if reasons.len() > MOST_REASONS {
-            writeln!(f, "… and {} more lines", reasons.len() - MOST_REASONS)?;
+            let Failures { unmet, panics, unanswered, denied, .. } = &*self.failures;
+            let all = unmet.len() + panics.len() + unanswered.len() + denied.len();
+            writeln!(f, "… ({all} reasons in all)")?;
         }
         if !reasons.is_empty() {
             f.write_str("\n")?;
         }
         let unfired = driver.hook_standings().into_iter();
         let unfired = unfired.filter(|hook| hook.hits == 0 && hook.expected.is_none());
-        let gates = match self.waiting_at_gates {
-            0 => Vec::new(),
-            waiting => vec![format!("{waiting} waiting to be released")],
-        };
+        let denied = &driver.log_settings().denied;
+        let mut findings = recent_findings(driver, entries);
+        findings.retain(|finding| !denied.contains(&finding.lint));
         let sections = [
             Section {
                 title: "hooks that have not fired",
-                lines: unfired.flat_map(|hook| unfired_lines(&hook)).collect(),
+                lines: unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect(),
             },
-            Section { title: "gates", lines: gates },
-            Section { title: "lint", lines: recent_findings(driver, entries) },
+            Section { title: "gates", lines: held(driver, entries) },
+            Section { title: "refused", lines: explain::refusals(entries, &[]) },
+            Section { title: "lint", lines: explain::merged(&findings) },
         ];
         for section in sections.iter().filter(|section| !section.lines.is_empty()) {
             writeln!(f, "{section}")?;
@@ -241,9 +319,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (entries, _) = self.log.driver.entries_since(0);
-        f.write_str(&self.summary(&entries))?;
-        f.write_str(failure::excerpt(&entries, &[], &[]).trim_end())
+        f.write_str(&TokenLabels::new().label(&self.marked_text()))
     }
 }
 
@@ -271,6 +347,9 @@ fn unmet(hook: &HookStatus, expectation: &Expectation) -> String {
 fn calls(count: usize) -> String {
     format!("{count} {}", if count == 1 { "call" } else { "calls" })
 }
+
+/// How many lanes are shown because a reason is about them.
+const MOST_LANES: usize = 4;
 
 /// How many lines a report has about the reasons why a test has failed.
 const MOST_REASONS: usize = 40;

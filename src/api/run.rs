@@ -12,6 +12,7 @@ use crate::api::mock::{Finishing, MockIvsChat};
 use crate::api::report::Report;
 use crate::api::settle::Settling;
 use crate::api::wait::{Wait, Waiting};
+use crate::log::failure::Failure;
 
 impl MockIvsChat {
     /// Starts a mock, runs an async test with it, and ends it as [`MockIvsChat::finish`] does.
@@ -186,18 +187,19 @@ impl TestFailure {
 
 impl fmt::Display for TestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
         if let Some(error) = &self.error {
-            writeln!(f, "the test returned an error: {error}")?;
+            text.push_str(&format!("the test returned an error: {error}\n"));
             let mut cause = error.source();
             while let Some(error) = cause {
-                writeln!(f, "  caused by: {error}")?;
+                text.push_str(&format!("  caused by: {error}\n"));
                 cause = error.source();
             }
         }
-        match (&self.error, &self.report) {
-            (Some(_), Some(report)) => write!(f, "\n{report}"),
-            (None, Some(report)) => write!(f, "{report}"),
-            (_, None) => Ok(()),
+        match &self.report {
+            Some(report) if text.is_empty() => report.fmt(f),
+            Some(report) => f.write_str(&report.after(&text)),
+            None => f.write_str(&text),
         }
     }
 }
@@ -234,10 +236,11 @@ struct FinishingWith<T> {
 impl<T> Unpin for FinishingWith<T> {}
 
 impl<T> Future for FinishingWith<T> {
-    type Output = Result<T, TestFailure>;
+    type Output = Result<Result<T, TestFailure>, Box<Failure>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.finishing).poll(cx).map(|report| {
+        let report = Pin::new(&mut self.finishing).poll(cx);
+        report.map_ok(|report| {
             let result = self.result.take().expect("it completes only once");
             combine(result, report)
         })

@@ -1,6 +1,5 @@
 //! Settling: waiting until nothing that has reached the mock is still under way.
 
-use std::fmt::Display;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::api::explanations::with_sections;
 use crate::api::handle::Handle;
-use crate::api::log_wait::with_sections;
-use crate::api::wait::{Wait, Waiting, fail_with};
+use crate::api::wait::{Wait, Waiting};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
 use crate::engine::QuestionId;
@@ -82,14 +81,11 @@ impl Settling {
 }
 
 impl Future for Settling {
-    type Output = ();
+    type Output = Result<(), Box<Failure>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_settled(cx).map(|settled| {
-            if let Err(limit) = settled {
-                fail_with(&self.driver, unsettled(&self.driver, limit, self.caller));
-            }
-        })
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let settled = self.poll_settled(cx);
+        settled.map_err(|limit| Box::new(unsettled(&self.driver, limit, self.caller)))
     }
 }
 
@@ -99,11 +95,7 @@ impl Waiting<()> for Settling {
     }
 }
 
-fn unsettled(
-    driver: &Arc<Driver>,
-    limit: Duration,
-    caller: &'static Location<'static>,
-) -> impl Display + use<> {
+fn unsettled(driver: &Arc<Driver>, limit: Duration, caller: &'static Location<'static>) -> Failure {
     let headline = format!("waited {limit:?} for the mock to settle, but it is still busy");
     let (entries, _) = driver.entries_since(0);
     with_sections(Failure::new(headline, caller).timeline(&entries, &[]), driver, &entries)

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use crate::api::log_wait::{LogWait, with_sections};
+use crate::api::explanations::with_sections;
+use crate::api::log_wait::LogWait;
 use crate::driver::Driver;
 use crate::log::failure::Failure;
+use crate::log::secrets::TokenLabels;
 
 /// Something that a test waits for: await it, or call [`Wait::wait`] where there is no runtime.
 ///
@@ -37,7 +39,7 @@ pub struct Wait<T> {
 }
 
 /// What a [`Wait`] polls.
-pub(crate) trait Waiting<T>: Future<Output = T> + Send {
+pub(crate) trait Waiting<T>: Future<Output = Result<T, Box<Failure>>> + Send {
     /// Returns the message of the panic for a wait that must not block its thread.
     fn cannot_block(&self, why: &str) -> String;
 }
@@ -63,15 +65,19 @@ impl<T> Wait<T> {
     /// could happen while the thread is blocked.
     #[doc(alias = "blocking")]
     #[expect(clippy::must_use_candidate, reason = "to have waited may be all that is wanted")]
+    #[track_caller]
     pub fn wait(mut self) -> T {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         loop {
-            if let Poll::Ready(output) = self.waiting.as_mut().poll(&mut cx) {
-                return output;
+            match self.waiting.as_mut().poll(&mut cx) {
+                Poll::Ready(Ok(output)) => return output,
+                Poll::Ready(Err(failure)) => fail_with(&self.driver, &failure),
+                Poll::Pending => {}
             }
             if let Some(why) = cannot_block(&self.driver) {
-                fail_with(&self.driver, self.waiting.cannot_block(why));
+                let text = self.waiting.cannot_block(why);
+                fail_about(&self.driver, &text, &text, &[]);
             }
             thread::park();
         }
@@ -89,7 +95,10 @@ impl<T> Future for Wait<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        self.waiting.as_mut().poll(cx)
+        self.waiting.as_mut().poll(cx).map(|output| match output {
+            Ok(output) => output,
+            Err(failure) => fail_with(&self.driver, &failure),
+        })
     }
 }
 
@@ -121,13 +130,19 @@ fn cannot_block(driver: &Driver) -> Option<&'static str> {
 pub(crate) fn fail(driver: &Arc<Driver>, message: impl fmt::Display) -> ! {
     let (entries, _) = driver.entries_since(0);
     let failure = Failure::without_place(message.to_string()).timeline(&entries, &[]);
-    fail_with(driver, with_sections(failure, driver, &entries))
+    fail_with(driver, &with_sections(failure, driver, &entries))
 }
 
-/// Fails a test with a text, which the page of the test repeats.
+/// Fails a test with a failure, which the page of the test repeats.
 #[track_caller]
-pub(crate) fn fail_with(driver: &Driver, failure: impl fmt::Display) -> ! {
-    let text = driver.without_tokens(&failure.to_string());
-    driver.record_failure(&text);
-    panic!("{text}")
+pub(crate) fn fail_with(driver: &Driver, failure: &Failure) -> ! {
+    fail_about(driver, &failure.to_string(), &failure.without_timeline(), failure.lanes())
+}
+
+/// Fails a test with a text. The page of the test has another text, because it shows the log
+/// itself, and shows some lanes first.
+#[track_caller]
+pub(crate) fn fail_about(driver: &Driver, text: &str, on_page: &str, lanes: &[String]) -> ! {
+    driver.record_failure(&driver.without_tokens(on_page), lanes.to_vec());
+    panic!("{}", TokenLabels::new().label(&driver.without_tokens(text)))
 }

@@ -11,6 +11,8 @@ use crate::engine::QuestionId;
 #[cfg(feature = "tracing")]
 use crate::log::entry::{Entry, EntryKind};
 #[cfg(feature = "tracing")]
+use crate::log::secrets::TokenLabels;
+#[cfg(feature = "tracing")]
 use crate::log::trace;
 #[cfg(feature = "tracing")]
 use crate::service::ConnectionId;
@@ -139,6 +141,7 @@ pub(super) struct Tracer {
     home: Home,
     /// The spans of open connections.
     spans: std::collections::BTreeMap<ConnectionId, Arc<tracing::Span>>,
+    labels: TokenLabels,
 }
 
 /// Where the mock was started, and the subscriber that was the default there.
@@ -207,7 +210,8 @@ impl Driver {
             self.tracer.lock().spans.insert(peer.connection, span);
         }
         let span = connection.and_then(|c| self.tracer.lock().spans.get(&c).cloned());
-        trace::emit(entry, span.as_deref());
+        let texts = trace::Texts::new(entry, &mut self.tracer.lock().labels);
+        trace::emit(entry, span.as_deref(), &texts);
         if let (Some(connection), EntryKind::Closed | EntryKind::Disconnected) =
             (connection, entry.kind())
         {

@@ -205,6 +205,9 @@ impl OpenQuestions {
         let open = open.iter().filter(|(id, _)| !except.contains(id));
         open.map(|(_, question)| {
             let running = Duration::from_millis(question.since.elapsed().as_millis() as u64);
+            if running.is_zero() {
+                return format!("{} has been running for less than 1ms", question.source);
+            }
             let running = humantime::format_duration(running);
             format!("{} has been running for {running}", question.source)
         })

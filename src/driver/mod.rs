@@ -104,6 +104,7 @@ pub(crate) struct Driver {
 #[derive(Clone, Debug)]
 pub(crate) struct RecordedFailure {
     pub(crate) text: String,
+    pub(crate) lanes: Vec<String>,
     /// How many entries the log had.
     log_length: u64,
 }
@@ -164,21 +165,25 @@ impl Driver {
         &self.runtime
     }
 
-    /// Returns a text with labels in the place of chat tokens.
+    /// Returns a text with marks in the place of chat tokens; see `TokenLabels`.
     pub(crate) fn without_tokens(&self, text: &str) -> String {
         hide(self.mock, text).into_owned()
     }
 
-    /// Records that the test fails with a text that shows the end of the log.
-    pub(crate) fn record_failure(&self, text: &str) {
-        let failure = RecordedFailure { text: text.into(), log_length: self.log_length() };
+    /// Records that the test fails with a text that shows the end of the log. The text has marks in
+    /// the place of tokens. It is about some lanes above all.
+    pub(crate) fn record_failure(&self, text: &str, lanes: Vec<String>) {
+        let log_length = self.log_length();
+        let failure = RecordedFailure { text: text.into(), lanes, log_length };
         *self.failure.lock() = Some(failure);
     }
 
-    /// Returns the text of a failure if nothing has happened since.
-    pub(crate) fn latest_failure(&self) -> Option<String> {
+    /// Returns a failure if nothing has happened since, apart from what the end of a test brings
+    /// about: connections end, and so do outages.
+    pub(crate) fn latest_failure(&self) -> Option<RecordedFailure> {
         let failure = self.failure.lock().clone()?;
-        (failure.log_length == self.log_length()).then_some(failure.text)
+        let (later, _) = self.entries_since(failure.log_length);
+        later.iter().all(|entry| entry.record.event.is_end()).then_some(failure)
     }
 
     /// Makes each HTTP response the last on its connection, or not.

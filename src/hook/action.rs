@@ -1,5 +1,6 @@
 //! Action: the event and the verdicts of hooks on frames that clients send.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::hook::builder::{Actions, Destination, HookBuilder, sealed};
@@ -11,8 +12,10 @@ use crate::hook::verdict::Verdict;
 use crate::proto::action::{Action, ActionKind};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
+use crate::proto::sensitive::REDACTED;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
+use crate::service::token::replace_tokens;
 
 /// A frame from a client, as passed to a hook on actions.
 ///
@@ -31,7 +34,7 @@ use crate::service::ConnectionId;
 /// alice.send_message("hello!!!");
 /// alice.expect_error(ErrorCode::NotAcceptable).wait();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct InboundFrame {
     /// The user of the connection.
@@ -48,6 +51,24 @@ pub struct InboundFrame {
     pub action: Option<Action>,
     /// The time of arrival.
     pub at: Timestamp,
+}
+
+/// Hides the user, as AWS's SDKs do. The text, which may name users and have tokens, is shown only
+/// if it is not an action.
+impl fmt::Debug for InboundFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("InboundFrame");
+        shown
+            .field("user_id", &REDACTED)
+            .field("room", &self.room)
+            .field("connection", &self.connection)
+            .field("request_id", &self.request_id)
+            .field("action", &self.action);
+        if self.action.is_none() {
+            shown.field("text", &replace_tokens(&self.text, |_| REDACTED.into()));
+        }
+        shown.field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 /// The effect of a hook on a client's frame.

@@ -59,6 +59,8 @@ struct Installed<V> {
     id: HookId,
     name: Arc<str>,
     seen: usize,
+    /// How many of the events that it has seen its frequency selects.
+    asked: usize,
     hits: usize,
     /// The hook that took the first event that matches this one, before this one was asked.
     shaded_by: Option<HookId>,
@@ -81,10 +83,14 @@ pub(crate) struct HookStatus {
     pub(crate) hits: usize,
     pub(crate) expected: Option<Expectation>,
     is_named: bool,
+    /// The user that the hook is about, if it names one.
+    pub(crate) user_id: Option<String>,
     /// The hook as the calls that installed it.
     description: String,
     written_at: &'static Location<'static>,
     seen: usize,
+    /// Why it did not fire at the events that match.
+    why_passed: String,
     shaded_by: Option<String>,
 }
 
@@ -99,13 +105,20 @@ impl HookStatus {
         [self.description.clone(), format!("at {}", self.written_at)]
     }
 
+    /// Returns `true` if no event has matched the hook's conditions, not even before another hook.
+    pub(crate) fn has_seen_nothing(&self) -> bool {
+        self.seen == 0 && self.shaded_by.is_none()
+    }
+
     /// Says why a hook that has not fired has not.
     pub(crate) fn why_not_fired(&self) -> String {
         match (self.seen, &self.shaded_by) {
             (0, Some(other)) => format!("{other} fired first at the events that match"),
             (0, None) => "no event matched its conditions".into(),
-            (1, _) => "1 event matched its conditions, but it did not fire".into(),
-            (seen, _) => format!("{seen} events matched its conditions, but it did not fire"),
+            (seen, _) => {
+                let events = if seen == 1 { "event" } else { "events" };
+                format!("{seen} {events} matched its conditions, but {}", self.why_passed)
+            }
         }
     }
 
@@ -139,7 +152,7 @@ impl<V: Clone + Describe> Chain<V> {
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
         let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.number)).into();
         let index = self.hooks.partition_point(|hook| hook.id < id);
-        let hook = Installed { id, name, seen: 0, hits: 0, shaded_by: None, rule };
+        let hook = Installed { id, name, seen: 0, asked: 0, hits: 0, shaded_by: None, rule };
         self.hooks.insert(index, hook);
     }
 
@@ -175,6 +188,7 @@ impl<V: Clone + Describe> Chain<V> {
         for shaded in unasked.filter(matching) {
             shaded.shaded_by = Some(hook.id);
         }
+        hook.asked += 1;
         let behavior = hook.rule.behavior.clone();
         Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), behavior })
     }
@@ -219,9 +233,15 @@ impl<V: Clone + Describe> Chain<V> {
             hits: hook.hits,
             expected: hook.rule.expected.clone(),
             is_named: hook.rule.name.is_some(),
+            user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
             description: describe(&hook.rule),
             written_at: hook.rule.written_at,
             seen: hook.seen,
+            why_passed: match (hook.asked, &hook.rule.behavior) {
+                (0, _) => hook.rule.frequency.why_not(),
+                (_, Behavior::Closure) => "its closure did not ask for an effect".into(),
+                (_, Behavior::Verdict(_)) => "it had no effect".into(),
+            },
             shaded_by,
         }
     }

@@ -1,5 +1,6 @@
 //! Delivery: the event and the verdicts of hooks on frames that the service sends.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::hook::builder::{Deliveries, Destination, HookBuilder, sealed};
@@ -11,6 +12,7 @@ use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
 use crate::proto::frame::Frame;
+use crate::proto::sensitive::REDACTED;
 use crate::service::ConnectionId;
 
 /// A frame addressed to one client, as passed to a hook on deliveries.
@@ -29,7 +31,7 @@ use crate::service::ConnectionId;
 /// alice.expect_message("to myself").wait();
 /// assert!(bob.received().is_empty());
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct OutboundFrame {
     /// The user of the connection.
@@ -40,6 +42,18 @@ pub struct OutboundFrame {
     pub connection: ConnectionId,
     /// The frame.
     pub frame: Frame,
+}
+
+/// Hides the user, as AWS's SDKs do.
+impl fmt::Debug for OutboundFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundFrame")
+            .field("user_id", &REDACTED)
+            .field("room", &self.room)
+            .field("connection", &self.connection)
+            .field("frame", &self.frame)
+            .finish()
+    }
 }
 
 /// The effect of a hook on a frame addressed to one client.

@@ -43,6 +43,23 @@ impl Frequency {
     }
 }
 
+impl Frequency {
+    /// Says why a hook that has seen events has not fired.
+    pub(crate) fn why_not(&self) -> String {
+        match self {
+            Self { between: Some((from, until)), .. } => {
+                format!("not between {from} and {until}")
+            }
+            Self { nth: Some(nth), .. } => format!("it fires only at number {nth}"),
+            Self { every: Some(every), .. } => format!("it fires only at every {every}"),
+            Self { after: Some(after), .. } => format!("it fires only after {after}"),
+            Self { limit: Some(0), .. } => "it fires 0 times".into(),
+            Self { probability: Some(_), .. } => "its probability did not select them".into(),
+            _ => "it did not fire".into(),
+        }
+    }
+}
+
 impl Probability {
     /// The outcome depends only on the seed and the event's number, so evaluation order is
     /// irrelevant.

@@ -1,5 +1,6 @@
 //! Handshake: the event and the verdicts of hooks on handshakes.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::hook::builder::{Destination, Handshakes, HookBuilder, sealed};
@@ -10,6 +11,8 @@ use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::verdict::Verdict;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
+use crate::proto::sensitive::REDACTED;
+use crate::service::token::replace_tokens;
 
 /// A handshake, as passed to a hook on handshakes.
 ///
@@ -22,7 +25,7 @@ use crate::proto::headers::Headers;
 ///     _ => HandshakeVerdict::refuse(403, "only alice"),
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HandshakeRequest {
     /// The user of the token; `None` if this mock has not issued the token.
@@ -33,6 +36,18 @@ pub struct HandshakeRequest {
     pub path: String,
     /// The headers of the request, such as `user-agent` and `origin`, without secrets.
     pub headers: Headers,
+}
+
+/// Hides the user and tokens, as AWS's SDKs do.
+impl fmt::Debug for HandshakeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeRequest")
+            .field("user_id", &self.user_id.as_ref().map(|_| REDACTED))
+            .field("room", &self.room)
+            .field("path", &replace_tokens(&self.path, |_| REDACTED.into()))
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 /// The effect of a hook on a handshake.

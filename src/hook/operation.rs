@@ -1,5 +1,6 @@
 //! Operation: the event and the verdicts of hooks on HTTP requests.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use crate::hook::verdict::Verdict;
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
+use crate::proto::sensitive::without_sensitive;
 
 /// A control plane request over HTTP, as passed to a hook on operations.
 ///
@@ -25,7 +27,7 @@ use crate::proto::operation::Operation;
 ///     _ => OperationVerdict::Pass,
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct OperationCall {
     /// The operation.
@@ -36,6 +38,18 @@ pub struct OperationCall {
     pub access_key_id: Option<String>,
     /// The headers of the request, without secrets.
     pub headers: Headers,
+}
+
+/// Hides users and the attributes of their tokens, as AWS's SDKs do.
+impl fmt::Debug for OperationCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperationCall")
+            .field("operation", &self.operation)
+            .field("request", &without_sensitive(self.operation, &self.request))
+            .field("access_key_id", &self.access_key_id)
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 /// The effect of a hook on a control plane request.

@@ -47,6 +47,16 @@ impl Matcher {
         members.iter().any(|known| Some(known.name) == member)
     }
 
+    /// Returns `true` if an entry belongs to a connection of the user that the matcher names.
+    pub(crate) fn names(&self, entry: &Entry) -> bool {
+        self.user_id().is_some() && entry.user_id() == self.user_id()
+    }
+
+    /// Returns the user whose connection the matcher names.
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        self.expected(&Name::To).or_else(|| self.expected(&Name::From))
+    }
+
     /// How near an entry comes. It is cheap: only the nearest entry is described.
     pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
         let mut comparison = Comparison::default();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::log::entry::{Direction, Entry};
 use crate::log::record::{Caller, Event, Request, Response};
-use crate::log::secrets::hide;
+use crate::log::secrets::{TokenLabels, hide, marked_body};
 use crate::log::summary;
 use crate::log::timeline::{Columns, next_row, shortened};
 use crate::proto::payload::Payload;
@@ -40,14 +40,14 @@ pub(crate) fn mermaid(entries: &[Entry]) -> String {
             });
         }
     }
-    text
+    TokenLabels::new().label(&text).into_owned()
 }
 
 /// Returns the log as JSON Lines.
 pub(crate) fn json_lines(entries: &[Entry]) -> String {
-    let mut text = String::new();
+    let (mut text, mut labels) = (String::new(), TokenLabels::new());
     for entry in entries {
-        text.push_str(&Value::Object(exact(entry)).to_string());
+        text.push_str(&Value::Object(exact(entry, &mut labels)).to_string());
         text.push('\n');
     }
     text
@@ -55,6 +55,16 @@ pub(crate) fn json_lines(entries: &[Entry]) -> String {
 
 /// Returns the log as an HTTP archive.
 pub(crate) fn har(entries: &[Entry]) -> String {
+    let mut labels = TokenLabels::new();
+    // The entries of an archive are not in the order of the log, and base64 hides tokens.
+    // Therefore a draft, whose base64 nobody reads, tells in which order the tokens appear.
+    let draft = har_draft(entries, &mut TokenLabels::new());
+    labels.label(&draft);
+    let text = har_draft(entries, &mut labels);
+    labels.label(&text).into_owned()
+}
+
+fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {
     let mut har = Vec::new();
     let mut calls = BTreeMap::<u64, (&Entry, usize)>::new();
     let mut connections = BTreeMap::<ConnectionId, usize>::new();
@@ -78,7 +88,7 @@ pub(crate) fn har(entries: &[Entry]) -> String {
                     har.len() - 1
                 });
                 if let Some(Value::Array(messages)) = har[place].get_mut(MESSAGES) {
-                    messages.push(har_message(entry, payload));
+                    messages.push(har_message(entry, payload, labels));
                 }
             }
             (Event::Connected(_), Some(connection)) => {
@@ -104,17 +114,17 @@ fn mermaid_text(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// The bytes of a frame, as they are unless a token is among them.
-fn without_tokens<'a>(entry: &Entry, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-    let text = String::from_utf8_lossy(bytes);
-    match hide(entry.mock, &text) {
-        Cow::Owned(shown) => shown.into_bytes().into(),
-        Cow::Borrowed(_) => bytes.into(),
+/// Returns the text of an entry with marks in the place of chat tokens.
+pub(crate) fn marked_text(entry: &Entry) -> Option<Cow<'_, str>> {
+    match &entry.record.event {
+        Event::Response(response) => Some(marked_body(response)),
+        _ => entry.text().map(|text| hide(entry.mock, text)),
     }
 }
 
 impl Entry {
-    /// Returns the entry as JSON, with the members that [`Log::to_json_lines`] writes.
+    /// Returns the entry as JSON, with the members that [`Log::to_json_lines`] writes. Labels
+    /// of chat tokens count from 1 in each entry.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -127,12 +137,21 @@ impl Entry {
     /// [`Log::to_json_lines`]: crate::Log::to_json_lines
     #[must_use]
     pub fn to_json(&self) -> Value {
-        Value::Object(exact(self))
+        Value::Object(exact(self, &mut TokenLabels::default()))
     }
 }
 
-/// An entry with nothing replaced by labels but chat tokens.
-pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
+/// Returns the bytes of a frame in base64, as they are unless a token is among them.
+fn base64(entry: &Entry, bytes: &[u8], labels: &mut TokenLabels) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    match hide(entry.mock, &text) {
+        Cow::Owned(marked) => BASE64.encode(labels.label(&marked).as_bytes()),
+        Cow::Borrowed(_) => BASE64.encode(bytes),
+    }
+}
+
+/// Returns an entry with nothing replaced by labels but chat tokens.
+pub(crate) fn exact(entry: &Entry, labels: &mut TokenLabels) -> Map<String, Value> {
     let mut members = Map::new();
     let mut set = |name: &str, value: Value| {
         if !value.is_null() {
@@ -148,15 +167,15 @@ pub(crate) fn exact(entry: &Entry) -> Map<String, Value> {
     set("connection", json!(entry.record.peer.as_ref().map(|peer| &peer.label)));
     set("operation", json!(entry.operation().map(|operation| operation.name())));
     set("status", json!(entry.status()));
-    set("summary", json!(summary::of(entry)));
-    match (entry.text(), entry.bytes()) {
-        (Some(text), _) => set("text", json!(hide(entry.mock, text))),
-        (None, Some(bytes)) => set("base64", json!(BASE64.encode(&without_tokens(entry, bytes)))),
-        (None, None) => {}
-    }
     if let Some((code, reason)) = entry.close() {
         set("code", json!(code.map(|code| code.0)));
-        set("reason", json!(reason));
+        set("reason", json!(labels.label(&hide(entry.mock, reason))));
+    }
+    set("summary", json!(labels.label(&summary::of(entry))));
+    match (marked_text(entry), entry.bytes()) {
+        (Some(text), _) => set("text", json!(labels.label(&text))),
+        (None, Some(bytes)) => set("base64", json!(base64(entry, bytes, labels))),
+        (None, None) => {}
     }
     members
 }
@@ -211,7 +230,7 @@ fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Val
         || har_response(0, "", ""),
         |answered| {
             let exception = answered.exception.as_deref().unwrap_or_default();
-            har_response(answered.status, exception, &hide(entry.mock, &answered.body))
+            har_response(answered.status, exception, &marked_body(answered))
         },
     );
     har_entry(entry, "fetch", &request, &response)
@@ -227,15 +246,15 @@ fn har_connection(entry: &Entry) -> Value {
     har
 }
 
-fn har_message(entry: &Entry, payload: &Payload) -> Value {
+fn har_message(entry: &Entry, payload: &Payload, labels: &mut TokenLabels) -> Value {
     let (opcode, data) = match payload {
         Payload::Text(data) => {
             let text = String::from_utf8_lossy(&data.bytes);
             (1, hide(entry.mock, &text).into_owned())
         }
-        Payload::Binary(data) => (2, BASE64.encode(&without_tokens(entry, &data.bytes))),
-        Payload::Ping(bytes) => (9, BASE64.encode(&without_tokens(entry, bytes))),
-        Payload::Pong(bytes) => (10, BASE64.encode(&without_tokens(entry, bytes))),
+        Payload::Binary(data) => (2, base64(entry, &data.bytes, labels)),
+        Payload::Ping(bytes) => (9, base64(entry, bytes, labels)),
+        Payload::Pong(bytes) => (10, base64(entry, bytes, labels)),
     };
     let way = if entry.direction() == Some(Direction::Inbound) { "send" } else { "receive" };
     let time: Duration = entry.at().to_unix();

@@ -3,7 +3,7 @@
 //! The text is bounded, and so is the time to make it, however long the log is.
 
 use std::cmp::Reverse;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::panic::Location;
 
 use crate::log::comparison::Comparison;
@@ -11,7 +11,7 @@ use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::escaped;
 use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
-use crate::log::timeline::{Excerpt, WIDEST};
+use crate::log::timeline::{Excerpt, WIDEST, clipped};
 use crate::log::{summary, timeline};
 use crate::service::ConnectionId;
 
@@ -23,6 +23,8 @@ pub(crate) struct Failure {
     caller: Option<&'static Location<'static>>,
     nearest: Vec<String>,
     timeline: Option<String>,
+    /// The lanes that the failure is about.
+    lanes: Vec<String>,
     /// The indexes of the entries that the text names.
     named: Vec<usize>,
     sections: Vec<Section>,
@@ -42,21 +44,30 @@ impl Failure {
 
     /// A failure whose panic is at the line of the test.
     pub(crate) fn without_place(headline: impl Into<String>) -> Self {
-        let (headline, nearest, named) = (headline.into(), Vec::new(), Vec::new());
-        Self { headline, caller: None, nearest, timeline: None, named, sections: Vec::new() }
+        Self {
+            headline: headline.into(),
+            caller: None,
+            nearest: Vec::new(),
+            timeline: None,
+            lanes: Vec::new(),
+            named: Vec::new(),
+            sections: Vec::new(),
+        }
     }
 
     /// Names the entry that comes nearest to a pattern, and the fields that differ. The search ends
-    /// early once `has_time` returns `false`.
+    /// early once `has_time` returns `false`. An entry that matches is in the log although the wait
+    /// has failed, because it is `unused`.
     pub(crate) fn nearest(
         mut self,
         pattern: &Matcher,
         view: &Filter,
         entries: &[Entry],
+        unused: &str,
         has_time: impl Fn() -> bool,
     ) -> Self {
         if let Some(nearest) = Nearest::find(pattern, view, entries, has_time) {
-            self.nearest = nearest.describe(pattern, view, entries);
+            self.nearest = nearest.describe(pattern, view, entries, unused);
             self.named.push(nearest.index);
         }
         self
@@ -77,7 +88,22 @@ impl Failure {
             }
         }
         self.timeline = Some(excerpt(entries, &self.named, &lanes));
+        self.lanes = lanes;
         self
+    }
+
+    /// Returns the indexes of the entries that the text names.
+    pub(crate) fn named(&self) -> &[usize] {
+        &self.named
+    }
+
+    pub(crate) fn headline(&self) -> &str {
+        &self.headline
+    }
+
+    /// Returns the lanes that the failure is about, by their titles.
+    pub(crate) fn lanes(&self) -> &[String] {
+        &self.lanes
     }
 
     /// Adds a section, unless it is empty.
@@ -89,23 +115,43 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Returns the failure without the timeline, for a page that shows the log itself.
+    pub(crate) fn without_timeline(&self) -> String {
+        Text { failure: self, has_timeline: false }.to_string()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = write_wrapped(f, &clipped(&self.headline, LONGEST_HEADLINE))?;
-        match self.caller {
+        Text { failure: self, has_timeline: true }.fmt(f)
+    }
+}
+
+/// The text of a failure.
+struct Text<'a> {
+    failure: &'a Failure,
+    has_timeline: bool,
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { headline, caller, nearest, timeline, sections, .. } = self.failure;
+        let width = write_wrapped(f, &clipped(headline, LONGEST_HEADLINE), "")?;
+        match caller {
             // The line break must not depend on how many digits the place has.
             Some(caller) if width > WIDEST / 2 => writeln!(f, ",\n  at {caller}")?,
             Some(caller) => writeln!(f, ", at {caller}")?,
             None => writeln!(f)?,
         }
-        if !self.nearest.is_empty() {
+        if !nearest.is_empty() {
             f.write_str("\n")?;
-            self.nearest.iter().try_for_each(|line| writeln!(f, "{}", clipped(line, WIDEST)))?;
+            nearest.iter().try_for_each(|line| writeln!(f, "{}", clipped(line, WIDEST)))?;
         }
-        if let Some(timeline) = &self.timeline {
+        if let Some(timeline) = timeline.as_ref().filter(|_| self.has_timeline) {
             write!(f, "\n{timeline}")?;
         }
-        self.sections.iter().try_for_each(|section| write!(f, "\n{section}"))
+        sections.iter().try_for_each(|section| write!(f, "\n{section}"))
     }
 }
 
@@ -114,7 +160,7 @@ impl fmt::Display for Section {
         let Self { title, lines } = self;
         writeln!(f, "{title}:")?;
         for line in lines.iter().take(MOST_LINES) {
-            writeln!(f, "  {}", clipped(line, WIDEST - 2))?;
+            write_paragraph(f, "  ", line)?;
         }
         if lines.len() > MOST_LINES {
             writeln!(f, "  … and {} more", lines.len() - MOST_LINES)?;
@@ -134,38 +180,43 @@ pub(crate) fn excerpt(entries: &[Entry], also: &[usize], lanes: &[String]) -> St
     }
 }
 
+/// Writes a text that may take several lines, all of which are indented.
+pub(crate) fn write_paragraph(f: &mut dyn fmt::Write, indent: &str, text: &str) -> fmt::Result {
+    let text = clipped(text, LONGEST_PARAGRAPH);
+    // Spaces at the start belong to the indentation.
+    let words = text.trim_start();
+    let indent = format!("{indent}{}", &text[..text.len() - words.len()]);
+    f.write_str(&indent)?;
+    write_wrapped(f, words, &indent)?;
+    f.write_char('\n')
+}
+
 /// Writes a text in lines of fewer than [`WIDEST`] characters, broken between words, and within
 /// those that are longer than a line. Returns the width of the last line.
-fn write_wrapped(f: &mut fmt::Formatter<'_>, text: &str) -> Result<usize, fmt::Error> {
-    let mut column = 0;
+fn write_wrapped(f: &mut dyn fmt::Write, text: &str, indent: &str) -> Result<usize, fmt::Error> {
+    let start = indent.len();
+    let next_line = format!("\n  {indent}");
+    let (mut column, mut is_first) = (start, true);
     for word in text.split(' ') {
         let width = word.chars().count();
-        if column > 0 && column + 1 + width >= WIDEST {
-            f.write_str("\n  ")?;
-            column = 2;
-        } else if column > 0 {
+        if !is_first && column + 1 + width >= WIDEST {
+            f.write_str(&next_line)?;
+            column = start + 2;
+        } else if !is_first {
             f.write_str(" ")?;
             column += 1;
         }
+        is_first = false;
         for c in word.chars() {
             if column + 1 >= WIDEST {
-                f.write_str("\n  ")?;
-                column = 2;
+                f.write_str(&next_line)?;
+                column = start + 2;
             }
             f.write_char(c)?;
             column += 1;
         }
     }
     Ok(column)
-}
-
-/// Returns a text on one line of at most `most` characters.
-pub(crate) fn clipped(text: &str, most: usize) -> String {
-    let text = escaped(text);
-    if text.chars().count() <= most {
-        return text.into_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 /// The last entry that ended a connection, or else its last one, by its index.
@@ -204,11 +255,13 @@ impl Nearest {
         for (index, entry) in entries.iter().enumerate().rev() {
             let comparison = pattern.compare(entry);
             let is_in_view = view.admits(entry);
-            if !is_in_view && comparison.differences == 0 {
+            if is_in_view && comparison.differences == 0 {
                 return Some(Self { index, comparison, is_in_view });
             }
-            let is_nearer = best.as_ref().is_none_or(|best| rank(&comparison) > best.rank());
-            if is_in_view && comparison.agreements > 0 && is_nearer {
+            // A match outside of the view is nearer than any other entry within it.
+            let is_match = comparison.differences == 0;
+            let is_candidate = is_match || (is_in_view && comparison.agreements > 0);
+            if is_candidate && best.as_ref().is_none_or(|best| rank(&comparison) > best.rank()) {
                 best = Some(Self { index, comparison, is_in_view });
             }
             if !has_time() {
@@ -222,7 +275,13 @@ impl Nearest {
         rank(&self.comparison)
     }
 
-    fn describe(&self, pattern: &Matcher, view: &Filter, entries: &[Entry]) -> Vec<String> {
+    fn describe(
+        &self,
+        pattern: &Matcher,
+        view: &Filter,
+        entries: &[Entry],
+        unused: &str,
+    ) -> Vec<String> {
         let entry = &entries[self.index];
         // An entry has the number of its row in the timeline.
         let row = entries[timeline::row_start(entries, self.index)].index();
@@ -233,8 +292,7 @@ impl Nearest {
         let differences = pattern.differences(entry);
         let fields = match differences.len() {
             0 => {
-                let why = "matches, but was taken out or counted before";
-                return vec![format!("nearest: {named} {why}")];
+                return vec![format!("nearest: {named} matches, {unused}")];
             }
             1 => "1 field differs".to_owned(),
             count => format!("{count} fields differ"),
@@ -274,6 +332,9 @@ const LAST_ROWS: usize = 24;
 
 /// How many lines a section has, and how many differing fields are shown.
 const MOST_LINES: usize = 10;
+
+/// How many characters a line of a section or a reason has before it is wrapped.
+const LONGEST_PARAGRAPH: usize = 300;
 
 /// How many characters a headline has.
 const LONGEST_HEADLINE: usize = 600;

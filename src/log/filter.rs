@@ -72,6 +72,14 @@ impl Filter {
         })
     }
 
+    /// The user that all entries of the view are about, unless the view is about a connection.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.only.iter().find_map(|only| match only {
+            Only::User(user_id) => Some(user_id.as_str()),
+            _ => None,
+        })
+    }
+
     /// Returns a selection that contains all entries of the view which match a pattern.
     pub(crate) fn selection(&self, pattern: Option<&Matcher>) -> Selection {
         let patterns = self.only.iter().filter_map(|only| match only {

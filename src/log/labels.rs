@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::log::secrets::TokenLabels;
 use crate::proto::timestamp::Timestamp;
 
 /// Replaces volatile values by labels such as `[request-1]`. Equal values get equal labels, so
@@ -14,18 +15,34 @@ pub(crate) struct Labels {
     counts: BTreeMap<String, u32>,
     /// The peer that causes the current entry, if labels are numbered for each peer.
     peer: Option<String>,
+    tokens: TokenLabels,
 }
 
 impl Labels {
     pub(crate) const fn new(hides_times: bool) -> Self {
-        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), peer: None }
+        Self::numbered_for(hides_times, None)
     }
 
     /// Creates labels that are numbered separately for each peer: `[request-alice-1]`. The
     /// service's IDs get labels, too, because their numbers depend on the order of all peers.
     pub(crate) const fn by_party(hides_times: bool) -> Self {
-        let peer = Some(String::new());
-        Self { hides_times, labels: BTreeMap::new(), counts: BTreeMap::new(), peer }
+        Self::numbered_for(hides_times, Some(String::new()))
+    }
+
+    const fn numbered_for(hides_times: bool, peer: Option<String>) -> Self {
+        Self {
+            hides_times,
+            labels: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            peer,
+            tokens: TokenLabels::new(),
+        }
+    }
+
+    /// Returns a text with labels in the place of the marks of tokens. If labels are numbered for
+    /// each peer, the marks stay, because the lines will be put into another order.
+    pub(crate) fn label_tokens<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
+        if self.peer.is_some() { text.into() } else { self.tokens.label(text) }
     }
 
     /// Sets the peer that causes the entries labeled from now on.

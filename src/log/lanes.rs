@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::Event;
+use crate::log::secrets::TokenLabels;
 use crate::log::timeline::title;
 use crate::log::transcript;
 
@@ -50,7 +51,7 @@ impl PerConnection {
     pub(crate) fn new(entries: &[Entry], log: &[Entry], hides_times: bool) -> Self {
         let mut text = String::new();
         write(&mut text, entries, log, hides_times).expect("a string takes any text");
-        Self { text }
+        Self { text: TokenLabels::new().label(&text).into_owned() }
     }
 }
 

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::log::entry::Entry;
+use crate::log::lint_rule::Lint;
 use crate::log::record::{Event, Response, Unserved};
+use crate::log::secrets::marked;
 use crate::proto::action::{Action, Publish};
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
@@ -20,145 +22,6 @@ use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::session::Refusal;
-
-/// A rule of the lint. The codes are stable.
-///
-/// | Code | Client behavior |
-/// |---|---|
-/// | `attributes-near-limit` | sent attributes larger than 90 % of the limit, 1,024 bytes |
-/// | `attributes-over-limit` | sent attributes larger than the limit |
-/// | `capability-missing` | requested an action that its chat token does not allow |
-/// | `content-near-limit` | sent content longer than 90 % of the room's limit |
-/// | `content-over-limit` | sent content longer than the room's limit |
-/// | `frame-unreadable` | sent a frame without a valid action: not JSON, an unknown `Action`, a wrong type |
-/// | `member-case` | wrote a member's name in a different case than the documentation |
-/// | `member-unknown` | sent a member that the action does not have |
-/// | `ping-unanswered` | did not respond to a ping before the next one, although it had time to |
-/// | `protocol-broken` | violated the WebSocket protocol, so that the service closed the connection |
-/// | `protocol-foreign` | spoke HTTP/2, or TLS on a port without it, instead of HTTP/1.1 |
-/// | `rate-exceeded` | sent more requests per second than a quota allows |
-/// | `reconnect-without-backoff` | reconnected within 100 ms of its second consecutive failure |
-/// | `request-id-in-flight` | reused a `RequestId` before the first request had a response |
-/// | `request-id-missing` | omitted the `RequestId`, and so cannot match the response to its request |
-/// | `token-expired` | presented a chat token after its expiration time |
-/// | `token-invalid` | presented no chat token, or an invalid one |
-/// | `token-reused` | presented a chat token for the second time |
-/// | `traffic-after-close` | sent a frame a second or more after the service closed the connection |
-///
-/// The lint cannot see behavior that leaves no trace in the traffic, for example whether a client
-/// reads the deprecated `MessageID` instead of `MessageId`. It cannot measure the pause before a
-/// reconnect on a clock that stands still.
-///
-/// ```
-/// use mock_ivs_chat::log::Lint;
-///
-/// assert_eq!(Lint::RequestIdMissing.to_string(), "request-id-missing");
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[non_exhaustive]
-#[serde(rename_all = "kebab-case")]
-pub enum Lint {
-    /// `attributes-near-limit`.
-    AttributesNearLimit,
-    /// `attributes-over-limit`.
-    AttributesOverLimit,
-    /// `capability-missing`.
-    CapabilityMissing,
-    /// `content-near-limit`.
-    ContentNearLimit,
-    /// `content-over-limit`.
-    ContentOverLimit,
-    /// `frame-unreadable`.
-    FrameUnreadable,
-    /// `member-case`.
-    MemberCase,
-    /// `member-unknown`.
-    MemberUnknown,
-    /// `ping-unanswered`.
-    PingUnanswered,
-    /// `protocol-broken`.
-    ProtocolBroken,
-    /// `protocol-foreign`.
-    ProtocolForeign,
-    /// `rate-exceeded`.
-    RateExceeded,
-    /// `reconnect-without-backoff`.
-    ReconnectWithoutBackoff,
-    /// `request-id-in-flight`.
-    RequestIdInFlight,
-    /// `request-id-missing`.
-    RequestIdMissing,
-    /// `token-expired`.
-    TokenExpired,
-    /// `token-invalid`.
-    TokenInvalid,
-    /// `token-reused`.
-    TokenReused,
-    /// `traffic-after-close`.
-    TrafficAfterClose,
-}
-
-impl Lint {
-    /// All lint rules, in alphabetical order of their codes.
-    pub const ALL: [Self; 19] = [
-        Self::AttributesNearLimit,
-        Self::AttributesOverLimit,
-        Self::CapabilityMissing,
-        Self::ContentNearLimit,
-        Self::ContentOverLimit,
-        Self::FrameUnreadable,
-        Self::MemberCase,
-        Self::MemberUnknown,
-        Self::PingUnanswered,
-        Self::ProtocolBroken,
-        Self::ProtocolForeign,
-        Self::RateExceeded,
-        Self::ReconnectWithoutBackoff,
-        Self::RequestIdInFlight,
-        Self::RequestIdMissing,
-        Self::TokenExpired,
-        Self::TokenInvalid,
-        Self::TokenReused,
-        Self::TrafficAfterClose,
-    ];
-
-    /// Returns the stable code.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::log::Lint;
-    /// assert_eq!(Lint::TokenReused.code(), "token-reused");
-    /// ```
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::AttributesNearLimit => "attributes-near-limit",
-            Self::AttributesOverLimit => "attributes-over-limit",
-            Self::CapabilityMissing => "capability-missing",
-            Self::ContentNearLimit => "content-near-limit",
-            Self::ContentOverLimit => "content-over-limit",
-            Self::FrameUnreadable => "frame-unreadable",
-            Self::MemberCase => "member-case",
-            Self::MemberUnknown => "member-unknown",
-            Self::PingUnanswered => "ping-unanswered",
-            Self::ProtocolBroken => "protocol-broken",
-            Self::ProtocolForeign => "protocol-foreign",
-            Self::RateExceeded => "rate-exceeded",
-            Self::ReconnectWithoutBackoff => "reconnect-without-backoff",
-            Self::RequestIdInFlight => "request-id-in-flight",
-            Self::RequestIdMissing => "request-id-missing",
-            Self::TokenExpired => "token-expired",
-            Self::TokenInvalid => "token-invalid",
-            Self::TokenReused => "token-reused",
-            Self::TrafficAfterClose => "traffic-after-close",
-        }
-    }
-}
-
-impl fmt::Display for Lint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
 
 /// A finding of the lint.
 ///
@@ -318,7 +181,7 @@ impl Checker {
     }
 
     fn check_refusal(&mut self, entry: &Entry, refusal: Option<Refusal>, token: Option<&str>) {
-        let token_text = token.unwrap_or("no token");
+        let token_text = marked(token.unwrap_or("no token"));
         match refusal {
             Some(Refusal::UsedToken) => {
                 self.find(Lint::TokenReused, entry, format!("{token_text} was used before"));
@@ -437,8 +300,12 @@ impl Checker {
             match known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
                 Some(known) if *known == name => {}
                 Some(known) => {
-                    let message =
-                        format!("`{name}` is accepted as `{known}`, but its case is undocumented");
+                    let source = if MEMBERS_OF_SAMPLE.contains(&name) {
+                        "as in an official AWS sample"
+                    } else {
+                        "which is not documented"
+                    };
+                    let message = format!("`{name}` is accepted as `{known}`, {source}");
                     self.find(Lint::MemberCase, entry, message);
                 }
                 None => {
@@ -490,6 +357,9 @@ const LONGEST_CONTENT: usize = 500;
 
 /// Assumed, as in `Quota::MessageAttributeBytes`.
 const LARGEST_ATTRIBUTES: usize = 1_024;
+
+/// Observed: the members that an official AWS sample (bullet chat) sends in lower case.
+const MEMBERS_OF_SAMPLE: [&str; 3] = ["action", "attributes", "content"];
 
 /// A client with backoff pauses for longer than this, and one without for much less.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

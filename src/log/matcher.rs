@@ -429,12 +429,6 @@ impl Matcher {
         })
     }
 
-    /// Returns `true` if an entry belongs to a connection of the user that the matcher names.
-    pub(crate) fn names(&self, entry: &Entry) -> bool {
-        let user_id = self.expected(&Name::To).or_else(|| self.expected(&Name::From));
-        user_id.is_some() && entry.user_id() == user_id
-    }
-
     /// Returns the key of all matching entries, if the matcher determines it; see `Record::key`.
     pub(crate) fn key(&self) -> Option<Key> {
         let kind = self.expected(&Name::Type)?;

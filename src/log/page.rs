@@ -1,107 +1,132 @@
 //! The page: the log as a sequence diagram in one HTML file that needs nothing else.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
 use crate::log::entry::{Direction, Entry, EntryKind};
+use crate::log::escape::escaped;
+use crate::log::explain;
 use crate::log::export::exact;
 use crate::log::lint::Finding;
+use crate::log::page_filter::{Filters, Users};
+use crate::log::secrets::TokenLabels;
 use crate::log::summary;
 use crate::log::timeline::{Columns, elapsed, next_row};
 
-/// The log as a page, below the text of a failure unless that is empty. Findings may be about any
-/// of the entries.
-pub(crate) fn html(title: &str, failure: &str, entries: &[Entry], findings: &[Finding]) -> String {
-    Page { title, failure, entries, findings }.to_string()
+/// The parts of a page. Findings may be about any of the entries.
+#[derive(Debug)]
+pub(crate) struct Page<'a> {
+    pub(crate) title: &'a str,
+    /// The text of a failure, with which the page starts; empty if there is none.
+    pub(crate) failure: &'a str,
+    /// The lanes that the failure is about. They come first.
+    pub(crate) lanes: &'a [String],
+    pub(crate) entries: &'a [Entry],
+    pub(crate) findings: &'a [Finding],
 }
 
-struct Page<'a> {
-    title: &'a str,
-    failure: &'a str,
-    entries: &'a [Entry],
-    findings: &'a [Finding],
-}
+impl Page<'_> {
+    /// Returns the page as HTML.
+    pub(crate) fn html(&self) -> String {
+        let mut html = String::new();
+        self.write(&mut html).expect("a string takes any text");
+        html
+    }
 
-impl fmt::Display for Page<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { title, failure, entries: all, findings } = *self;
+    fn write(&self, html: &mut String) -> fmt::Result {
+        let mut labels = TokenLabels::new();
+        let all = self.entries;
         let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
-        let (columns, omitted) = Columns::of(entries, MOST_LANES);
-        let title = Escaped(title);
+        let (columns, omitted) = Columns::starting_with(self.lanes, entries, MOST_LANES);
+        let (users, rows) = (Users::of(entries, &columns), row_numbers(entries));
+        let title = Escaped(self.title);
         write!(
-            f,
+            html,
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-             <style>\n{STYLE}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n",
+             <style>\n{STYLE}{}</style>\n<body style=\"--lanes: {}\">\n<h1>{title}</h1>\n",
+            users.styles(),
             columns.titles().len() + 1
         )?;
-        if !failure.is_empty() {
-            writeln!(f, "<pre class=\"failure\">{}</pre>", Escaped(failure.trim_end()))?;
+        if !self.failure.is_empty() {
+            let failure = labels.label(self.failure).into_owned();
+            let failure = Linked { text: failure.trim_end(), rows: &rows };
+            writeln!(html, "<pre class=\"failure\">{failure}</pre>")?;
         }
-        f.write_str("<p>")?;
-        write!(f, "{} entries", all.len())?;
+        write!(html, "<p>{}", count(all.len()))?;
         if entries.len() < all.len() {
-            write!(f, ", of which the last {} are shown", entries.len())?;
+            write!(html, ", of which the last {} are shown", entries.len())?;
         }
         if omitted > 0 {
-            write!(f, ", without those of {omitted} more connections")?;
+            write!(html, ", without those of {omitted} more connections")?;
         }
-        write!(
-            f,
-            ". Times are seconds on the clock of the mock. A row unfolds when it is clicked, \
-             and the search of the browser finds text in all rows.</p>\n\
-             <div class=\"head\"><span></span><span></span><div class=\"lanes\"><span>IVS Chat</span>"
-        )?;
-        for lane in columns.titles() {
-            write!(f, "<span>{}</span>", Escaped(lane))?;
-        }
-        f.write_str("</div><span></span></div>\n")?;
-        write_filter(f, columns.titles())?;
+        html.push_str(
+            ". Times are seconds on the mock clock. A row unfolds when it is clicked. To find a \
+             frame by its text, use the search of the browser, which also unfolds rows.</p>\n",
+        );
+        writeln!(html, "{}", Filters(&users))?;
+        write_head(html, &columns)?;
         let mut rest = entries;
         while let Some((row, following)) = next_row(rest) {
             rest = following;
-            write_row(f, row, entries, &columns, findings)?;
+            let row = Row { entries: row, all: entries, columns: &columns, users: &users };
+            let row = row.html(self.findings, &mut labels)?;
+            html.push_str(&labels.label(&row));
         }
-        if !findings.is_empty() {
-            f.write_str("<h2>Lint</h2>\n<ul>\n")?;
-            for finding in findings {
-                writeln!(f, "<li>{}</li>", Escaped(&finding.to_string()))?;
-            }
-            f.write_str("</ul>\n")?;
-        }
-        f.write_str("</body>\n</html>\n")?;
+        self.write_findings(html, &rows, &mut labels)?;
+        html.push_str("</body>\n</html>\n");
         Ok(())
+    }
+
+    fn write_findings(
+        &self,
+        html: &mut String,
+        rows: &BTreeSet<u64>,
+        labels: &mut TokenLabels,
+    ) -> fmt::Result {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        html.push_str("<h2>Lint</h2>\n<ul>\n");
+        let findings = explain::merged(self.findings);
+        for finding in findings.iter().take(MOST_FINDINGS) {
+            let finding = Linked { text: &labels.label(finding), rows };
+            writeln!(html, "<li>{finding}</li>")?;
+        }
+        html.push_str("</ul>\n");
+        match findings.len().saturating_sub(MOST_FINDINGS) {
+            0 => Ok(()),
+            more => writeln!(html, "<p>… and {more} more</p>"),
+        }
     }
 }
 
-/// Writes the choices of a kind and a lane. They hide rows by styles alone, without a script.
-fn write_filter(f: &mut fmt::Formatter<'_>, lanes: &[String]) -> fmt::Result {
-    f.write_str("<div class=\"filter\">")?;
-    for (index, (class, words)) in CHOICES.into_iter().enumerate() {
-        let checked = if index == 0 { " checked" } else { "" };
-        write!(
-            f,
-            "<label><input type=\"radio\" name=\"kind\" id=\"only-{class}\"{checked}> {words}</label>"
-        )?;
+fn count(entries: usize) -> String {
+    format!("{entries} {}", if entries == 1 { "entry" } else { "entries" })
+}
+
+/// Returns the numbers of the rows that some entries make.
+fn row_numbers(entries: &[Entry]) -> BTreeSet<u64> {
+    let mut numbers = BTreeSet::new();
+    let mut rest = entries;
+    while let Some((row, following)) = next_row(rest) {
+        rest = following;
+        numbers.insert(row[0].index());
     }
-    f.write_str(
-        "</div>\n<div class=\"filter\"><label><input type=\"radio\" name=\"lane\" checked> ",
-    )?;
-    f.write_str("all lanes</label>")?;
-    for (lane, title) in lanes.iter().enumerate() {
-        write!(
-            f,
-            "<label><input type=\"radio\" name=\"lane\" id=\"only-lane-{lane}\"> {}</label>",
-            Escaped(title)
-        )?;
+    numbers
+}
+
+fn write_head(html: &mut String, columns: &Columns) -> fmt::Result {
+    html.push_str(
+        "<div class=\"head\"><span></span><span></span><div class=\"lanes\"><span>IVS Chat</span>",
+    );
+    for lane in columns.titles() {
+        write!(html, "<span>{}</span>", Escaped(lane))?;
     }
-    f.write_str("</div>\n<style>\n")?;
-    for lane in 0..lanes.len() {
-        write!(f, "body:has(#only-lane-{lane}:checked) details:not(.lane-{lane})")?;
-        f.write_str(" { display: none; }\n")?;
-    }
-    f.write_str("</style>\n")
+    html.push_str("</div><span></span></div>\n");
+    Ok(())
 }
 
 /// The kind of an entry, as the page filters by it.
@@ -114,61 +139,99 @@ const fn kind_of(entry: &Entry) -> &'static str {
     }
 }
 
-fn write_row(
-    f: &mut fmt::Formatter<'_>,
-    row: &[Entry],
-    all: &[Entry],
-    columns: &Columns,
-    findings: &[Finding],
-) -> fmt::Result {
-    let first = &row[0];
-    let lanes: Vec<usize> = row.iter().filter_map(|entry| columns.of_entry(entry)).collect();
-    let mut class = kind_of(first).to_owned();
-    if summary::is_trouble(first) {
-        class.push_str(" trouble");
-    }
-    for lane in &lanes {
-        class.push_str(&format!(" lane-{lane}"));
-    }
-    let seconds = elapsed(all, first).as_secs_f64();
-    write!(
-        f,
-        "<details class=\"{class}\"><summary><span class=\"number\">#{}</span>\
-         <span class=\"time\">+{seconds:.3}</span><div class=\"lanes\">",
-        first.index()
-    )?;
-    let words = summary::of(first);
-    let way = match first.direction() {
-        Some(Direction::Inbound) => "in",
-        _ => "out",
-    };
-    for lane in &lanes {
-        // Only the longest of several arrows has room for the words that belong to all.
-        let words = if lanes.iter().max() == Some(lane) { words.as_str() } else { "" };
-        let label =
-            if words.is_empty() { String::new() } else { format!("<b>{}</b>", Escaped(words)) };
+/// Consecutive entries that are the same frame.
+struct Row<'a> {
+    entries: &'a [Entry],
+    all: &'a [Entry],
+    columns: &'a Columns,
+    users: &'a Users,
+}
+
+impl Row<'_> {
+    fn html(&self, findings: &[Finding], labels: &mut TokenLabels) -> Result<String, fmt::Error> {
+        let first = &self.entries[0];
+        let detail = detail(self.entries, labels);
+        let mut html = String::new();
         write!(
-            f,
-            "<div class=\"arrow {way}\" style=\"grid-column: 1 / {}\">{label}</div>",
-            lane + 3
+            html,
+            "<details class=\"{}\" id=\"e{number}\"><summary><span class=\"number\">#{number}\
+             </span><span class=\"time\">+{:.3}</span><div class=\"lanes\">",
+            self.classes(),
+            elapsed(self.all, first).as_secs_f64(),
+            number = first.index(),
         )?;
-    }
-    if lanes.is_empty() {
-        write!(f, "<div class=\"note\">{}</div>", Escaped(&words))?;
-    }
-    f.write_str("</div><span>")?;
-    for finding in findings {
-        if row.iter().any(|entry| entry.index() == finding.entry) {
-            write!(f, "<span class=\"badge\">{}</span>", finding.lint)?;
+        self.write_arrows(&mut html)?;
+        html.push_str("</div><span>");
+        for finding in findings {
+            if self.entries.iter().any(|entry| entry.index() == finding.entry) {
+                write!(html, "<span class=\"badge\">{}</span>", finding.lint)?;
+            }
         }
+        writeln!(html, "</span></summary><pre>{}</pre></details>", Escaped(&detail))?;
+        Ok(html)
     }
-    writeln!(f, "</span></summary><pre>{}</pre></details>", Escaped(&detail(first)))
+
+    fn classes(&self) -> String {
+        let mut classes = kind_of(&self.entries[0]).to_owned();
+        if summary::is_trouble(&self.entries[0]) {
+            classes.push_str(" trouble");
+        }
+        let users: BTreeSet<_> =
+            self.entries.iter().filter_map(|entry| self.users.number_of(entry)).collect();
+        for user in users {
+            classes.push_str(&format!(" user-{user}"));
+        }
+        classes
+    }
+
+    fn write_arrows(&self, html: &mut String) -> fmt::Result {
+        let first = &self.entries[0];
+        let words = summary::of(first);
+        let way = match first.direction() {
+            Some(Direction::Inbound) => "in",
+            _ => "out",
+        };
+        let lanes = self.entries.iter().filter_map(|entry| {
+            let user = self.users.number_of(entry).unwrap_or_default();
+            Some((self.columns.of_entry(entry)?, user))
+        });
+        let mut lanes: Vec<(usize, usize)> = lanes.collect();
+        lanes.sort_unstable();
+        let Some((first_lane, _)) = lanes.first() else {
+            return write!(html, "<div class=\"note\">{}</div>", Escaped(&words));
+        };
+        let whose = whose(&self.columns.titles()[*first_lane], lanes.len() - 1);
+        for (index, (lane, user)) in lanes.iter().enumerate() {
+            let end = lane + 3;
+            write!(html, "<div class=\"arrow {way} of-{user}\" style=\"grid-column: 1 / {end}\">")?;
+            // The longest of several arrows has the most room for the words.
+            if index + 1 == lanes.len() {
+                write!(html, "<b><i>{}</i>{}</b>", Escaped(&whose), Escaped(&words))?;
+            }
+            html.push_str("</div>");
+        }
+        Ok(())
+    }
+}
+
+/// Returns the name of a lane without its room. A narrow screen shows it, because the end of the
+/// arrow may not be visible there.
+fn whose(lane: &str, more: usize) -> String {
+    let name = lane.split(" (").next().unwrap_or(lane);
+    if more > 0 { format!("{name} + {more}: ") } else { format!("{name}: ") }
 }
 
 /// Everything about an entry, JSON laid out for reading.
-fn detail(entry: &Entry) -> String {
-    let mut members = exact(entry);
+fn detail(row: &[Entry], labels: &mut TokenLabels) -> String {
+    let mut members = exact(&row[0], labels);
     members.remove("summary");
+    if row.len() > 1 {
+        let names = row.iter().filter_map(|entry| Some(entry.record.peer.as_ref()?.label.as_str()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        members.remove("connection");
+        members.remove("user_id");
+        members.insert("connections".into(), names.into());
+    }
     let text = members.remove("text");
     let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
     let laid_out = serde_json::from_str::<Value>(text).map(|value| format!("{value:#}"));
@@ -176,14 +239,39 @@ fn detail(entry: &Entry) -> String {
     let mut detail = String::new();
     for (name, value) in &members {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        detail.push_str(&format!("{name}: {value}\n"));
+        detail.push_str(&format!("{name}: {}\n", escaped(&value)));
     }
     detail.push_str(&frame);
     detail.trim_end().to_owned()
 }
 
+/// A failure whose numbers of rows, such as `#7`, are links to them.
+struct Linked<'a> {
+    text: &'a str,
+    rows: &'a BTreeSet<u64>,
+}
+
+impl fmt::Display for Linked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.text;
+        while let Some((before, after)) = rest.split_once('#') {
+            Escaped(before).fmt(f)?;
+            let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, following) = after.split_at(digits);
+            match number.parse() {
+                Ok(row) if self.rows.contains(&row) => {
+                    write!(f, "<a href=\"#e{row}\">#{number}</a>")?;
+                }
+                _ => write!(f, "#{number}")?,
+            }
+            rest = following;
+        }
+        Escaped(rest).fmt(f)
+    }
+}
+
 /// A text in which nothing is HTML.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,14 +289,6 @@ impl fmt::Display for Escaped<'_> {
 }
 
 const STYLE: &str = include_str!("page.css");
-/// The kinds of rows that can be chosen, by their class, and in words.
-const CHOICES: [(&str, &str); 6] = [
-    ("all", "all entries"),
-    ("frame", "frames"),
-    ("call", "calls"),
-    ("hook", "hooks"),
-    ("other", "others"),
-    ("trouble", "trouble"),
-];
 const MOST_ENTRIES: usize = 2_000;
 const MOST_LANES: usize = 40;
+const MOST_FINDINGS: usize = 200;

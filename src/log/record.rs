@@ -90,6 +90,17 @@ pub(crate) enum Event {
     FrameSent(Payload),
 }
 
+impl Event {
+    /// Returns `true` if a connection or an outage ends, as at the end of a test.
+    pub(crate) fn is_end(&self) -> bool {
+        match self {
+            Self::ClosedByService(_) | Self::ClosedByClient(_) | Self::Disconnected => true,
+            Self::Outage(outage) => matches!(**outage, OutageEvent::End | OutageEvent::Stop),
+            _ => false,
+        }
+    }
+}
+
 /// The way in which the availability of the mock changed.
 #[derive(Clone, Debug)]
 pub(crate) enum OutageEvent {

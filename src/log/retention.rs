@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::log::lint::Lint;
+use crate::log::lint_rule::Lint;
 
 /// The amount of history that the log keeps.
 ///

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Caller, Event, GaveUp, Request, Response};
-use crate::log::secrets::hide;
+use crate::log::secrets::{hide, marked, marked_body};
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
@@ -57,7 +57,9 @@ impl Entry {
             Event::HandshakeRefused(refused) => {
                 map.serialize_entry("status", &refused.status)?;
                 map.serialize_entry("message", &refused.message)?;
-                map.serialize_entry("token", &refused.token)?;
+                let token = refused.token.as_ref().map(|token| marked(token));
+                let token = token.as_ref().map(|token| labels.label_tokens(token));
+                map.serialize_entry("token", &token)?;
             }
             Event::Reviewed(reviewed) => {
                 map.serialize_entry("message_id", &reviewed.message_id)?;
@@ -81,7 +83,7 @@ fn serialize_request<M: SerializeMap>(
     let origin = if called.origin == Caller::Test { "test" } else { "http" };
     map.serialize_entry("origin", origin)?;
     map.serialize_entry("operation", &called.operation.map(Operation::name))?;
-    serialize_text(map, "body", &labels.apply(&hide(mock, &called.body)))
+    serialize_text(map, "body", &shown(labels, mock, &called.body))
 }
 
 fn serialize_response<M: SerializeMap>(
@@ -95,7 +97,7 @@ fn serialize_response<M: SerializeMap>(
     if let Some(exception) = &answered.exception {
         map.serialize_entry("exception", exception)?;
     }
-    serialize_text(map, "body", &labels.apply(&hide(mock, &answered.body)))
+    serialize_text(map, "body", &shown(labels, mock, &marked_body(answered)))
 }
 
 fn serialize_close<M: SerializeMap>(map: &mut M, by: &str, close: &Close) -> Result<(), M::Error> {
@@ -118,7 +120,7 @@ fn serialize_effect<M: SerializeMap>(
 ) -> Result<(), M::Error> {
     map.serialize_entry("effect", effect)?;
     match payload.and_then(Payload::text) {
-        Some(text) => serialize_text(map, "frame", &labels.apply(&hide(mock, text))),
+        Some(text) => serialize_text(map, "frame", &shown(labels, mock, text)),
         None => Ok(()),
     }
 }
@@ -129,13 +131,23 @@ fn serialize_payload<M: SerializeMap>(
     mock: u64,
     labels: &mut Labels,
 ) -> Result<(), M::Error> {
-    let escaped = |bytes: &[u8]| hide(mock, &bytes.escape_ascii().to_string()).into_owned();
+    let mut escaped = |bytes: &[u8]| {
+        let text = bytes.escape_ascii().to_string();
+        labels.label_tokens(&hide(mock, &text)).into_owned()
+    };
     match (payload, payload.text()) {
-        (_, Some(text)) => serialize_text(map, "frame", &labels.apply(&hide(mock, text))),
+        (_, Some(text)) => serialize_text(map, "frame", &shown(labels, mock, text)),
         (Payload::Ping(bytes), _) => map.serialize_entry("ping", &escaped(bytes)),
         (Payload::Pong(bytes), _) => map.serialize_entry("pong", &escaped(bytes)),
         _ => map.serialize_entry("binary", &escaped(payload.bytes())),
     }
+}
+
+/// Returns a text with its volatile values and its tokens replaced by labels.
+fn shown(labels: &mut Labels, mock: u64, text: &str) -> String {
+    let text = hide(mock, text);
+    let text = labels.apply(&text);
+    labels.label_tokens(&text).into_owned()
 }
 
 /// Writes JSON as structured data, so that snapshots are readable and redactions can select its

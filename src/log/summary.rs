@@ -51,7 +51,11 @@ fn words(entry: &Entry) -> String {
 
 fn of_close(close: &Close) -> String {
     let code = close.code.map_or_else(|| "without a code".into(), |code| code.to_string());
-    if close.reason.is_empty() { code } else { format!("{code} {:?}", close.reason) }
+    match &*close.reason {
+        "" => code,
+        reason if reason.starts_with('{') => format!("{code} {reason}"),
+        reason => format!("{code} {reason:?}"),
+    }
 }
 
 fn of_action(payload: &Payload, mock: u64) -> String {
@@ -85,7 +89,11 @@ fn of_payload(payload: &Payload, mock: u64) -> String {
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_FRAME)]);
     let start = hide(mock, &start);
     let ellipsis = if start.len() > LONGEST || bytes.len() > LONGEST_FRAME { "…" } else { "" };
-    format!("{kind} {:?}{ellipsis}", truncate(&start, LONGEST))
+    let shown = truncate(&start, LONGEST);
+    if shown.starts_with(['{', '[']) {
+        return format!("{kind} {shown}{ellipsis}");
+    }
+    format!("{kind} \"{}\"{ellipsis}", shown.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The number of bytes shown of an unreadable frame.

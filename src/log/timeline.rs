@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::log::entry::{Direction, Entry};
 use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
+use crate::log::secrets::TokenLabels;
 use crate::log::summary;
 use crate::log::transcript::{is_as_expected, is_same_delivery};
 
@@ -21,6 +22,14 @@ impl Columns {
     /// there are.
     pub(crate) fn of(entries: &[Entry], most: usize) -> (Self, usize) {
         Self::with(entries, &[], most)
+    }
+
+    /// The busiest lanes as [`Columns::of`] has them, after some lanes that are there in any case.
+    pub(crate) fn starting_with(first: &[String], entries: &[Entry], most: usize) -> (Self, usize) {
+        let (mut columns, omitted) = Self::with(entries, first, most);
+        let place = |title: &String| first.iter().position(|own| own == title);
+        columns.titles.sort_by_key(|title| place(title).unwrap_or(first.len()));
+        (columns, omitted)
     }
 
     /// The busiest lanes as [`Columns::of`] has them, and in any case some lanes.
@@ -99,7 +108,9 @@ pub(crate) fn row_start(entries: &[Entry], mut index: usize) -> usize {
 /// Entries as rows, as text.
 pub(crate) fn text(entries: &[Entry]) -> String {
     let (columns, omitted) = Columns::of(entries, MOST_LANES);
-    Table { rows: rows(entries, entries, &columns, &[]), columns, omitted }.to_string()
+    let rows = rows(entries, entries, &columns, &[], WIDEST_CELL);
+    let table = Table { rows, columns: &columns, omitted, cell: WIDEST_CELL };
+    TokenLabels::new().label(&table.to_string()).into_owned()
 }
 
 /// A part of a log that explains a failure.
@@ -141,11 +152,16 @@ impl fmt::Display for Excerpt<'_> {
         let mut most = MOST_LANES;
         loop {
             let (columns, omitted) = Columns::with(&self.entries[start..], self.lanes, most);
-            let parts = earlier.iter().copied().chain([&self.entries[start..]]);
-            let rows = parts.flat_map(|part| rows(first, part, &columns, &numbers)).collect();
-            let table = Table { rows, columns, omitted };
-            if most <= self.lanes.len().max(1) || table.width() <= WIDEST {
-                return table.fmt(f);
+            let least = most <= self.lanes.len().max(1);
+            // Narrower cells are better than fewer lanes.
+            for cell in CELLS {
+                let parts = earlier.iter().copied().chain([&self.entries[start..]]);
+                let own_rows = |part| rows(first, part, &columns, &numbers, cell);
+                let rows = parts.flat_map(own_rows).collect();
+                let table = Table { rows, columns: &columns, omitted, cell };
+                if table.width() <= WIDEST || (least && cell == NARROWEST_CELL) {
+                    return table.fmt(f);
+                }
             }
             most -= 1;
         }
@@ -153,16 +169,19 @@ impl fmt::Display for Excerpt<'_> {
 }
 
 /// Rows with a number, the time since the first of them, and a cell in each lane.
-struct Table {
-    columns: Columns,
+struct Table<'a> {
+    columns: &'a Columns,
     rows: Vec<Row>,
     omitted: usize,
+    /// The width of the widest cell.
+    cell: usize,
 }
 
-impl Table {
+impl Table<'_> {
     fn widths(&self) -> Vec<usize> {
         let titles = self.columns.titles.iter();
-        let mut widths: Vec<usize> = titles.map(|title| width(&shortened(title))).collect();
+        let mut widths: Vec<usize> =
+            titles.map(|title| width(&clipped(title, self.cell))).collect();
         for row in &self.rows {
             for (cell, widest) in row.cells.iter().zip(&mut widths) {
                 *widest = width(cell).max(*widest);
@@ -176,12 +195,12 @@ impl Table {
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
         let mut head = " ".repeat(MARGIN);
         for (title, width) in self.columns.titles.iter().zip(&widths) {
-            push_cell(&mut head, &shortened(title), *width);
+            push_cell(&mut head, &clipped(title, self.cell), *width);
         }
         writeln!(f, "{}", head.trim_end())?;
         for row in &self.rows {
@@ -200,7 +219,8 @@ impl fmt::Display for Table {
         }
         match self.omitted {
             0 => Ok(()),
-            omitted => writeln!(f, "      (lanes of {omitted} more connections are not shown)"),
+            1 => writeln!(f, "      (1 more lane is not shown)"),
+            omitted => writeln!(f, "      ({omitted} more lanes are not shown)"),
         }
     }
 }
@@ -215,7 +235,13 @@ struct Row {
 
 /// The rows of some entries. Times count from the first of `all`. Rows whose number is in `always`
 /// are shown, whatever they are.
-fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> Vec<Row> {
+fn rows(
+    all: &[Entry],
+    entries: &[Entry],
+    columns: &Columns,
+    always: &[u64],
+    widest: usize,
+) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut rest = entries;
     while let Some((row, following)) = next_row(rest) {
@@ -226,14 +252,14 @@ fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> 
         let mut cells = vec![String::new(); columns.titles.len()];
         for entry in row {
             if let Some(lane) = columns.of_entry(entry) {
-                cells[lane] = cell(entry);
+                cells[lane] = cell(entry, widest);
             }
         }
         let has_lane = cells.iter().any(|cell| !cell.is_empty());
         let first = &row[0];
         let note = match (has_lane, title(first)) {
             (true, _) => None,
-            (false, None) => Some(shortened(&summary::of(first))),
+            (false, None) => Some(clipped(&summary::of(first), WIDEST - MARGIN - 1)),
             // All of it is in lanes that are not shown.
             (false, Some(_)) => continue,
         };
@@ -242,7 +268,7 @@ fn rows(all: &[Entry], entries: &[Entry], columns: &Columns, always: &[u64]) -> 
     rows
 }
 
-fn cell(entry: &Entry) -> String {
+fn cell(entry: &Entry, widest: usize) -> String {
     let is_frame = matches!(
         &entry.record.event,
         Event::Response(_) | Event::Request(_) | Event::FrameReceived(_) | Event::FrameSent(_)
@@ -252,16 +278,21 @@ fn cell(entry: &Entry) -> String {
         Some(Direction::Outbound) if is_frame => "< ",
         _ => "",
     };
-    shortened(&format!("{arrow}{}", summary::of(entry)))
+    clipped(&format!("{arrow}{}", summary::of(entry)), widest)
 }
 
 /// A text on one line, and not too wide for a lane.
 pub(crate) fn shortened(text: &str) -> String {
+    clipped(text, WIDEST_CELL)
+}
+
+/// Returns a text on one line of at most `most` characters.
+pub(crate) fn clipped(text: &str, most: usize) -> String {
     let text = escaped(text);
-    if width(&text) <= WIDEST_CELL {
+    if width(&text) <= most {
         return text.into_owned();
     }
-    text.chars().take(WIDEST_CELL - 1).chain(['…']).collect()
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 fn push_cell(line: &mut String, cell: &str, lane_width: usize) {
@@ -274,7 +305,10 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
+/// The widths of cells that are tried, until a table is not too wide.
+const CELLS: [usize; 3] = [WIDEST_CELL, 34, NARROWEST_CELL];
 const WIDEST_CELL: usize = 44;
+const NARROWEST_CELL: usize = 26;
 const MOST_LANES: usize = 6;
 
 /// The widest line of an excerpt.

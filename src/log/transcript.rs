@@ -10,7 +10,7 @@ use crate::log::labels::Labels;
 use crate::log::record::{
     Caller, Event, HandshakeRefused, HookFired, OutageEvent, Peer, Request, Response,
 };
-use crate::log::secrets::hide;
+use crate::log::secrets::{hide, marked, marked_body};
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
 
@@ -70,7 +70,7 @@ pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
 fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let mut line = String::new();
     write_words(&mut OneLine(&mut line), entries, labels)?;
-    f.write_str(&hide(entries[0].mock, &line))
+    f.write_str(&labels.label_tokens(&hide(entries[0].mock, &line)))
 }
 
 fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
@@ -137,7 +137,7 @@ fn write_answer(f: &mut dyn fmt::Write, answered: &Response, labels: &mut Labels
     if let Some(exception) = &answered.exception {
         write!(f, " {exception}")?;
     }
-    write_body(f, &answered.body, labels)
+    write_body(f, &marked_body(answered), labels)
 }
 
 fn write_body(f: &mut dyn fmt::Write, body: &str, labels: &mut Labels) -> fmt::Result {
@@ -190,7 +190,7 @@ fn write_outage(f: &mut dyn fmt::Write, outage: &OutageEvent) -> fmt::Result {
 fn write_refusal(f: &mut dyn fmt::Write, refused: &HandshakeRefused) -> fmt::Result {
     write!(f, "handshake refused {}: {}", refused.status, refused.message)?;
     match &refused.token {
-        Some(token) => write!(f, " ({token})"),
+        Some(token) => write!(f, " ({})", marked(token)),
         None => Ok(()),
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::driver::{ControlResponse, Driver, HandshakeAnswer, HttpAnswer};
 use crate::net::hyper_errors::HttpStream;
-use crate::net::{request, websocket};
+use crate::net::{cors, request, websocket};
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
@@ -58,18 +58,18 @@ async fn respond(
     if asks_for_upgrade(request.headers()) {
         return upgrade(request, driver, stream).await;
     }
-    let requested_headers = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    let mut response = if request.method() == Method::OPTIONS {
-        Response::new(Body::default())
+    let methods = cors::methods_at(request.uri().path());
+    let is_preflight = request.method() == Method::OPTIONS && !methods.is_empty();
+    let mut response = if is_preflight {
+        let mut response = Response::new(Body::default());
+        cors::add_to_preflight(response.headers_mut(), &methods);
+        response
     } else {
         operate(request, &driver, &stream).await
     };
     add_headers(response.headers_mut(), &driver);
     if driver.closes_http() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if let Some(requested_headers) = requested_headers {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested_headers);
     }
     response
 }
@@ -149,21 +149,27 @@ fn answer(operation: Operation, response: ControlResponse) -> Response<Body> {
 fn read_call(
     head: &Parts,
     body: &[u8],
-    #[cfg_attr(
-        not(feature = "sigv4"),
-        expect(unused_variables, reason = "it has the credentials")
-    )]
     driver: &Driver,
 ) -> Result<(Operation, Map<String, Value>), Exception> {
     #[cfg(feature = "sigv4")]
     driver.authenticate(&request::as_signed(head, body))?;
     let (method, path) = (&head.method, head.uri.path());
     let Some((operation, in_path)) = request::route(method, path) else {
-        let message = format!("{method} {path} is no operation of this service");
-        return Err(Exception::new(404, "UnknownOperationException", message));
+        return Err(unknown_operation(method, path, driver.settings().has_common_error_statuses));
     };
     let members = request::members(operation, in_path, head.uri.query(), body)?;
     Ok((operation, members))
+}
+
+/// Documented: an unknown operation is a 404 in the list of common errors. Assumed: a call of an
+/// unknown path is a 403, because Amazon API Gateway seems to stand in front of the service.
+fn unknown_operation(method: &Method, path: &str, is_common_error: bool) -> Exception {
+    let message = format!("{method} {path} is not an operation of this service");
+    if is_common_error {
+        return Exception::new(404, "UnknownOperationException", message);
+    }
+    let message = format!("Missing Authentication Token: {message}");
+    Exception::new(403, "MissingAuthenticationTokenException", message)
 }
 
 /// Opens a WebSocket, or refuses the handshake.
@@ -336,7 +342,6 @@ fn json_response(status: StatusCode, members: &Map<String, Value>) -> Response<B
     response
 }
 
-/// Assumed: that browsers may call the control plane from any origin.
 fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
     if let Ok(request_id) = HeaderValue::from_str(&driver.request_id()) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), request_id);
@@ -346,14 +351,7 @@ fn add_headers(headers: &mut HeaderMap, driver: &Driver) {
     if let Ok(now) = HeaderValue::from_str(&now) {
         headers.insert(header::DATE, now);
     }
-    let any = HeaderValue::from_static("*");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, any);
-    // For browsers, `*` does not include `Authorization`.
-    let requested = HeaderValue::from_static("*, Authorization");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested);
-    let methods = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, POST");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    cors::add_to_response(headers);
 }
 
 /// How long a head may take to arrive, and how long a client may keep an idle connection.

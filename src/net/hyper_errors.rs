@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::driver::{Caller, Driver, Unserved};
+use crate::net::cors;
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
@@ -100,10 +101,13 @@ fn refuse(driver: &Arc<Driver>, original: &[u8]) -> Vec<u8> {
          content-length: {}\r\n\
          x-amzn-errortype: {}\r\n\
          x-amzn-requestid: {}\r\n\
-         access-control-allow-origin: *\r\n\r\n{body}",
+         access-control-allow-origin: {}\r\n\
+         access-control-expose-headers: {}\r\n\r\n{body}",
         body.len(),
         exception.name(),
         driver.request_id(),
+        cors::ORIGIN,
+        cors::EXPOSED_HEADERS,
     )
     .into_bytes()
 }

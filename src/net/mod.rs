@@ -1,5 +1,6 @@
 //! Network side of the mock: carries bytes from clients to the driver, and its outputs back.
 
+pub(crate) mod cors;
 pub(crate) mod http;
 pub(crate) mod hyper_errors;
 pub(crate) mod listener;

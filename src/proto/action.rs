@@ -5,6 +5,7 @@ use std::fmt;
 use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
 use crate::proto::members::Members;
+use crate::proto::sensitive::REDACTED;
 
 /// A request from a client to the service, in a frame.
 ///
@@ -251,13 +252,23 @@ pub struct DeleteMessage {
 /// let Some(Action::DisconnectUser(kick)) = ivs.log().into_iter().find_map(|e| e.action()) else { panic!() };
 /// assert_eq!((kick.user_id.as_str(), kick.reason.as_str()), ("bob", "rude"));
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DisconnectUser {
     /// `UserId` of the user to disconnect; empty if the frame had none.
     pub user_id: String,
     /// `Reason`; empty if the frame had none.
     pub reason: String,
+}
+
+/// Hides the user, as AWS's SDKs do.
+impl fmt::Debug for DisconnectUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DisconnectUser")
+            .field("user_id", &REDACTED)
+            .field("reason", &self.reason)
+            .finish()
+    }
 }
 
 /// A frame from a client as the service decodes it: its `RequestId`, and the action or the fault of

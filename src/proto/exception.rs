@@ -19,7 +19,7 @@ use crate::proto::headers::Headers;
 /// assert_eq!((exception.status(), exception.name()), (429, "ThrottlingException"));
 /// assert_eq!(exception.to_string(), "ThrottlingException (429): slow down");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Exception {
     status: u16,
     name: String,
@@ -267,6 +267,13 @@ impl Exception {
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}", self.name, self.status, self.message())
+    }
+}
+
+/// The same text as that of `Display`, because a test that unwraps a refusal prints this.
+impl fmt::Debug for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,9 +1,12 @@
 //! Frame: a frame that the service sends to a client, as a value and as text.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::proto::attributes::Attributes;
 use crate::proto::error_code::ErrorCode;
+use crate::proto::sensitive::REDACTED;
 use crate::proto::timestamp::Timestamp;
 
 /// A frame that the service sends to a client.
@@ -110,6 +113,9 @@ pub struct ChatMessage {
 ///
 /// Documented: "Message (Subscribe)". Observed: `{}` where the token had no attributes.
 ///
+/// `Debug` hides both members, as that of AWS's SDKs does, because the service's model declares
+/// them as sensitive. The members themselves, the transcript and failures show them.
+///
 /// ```
 /// # use mock_ivs_chat::MockIvsChat;
 /// # let ivs = MockIvsChat::start();
@@ -119,7 +125,7 @@ pub struct ChatMessage {
 /// let sender = alice.expect_message("hello").wait().sender;
 /// assert!(sender.attributes.is_empty());
 /// ```
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "PascalCase")]
 pub struct Sender {
@@ -127,6 +133,12 @@ pub struct Sender {
     pub user_id: String,
     /// The attributes of the chat token.
     pub attributes: Attributes,
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("user_id", &REDACTED).field("attributes", &REDACTED).finish()
+    }
 }
 
 /// An event: of the service (`aws:DELETE_MESSAGE`, `aws:DISCONNECT_USER`) or of the application.

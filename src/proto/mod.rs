@@ -17,6 +17,7 @@ pub(crate) mod operation;
 pub(crate) mod payload;
 pub(crate) mod percent;
 pub(crate) mod request;
+pub(crate) mod sensitive;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
 pub(crate) mod string_pattern;

@@ -33,7 +33,7 @@ use crate::proto::timestamp::Timestamp;
 /// );
 /// assert!(record.text.starts_with(r#"{"event_timestamp":"2026-01-01T00:00:00.000Z","type":"MESSAGE","#));
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ChatLogRecord {
     /// The destination of the record.
@@ -48,6 +48,19 @@ pub struct ChatLogRecord {
     pub text: String,
     /// The record's payload: a MESSAGE or an EVENT.
     pub frame: Frame,
+}
+
+/// Shows the frame instead of the text, because the text names users.
+impl fmt::Debug for ChatLogRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatLogRecord")
+            .field("destination", &self.destination)
+            .field("logging_configuration_arn", &self.logging_configuration_arn)
+            .field("room_arn", &self.room_arn)
+            .field("at", &self.at)
+            .field("frame", &self.frame)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ChatLogRecord {

@@ -61,7 +61,8 @@ impl Service {
     }
 
     /// Documented: `ThrottlingException` is 429 for three operations, and 400 in the list of
-    /// common errors.
+    /// common errors. Assumed: it is 429 for all operations, because Amazon API Gateway seems to
+    /// stand in front of the service, and throttles with 429.
     fn throttle_operation(
         &mut self,
         now: Timestamp,
@@ -82,7 +83,10 @@ impl Service {
             Operation::DeleteMessage | Operation::DisconnectUser | Operation::SendEvent => {
                 Exception::throttling(message).limit(limit)
             }
-            _ => Exception::new(400, "ThrottlingException", message),
+            _ => {
+                let status = if self.settings.has_common_error_statuses { 400 } else { 429 };
+                Exception::new(status, "ThrottlingException", message)
+            }
         })
     }
 

@@ -27,7 +27,8 @@ impl ChangeHistory {
 
     /// Adds a change, and removes those that no page of `listings` can still show.
     pub(crate) fn change(&mut self, at: Timestamp, revision: u64, listings: &Listings) {
-        self.updated = at.whole_milliseconds();
+        // A configuration may be changed before the time at which its creation was complete.
+        self.updated = at.whole_milliseconds().max(self.updated);
         let mut kept = vec![revision];
         let mut replacement = revision;
         for earlier in std::mem::take(&mut self.revisions).into_iter().rev() {

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) omits_deprecated_message_id: bool,
     /// `true` if a handshake with a bad token is accepted and then closed, instead of refused.
     pub(crate) closes_refused_handshakes: bool,
+    /// `true` if unknown paths and throttled operations have the statuses of the common errors.
+    pub(crate) has_common_error_statuses: bool,
     /// The credentials that HTTP requests must be signed with; empty if no signature is required.
     #[cfg(feature = "sigv4")]
     pub(crate) credentials: Vec<Credentials>,
@@ -56,6 +58,7 @@ impl Default for Settings {
             trims_content: false,
             omits_deprecated_message_id: false,
             closes_refused_handshakes: false,
+            has_common_error_statuses: false,
             #[cfg(feature = "sigv4")]
             credentials: Vec::new(),
         }

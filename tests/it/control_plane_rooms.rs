@@ -336,7 +336,7 @@ async fn calls_are_throttled_at_the_documented_rates_if_asked_for() {
         assert_eq!(call_by_hand(&mut wire, Operation::ListRooms, &json!({})).status, 200);
     }
     call_by_hand(&mut wire, Operation::ListRooms, &json!({}))
-        .assert_error(400, "ThrottlingException");
+        .assert_error(429, "ThrottlingException");
     let event = resources.request(Operation::SendEvent);
     for _ in 0..100 {
         assert_eq!(call_by_hand(&mut wire, Operation::SendEvent, &event).status, 200);

@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use aws_sdk_ivschat::types::ValidationExceptionReason;
-use mock_ivs_chat::{ChatToken, Clock, Exception, MockIvsChat, Operation, log::EntryKind};
+use mock_ivs_chat::{
+    ChatToken, Clock, Exception, MockIvsChat, Operation, Quota, Quotas, log::EntryKind,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -139,7 +141,22 @@ fn an_empty_body_is_an_empty_request() {
 #[case("BREW", "/CreateRoom")]
 fn an_unknown_operation_is_refused(#[case] method: &str, #[case] path: &str) {
     let ivs = MockIvsChat::start();
+    http(&ivs, method, path, "{}").assert_error(403, "MissingAuthenticationTokenException");
+    let ivs = MockIvsChat::builder().common_error_statuses().start();
     http(&ivs, method, path, "{}").assert_error(404, "UnknownOperationException");
+}
+
+#[test]
+fn a_throttled_call_is_a_429_unless_common_errors_are_asked_for() {
+    let quotas = Quotas::aws().with(Quota::Operation(Operation::CreateRoom), 1);
+    for (builder, status) in
+        [(MockIvsChat::builder(), 429), (MockIvsChat::builder().common_error_statuses(), 400)]
+    {
+        let ivs =
+            builder.clock(Clock::frozen_at("2026-01-01T00:00:00Z")).quotas(quotas.clone()).start();
+        assert_eq!(http(&ivs, "POST", "/CreateRoom", "{}").status, 200);
+        http(&ivs, "POST", "/CreateRoom", "{}").assert_error(status, "ThrottlingException");
+    }
 }
 
 #[test]
@@ -149,7 +166,10 @@ fn head_is_answered_by_a_head() {
     for path in ["/", "/CreateRoom"] {
         wire.write(request("HEAD", path, "", ""));
         let answer = wire.read_head();
-        assert_eq!((answer.status, answer.error_type()), (404, "UnknownOperationException"));
+        assert_eq!(
+            (answer.status, answer.error_type()),
+            (403, "MissingAuthenticationTokenException")
+        );
         answer.assert_aws_shaped();
     }
     assert_eq!(wire.send("POST", "/CreateRoom", "{}").status, 200);
@@ -239,7 +259,8 @@ fn a_chunked_body_is_read() {
 fn a_browser_may_send_what_a_signed_call_needs() {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
-    let asked = "amz-sdk-invocation-id,authorization,content-type,x-amz-date,x-amz-security-token";
+    let asked = "amz-sdk-invocation-id,amz-sdk-request,authorization,content-type,\
+                 x-amz-content-sha256,x-amz-date,x-amz-security-token,x-amz-user-agent";
     let headers = format!(
         "Origin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n\
          Access-Control-Request-Headers: {asked}\r\n"
@@ -248,15 +269,25 @@ fn a_browser_may_send_what_a_signed_call_needs() {
     let preflight = wire.read();
     assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));
     assert_eq!(preflight.header("Access-Control-Allow-Origin"), Some("*"));
-    assert_eq!(preflight.header("Access-Control-Allow-Headers"), Some(asked));
-    let methods = preflight.header("Access-Control-Allow-Methods").unwrap();
-    for method in ["DELETE", "GET", "POST"] {
-        assert!(methods.contains(method), "{methods}");
-    }
+    assert_eq!(preflight.header("Access-Control-Max-Age"), Some("600"));
+    assert_eq!(preflight.header("Access-Control-Allow-Methods"), Some("OPTIONS, POST"));
+    let allowed = preflight.header("Access-Control-Allow-Headers").unwrap().to_lowercase();
+    let allowed: Vec<_> = allowed.split(", ").collect();
+    assert!(asked.split(',').all(|name| allowed.contains(&name)), "{allowed:?}");
+    assert!(allowed.contains(&"x-api-key") && !allowed.contains(&"*"), "{allowed:?}");
+    wire.write(request("OPTIONS", "/tags/arn", &headers, ""));
+    let methods = wire.read();
+    let methods = methods.header("Access-Control-Allow-Methods");
+    assert_eq!(methods, Some("DELETE, GET, OPTIONS, POST"));
+    wire.write(request("OPTIONS", "/Nope", &headers, ""));
+    wire.read().assert_error(403, "MissingAuthenticationTokenException");
     wire.write(request("POST", "/GetRoom", "Origin: http://localhost:3000\r\n", "{}"));
     let answer = wire.read();
     answer.assert_error(400, "ValidationException");
-    assert_eq!(answer.header("Access-Control-Expose-Headers"), Some("*"));
+    let exposed = "x-amzn-errortype, x-amzn-requestid, x-amzn-errormessage, x-amzn-trace-id, \
+                   x-amz-apigw-id, date";
+    assert_eq!(answer.header("Access-Control-Expose-Headers"), Some(exposed));
+    assert_eq!(answer.header("Access-Control-Max-Age"), None);
 }
 
 #[tokio::test]
@@ -296,7 +327,7 @@ fn a_refused_call_stands_in_the_log_as_it_came_and_as_it_was_answered() {
     http > POST /CreateRoom not JSON
       http < 400 ValidationException {"message":"request body is not valid JSON (line 1, column 2)","reason":"OTHER"}
     http > GET /nothing?at=all
-      http < 404 UnknownOperationException {"message":"GET /nothing is no operation of this service"}
+      http < 403 MissingAuthenticationTokenException {"message":"Missing Authentication Token: GET /nothing is not an operation of this service"}
     "#);
 }
 
@@ -391,7 +422,7 @@ async fn a_chat_token_where_it_does_not_belong_does_not_reach_the_log() {
     let mut client = RawClient::open(&ivs).await;
     let path = format!("/?token={}&more=yes", token.replace('#', "%23"));
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(client.request(&head).await.status, 404);
+    assert_eq!(client.request(&head).await.status, 403);
     let log = ivs.log();
     for text in [log.to_string(), log.to_har(), log.to_json_lines(), log.to_html("t")] {
         assert!(!text.contains(token.trim_end_matches("!#0")), "{text}");

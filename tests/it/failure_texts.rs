@@ -14,14 +14,14 @@ use crate::support::{frozen, unlimited};
 use crate::tidy::root;
 use crate::waits::failure;
 
-fn assert_is_short(text: &str) {
+pub(crate) fn assert_is_short(text: &str) {
     assert!(text.lines().count() <= 100, "{} lines", text.lines().count());
     let widest = text.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(120), "{widest:?}\n{text}");
 }
 
 /// A mock whose waits fail soon.
-fn impatient() -> MockIvsChat {
+pub(crate) fn impatient() -> MockIvsChat {
     let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
     MockIvsChat::builder().clock(clock).wait_timeout(Duration::from_millis(1)).start()
 }
@@ -56,7 +56,7 @@ fn a_function_that_panics_for_a_mistake_of_the_test_points_at_the_test() {
 }
 
 fn panics(code: &str) -> bool {
-    let calls = ["panic!(", "assert!(", "fail(", "fail_with(", ".expect(Operation"];
+    let calls = ["panic!(", "assert!(", "fail(", "fail_with(", "fail_about(", ".expect(Operation"];
     let is_call = |at: usize, call: &str| {
         let before = code[..at].chars().next_back();
         call.starts_with('.') || before.is_none_or(|c| c.is_whitespace() || c == '{')
@@ -132,8 +132,12 @@ fn a_test_that_fails_beside_a_mock() {
 }
 
 fn child(variables: &[(&str, &str)]) -> String {
+    child_of("a_test_that_fails_beside_a_mock", variables)
+}
+
+fn child_of(test: &str, variables: &[(&str, &str)]) -> String {
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "failure_texts::a_test_that_fails_beside_a_mock"])
+        .args(["--exact", &format!("failure_texts::{test}")])
         .args(["--ignored", "--nocapture"])
         .env_remove("MOCK_IVS_CHAT_QUIET")
         .env_remove("MOCK_IVS_CHAT_LOG_DIR")
@@ -285,4 +289,75 @@ fn a_review_that_fails_says_which_member_breaks_which_rule(
     room.participant("alice").send_message("hello");
     let reviews = ivs.log().kind(EntryKind::Reviewed).to_string();
     assert!(reviews.contains(&format!("review of Message00001: failed: {reason}\n")), "{reviews}");
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn a_test_that_fails_beside_a_quiet_mock() {
+    let ivs = MockIvsChat::builder().quiet().start();
+    ivs.on_handshake().named("never").expect(1..).refuse(503, "closed");
+    ivs.create_room("lobby").participant("alice").send_message("hello");
+    assert_eq!(1, 2, "the test's own assertion");
+}
+
+#[test]
+fn a_quiet_mock_prints_nothing_when_a_test_panics() {
+    let text = child_of("a_test_that_fails_beside_a_quiet_mock", &[]);
+    assert!(text.contains("the test's own assertion"), "{text}");
+    assert!(!text.contains("hook \"never\"") && !text.contains("SEND_MESSAGE"), "{text}");
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn a_wait_that_fails_beside_participants_and_an_unmet_hook() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.on_handshake().named("never").expect(1..).refuse(503, "closed");
+    alice.send_message("hello");
+    bob.expect_message("hallo").wait();
+}
+
+#[test]
+fn a_failed_wait_shows_the_timeline_once_and_unmet_hooks_beside_it() {
+    let text = child_of("a_wait_that_fails_beside_participants_and_an_unmet_hook", &[]);
+    assert_eq!(text.matches("SEND_MESSAGE \"hello\"").count(), 1, "{text}");
+    assert!(text.contains("hook \"never\": expected at least 1 call, got 0"), "{text}");
+    // A blocking wait panics at the line of the test.
+    assert!(text.contains(&format!("panicked at {}", file!())), "{text}");
+}
+
+#[test]
+fn the_result_of_a_test_is_kept_and_its_error_comes_before_the_report() {
+    assert_eq!(frozen().finish_with(Ok::<_, String>(7)).wait().unwrap(), 7);
+    let ivs = frozen();
+    ivs.on_action().named("deny").expect(1..).ignore();
+    let unmet = ivs.finish_with(Ok::<_, String>(7)).wait().unwrap_err();
+    assert!(unmet.error().is_none() && unmet.report().unwrap().unmet().len() == 1);
+    let ivs = frozen();
+    ivs.on_action().named("deny").expect(1..).ignore();
+    let both = ivs.finish_with(Err::<(), _>("cannot reach the backend")).wait().unwrap_err();
+    let text = both.to_string();
+    assert!(text.starts_with("the test returned an error: cannot reach the backend\n"), "{text}");
+    assert!(text.contains("hook \"deny\": expected at least 1 call, got 0"), "{text}");
+    assert_is_short(&text);
+}
+
+#[test]
+fn a_token_in_the_error_of_a_test_has_its_label() {
+    let ivs = frozen();
+    let token = ivs.create_room("lobby").chat_token("alice").create().token;
+    let error = format!("cannot connect with {token}");
+    let failure = ivs.finish_with(Err::<(), _>(error)).wait().unwrap_err().to_string();
+    let start = "the test returned an error: cannot connect with [token-1]\n\n";
+    assert!(failure.starts_with(start), "{failure}");
+}
+
+#[tokio::test]
+async fn a_mock_that_cannot_start_is_the_error_of_its_run() {
+    let taken = MockIvsChat::start();
+    let builder = MockIvsChat::builder().port(taken.addr().port());
+    let failure = builder.run(async |_| Ok(())).await.unwrap_err();
+    assert!(failure.report().is_none());
+    assert!(failure.to_string().contains("cannot listen on"), "{failure}");
 }

@@ -197,7 +197,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let answer = exchange(&ivs, [first, second, last].concat().as_bytes()).await;
     let statuses: Vec<_> =
         answer.match_indices("HTTP/1.1 ").map(|(at, _)| &answer[at + 9..at + 12]).collect();
-    assert_eq!(statuses, ["200", "404", "200"]);
+    assert_eq!(statuses, ["200", "403", "200"]);
 }
 
 #[tokio::test]

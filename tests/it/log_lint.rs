@@ -1,5 +1,6 @@
 //! The lint: each of its codes, and that well-behaved clients have no findings.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::SinkExt;
@@ -201,6 +202,26 @@ fn a_denied_finding_does_not_hide_another_failure() {
     let alice = ivs.create_room("lobby").participant("alice");
     alice.send_raw("no JSON");
     panic!("the test's own failure");
+}
+
+#[rstest]
+#[case::bullet_chat(r#"{"action":"SEND_MESSAGE","content":"hi","attributes":{"type":"bullet"}}"#)]
+#[case::deletion(r#"{"action":"DELETE_MESSAGE","id":"Message00001","reason":"spam"}"#)]
+#[case::disconnection(r#"{"ACTION":"DISCONNECT_USER","userID":"bob"}"#)]
+fn a_client_that_writes_as_the_samples_of_aws_do_is_not_denied_by_default(#[case] frame: &str) {
+    let ivs = MockIvsChat::builder().deny(Lint::ALL).start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.send_raw(frame);
+    let findings: BTreeSet<_> = ivs.lint().into_iter().map(|finding| finding.lint).collect();
+    assert_eq!(findings, BTreeSet::from(Lint::PEDANTIC), "they are findings nevertheless");
+    ivs.verify();
+}
+
+#[test]
+fn every_rule_is_a_fault_or_pedantic() {
+    let codes = |lints: &[Lint]| lints.iter().map(|lint| lint.code()).collect::<Vec<_>>();
+    assert!(codes(&Lint::ALL).is_sorted() && codes(&Lint::PEDANTIC).is_sorted());
+    assert!(Lint::PEDANTIC.iter().all(|lint| !Lint::ALL.contains(lint)));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //! redactions.
 
 use insta::{assert_json_snapshot, assert_ron_snapshot, assert_snapshot, assert_yaml_snapshot};
-use mock_ivs_chat::{Clock, Log, MockIvsChat, log::EntryKind};
+use mock_ivs_chat::{
+    Clock, Log, MockIvsChat,
+    log::{EntryKind, Lint},
+};
 
 use crate::support::snapshot_settings;
 
@@ -94,4 +97,64 @@ fn filters_narrow_each_other() {
     assert_eq!(sent(ivs.log().user("alice")), 1);
     assert_eq!(sent(ivs.log().user("alice").user("bob")), 0);
     assert_eq!(sent(ivs.log().since(ivs.log().mark()).user("alice")), 0);
+}
+
+#[tokio::test]
+async fn tokens_are_numbered_by_their_first_appearance_in_each_rendering() {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).start();
+    let room = ivs.create_room("lobby");
+    let people: Vec<_> = (0..12).map(|n| room.participant(format!("user-{n}"))).collect();
+    let sdk = crate::control_plane_support::sdk(&ivs);
+    let before = ivs.log().mark();
+    let create = || async {
+        let request = sdk.create_chat_token().room_identifier(room.arn()).user_id("alice");
+        request.send().await.unwrap().token().unwrap().to_owned()
+    };
+    let (first, second) = (create().await, create().await);
+    people[0].send_message(&format!("[token-99] {second} {first}"));
+    people[0].send_raw(format!(r#"{{"action":"JOIN","token":"{second}"}}"#));
+    let mark = ivs.log().mark();
+    crate::support::try_connect(&ivs, second.clone()).await.unwrap().close().await;
+    crate::support::try_connect(&ivs, &second).await.unwrap_err();
+    people[0].send_raw(first.as_str());
+    let log = ivs.log();
+    let (all, part) = (log.to_string(), ivs.log().since(mark).to_string());
+    assert!(all.contains(r#"{"sessionExpirationTime":"2026-01-01T01:00:00Z","token":"[token-1]""#));
+    assert!(all.contains(r#""Content":"[token-99] [token-2] [token-1]""#), "{all}");
+    assert!(all.contains("([token-2])") && part.contains("([token-1])"), "{all}\n{part}");
+    let texts = [
+        all,
+        part,
+        log.timeline(),
+        ivs.log().since(before).per_connection().to_string(),
+        log.to_html("tokens"),
+        log.to_json_lines(),
+        log.to_har(),
+        log.to_mermaid(),
+        serde_json::to_string(&log).unwrap(),
+        serde_json::to_string(&ivs.log().since(mark)).unwrap(),
+        ivs.report().to_string(),
+        format!("{:?}", log.last().unwrap()),
+    ];
+    for text in texts {
+        assert_eq!(first_labels(&text), (1..=first_labels(&text).len()).collect::<Vec<_>>());
+        assert!(!text.contains(['\u{fdd0}', '\u{fdd1}']), "{text}");
+    }
+    // A finding has the number that the transcript has.
+    let finding = ivs.lint().into_iter().find(|found| found.lint == Lint::TokenReused).unwrap();
+    assert_eq!(finding.message, "[token-2] was used before");
+}
+
+/// The numbers of tokens in the order of their first appearance. The literal of the test's own
+/// message is not one of them.
+fn first_labels(text: &str) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    for part in text.replace("[token-99]", "").split("[token-").skip(1) {
+        let number = part.split(']').next().unwrap().parse().unwrap();
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+    numbers
 }

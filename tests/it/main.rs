@@ -20,6 +20,7 @@ mod control_plane_tags;
 mod control_plane_tokens;
 mod control_plane_wire;
 mod controls;
+mod failure_hints;
 mod failure_page;
 mod failure_texts;
 #[cfg(feature = "rstest")]
@@ -65,6 +66,7 @@ mod runtimes;
 mod script;
 #[cfg(feature = "aws-sdk")]
 mod sdk_in_process;
+mod sensitive;
 mod session_life;
 mod settings;
 mod settling;

@@ -49,6 +49,20 @@ mod aws_sdk {
     }
 }
 
+mod error {
+    use mock_ivs_chat::{MockIvsChat, TestFailure};
+
+    #[tokio::test]
+    async fn a_client_connects() -> Result<(), TestFailure> {
+        MockIvsChat::run(async |ivs| {
+            let token = ivs.create_room("lobby").chat_token("alice").create();
+            let _client = ivs.connect(&token).await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
 mod time {
     use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat};
     use std::time::Duration;

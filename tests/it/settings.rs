@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use mock_ivs_chat::log::Matcher;
 use mock_ivs_chat::{
-    Clock, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder, Operation, Participant, Room,
+    ChatToken, Clock, ErrorCode, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder, Operation,
+    Participant, Room,
 };
 use serde_json::json;
 
@@ -154,4 +155,61 @@ fn values_of_a_mock_can_be_used_within_catch_unwind() {
     assert_unwind_safe::<Participant>();
     assert_unwind_safe::<Hook>();
     assert_unwind_safe::<Gate>();
+}
+
+#[tokio::test]
+async fn a_short_lived_token_is_refused_after_a_minute_and_others_after_an_hour() {
+    for (builder, seconds) in
+        [(MockIvsChat::builder().short_lived_tokens(), 60), (MockIvsChat::builder(), 3_600)]
+    {
+        let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+        let ivs = builder.clock(clock).in_memory().start();
+        let room = ivs.create_room("lobby");
+        let lifetime = |token: &ChatToken| token.token_expiration_time.since(ivs.now());
+        let token = room.chat_token("alice").session_duration_in_minutes(180).create();
+        assert_eq!(lifetime(&token), Duration::from_secs(seconds));
+        ivs.advance(Duration::from_secs(seconds));
+        assert!(ivs.connect(&token).await.is_err(), "{seconds}");
+        // A session that ends earlier ends its token, too.
+        let short = room.chat_token("alice").session_duration_in_minutes(1).create();
+        assert_eq!(lifetime(&short), Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn white_space_counts_unless_the_content_is_trimmed() {
+    let padded = format!("{}{}", "x".repeat(495), " ".repeat(10));
+    let plain = MockIvsChat::builder().in_memory().start();
+    let trimming = MockIvsChat::builder().in_memory().trim_content().start();
+    let alice = plain.create_room("lobby").participant("alice");
+    alice.send_message(&padded);
+    alice.expect_error(ErrorCode::BadRequest).wait();
+    alice.send_message(" hello ");
+    alice.expect_message(" hello ").wait();
+    let alice = trimming.create_room("lobby").participant("alice");
+    alice.send_message(&padded);
+    alice.expect_message("x".repeat(495)).wait();
+    alice.send_message("\t hello\n");
+    alice.expect_message("hello").wait();
+    alice.send_message("   ");
+    alice.expect_error(ErrorCode::BadRequest).wait();
+}
+
+#[test]
+fn a_deletion_has_both_members_unless_the_deprecated_one_is_omitted() {
+    for (builder, members) in [
+        (MockIvsChat::builder(), &["MessageID", "MessageId", "Reason"][..]),
+        (MockIvsChat::builder().omit_deprecated_message_id(), &["MessageId", "Reason"][..]),
+    ] {
+        let ivs = builder.in_memory().start();
+        let room = ivs.create_room("lobby");
+        let alice = room.participant("alice");
+        alice.delete_message("Message00001", "spam");
+        room.delete_message("Message00002", "spam");
+        for _ in 0..2 {
+            let event = alice.expect_event("aws:DELETE_MESSAGE").wait();
+            let attributes = event.attributes.unwrap();
+            assert_eq!(attributes.keys().collect::<Vec<_>>(), members);
+        }
+    }
 }

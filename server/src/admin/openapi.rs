@@ -1,4 +1,4 @@
-//! The description of the control API, as an OpenAPI document.
+//! The description of the control API, as a document of the `OpenAPI` standard.
 
 mod schemas;
 

@@ -197,7 +197,7 @@ fn operations_are_throttled_at_their_rates() {
     }
     let (result, outputs) = scene.try_call_with_outputs(Operation::CreateRoom, json!({}));
     let exception = result.unwrap_err();
-    assert_eq!((exception.status(), exception.name()), (400, "ThrottlingException"));
+    assert_eq!((exception.status(), exception.name()), (429, "ThrottlingException"));
     assert_eq!(exception.message(), "CreateRoom exceeds its rate of 5 calls a second");
     assert_eq!(outputs, ["exceeded calls of CreateRoom: 5"]);
     scene.advance(200);
@@ -206,7 +206,7 @@ fn operations_are_throttled_at_their_rates() {
 }
 
 #[test]
-fn three_throttled_operations_have_status_429() {
+fn three_throttled_operations_name_their_limit() {
     let operation = Quota::Operation;
     let cases = [
         (Operation::SendEvent, operation(Operation::SendEvent)),

@@ -33,7 +33,7 @@ fn a_configuration_is_created_read_changed_and_deleted() {
         "name": "archive",
         "state": "ACTIVE",
         "tags": { "a": "b" },
-        "updateTime": "2026-01-01T00:00:00.25Z",
+        "updateTime": "2026-01-01T00:00:00.377Z",
     });
     assert_eq!(Value::Object(created.clone()), expected);
     let arn = text(&created, "arn");
@@ -65,6 +65,24 @@ fn a_configuration_is_created_read_changed_and_deleted() {
         assert_eq!((exception.status(), &exception.body()["resourceId"]), (404, &json!(arn)));
         assert_eq!(exception.message(), format!("logging configuration {arn} does not exist"));
     }
+}
+
+#[test]
+fn the_update_of_a_new_configuration_is_later_than_its_creation_and_never_goes_back() {
+    let mut scene = Scene::new();
+    let arn = configuration(&mut scene, &firehose("a"));
+    let identifier = json!({ "identifier": arn });
+    let times = |configuration: &serde_json::Map<String, Value>| {
+        (text(configuration, "createTime"), text(configuration, "updateTime"))
+    };
+    let created = scene.call(Operation::GetLoggingConfiguration, identifier.clone());
+    let expected = ("2026-01-01T00:00:00.25Z".to_owned(), "2026-01-01T00:00:00.377Z".to_owned());
+    assert_eq!(times(&created), expected);
+    let updated = scene.call(Operation::UpdateLoggingConfiguration, identifier.clone());
+    assert_eq!(times(&updated), expected, "the clock has not moved");
+    scene.advance(1_000);
+    let updated = scene.call(Operation::UpdateLoggingConfiguration, identifier);
+    assert_eq!(text(&updated, "updateTime"), "2026-01-01T00:00:01.25Z");
 }
 
 #[test]

@@ -1,0 +1,74 @@
+//! Explanations: what a failure says about the state of the mock.
+
+use std::sync::Arc;
+
+use crate::driver::Driver;
+use crate::hook::chain::HookStatus;
+use crate::log::entry::Entry;
+use crate::log::explain;
+use crate::log::failure::{Failure, Section};
+use crate::log::lint::{self, Finding};
+use crate::log::timeline::WIDEST;
+
+/// Adds what may explain any failure.
+pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[Entry]) -> Failure {
+    let unfired = driver.hook_standings().into_iter().filter(|hook| hook.hits == 0);
+    let unfired = unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect();
+    let refused = explain::refusals(entries, failure.named());
+    let panics = driver.panics().into_iter();
+    let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
+    // A headline that is not wrapped may say so already.
+    let headline = failure.headline();
+    let is_wrapped = headline.chars().count() >= WIDEST;
+    let panics = panics.filter(|panic| is_wrapped || !headline.contains(panic)).collect();
+    failure
+        .section(Section { title: "refused", lines: refused })
+        .section(Section { title: "hooks that have not fired", lines: unfired })
+        .section(Section { title: "gates", lines: held(driver, entries) })
+        .section(Section {
+            title: "lint",
+            lines: explain::merged(&recent_findings(driver, entries)),
+        })
+        .section(Section { title: "closures that have not returned", lines: driver.unanswered() })
+        .section(Section { title: "panics", lines: panics })
+}
+
+/// Lints the last entries: the cause of a failure is rarely older, and a long log would take long
+/// to check.
+pub(crate) fn recent_findings(driver: &Driver, entries: &[Entry]) -> Vec<Finding> {
+    let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
+    lint::check(recent, driver.clock().measures_clients())
+}
+
+/// The events that wait at gates, by the hooks that hold them.
+pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
+    match driver.waiting_at_gates() {
+        0 => Vec::new(),
+        all => {
+            let waiting = |gate| driver.waiting_at(gate);
+            let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting));
+            if lines.is_empty() { vec![format!("{all} waiting to be released")] } else { lines }
+        }
+    }
+}
+
+/// A hook that has not fired, in two or three lines.
+pub(crate) fn unfired_lines(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
+    let [description, place] = hook.origin();
+    let mut reasons = why_not_fired(hook, entries).into_iter();
+    let reason = reasons.next().unwrap_or_default();
+    let mut lines =
+        vec![format!("{}: {description}", hook.title()), format!("  {place}; {reason}")];
+    lines.extend(reasons.map(|reason| format!("  {reason}")));
+    lines
+}
+
+/// Says why a hook that has not fired has not, in one or two lines.
+pub(crate) fn why_not_fired(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
+    let user_id = hook.user_id.as_deref().filter(|_| hook.has_seen_nothing());
+    let absent = user_id.and_then(|user_id| explain::absence(user_id, entries));
+    [hook.why_not_fired()].into_iter().chain(absent).collect()
+}
+
+/// How many of the last entries are linted for a failure.
+const MOST_LINTED: usize = 2_048;

@@ -1,0 +1,145 @@
+//! Explanations: what in the log may be the reason of a failure.
+//!
+//! All are pure functions of entries, and bounded.
+
+use std::collections::BTreeMap;
+
+use crate::log::entry::{Entry, EntryKind};
+use crate::log::escape::escaped;
+use crate::log::lint::Finding;
+use crate::log::record::{Caller, Event, HookFired};
+use crate::log::secrets::{hide, marked};
+use crate::log::timeline;
+use crate::proto::frame::Frame;
+use crate::service::ConnectionId;
+
+/// Returns what the service refused, the latest last: errors, handshakes and calls with their whole
+/// texts, which a timeline has no room for. Equal refusals in a row are one line.
+pub(crate) fn refusals(entries: &[Entry], except: &[usize]) -> Vec<String> {
+    let mut lines: Vec<(u64, String, usize)> = Vec::new();
+    let first = entries.len().saturating_sub(MOST_EXAMINED);
+    for (index, entry) in entries.iter().enumerate().skip(first) {
+        let Some(refusal) = refusal(entry).filter(|_| !except.contains(&index)) else { continue };
+        match lines.last_mut() {
+            Some((_, last, times)) if *last == refusal => *times += 1,
+            _ => {
+                let row = entries[timeline::row_start(entries, index)].index();
+                lines.push((row, refusal, 1));
+            }
+        }
+    }
+    let shown = lines.len().saturating_sub(MOST_REFUSALS);
+    let line = |(row, refusal, times): &(u64, String, usize)| match times {
+        1 => format!("#{row}, {refusal}"),
+        times => format!("#{row}, {refusal} ({times} times in a row)"),
+    };
+    lines[shown..].iter().map(line).collect()
+}
+
+fn refusal(entry: &Entry) -> Option<String> {
+    let text = match &entry.record.event {
+        Event::FrameSent(payload) => match payload.frame()? {
+            Frame::Error(error) => {
+                let label = entry.record.peer.as_ref().map_or("", |peer| &peer.label);
+                format!("{label}: ERROR {} {:?}", error.error_code.code(), error.error_message)
+            }
+            Frame::Message(_) | Frame::Event(_) => return None,
+        },
+        Event::HandshakeRefused(refused) => {
+            let token = refused.token.as_ref().map(|token| format!(" ({})", marked(token)));
+            let token = token.unwrap_or_default();
+            format!("a handshake: {} {}{token}", refused.status, refused.message)
+        }
+        // A refusal of the test's own call is a value that the test has.
+        Event::Response(response) if response.status >= 400 && response.origin != Caller::Test => {
+            let exception = response.exception.as_deref().unwrap_or_default();
+            let body = serde_json::from_str::<serde_json::Value>(&response.body);
+            let message =
+                body.ok().and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
+            let message = message.unwrap_or_default();
+            let operation = response.operation.map_or("a call", |operation| operation.name());
+            format!("{operation}: {} {exception}: {message}", response.status)
+        }
+        _ => return None,
+    };
+    Some(escaped(&hide(entry.mock, &text)).into_owned())
+}
+
+/// Returns the findings of a lint, a line each. Findings that differ only in their entries are one
+/// line.
+pub(crate) fn merged(findings: &[Finding]) -> Vec<String> {
+    let (mut lines, mut places) = (Vec::<(&Finding, usize)>::new(), BTreeMap::new());
+    for finding in findings {
+        let kind = (finding.lint, &finding.connection, &finding.message);
+        let place = *places.entry(kind).or_insert(lines.len());
+        match lines.get_mut(place) {
+            Some((_, later)) => *later += 1,
+            None => lines.push((finding, 0)),
+        }
+    }
+    let line = |(finding, later): (&Finding, usize)| match later {
+        0 => finding.to_string(),
+        later => format!("{finding} (and {later} more like it)"),
+    };
+    lines.into_iter().map(line).collect()
+}
+
+/// Returns the hooks that hold events at gates, a line each. `waiting` is the number of events that
+/// wait at a gate.
+pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> Vec<String> {
+    let mut hooks = BTreeMap::<&str, (usize, &Entry)>::new();
+    for entry in entries.iter().rev().take(MOST_EXAMINED) {
+        let Event::HookFired(fired) = &entry.record.event else { continue };
+        if fired.gate.is_some() && !hooks.contains_key(&*fired.hook) {
+            let waiting = waiting(fired);
+            if waiting > 0 {
+                hooks.insert(&fired.hook, (waiting, entry));
+            }
+        }
+    }
+    let line = |(hook, (waiting, last)): (&str, (usize, &Entry))| {
+        let events = if waiting == 1 { "event" } else { "events" };
+        format!("{waiting} {events} held by {hook:?}, the last at #{}", last.index())
+    };
+    hooks.into_iter().map(line).collect()
+}
+
+/// Says why there can be nothing of a user, if so: it never connected, or all its connections have
+/// ended.
+pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
+    let mut open = BTreeMap::<ConnectionId, bool>::new();
+    let (mut last_end, mut users) = (None, Vec::new());
+    for entry in entries {
+        let (Some(connection), Some(user)) = (entry.connection(), entry.user_id()) else {
+            continue;
+        };
+        if !users.contains(&user) && users.len() < MOST_USERS {
+            users.push(user);
+        }
+        if user == user_id {
+            let is_end = matches!(entry.kind(), EntryKind::Closed | EntryKind::Disconnected);
+            let is_open = open.entry(connection).or_insert(true);
+            if is_end && *is_open {
+                (*is_open, last_end) = (false, Some(entry.index()));
+            }
+        }
+    }
+    if open.is_empty() {
+        let users: Vec<_> = users.iter().map(|user| format!("{user:?}")).collect();
+        let others = match users.len() {
+            0 => "nobody has".to_owned(),
+            _ => format!("users: {}", users.join(", ")),
+        };
+        return Some(format!("no user {user_id:?} has connected; {others}"));
+    }
+    let end = last_end.filter(|_| !open.values().any(|is_open| *is_open))?;
+    Some(format!("the connection of user {user_id:?} ended at #{end}"))
+}
+
+/// How many of the last entries are searched for reasons.
+const MOST_EXAMINED: usize = 2_048;
+
+const MOST_REFUSALS: usize = 5;
+
+/// How many users are listed beside one that is not among them.
+const MOST_USERS: usize = 8;
