@@ -56,6 +56,7 @@
 //! | move the clock | [`Handle::advance`]; see [`guide::time`] |
 //! | change quotas | [`MockIvsChatBuilder::quotas`]; see [`guide::quotas`] |
 //! | make something fail | [`Handle::on_action`], [`Handle::on_delivery`], [`Handle::on_handshake`], [`Handle::on_operation`], [`Handle::on_review`], [`Handle::outage`]; see [`guide::faults`] |
+//! | make everything fail that can | `explore`; see [`guide::explore`] |
 //! | hold something until later | [`Handle::gate`] and `hold` of each hook |
 //! | wait for something | [`Participant::expect_message`], [`Log::expect`], [`Log::cursor`]; see [`guide::waiting`] |
 //! | assert that nothing happened | [`Handle::settled`], [`Log::assert_none`], [`Participant::assert_no_message`] |
@@ -69,6 +70,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
+//! | `explore` | the module `explore`: every fault at every point of a test |
 //! | `rstest` | the module `fixtures`: a mock as an argument of a test |
 //! | `aws-sdk` | `Handle::sdk_http_client`, an HTTP client for the AWS SDK that serves calls in process |
 //! | `sigv4` | `MockIvsChatBuilder::require_signature`, which checks the signatures of HTTP requests |
@@ -89,6 +91,9 @@ mod api;
 mod clock;
 mod driver;
 mod engine;
+#[cfg(feature = "explore")]
+#[cfg_attr(docsrs, doc(cfg(feature = "explore")))]
+pub mod explore;
 #[cfg(feature = "rstest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rstest")))]
 pub mod fixtures;
@@ -122,6 +127,10 @@ pub use crate::api::sdk::SdkHttpClient;
 pub use crate::api::start::StartError;
 pub use crate::api::wait::Wait;
 pub use crate::clock::Clock;
+#[cfg(feature = "explore")]
+#[cfg_attr(docsrs, doc(cfg(feature = "explore")))]
+#[doc(no_inline)]
+pub use crate::explore::explore;
 pub use crate::proto::action::{Action, ActionKind, DeleteMessage, DisconnectUser, SendMessage};
 pub use crate::proto::attributes::Attributes;
 pub use crate::proto::capability::Capability;

@@ -4,12 +4,13 @@
 
 use mock_ivs_chat_benches::measure::{Effort, Figure};
 use mock_ivs_chat_benches::{
-    churn, clock, drop, echo, fan_out, hooks, http, in_memory, log, measure, memory, start, waits,
+    churn, clock, drop, echo, explore, fan_out, hooks, http, in_memory, log, measure, memory,
+    start, waits,
 };
 
 type Benchmark = fn(Effort) -> Vec<Figure>;
 
-const BENCHMARKS: [(&str, Benchmark); 12] = [
+const BENCHMARKS: [(&str, Benchmark); 13] = [
     ("start", start::measure),
     ("drop", drop::measure),
     ("echo", echo::measure),
@@ -19,6 +20,7 @@ const BENCHMARKS: [(&str, Benchmark); 12] = [
     ("log", log::measure),
     ("waits", waits::measure),
     ("clock", clock::measure),
+    ("explore", explore::measure),
     ("http", http::measure),
     ("memory", memory::measure),
     ("churn", churn::measure),

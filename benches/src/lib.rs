@@ -5,6 +5,7 @@ pub mod clock;
 pub mod crowd;
 pub mod drop;
 pub mod echo;
+pub mod explore;
 pub mod fan_out;
 pub mod hooks;
 pub mod http;

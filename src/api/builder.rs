@@ -46,6 +46,7 @@ pub struct MockIvsChatBuilder {
     clock: Option<Clock>,
     runs_on_current_runtime: bool,
     wait_timeout: Option<Duration>,
+    spares_participants: bool,
     pub(super) settings: Settings,
     pub(super) log_settings: LogSettings,
     keep_alive: KeepAlive,
@@ -63,6 +64,7 @@ impl MockIvsChatBuilder {
             clock: None,
             runs_on_current_runtime: false,
             wait_timeout: None,
+            spares_participants: false,
             settings: Settings::default(),
             log_settings: LogSettings::default(),
             keep_alive: KeepAlive::default(),
@@ -412,7 +414,12 @@ impl MockIvsChatBuilder {
             self.wait_timeout.map_or_else(wait_timeout_from_environment, Ok)?.min(LONGEST_WAIT);
         let clock = RunningClock::start(clock, runtime);
         let retention = self.log_settings.retention;
-        let settings = EngineSettings { mock, keep_alive: self.keep_alive, retention };
+        let settings = EngineSettings {
+            mock,
+            keep_alive: self.keep_alive,
+            retention,
+            spares_participants: self.spares_participants,
+        };
         let engine = Engine::new(service, settings);
         let thread = is_shared.then(RuntimeThread::new);
         let driver =
@@ -442,6 +449,19 @@ impl MockIvsChatBuilder {
             listeners.push(listener);
         }
         Ok((endpoints, listeners))
+    }
+}
+
+#[cfg(feature = "explore")]
+impl MockIvsChatBuilder {
+    /// Prepares a mock for the explorer: it runs on the paused runtime, waits have no limit of real
+    /// time, failures print nothing, and participants observe outages without being disconnected.
+    pub(crate) const fn for_explorer(mut self) -> Self {
+        self.runs_on_current_runtime = true;
+        self.wait_timeout = Some(LONGEST_WAIT);
+        self.spares_participants = true;
+        self.log_settings.is_quiet = true;
+        self
     }
 }
 

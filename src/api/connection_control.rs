@@ -46,6 +46,24 @@ impl Connection {
         self.control(Control::Reset)
     }
 
+    /// Ends the session as if its time were up: the client gets ERROR 401 and a close frame.
+    /// [`Handle::advance`](crate::Handle::advance) expires all sessions that are due, this only
+    /// one.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let alice = room.participant("alice");
+    /// assert!(room.connection("alice").expire_session());
+    /// alice.expect_error(ErrorCode::Unauthorized).wait();
+    /// assert!(!alice.is_connected());
+    /// ```
+    #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
+    pub fn expire_session(&self) -> bool {
+        self.control(Control::Expire)
+    }
+
     /// Stalls the connection: it stays open and in its room, but is neither read nor written until
     /// [`Connection::resume`]. So behaves a network that loses all packets for a while.
     ///

@@ -24,34 +24,30 @@ pub(crate) struct Ending {
     test: String,
     /// Whether the test has failed by the mock's own report.
     pub(crate) has_failed: bool,
+    /// Whether the explorer writes a page about all mocks instead.
+    pub(crate) is_silent: bool,
 }
 
 impl Ending {
     pub(crate) fn new(driver: Arc<Driver>) -> Self {
-        Self { driver, test: test_name(), has_failed: false }
+        Self { driver, test: test_name(), has_failed: false, is_silent: false }
     }
 
     fn write_page(&self, has_failed: bool) {
-        let Some(folder) = env::var_os("MOCK_IVS_CHAT_LOG_DIR").filter(|dir| !dir.is_empty())
-        else {
-            return;
-        };
-        let is_always = env::var_os("MOCK_IVS_CHAT_LOG").is_some_and(|when| when == "always");
-        if !has_failed && !is_always {
-            return;
-        }
-        let log = Log { driver: Arc::clone(&self.driver), filter: Filter::default() };
-        let entries = log.entries();
-        let (failure, lanes) = if has_failed { self.failure(&entries) } else { Default::default() };
-        let page = Page {
-            title: &self.test,
-            failure: &failure,
-            lanes: &lanes,
-            entries: &entries,
-            findings: &log.marked_findings(),
-        };
-        let html = page.html();
-        report(&write(&in_target(Path::new(&folder)), &self.test, &html));
+        write_wanted(&self.test, has_failed, || {
+            let log = Log { driver: Arc::clone(&self.driver), filter: Filter::default() };
+            let entries = log.entries();
+            let (failure, lanes) =
+                if has_failed { self.failure(&entries) } else { Default::default() };
+            let page = Page {
+                title: &self.test,
+                failure: &failure,
+                lanes: &lanes,
+                entries: &entries,
+                findings: &log.marked_findings(),
+            };
+            page.html()
+        });
     }
 
     /// The text of the failure, as far as the mock knows it, and the lanes that it is about. The
@@ -73,12 +69,25 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.write_page(self.has_failed || thread::panicking());
+        if !self.is_silent {
+            self.write_page(self.has_failed || thread::panicking());
+        }
+    }
+}
+
+/// Writes a page about a test, if the environment asks for one.
+pub(crate) fn write_wanted(test: &str, has_failed: bool, html: impl FnOnce() -> String) {
+    let Some(folder) = env::var_os("MOCK_IVS_CHAT_LOG_DIR").filter(|dir| !dir.is_empty()) else {
+        return;
+    };
+    let is_always = env::var_os("MOCK_IVS_CHAT_LOG").is_some_and(|when| when == "always");
+    if has_failed || is_always {
+        report(&write(&in_target(Path::new(&folder)), test, &html()));
     }
 }
 
 /// The name of the test: that of its thread, by the convention of Rust's test harness.
-fn test_name() -> String {
+pub(crate) fn test_name() -> String {
     let thread = thread::current();
     let name = thread.name().filter(|name| *name != "main").map(str::to_owned);
     name.or_else(|| env::var("NEXTEST_TEST_NAME").ok()).unwrap_or_else(|| "main".into())

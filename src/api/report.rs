@@ -185,7 +185,7 @@ impl Report {
     }
 
     /// The reasons why the test has failed, in lines.
-    fn reasons(&self, entries: &[Entry]) -> Vec<String> {
+    pub(crate) fn reasons(&self, entries: &[Entry]) -> Vec<String> {
         let Failures { panics, unanswered, .. } = &*self.failures;
         let mut lines = self.unmet_lines(entries);
         lines.extend(panics.iter().chain(unanswered).cloned());

@@ -31,6 +31,7 @@ pub(crate) enum HandshakeAnswer {
     Refuse {
         status: u16,
         message: String,
+        headers: Headers,
     },
     /// Nothing more is sent: the stream is gone, or stays as it is.
     Never,

@@ -268,8 +268,8 @@ impl Transaction<'_> {
                 self.afterwards.extend(wakeup.map(Afterwards::Wake));
                 HandshakeAnswer::Accept(connection)
             }
-            HandshakeReply::Refuse { status, message } => {
-                HandshakeAnswer::Refuse { status, message }
+            HandshakeReply::Refuse { status, message, headers } => {
+                HandshakeAnswer::Refuse { status, message, headers }
             }
             HandshakeReply::Reset => {
                 self.afterwards.push(Afterwards::Reset(Arc::clone(&open.sink.stream)));

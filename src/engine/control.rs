@@ -22,6 +22,8 @@ pub(crate) enum Control {
     Reset,
     Stall,
     Resume,
+    /// Ends the session as if its time were up.
+    Expire,
     /// Limits the bytes per second in one direction, or lifts the limit.
     Throttle {
         way: Way,
@@ -86,6 +88,12 @@ impl Engine {
                 self.record_test_action(cause, connection, "reset", None);
                 self.service.remove_session(connection);
                 self.reset_now(connection);
+            }
+            Control::Expire => {
+                self.record_test_action(cause, connection, "session expired", None);
+                let mut outputs = Vec::new();
+                self.service.expire(connection, &mut outputs);
+                self.apply(cause, outputs);
             }
             Control::Stall => {
                 self.record_test_action(cause, connection, "stalled", None);

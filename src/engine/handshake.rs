@@ -108,10 +108,11 @@ impl Engine {
             HandshakeVerdict::DelayRealTime(duration) => Delay::RealTime(duration),
             HandshakeVerdict::Hold(gate) => Delay::Gate(gate),
             HandshakeVerdict::Pass => return self.admit(cause, handshake),
-            HandshakeVerdict::Refuse { status, message } => {
+            HandshakeVerdict::Refuse { status, message, headers } => {
                 self.record_effect(cause, None, hook, format!("handshake refused with {status}"));
                 self.record_refusal(cause, status, &message, handshake.token.as_deref(), None);
-                return self.answer_handshake(id, HandshakeReply::Refuse { status, message });
+                let refusal = HandshakeReply::Refuse { status, message, headers };
+                return self.answer_handshake(id, refusal);
             }
             HandshakeVerdict::Disconnect { code, reason } => {
                 let effect = format!("handshake accepted, then closed with {code}");
@@ -123,7 +124,7 @@ impl Engine {
                 return self.answer_handshake(id, HandshakeReply::Reset);
             }
             HandshakeVerdict::NeverRespond => {
-                self.record_effect(cause, None, hook, "handshake never answered");
+                self.record_effect(cause, None, hook, "handshake left without a response");
                 return self.answer_handshake(id, HandshakeReply::Never);
             }
             HandshakeVerdict::LimitBandwidth(bytes_per_second) => {
@@ -149,7 +150,8 @@ impl Engine {
                 self.accept_and_close(id, Close::new(CloseCode::NORMAL, &reason));
             }
             Err(HandshakeRefused { status, message, .. }) => {
-                self.answer_handshake(id, HandshakeReply::Refuse { status, message });
+                let headers = Headers::default();
+                self.answer_handshake(id, HandshakeReply::Refuse { status, message, headers });
             }
         }
     }
@@ -204,7 +206,7 @@ impl Engine {
         };
         let (user_id, label) = self.connections.name(&admission.user_id);
         let room = admission.room_label;
-        let peer = Arc::new(Peer { connection, label, user_id, room });
+        let peer = Arc::new(Peer { connection, label, user_id, room, is_participant: !has_stream });
         let open = Connection {
             peer: Arc::clone(&peer),
             has_stream,

@@ -220,6 +220,7 @@ pub(crate) enum HandshakeReply {
     Refuse {
         status: u16,
         message: String,
+        headers: Headers,
     },
     Reset,
     /// No answer follows, and the stream stays as it is.
@@ -234,6 +235,7 @@ pub(crate) enum HttpReply {
     Raw {
         status: u16,
         body: String,
+        headers: Headers,
     },
     /// A response that is cut within its head.
     CutHead(ControlResult),

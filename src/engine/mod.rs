@@ -72,6 +72,7 @@ pub(crate) struct Engine {
     ancestry: Ancestry,
     /// The number of the mock.
     mock: u64,
+    spares_participants: bool,
 }
 
 /// What can be set about an engine.
@@ -81,6 +82,8 @@ pub(crate) struct EngineSettings {
     pub(crate) mock: u64,
     pub(crate) keep_alive: KeepAlive,
     pub(crate) retention: LogRetention,
+    /// Whether participants stay connected when all clients are disconnected.
+    pub(crate) spares_participants: bool,
 }
 
 impl Engine {
@@ -99,6 +102,7 @@ impl Engine {
             now: Timestamp::default(),
             ancestry: Ancestry::default(),
             mock: settings.mock,
+            spares_participants: settings.spares_participants,
         }
     }
 

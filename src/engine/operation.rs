@@ -155,7 +155,7 @@ impl Engine {
                 self.record_effect(cause, None, hook, "failed");
                 self.reply(cause, PendingReply { call: asked.call, response: Err(exception) });
             }
-            OperationVerdict::Respond { status, body } => {
+            OperationVerdict::Respond { status, body, headers } => {
                 self.record_effect(cause, None, hook, "answered");
                 let Call { id, origin, operation } = asked.call;
                 let text = body.clone();
@@ -167,7 +167,7 @@ impl Engine {
                     body: text,
                 };
                 self.record(cause, None, Event::Response(Box::new(answered)));
-                self.respond(id, HttpReply::Raw { status, body });
+                self.respond(id, HttpReply::Raw { status, body, headers });
             }
             OperationVerdict::Reset => {
                 self.record_effect(cause, None, hook, "reset");
@@ -204,17 +204,18 @@ impl Engine {
                 return self.defer_reply(cause, hook, Delay::Gate(gate), call, response);
             }
             OperationVerdict::EmptyBody => {
-                let body = String::new();
-                ("answered with an empty body", HttpReply::Raw { status, body })
+                let (body, headers) = Default::default();
+                ("answered with an empty body", HttpReply::Raw { status, body, headers })
             }
             OperationVerdict::TruncatedBody => {
                 let text = response.as_ref().map_or_else(|e| to_text(e.body()), to_text);
                 let body = truncate(&text, text.len() / 2).to_owned();
-                ("answered with half a body", HttpReply::Raw { status, body })
+                let headers = Headers::default();
+                ("body truncated", HttpReply::Raw { status, body, headers })
             }
-            OperationVerdict::CloseInHead => ("cut within the head", HttpReply::CutHead(response)),
-            OperationVerdict::CloseInBody => ("cut within the body", HttpReply::CutBody(response)),
-            OperationVerdict::NeverRespond => ("never answered", HttpReply::Never),
+            OperationVerdict::CloseInHead => ("closed in the head", HttpReply::CutHead(response)),
+            OperationVerdict::CloseInBody => ("closed in the body", HttpReply::CutBody(response)),
+            OperationVerdict::NeverRespond => ("left without a response", HttpReply::Never),
             OperationVerdict::Pass
             | OperationVerdict::Fail(_)
             | OperationVerdict::Respond { .. }

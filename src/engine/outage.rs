@@ -10,8 +10,9 @@ impl Engine {
     pub(super) fn end_all(&mut self, outage: &OutageEvent) {
         let cause = self.log.len();
         self.record(cause, None, Event::Outage(Box::new(outage.clone())));
-        for (connection, _) in self.open_connections() {
-            if !self.service.is_connected(connection) {
+        for (connection, has_stream) in self.open_connections() {
+            let is_spared = self.spares_participants && !has_stream;
+            if is_spared || !self.service.is_connected(connection) {
                 continue;
             }
             match outage {

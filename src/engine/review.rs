@@ -77,8 +77,9 @@ impl Engine {
         self.defer(cause, connection, hook, delay, Deferred::Review(Box::new(call)));
     }
 
-    /// Asks the review handler of the room. Without one the invocation fails, as that of a
-    /// function that does not exist.
+    /// Asks the review handler of the room.
+    ///
+    /// Assumed: a room may have a function that does not exist, and its invocation fails.
     pub(super) fn ask_handler(&mut self, cause: u64, call: ReviewCall) {
         let Some(handler) = self.handlers.get(&call.uri).copied() else {
             return self.conclude_review(cause, &call, ReviewResponse::fail());

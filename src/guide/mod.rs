@@ -6,6 +6,7 @@
 //! | [`waiting`] | wait for something, assert that nothing happened, read a failure, end a test |
 //! | [`time`] | expire tokens and sessions, choose a clock, pause tokio's clock |
 //! | [`snapshots`] | take snapshots of the transcript or of entries as data |
+//! | [`explore`] | inject every fault at every point of a test |
 //! | [`quotas`] | meet, change or lift the quotas of the service |
 //! | [`reviews`] | review messages with a closure or with the code of a Lambda function |
 //! | [`fidelity`] | know what is supported, what is assumed, and which limits the mock adds |
@@ -23,6 +24,9 @@ pub mod time {}
 
 #[doc = include_str!("snapshots.md")]
 pub mod snapshots {}
+
+#[doc = include_str!("explore.md")]
+pub mod explore {}
 
 #[doc = include_str!("quotas.md")]
 pub mod quotas {}

@@ -12,6 +12,7 @@ use crate::hook::handshake::HandshakeVerdict;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::review::ReviewVerdict;
 use crate::proto::close::CloseCode;
+use crate::proto::headers::Headers;
 
 /// A verdict that can be written as the call that sets it.
 pub(crate) trait Describe {
@@ -96,7 +97,9 @@ impl Describe for HandshakeVerdict {
     fn call(&self) -> String {
         match self {
             Self::Pass => "pass()".into(),
-            Self::Refuse { status, message } => format!("refuse({status}, {})", Quoted(message)),
+            Self::Refuse { status, message, headers } => {
+                with_headers("refuse", *status, message, headers)
+            }
             Self::Disconnect { code, reason } => disconnect(*code, reason),
             Self::Delay(duration) => delay(*duration),
             Self::DelayRealTime(duration) => delay_real_time(*duration),
@@ -176,7 +179,9 @@ impl Describe for OperationVerdict {
         match self {
             Self::Pass => "pass()".into(),
             Self::Fail(exception) => format!("fail({})", exception.name()),
-            Self::Respond { status, body } => format!("respond({status}, {})", Quoted(body)),
+            Self::Respond { status, body, headers } => {
+                with_headers("respond", *status, body, headers)
+            }
             Self::EmptyBody => "empty_body()".into(),
             Self::TruncatedBody => "truncated_body()".into(),
             Self::CloseInHead => "close_in_head()".into(),
@@ -196,6 +201,14 @@ fn delay(duration: Duration) -> String {
 
 fn delay_real_time(duration: Duration) -> String {
     format!("delay_real_time({duration:?})")
+}
+
+fn with_headers(method: &str, status: u16, text: &str, headers: &Headers) -> String {
+    if headers.is_empty() {
+        return format!("{method}({status}, {})", Quoted(text));
+    }
+    let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+    format!("{method}_with_headers({status}, {}, {names:?})", Quoted(text))
 }
 
 fn disconnect(code: CloseCode, reason: &str) -> String {

@@ -69,6 +69,8 @@ pub enum HandshakeVerdict {
         status: u16,
         /// The `message` of the JSON body.
         message: String,
+        /// Further headers of the response, such as `Retry-After`.
+        headers: Headers,
     },
     /// Accepts the handshake and immediately sends a close frame. The token stays unused.
     Disconnect {
@@ -116,7 +118,7 @@ impl HandshakeVerdict {
     /// ```
     #[must_use]
     pub fn refuse(status: u16, message: impl Into<String>) -> Self {
-        Self::Refuse { status, message: message.into() }
+        Self::Refuse { status, message: message.into(), headers: Headers::default() }
     }
 }
 
@@ -205,6 +207,35 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
             "`refuse` needs a status between 400 and 599, got {status}"
         );
         self.always(HandshakeVerdict::refuse(status, message))
+    }
+
+    /// Refuses the handshake with an HTTP status, 400 to 599, a text, and further headers. The
+    /// token stays unused.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let headers = [("Retry-After", "2")];
+    /// let hook = ivs.on_handshake().once().refuse_with_headers(503, "try later", headers);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 400 and 599, or if a header cannot be part of a head, such as
+    /// one with a line break.
+    #[track_caller]
+    pub fn refuse_with_headers<N: Into<String>, V: Into<String>>(
+        self,
+        status: u16,
+        message: impl Into<String>,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> D::Installed {
+        assert!(
+            (400..=599).contains(&status),
+            "`refuse_with_headers` needs a status between 400 and 599, got {status}"
+        );
+        let headers = Headers::of_response(headers);
+        self.always(HandshakeVerdict::Refuse { status, message: message.into(), headers })
     }
 
     /// Accepts the handshake and immediately sends a close frame. The token stays unused.

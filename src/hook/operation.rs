@@ -75,6 +75,8 @@ pub enum OperationVerdict {
         status: u16,
         /// The response body.
         body: String,
+        /// Further headers of the response, such as `Retry-After`.
+        headers: Headers,
     },
     /// Performs the operation and responds with an empty body.
     EmptyBody,
@@ -110,6 +112,19 @@ impl OperationVerdict {
     #[must_use]
     pub fn hold(gate: impl AsRef<GateId>) -> Self {
         Self::Hold(*gate.as_ref())
+    }
+}
+
+impl OperationVerdict {
+    /// Creates an [`OperationVerdict::Respond`] without further headers.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::hook::OperationVerdict;
+    /// let verdict = OperationVerdict::respond(503, "Service Unavailable");
+    /// ```
+    #[must_use]
+    pub fn respond(status: u16, body: impl Into<String>) -> Self {
+        Self::Respond { status, body: body.into(), headers: Headers::default() }
     }
 }
 
@@ -202,7 +217,37 @@ impl<D: Destination> HookBuilder<Operations, D> {
             (200..=599).contains(&status),
             "`respond` needs a status between 200 and 599, got {status}"
         );
-        self.always(OperationVerdict::Respond { status, body: body.into() })
+        let headers = Headers::default();
+        self.always(OperationVerdict::Respond { status, body: body.into(), headers })
+    }
+
+    /// Responds with this status, 200 to 599, body and further headers without performing the
+    /// operation.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let headers = [("Retry-After", "2")];
+    /// let hook = ivs.on_any_operation().once().respond_with_headers(503, "try later", headers);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 200 and 599, or if a header cannot be part of a head, such as
+    /// one with a line break.
+    #[track_caller]
+    pub fn respond_with_headers<N: Into<String>, V: Into<String>>(
+        self,
+        status: u16,
+        body: impl Into<String>,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> D::Installed {
+        assert!(
+            (200..=599).contains(&status),
+            "`respond_with_headers` needs a status between 200 and 599, got {status}"
+        );
+        let headers = Headers::of_response(headers);
+        self.always(OperationVerdict::Respond { status, body: body.into(), headers })
     }
 
     /// Performs the operation and responds with an empty body.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rstest::rstest;
-
 use crate::hook;
 use crate::hook::action::ActionVerdict;
 use crate::hook::builder::HookSpec;
@@ -27,6 +25,7 @@ use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::review_handler::ReviewResponse;
+use rstest::rstest;
 
 const SECOND: Duration = Duration::from_secs(1);
 const GATE: GateId = GateId { mock: 1, number: 2 };
@@ -165,7 +164,7 @@ fn operations() -> [(HookSpec, OperationVerdict); 10] {
     let fail = || Exception::throttling("slow");
     [
         (on().fail(fail()), V::Fail(fail())),
-        (on().respond(200, "x"), V::Respond { status: 200, body: "x".into() }),
+        (on().respond(200, "x"), V::respond(200, "x")),
         (on().empty_body(), V::EmptyBody),
         (on().truncated_body(), V::TruncatedBody),
         (on().close_in_head(), V::CloseInHead),

@@ -3,6 +3,7 @@
 pub(crate) mod comparison;
 pub(crate) mod entry;
 mod entry_headers;
+mod entry_peer;
 pub(crate) mod escape;
 pub(crate) mod explain;
 pub(crate) mod export;

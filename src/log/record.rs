@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     pub(crate) label: String,
     pub(crate) user_id: Arc<str>,
     pub(crate) room: Arc<str>,
+    /// Whether the connection is that of a participant, who lives inside the mock.
+    pub(crate) is_participant: bool,
 }
 
 /// The event. The variants are small, because there is one for each frame and recipient.

@@ -262,7 +262,7 @@ mod tests {
     fn peer(number: u32) -> Arc<Peer> {
         let connection = ConnectionId(number);
         let (user_id, room): (Arc<str>, Arc<str>) = ("alice".into(), "lobby".into());
-        Arc::new(Peer { connection, label: "alice".into(), user_id, room })
+        Arc::new(Peer { connection, label: "alice".into(), user_id, room, is_participant: false })
     }
 
     fn message(content: &str) -> Event {

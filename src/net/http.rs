@@ -21,6 +21,7 @@ use crate::driver::{ControlResponse, Driver, HandshakeAnswer, HttpAnswer};
 use crate::net::hyper_errors::HttpStream;
 use crate::net::{cors, request, websocket};
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
 use crate::proto::operation::Operation;
 use crate::transport::client_sink::ClientSink;
@@ -112,9 +113,10 @@ async fn reply_with(
     let stream = waiting.stream;
     match reply {
         HttpAnswer::Answer(response) => answer(operation, response),
-        HttpAnswer::Raw { status, body } => {
+        HttpAnswer::Raw { status, body, headers } => {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            set_headers(response.headers_mut(), &headers);
             response
         }
         HttpAnswer::CutHead(response) => {
@@ -173,6 +175,8 @@ fn unknown_operation(method: &Method, path: &str, is_common_error: bool) -> Exce
 }
 
 /// Opens a WebSocket, or refuses the handshake.
+///
+/// Assumed: the path, the host and the origin of a handshake do not matter.
 async fn upgrade(
     request: Request<Incoming>,
     driver: Arc<Driver>,
@@ -194,9 +198,11 @@ async fn upgrade(
     let waiting = Unanswered { driver: &driver, stream, operation: None, token: offered };
     let connection = match waiting.reply(reply).await {
         Some(HandshakeAnswer::Accept(connection)) => connection,
-        Some(HandshakeAnswer::Refuse { status, message }) => {
+        Some(HandshakeAnswer::Refuse { status, message, headers }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
-            return handshake_refusal(status, &message, &driver);
+            let mut response = handshake_refusal(status, &message, &driver);
+            set_headers(response.headers_mut(), &headers);
+            return response;
         }
         Some(HandshakeAnswer::Never) | None => return waiting.silence().await,
     };
@@ -322,16 +328,25 @@ fn handshake_refusal(status: StatusCode, message: &str, driver: &Arc<Driver>) ->
 fn refusal(exception: &Exception) -> Response<Body> {
     let status = StatusCode::from_u16(exception.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = json_response(status, exception.body());
-    for (name, value) in exception.headers().iter() {
-        let header = (HeaderName::try_from(name), HeaderValue::try_from(value));
-        if let (Ok(name), Ok(value)) = header {
-            response.headers_mut().insert(name, value);
-        }
-    }
+    set_headers(response.headers_mut(), exception.headers());
     if let Ok(name) = HeaderValue::from_str(exception.name()) {
         response.headers_mut().insert(HeaderName::from_static("x-amzn-errortype"), name);
     }
     response
+}
+
+/// Adds the headers of a test to a response. They replace those of the same name.
+fn set_headers(response: &mut HeaderMap, headers: &Headers) {
+    let parsed = headers.iter().map(|(name, value)| {
+        HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok())
+    });
+    let parsed: Vec<_> = parsed.flatten().collect();
+    for (name, _) in &parsed {
+        response.remove(name);
+    }
+    for (name, value) in parsed {
+        response.append(name, value);
+    }
 }
 
 fn json_response(status: StatusCode, members: &Map<String, Value>) -> Response<Body> {

@@ -294,6 +294,8 @@ impl Publish {
     }
 }
 
+/// Assumed: a frame that cannot be read is answered with code 400, with its `RequestId` if that can
+/// be read, and the connection stays open.
 fn decode_action(members: &Members<'_>) -> Result<Action, String> {
     if let Some(broken) = members.broken() {
         return Err(broken.into());

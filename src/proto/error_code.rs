@@ -5,7 +5,8 @@ use std::fmt;
 /// The code of an ERROR frame. The set is closed.
 ///
 /// Documented: "WebSocket Errors" of the messaging API reference. Observed: the enum in the
-/// official iOS SDK has exactly these eight.
+/// official iOS SDK has exactly these eight. Assumed: the texts, except those of a message that is
+/// too long, of a rate, and of a review with a reason.
 ///
 /// ```
 /// use mock_ivs_chat::ErrorCode;

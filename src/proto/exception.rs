@@ -182,16 +182,7 @@ impl Exception {
     #[must_use]
     #[track_caller]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        assert!(
-            !name.is_empty() && name.chars().all(is_name),
-            "a header cannot have the name {name:?}"
-        );
-        assert!(
-            value.chars().all(|c| matches!(c, ' '..='~')),
-            "the header {name} cannot have the value {value:?}"
-        );
-        self.headers = self.headers.iter().chain([(name, value)]).collect();
+        self.headers = Headers::of_response(self.headers.iter().chain([(name, value)]));
         self
     }
 

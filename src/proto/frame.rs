@@ -14,7 +14,8 @@ use crate::proto::timestamp::Timestamp;
 /// It serializes to the layout of the wire, including the order of members.
 ///
 /// Observed: the order of the members, `RequestId` as `""` when there is none, and `null` for the
-/// attributes of a message that has none. Assumed: the order within an ERROR.
+/// attributes of a message that has none. Assumed: the order within an ERROR, and
+/// that its `RequestId` is empty if the request had none.
 ///
 /// ```
 /// use mock_ivs_chat::Frame;
@@ -72,6 +73,8 @@ impl Frame {
     }
 
     /// Returns the text of the frame on the wire.
+    ///
+    /// Assumed: it has no spaces between members, and escapes only what JSON must escape.
     pub(crate) fn encode(&self) -> String {
         serde_json::to_string(self).expect("a frame has only string keys, so it is always JSON")
     }

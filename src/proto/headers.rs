@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-/// The headers of an HTTP request, with lower-case names.
+/// The headers of an HTTP request, with lower-case names, or those that a test adds to a response.
 ///
-/// They contain no secrets: signatures, session tokens, cookies and chat tokens are replaced by
+/// Those of requests contain no secrets: signatures, session tokens, cookies and chat tokens are replaced by
 /// labels in brackets. A clone shares its memory.
 ///
 /// ```
@@ -41,6 +41,40 @@ impl Headers {
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the reason why the headers cannot be part of a head, if there is one.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        self.iter().find_map(|(name, value)| {
+            if name.is_empty() || !name.chars().all(is_name) {
+                return Some(format!("a header cannot have the name {name:?}"));
+            }
+            let is_value = value.chars().all(|c| matches!(c, ' '..='~'));
+            (!is_value).then(|| format!("the header {name} cannot have the value {value:?}"))
+        })
+    }
+
+    /// Collects the headers that a test adds to a response.
+    ///
+    /// # Panics
+    ///
+    /// If one cannot be part of a head.
+    #[track_caller]
+    pub(crate) fn of_response<N, V>(headers: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        let headers = Self::from_iter(headers);
+        if let Some(fault) = headers.fault() {
+            panic!("{fault}");
+        }
+        headers
     }
 }
 

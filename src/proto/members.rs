@@ -40,6 +40,8 @@ impl<'a> Members<'a> {
     }
 
     /// Returns the member `name` as attributes; `None` if it is absent or `null`.
+    ///
+    /// Assumed: an empty object stays one, and values other than strings are refused.
     pub(crate) fn attributes(&self, name: &str) -> Result<Option<Attributes>, String> {
         let Some(value) = self.last(name) else { return Ok(None) };
         if !value.get().starts_with('{') {
@@ -59,7 +61,8 @@ impl<'a> Members<'a> {
     /// `null` counts as absent.
     ///
     /// Observed: the service accepts members in lower camel case. Assumed: that it does so in any
-    /// case, and that the last of several wins, as in Go, whose encoder its frames look like.
+    /// case, and that the last of several wins, as in Go, whose encoder its frames look like; other
+    /// members are ignored.
     fn last(&self, name: &str) -> Option<&'a RawValue> {
         let named = |(key, _): &&(String, &RawValue)| key.eq_ignore_ascii_case(name);
         self.members.iter().rfind(named).map(|(_, value)| *value).filter(|v| v.get() != "null")

@@ -86,6 +86,7 @@ const LIST_ROOMS: &[Member] = &[
 
 const LIST_TAGS_FOR_RESOURCE: &[Member] = &[required("resourceArn", RESOURCE_ARN)];
 
+/// Assumed: an event may have a name of the service, such as `aws:DELETE_MESSAGE`.
 const SEND_EVENT: &[Member] = &[
     required("roomIdentifier", ROOM_ARN),
     required("eventName", text(1, 100)),
@@ -214,6 +215,7 @@ const fn arn(pattern: StringPattern) -> Shape {
     Shape::String { min: 1, max: 128, pattern: Some(pattern) }
 }
 
+/// Assumed: members that the operation does not have are ignored.
 fn check_members(
     members: &[Member],
     body: &Map<String, Value>,
@@ -231,6 +233,7 @@ fn check_members(
     }
 }
 
+/// Assumed: a member of another type is refused like one with an invalid value.
 fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailure>) {
     match (shape, value) {
         (Shape::String { min, max, pattern }, Value::String(text)) => {

@@ -122,7 +122,9 @@ impl Payload {
         Self::Text(DataFrame::new(bytes, Content::Publish(publish)))
     }
 
-    /// Creates a payload from a client's binary frame, which the service decodes like text.
+    /// Creates a payload from a client's binary frame.
+    ///
+    /// Assumed: the service decodes a binary frame like a text frame.
     pub(crate) fn from_client_binary(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let publish = Publish::decode(&bytes);

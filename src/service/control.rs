@@ -22,6 +22,8 @@ pub(crate) type ControlResult = Result<Map<String, Value>, Exception>;
 
 impl Service {
     /// Performs an operation.
+    ///
+    /// Assumed: its members are checked first, then its rate, then what they refer to.
     pub(crate) fn operate(
         &mut self,
         now: Timestamp,
@@ -104,6 +106,7 @@ impl Service {
         let room = RoomState {
             arn: self.arn("room", &id),
             id,
+            // Assumed: the name of a room without one is `""`.
             name: request.name.unwrap_or_default(),
             created: now.whole_milliseconds(),
             history: ChangeHistory::created(now, self.next_revision()),
@@ -190,7 +193,8 @@ impl Service {
 
     fn create_chat_token(&mut self, now: Timestamp, request: CreateChatToken) -> ControlResult {
         self.find_room(&request.room_identifier)?;
-        // Documented: 60 minutes by default. Observed: both times have whole seconds.
+        // Documented: 60 minutes by default. Observed: both times have whole seconds. Assumed: the
+        // session ends at the time in the response, however late its token is used.
         let minutes = request.session_duration_in_minutes.unwrap_or(60);
         let duration = Duration::from_secs(u64::from(minutes) * 60);
         let issued = now.whole_seconds();

@@ -49,6 +49,7 @@ impl LoggingConfigurationState {
 }
 
 impl Service {
+    /// Assumed: the destination may be one that does not exist.
     pub(super) fn create_logging_configuration(
         &mut self,
         now: Timestamp,
@@ -67,6 +68,7 @@ impl Service {
         let configuration = LoggingConfigurationState {
             arn: self.arn("logging-configuration", &id),
             id,
+            // As with a room.
             name: request.name.unwrap_or_default(),
             created: now.whole_milliseconds(),
             history,
@@ -83,6 +85,7 @@ impl Service {
         configuration.map(LoggingConfigurationState::describe).ok_or_else(|| not_found(arn))
     }
 
+    /// Assumed: members that the request does not have stay as they are.
     pub(super) fn update_logging_configuration(
         &mut self,
         now: Timestamp,

@@ -192,7 +192,9 @@ impl Service {
     }
 
     /// Counts an action against the rates of the connection, of the room if there is one, and of
-    /// the account. If one of these rates is exhausted, counts nothing.
+    /// the account.
+    ///
+    /// Assumed: a request that is refused does not count against any of these rates.
     fn count_action(
         &mut self,
         now: Timestamp,
@@ -253,7 +255,8 @@ impl Service {
     ///
     /// Observed: all connections receive the event, the user's included, before those are closed,
     /// and the close frame has the reason. Observed: an official sample bans a user by
-    /// disconnecting an id that no connection has, and relies on the event.
+    /// disconnecting an id that no connection has, and relies on the event. Assumed: users may
+    /// disconnect themselves, and tokens that were not used yet stay valid.
     pub(super) fn disconnect_user(
         &mut self,
         now: Timestamp,
@@ -298,6 +301,8 @@ impl Service {
     }
 
     /// Sends a frame to all connections of a room, its sender's included.
+    ///
+    /// Assumed: all of them receive the frames of the room in the same order.
     pub(super) fn broadcast(&mut self, room: RoomKey, frame: Frame, out: &mut Vec<Output>) {
         self.write_chat_log(room, &frame);
         out.push(Output::Deliver { to: self.members(room), frame });

@@ -64,8 +64,8 @@ impl Listings {
 
     /// Returns a page of a list, the latest change first. `revision` is that of now.
     ///
-    /// All pages have the order of the moment at which the first page was requested. Therefore a
-    /// change in between neither hides a resource nor lists one twice.
+    /// Assumed: all pages have the order of the moment at which the first page was requested.
+    /// Therefore a change in between neither hides a resource nor lists one twice.
     pub(super) fn page(
         &mut self,
         revision: u64,
@@ -113,6 +113,7 @@ impl Listings {
     }
 }
 
+/// Assumed: a token that the service has not issued for this list is an invalid member.
 fn not_a_page_token() -> Exception {
     let why = "must be the nextToken of an earlier page".into();
     Exception::fields(&[FieldFailure { name: "nextToken".into(), why }])

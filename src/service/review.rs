@@ -40,6 +40,8 @@ impl Service {
     }
 
     /// Calls the review handler of a room for a message.
+    ///
+    /// Assumed: messages do not wait for the reviews of those before them.
     pub(super) fn review(
         &mut self,
         now: Timestamp,
@@ -68,7 +70,9 @@ impl Service {
     }
 
     /// Applies the outcome of a review; returns whether the outcome was valid, or `None` if the
-    /// review has ended already, so that nothing changes.
+    /// review has ended already.
+    ///
+    /// Assumed: a response that comes after the fallback changes nothing.
     pub(crate) fn reviewed(
         &mut self,
         review: ReviewId,
@@ -134,7 +138,8 @@ impl Service {
         content_error.or_else(|| attributes.as_ref().and_then(attributes_error))
     }
 
-    /// Observed: the text is the handler's reason. Assumed: the text when there is none.
+    /// Observed: the text is the handler's reason. Assumed: the text when there is none, code 406
+    /// after a fallback to DENY, too, and that nobody is told if the sender has left.
     fn deny(
         &mut self,
         connection: ConnectionId,

@@ -42,7 +42,9 @@ pub(crate) struct ReviewHandler {
 }
 
 impl ReviewHandler {
-    /// Applies a request, which changes only the members that it has.
+    /// Applies a request.
+    ///
+    /// Assumed: a handler in a request changes only the members that it has.
     pub(crate) fn update(&mut self, request: MessageReviewHandler) {
         if let Some(uri) = request.uri {
             self.uri = uri;
@@ -65,7 +67,7 @@ impl RoomState {
     /// Returns the room as CreateRoom, GetRoom and UpdateRoom show it.
     ///
     /// Observed: the handler and the logging configurations are absent if they were never set.
-    /// The tags are always present.
+    /// The tags are always present. Assumed: all three show the same members.
     pub(crate) fn describe(&self) -> Map<String, Value> {
         let mut description = self.summarize();
         let limits = [
@@ -77,6 +79,8 @@ impl RoomState {
     }
 
     /// Returns the room as ListRooms shows it, without the two limits.
+    ///
+    /// Assumed: a list of logging configurations that was emptied is shown as an empty list.
     pub(crate) fn summarize(&self) -> Map<String, Value> {
         let members = [
             ("arn", json!(self.arn)),

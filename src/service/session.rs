@@ -145,6 +145,8 @@ impl Service {
     }
 
     /// Removes a connection that has ended; returns `true` if it was still known.
+    ///
+    /// Assumed: a connection that breaks off leaves its room immediately.
     pub(crate) fn remove_session(&mut self, connection: ConnectionId) -> bool {
         let Some(session) = self.sessions.remove(&connection) else { return false };
         self.deadlines.remove(&(session.expires, Deadline::Session(connection)));
@@ -159,7 +161,7 @@ impl Service {
     /// Documented: the connection is closed, and ERROR 401 stands for "the connection has
     /// expired". Observed: clients reconnect after a 401 and not after a bare close, and take a
     /// reason in JSON as a sign that the session has expired. Assumed: both are sent.
-    pub(super) fn expire(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
+    pub(crate) fn expire(&mut self, connection: ConnectionId, out: &mut Vec<Output>) {
         let error = Frame::Error(ChatError {
             id: self.ids.error_id(),
             request_id: String::new(),

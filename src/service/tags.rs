@@ -14,6 +14,7 @@ impl Service {
         Ok(Map::from_iter([("tags".to_owned(), json!(tags))]))
     }
 
+    /// Assumed: tags leave the `updateTime` of their resource as it is.
     pub(super) fn tag(&mut self, request: TagResource) -> ControlResult {
         check_tags(Some(&request.tags))?;
         let tags = self.tags(&request.resource_arn)?;
@@ -27,6 +28,7 @@ impl Service {
         Ok(Map::new())
     }
 
+    /// Assumed: keys that the resource does not have are ignored.
     pub(super) fn untag(&mut self, request: &UntagResource) -> ControlResult {
         let tags = self.tags(&request.resource_arn)?;
         tags.retain(|key, _| !request.tag_keys.contains(key));

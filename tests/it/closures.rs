@@ -375,9 +375,7 @@ async fn an_async_closure_decides_at_every_hook_point() {
         async move {
             asked.await;
             match call.operation {
-                Operation::ListRooms => {
-                    OperationVerdict::Respond { status: 299, body: "{}".into() }
-                }
+                Operation::ListRooms => OperationVerdict::respond(299, "{}"),
                 _ => OperationVerdict::Pass,
             }
         }

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use mock_ivs_chat::hook::{HandshakeVerdict, OperationVerdict};
 use mock_ivs_chat::{Exception, MockIvsChat, Operation};
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Error;
 
 use crate::control_plane_support::{http, sdk};
-use crate::support::connect;
+use crate::support::{connect, try_connect};
 
 #[tokio::test]
 async fn hooks_and_the_log_have_the_headers_of_a_call_without_its_secrets() {
@@ -57,4 +58,33 @@ fn a_failure_can_have_headers() {
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("2")));
     let answer = http(&ivs, "POST", "/ListRooms", "{}");
     assert_eq!((answer.status, answer.header("retry-after")), (200, None));
+}
+
+#[test]
+fn a_raw_response_can_have_headers() {
+    let ivs = MockIvsChat::start();
+    let headers = [("Retry-After", "2"), ("Content-Type", "text/plain")];
+    ivs.on_any_operation().once().respond_with_headers(503, "try later", headers);
+    let answer = http(&ivs, "POST", "/ListRooms", "{}");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
+    assert_eq!(answer.header("content-type"), Some("text/plain"));
+}
+
+#[tokio::test]
+async fn a_refused_handshake_can_have_headers() {
+    let ivs = MockIvsChat::start();
+    let headers = [("Retry-After", "2")];
+    ivs.on_handshake().once().refuse_with_headers(503, "try later", headers);
+    let token = ivs.create_room("lobby").chat_token("alice").create();
+    let refusal = try_connect(&ivs, &token).await.unwrap_err();
+    let Error::Http(response) = refusal else { panic!("{refusal}") };
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "2");
+}
+
+#[test]
+#[should_panic(expected = "the header Retry-After cannot have the value \"2\\r\\nX: y\"")]
+fn a_header_with_a_line_break_is_refused() {
+    let ivs = MockIvsChat::start();
+    ivs.on_handshake().refuse_with_headers(503, "try later", [("Retry-After", "2\r\nX: y")]);
 }

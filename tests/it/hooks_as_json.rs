@@ -90,6 +90,8 @@ fn read(json: &Value) -> HookSpec {
         { "exception": "ThrottlingException", "message": "slow down", "status": 429, "members": { "limit": 0, "resourceId": "", "resourceType": "ROOM" } } } }))]
 #[case(hook::on_any_operation().respond(503, "Service Unavailable"),
     json!({ "on": "operation", "then": { "respond": { "status": 503, "body": "Service Unavailable" } } }))]
+#[case(hook::on_any_operation().respond_with_headers(503, "busy", [("Retry-After", "2")]),
+    json!({ "on": "operation", "then": { "respond": { "status": 503, "body": "busy", "headers": { "Retry-After": "2" } } } }))]
 #[case(hook::on_any_operation().empty_body(), json!({ "on": "operation", "then": "emptyBody" }))]
 #[case(hook::on_any_operation().truncated_body(), json!({ "on": "operation", "then": "truncatedBody" }))]
 #[case(hook::on_any_operation().close_in_head(), json!({ "on": "operation", "then": "closeInHead" }))]

@@ -20,6 +20,8 @@ mod control_plane_tags;
 mod control_plane_tokens;
 mod control_plane_wire;
 mod controls;
+#[cfg(feature = "explore")]
+mod explore;
 mod failure_hints;
 mod failure_page;
 mod failure_texts;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use mock_ivs_chat::{
     CloseCode, ErrorCode, Exception, Handle, MockIvsChat, Operation, Quotas, ReviewResponse,
     hook::{self, Corruption, HookSpec},
@@ -29,12 +29,12 @@ const TRIES: u32 = 12;
 
 /// A small but honest chat client: it gets a fresh token for each connection, pauses longer and
 /// longer between its attempts, and sends again what was not confirmed.
-struct Client {
+pub(crate) struct Client {
     ivs: Handle,
     room: String,
     socket: Option<WebSocketStream<DuplexStream>>,
     failures: u32,
-    denied: Vec<String>,
+    pub(crate) denied: Vec<String>,
 }
 
 /// The result of a request.
@@ -49,13 +49,13 @@ enum Outcome {
 }
 
 impl Client {
-    fn new(ivs: &Handle, room: &str) -> Self {
+    pub(crate) fn new(ivs: &Handle, room: &str) -> Self {
         let (ivs, room) = (ivs.clone(), room.to_owned());
         Self { ivs, room, socket: None, failures: 0, denied: Vec::new() }
     }
 
     /// Sends a message until it is confirmed or denied.
-    async fn send_message(&mut self, request_id: &str, content: &str) {
+    pub(crate) async fn send_message(&mut self, request_id: &str, content: &str) {
         for _ in 0..TRIES {
             let outcome = match self.connected().await {
                 Some(socket) => request(socket, request_id, content).await,
@@ -72,8 +72,11 @@ impl Client {
         panic!("the client gave up on {content:?}\n{}", self.ivs.log());
     }
 
-    /// The connection, opened anew if there is none.
+    /// The connection, opened anew if there is none or if it has ended since it was used last.
     async fn connected(&mut self) -> Option<&mut WebSocketStream<DuplexStream>> {
+        if !self.socket.as_mut().is_some_and(is_open) {
+            self.socket = None;
+        }
         if self.socket.is_none() {
             self.socket = timeout(PATIENCE, self.connect()).await.ok().flatten();
         }
@@ -116,6 +119,16 @@ impl Client {
         self.failures += 1;
         let _ = timeout(pause, pending::<()>()).await;
     }
+}
+
+/// Reads everything that has arrived. Returns `false` if the end of the connection was there, too.
+fn is_open(socket: &mut WebSocketStream<DuplexStream>) -> bool {
+    while let Some(read) = socket.next().now_or_never() {
+        if !matches!(read, Some(Ok(message)) if !message.is_close()) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Sends a message, and waits for what becomes of it.

@@ -88,8 +88,16 @@ impl<'a> Cursor<'a> {
         self.rest.starts_with('{')
     }
 
-    /// Reads a text in quotes, with the escapes of JSON; `"ab" times 3` is `"ababab"`.
+    /// Reads a text in quotes, with the escapes of JSON; `"ab" times 3 + "c"` is `"abababc"`.
     pub(crate) fn text(&mut self, what: &str) -> Result<String, String> {
+        let mut text = self.part_of_text(what)?;
+        while self.take("+") {
+            text.push_str(&self.part_of_text(what)?);
+        }
+        Ok(text)
+    }
+
+    fn part_of_text(&mut self, what: &str) -> Result<String, String> {
         let text = self.quoted(what)?;
         if self.take("times") { Ok(text.repeat(self.number("a count")?)) } else { Ok(text) }
     }
@@ -169,8 +177,10 @@ impl<'a> Cursor<'a> {
         self.skip(at + 1);
         let value = if self.is_at_text() {
             Value::String(self.text("a value")?)
-        } else if self.is_at_object() {
-            Value::Object(self.object("a value")?)
+        } else if self.rest.starts_with('$') {
+            Value::String(self.word("a reference such as `$lobby`")?.to_owned())
+        } else if self.rest.starts_with(['{', '[']) {
+            self.json("a value")?
         } else {
             let word = self.peek();
             let value = word.parse().map_err(|_| self.expected("a JSON value"))?;

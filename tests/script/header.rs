@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::Problem;
 use super::story::{Command, OPERATIONS, Step};
@@ -11,23 +12,23 @@ use super::story::{Command, OPERATIONS, Step};
 pub(crate) struct Header {
     /// The area and the name, as in the path of the file.
     pub(crate) claim: String,
-    kind: String,
+    pub(crate) kind: String,
     /// The operations, actions and frames that the claim is about.
-    covers: Vec<String>,
-    requires: BTreeSet<Requirement>,
-    facts: Vec<Fact>,
+    pub(crate) covers: Vec<String>,
+    pub(crate) requires: BTreeSet<Requirement>,
+    pub(crate) facts: Vec<Fact>,
     /// The line of `requires`, for complaints.
     line: usize,
 }
 
 /// One fact, how it is known, and from where.
 #[derive(Debug)]
-struct Fact {
-    fact: String,
-    provenance: String,
-    source: String,
+pub(crate) struct Fact {
+    pub(crate) fact: String,
+    pub(crate) provenance: String,
+    pub(crate) source: String,
     /// When it was seen, if that matters.
-    date: Option<String>,
+    pub(crate) date: Option<String>,
 }
 
 /// A requirement on a service, beyond the API, for running a script.
@@ -35,25 +36,34 @@ struct Fact {
 pub(crate) enum Requirement {
     Clock,
     Hooks,
+    /// More time than anyone waits for by accident, where the clock cannot be moved.
+    Hour,
     Lambda,
     Settings,
+    Wire,
 }
 
 impl Requirement {
-    const ALL: [Self; 4] = [Self::Clock, Self::Hooks, Self::Lambda, Self::Settings];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Clock, Self::Hooks, Self::Hour, Self::Lambda, Self::Settings, Self::Wire];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clock => "clock",
             Self::Hooks => "hooks",
+            Self::Hour => "hour",
             Self::Lambda => "lambda",
             Self::Settings => "settings",
+            Self::Wire => "wire",
         }
     }
 }
 
+/// From this time on a story requires `hour`.
+const HOUR: Duration = Duration::from_secs(10 * 60);
+
 /// The kinds of claims. `mock` is for the mock's own tools, about which the service says nothing.
-const KINDS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 17] = [
     "close",
     "error response",
     "frame",
@@ -74,7 +84,8 @@ const KINDS: [&str; 17] = [
 ];
 
 /// How a fact is known. `designed` is for the mock's own tools.
-const PROVENANCES: [&str; 5] = ["assumed", "designed", "documented", "observed", "recorded"];
+pub(crate) const PROVENANCES: [&str; 5] =
+    ["recorded", "observed", "documented", "assumed", "designed"];
 
 /// The subject of a claim, apart from the operations.
 const FRAMES: [&str; 9] = [
@@ -115,13 +126,27 @@ impl Header {
 
     /// Checks that the header names what the story needs, no more and no less.
     pub(crate) fn check_requirements(&self, steps: &[Step]) -> Result<(), Problem> {
-        let needed: BTreeSet<_> =
+        let mut needed: BTreeSet<_> =
             steps.iter().filter_map(|step| step.command.requirement()).collect();
+        // Any command can be about bytes, such as those of a large frame.
+        needed.extend(self.requires.get(&Requirement::Wire));
+        let time = steps.iter().map(|step| match step.command {
+            Command::Clock(duration) => duration,
+            _ => Duration::ZERO,
+        });
+        if time.sum::<Duration>() >= HOUR {
+            needed.insert(Requirement::Hour);
+        }
         if needed == self.requires {
             return Ok(());
         }
         let needed = list(&needed);
         Err(Problem::new(self.line, format!("the story needs `requires: {needed}`")))
+    }
+
+    /// Whether the story is about bytes, so that it cannot be played on the engine alone.
+    pub(crate) fn requires_wire(&self) -> bool {
+        self.requires.contains(&Requirement::Wire)
     }
 
     /// Returns a covered operation, action or frame that a transcript does not show.
@@ -226,7 +251,8 @@ fn read_requirements(line: usize, text: &str) -> Result<BTreeSet<Requirement>, P
     Ok(requirements)
 }
 
-fn list(requirements: &BTreeSet<Requirement>) -> String {
+/// Returns the names of requirements, separated by commas, or `nothing`.
+pub(crate) fn list(requirements: &BTreeSet<Requirement>) -> String {
     if requirements.is_empty() {
         return NOTHING.into();
     }
@@ -249,6 +275,7 @@ impl Command {
         match self {
             Self::Clock(_) => Some(Requirement::Clock),
             Self::Hook(_) | Self::RemoveHook(_) | Self::Release { .. } => Some(Requirement::Hooks),
+            Self::Request { .. } => Some(Requirement::Wire),
             Self::Review { .. } => Some(Requirement::Lambda),
             Self::Setting(_) => Some(Requirement::Settings),
             Self::Repeat { command, .. } => command.requirement(),

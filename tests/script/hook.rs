@@ -78,7 +78,7 @@ pub(crate) enum HandshakeVerdict {
     },
     Disconnect(Close),
     Reset,
-    NeverAnswer,
+    NeverRespond,
     /// At most this many bytes per second.
     Slow(u32),
 }
@@ -92,7 +92,7 @@ pub(crate) enum ActionVerdict {
     },
     Ignore,
     /// The client gets this text as a frame.
-    Answer(String),
+    Respond(String),
     /// The service gets a message of this content instead.
     Change(String),
     Duplicate,
@@ -138,17 +138,17 @@ pub(crate) enum OperationVerdict {
     Fail { status: u16, exception: String, message: String },
     Respond { status: u16, body: String },
     EmptyBody,
-    BrokenBody,
-    CutHead,
-    CutBody,
+    TruncatedBody,
+    CloseInHead,
+    CloseInBody,
     Reset,
-    NeverAnswer,
+    NeverRespond,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ReviewVerdict {
     Wait(Wait),
-    Answer(ReviewResponse),
+    Respond(ReviewResponse),
 }
 
 impl Hook {
@@ -296,13 +296,13 @@ impl HandshakeVerdict {
             Close::parse(cursor).map(Self::Disconnect)
         } else if cursor.take("reset") {
             Ok(Self::Reset)
-        } else if cursor.take("never answer") {
-            Ok(Self::NeverAnswer)
+        } else if cursor.take("never respond") {
+            Ok(Self::NeverRespond)
         } else if cursor.take("slow") {
             cursor.number("bytes per second").map(Self::Slow)
         } else {
             Err(cursor.expected(
-                "`delay`, `hold`, `refuse`, `disconnect`, `reset`, `never answer` or `slow`",
+                "`delay`, `hold`, `refuse`, `disconnect`, `reset`, `never respond` or `slow`",
             ))
         }
     }
@@ -317,8 +317,8 @@ impl ActionVerdict {
             Ok(Self::Reject { code, message: cursor.text("a message")? })
         } else if cursor.take("ignore") {
             Ok(Self::Ignore)
-        } else if cursor.take("answer") {
-            frame_text(cursor).map(Self::Answer)
+        } else if cursor.take("respond") {
+            frame_text(cursor).map(Self::Respond)
         } else if cursor.take("change to") {
             cursor.text("a content").map(Self::Change)
         } else if cursor.take("duplicate") {
@@ -333,7 +333,7 @@ impl ActionVerdict {
             Ok(Self::Stall)
         } else {
             Err(cursor.expected(
-                "`delay`, `hold`, `reject`, `ignore`, `answer`, `change to`, `duplicate`, \
+                "`delay`, `hold`, `reject`, `ignore`, `respond`, `change to`, `duplicate`, \
                  `reorder`, `disconnect`, `reset` or `stall`",
             ))
         }
@@ -414,20 +414,20 @@ impl OperationVerdict {
             Ok(Self::Respond { status: cursor.number("a status")?, body: frame_text(cursor)? })
         } else if cursor.take("empty body") {
             Ok(Self::EmptyBody)
-        } else if cursor.take("broken body") {
-            Ok(Self::BrokenBody)
-        } else if cursor.take("cut head") {
-            Ok(Self::CutHead)
-        } else if cursor.take("cut body") {
-            Ok(Self::CutBody)
+        } else if cursor.take("truncated body") {
+            Ok(Self::TruncatedBody)
+        } else if cursor.take("close in head") {
+            Ok(Self::CloseInHead)
+        } else if cursor.take("close in body") {
+            Ok(Self::CloseInBody)
         } else if cursor.take("reset") {
             Ok(Self::Reset)
-        } else if cursor.take("never answer") {
-            Ok(Self::NeverAnswer)
+        } else if cursor.take("never respond") {
+            Ok(Self::NeverRespond)
         } else {
             Err(cursor.expected(
-                "`delay`, `hold`, `fail`, `respond`, `empty body`, `broken body`, `cut head`, \
-                 `cut body`, `reset` or `never answer`",
+                "`delay`, `hold`, `fail`, `respond`, `empty body`, `truncated body`, `close in head`, \
+                 `close in body`, `reset` or `never respond`",
             ))
         }
     }
@@ -438,8 +438,8 @@ impl ReviewVerdict {
         if let Some(wait) = Wait::parse(cursor)? {
             return Ok(Self::Wait(wait));
         }
-        cursor.take("answer");
-        ReviewResponse::parse(cursor).map(Self::Answer)
+        cursor.take("respond");
+        ReviewResponse::parse(cursor).map(Self::Respond)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Scripts: a text format for a story about Amazon IVS Chat and the transcript that follows from it.
 //!
-//! CONTRIBUTING.md explains the format. Only `values` depends on the crate, and only on its public
+//! tests/claims/README.md explains the format. Only `values` depends on the crate, and only on its public
 //! items: a [`Stage`] carries out what a story says, and there is one for each way in which the
 //! mock can be run.
 
 pub(crate) mod corpus;
 mod cursor;
-mod diff;
-mod header;
+pub(crate) mod diff;
+pub(crate) mod header;
 pub(crate) mod hook;
 mod parser;
 mod player;

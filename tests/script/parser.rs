@@ -1,5 +1,7 @@
 //! Parser: the story of a script, one command per line.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::Problem;
@@ -12,8 +14,8 @@ use super::story::{ACTIONS, ClientFrame, Command, OPERATIONS, Offer, Step, Token
 /// Reads the lines of a story.
 pub(crate) fn parse(lines: &[(usize, &str)]) -> Result<Vec<Step>, Problem> {
     let mut steps: Vec<Step> = Vec::new();
-    for &(line, text) in lines {
-        let command = read_line(text).map_err(|message| Problem::new(line, message))?;
+    for (line, text) in commands(lines)? {
+        let command = read_line(&text).map_err(|message| Problem::new(line, message))?;
         let is_setting = |command: &Command| matches!(command, Command::Setting(_));
         if is_setting(&command) && steps.iter().any(|step| !is_setting(&step.command)) {
             return Err(Problem::new(line, "`mock` must come before all other commands"));
@@ -21,6 +23,22 @@ pub(crate) fn parse(lines: &[(usize, &str)]) -> Result<Vec<Step>, Problem> {
         steps.push(Step { line, command });
     }
     if steps.is_empty() { Err(Problem::new(1, "the story is empty")) } else { Ok(steps) }
+}
+
+/// Returns the commands with the numbers of their first lines; an indented line continues the one
+/// before it.
+fn commands(lines: &[(usize, &str)]) -> Result<Vec<(usize, String)>, Problem> {
+    let mut commands: Vec<(usize, String)> = Vec::new();
+    for &(line, text) in lines {
+        if !text.starts_with(' ') {
+            commands.push((line, text.to_owned()));
+        } else if let Some((_, command)) = commands.last_mut() {
+            *command = format!("{command} {}", text.trim());
+        } else {
+            return Err(Problem::new(line, "an indented line continues a command before it"));
+        }
+    }
+    Ok(commands)
 }
 
 fn read_line(text: &str) -> Result<Command, String> {
@@ -41,6 +59,8 @@ fn command(cursor: &mut Cursor<'_>) -> Result<Command, String> {
         token(cursor).map(Command::Participant)
     } else if cursor.take("call") {
         call(cursor)
+    } else if cursor.take("request") {
+        request(cursor)
     } else if cursor.take("hook") {
         Hook::parse(cursor).map(Box::new).map(Command::Hook)
     } else if cursor.take("remove hook") {
@@ -114,16 +134,36 @@ fn token(cursor: &mut Cursor<'_>) -> Result<Token, String> {
     Ok(Token { client, room, capabilities, minutes, attributes })
 }
 
-/// `SendEvent {"roomIdentifier":"$lobby","eventName":"app:poll"} with question="tea?"`
+/// `SendEvent roomIdentifier=$lobby, eventName="app:poll" with question="tea?" as poll`
 fn call(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     let Some(operation) = OPERATIONS.iter().find(|operation| cursor.take(operation)) else {
         return Err(cursor.expected(&format!("an operation ({})", OPERATIONS.join(", "))));
     };
-    let mut request = cursor.object("the request")?;
+    let mut ahead = cursor.clone();
+    let has_members = !cursor.rest().is_empty() && !ahead.take("with") && !ahead.take("as");
+    let mut request = match (has_members, cursor.is_at_object()) {
+        (false, _) => Map::new(),
+        (true, true) => cursor.object("the request")?,
+        (true, false) => cursor.members()?,
+    };
     if cursor.take("with") {
         request.insert("attributes".into(), json!(cursor.attributes()?));
     }
-    Ok(Command::Call { operation: (*operation).to_owned(), request })
+    let name =
+        if cursor.take("as") { Some(cursor.name("the name of the response")?) } else { None };
+    Ok(Command::Call { operation: (*operation).to_owned(), request, name })
+}
+
+/// `unsigned POST "/CreateRoom" with content-type="text/plain" body "{}"`
+fn request(cursor: &mut Cursor<'_>) -> Result<Command, String> {
+    let is_unsigned = cursor.take("unsigned");
+    let method = cursor.word("a method such as `POST`")?.to_owned();
+    let target = cursor.text("a path")?;
+    let headers = if cursor.take("with") { cursor.attributes()? } else { BTreeMap::new() };
+    let body = if cursor.take("body") { frame_text(cursor)? } else { String::new() };
+    // A header that a story gives is not replaced.
+    let is_signed = !is_unsigned && !headers.contains_key("authorization");
+    Ok(Command::Request { is_signed, method, target, headers, body })
 }
 
 /// `11: alice sends "hello"`
@@ -132,6 +172,7 @@ fn repeat(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     cursor.expect(":")?;
     let command = Box::new(command(cursor)?);
     match *command {
+        Command::Call { name: Some(_), .. } => Err("a repeated call cannot have a name".into()),
         Command::Call { .. } | Command::Send { .. } => Ok(Command::Repeat { count, command }),
         _ => Err("only `call` and what a client sends can be repeated".into()),
     }
@@ -140,8 +181,7 @@ fn repeat(cursor: &mut Cursor<'_>) -> Result<Command, String> {
 fn client_command(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     let client = cursor.name("a command or the name of a client")?;
     if cursor.take("connects") {
-        let offer = offer(cursor)?;
-        return Ok(Command::Connect { client, offer });
+        return connect(cursor, client);
     }
     if cursor.take("closes") {
         let code = if cursor.rest().is_empty() { None } else { Some(cursor.number("a code")?) };
@@ -169,11 +209,30 @@ fn client_command(cursor: &mut Cursor<'_>) -> Result<Command, String> {
     Ok(Command::Send { client, frame })
 }
 
+/// `with the token of bob at "/chat" sending origin="https://example.com"`
+fn connect(cursor: &mut Cursor<'_>, client: String) -> Result<Command, String> {
+    let offer = offer(cursor)?;
+    let path = if cursor.take("at") { cursor.text("a path")? } else { "/".to_owned() };
+    let headers = if cursor.take("sending") { cursor.attributes()? } else { BTreeMap::new() };
+    Ok(Command::Connect { client, offer, path, headers })
+}
+
 fn offer(cursor: &mut Cursor<'_>) -> Result<Offer, String> {
     if cursor.take("with the token of") {
-        cursor.name("a client").map(Offer::Of)
+        cursor.name("a client").map(|client| Offer::Of(vec![client]))
+    } else if cursor.take("with the tokens of") {
+        let mut clients = vec![cursor.name("a client")?];
+        while cursor.take(",") {
+            clients.push(cursor.name("a client")?);
+        }
+        Ok(Offer::Of(clients))
     } else if cursor.take("with token") {
-        cursor.text("a token").map(Offer::Text)
+        let reference = cursor.clone().word("a token").is_ok_and(|word| word.starts_with('$'));
+        if reference {
+            return cursor.word("a token").map(|word| Offer::Text(word.to_owned()));
+        }
+        // A text stands for itself, whatever it begins with.
+        cursor.text("a token").map(|text| Offer::Text(escape(text)))
     } else if cursor.take("without a token") {
         Ok(Offer::Nothing)
     } else {
@@ -215,22 +274,41 @@ fn because(cursor: &mut Cursor<'_>) -> Result<Option<String>, String> {
     if cursor.take("because") { cursor.text("a reason").map(Some) } else { Ok(None) }
 }
 
-/// Puts the ARNs of resources in the place of texts such as `$lobby`; `$$x` is the text `$x`.
+/// Returns a text that [`resolve`] turns into this text.
+fn escape(text: String) -> String {
+    if text.starts_with('$') { format!("${text}") } else { text }
+}
+
+/// Puts members of earlier responses in the place of texts such as `$lobby`, which is the ARN in
+/// the response of that name, and `$page.nextToken`; `$$x` is the text `$x`.
 pub(crate) fn resolve(
     value: &mut Value,
-    arn_of: &impl Fn(&str) -> Option<String>,
+    responses: &BTreeMap<String, Value>,
 ) -> Result<(), String> {
     match value {
         Value::String(text) => {
             if let Some(escaped) = text.strip_prefix("$$") {
                 *text = format!("${escaped}");
-            } else if let Some(name) = text.strip_prefix('$') {
-                *text = arn_of(name).ok_or_else(|| format!("there is not a room `{name}`"))?;
+            } else if let Some(reference) = text.strip_prefix('$') {
+                *value = member_of(responses, reference)?;
             }
             Ok(())
         }
-        Value::Array(items) => items.iter_mut().try_for_each(|item| resolve(item, arn_of)),
-        Value::Object(members) => members.values_mut().try_for_each(|item| resolve(item, arn_of)),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| resolve(item, responses)),
+        Value::Object(members) => {
+            members.values_mut().try_for_each(|item| resolve(item, responses))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
+}
+
+/// Returns the value of a reference such as `page.nextToken` or `page.rooms.0.arn`.
+fn member_of(responses: &BTreeMap<String, Value>, reference: &str) -> Result<Value, String> {
+    let (name, path) = reference.split_once('.').unwrap_or((reference, "arn"));
+    let response = responses
+        .get(name)
+        .ok_or_else(|| format!("there is not a room, and not a response, named `{name}`"))?;
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let member = response.pointer(&pointer).cloned();
+    member.ok_or_else(|| format!("the response `{name}` has no member `{path}`: {response}"))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::parser::{function_arn, resolve};
 use super::settings::Setting;
-use super::stage::{HttpRequest, Payload};
+use super::stage::{Handshake, HttpRequest, Payload, RawRequest};
 use super::story::{ClientFrame, Command, Offer, Token};
 use super::{Problem, Script, Stage};
 
@@ -22,7 +22,7 @@ pub(crate) fn play<S: Stage>(
     let settings: Vec<Setting> = settings.collect();
     let mut player = Player {
         stage: start(&settings),
-        rooms: BTreeMap::new(),
+        responses: BTreeMap::new(),
         tokens: BTreeMap::new(),
         gates: BTreeSet::new(),
         requests: BTreeMap::new(),
@@ -36,8 +36,8 @@ pub(crate) fn play<S: Stage>(
 
 struct Player<S> {
     stage: S,
-    /// The ARNs of the rooms, by name.
-    rooms: BTreeMap<String, String>,
+    /// The responses that have a name: those that created rooms, and those of calls.
+    responses: BTreeMap<String, Value>,
     /// The chat tokens, by client.
     tokens: BTreeMap<String, String>,
     gates: BTreeSet<String>,
@@ -56,15 +56,29 @@ impl<S: Stage> Player<S> {
                 let room = self.room(&token.room)?;
                 self.stage.join(&token.client, token_request(token, &room))
             }
-            Command::Call { operation, request } => self.call(operation, request),
-            Command::Connect { client, offer } => {
-                let token = match offer {
-                    Offer::Own => Some(self.token(client)?),
-                    Offer::Of(other) => Some(self.token(other)?),
-                    Offer::Text(text) => Some(text.clone()),
-                    Offer::Nothing => None,
+            Command::Call { operation, request, name } => {
+                self.call(operation, request, name.as_deref())
+            }
+            Command::Request { is_signed, method, target, headers, body } => {
+                self.stage.request(&RawRequest {
+                    is_signed: *is_signed,
+                    method: method.clone(),
+                    target: target.clone(),
+                    headers: headers.clone(),
+                    body: body.clone(),
+                })
+            }
+            Command::Connect { client, offer, path, headers } => {
+                let tokens = match offer {
+                    Offer::Own => vec![self.token(client)?],
+                    Offer::Of(clients) => {
+                        clients.iter().map(|other| self.token(other)).collect::<Result<_, _>>()?
+                    }
+                    Offer::Text(text) => vec![self.text(text)?],
+                    Offer::Nothing => Vec::new(),
                 };
-                self.stage.connect(client, token.as_deref())
+                let (path, headers) = (path.clone(), headers.clone());
+                self.stage.connect(client, &Handshake { tokens, path, headers })
             }
             Command::Send { client, frame } => {
                 let payload = self.payload(client, frame);
@@ -104,12 +118,15 @@ impl<S: Stage> Player<S> {
     fn create_room(&mut self, name: &str, members: &Map<String, Value>) -> Result<(), String> {
         let mut request = members.clone();
         request.entry("name").or_insert_with(|| json!(name));
+        let mut request = Value::Object(request);
+        resolve(&mut request, &self.responses)?;
+        let Value::Object(request) = request else { return Ok(()) };
         let room = self.prepare("CreateRoom", request)?;
-        let arn = room["arn"].as_str().unwrap_or_default().to_owned();
-        match self.rooms.insert(name.to_owned(), arn) {
+        match self.responses.insert(name.to_owned(), room) {
             None => Ok(()),
             Some(_) => Err(format!(
-                "there is already a room `{name}`; add `name=\"{name}\"` to one of another name"
+                "there is already a room or response `{name}`; add `name=\"{name}\"` to one of \
+                 another name"
             )),
         }
     }
@@ -133,15 +150,38 @@ impl<S: Stage> Player<S> {
         })
     }
 
-    fn call(&mut self, operation: &str, request: &Map<String, Value>) -> Result<(), String> {
+    fn call(
+        &mut self,
+        operation: &str,
+        request: &Map<String, Value>,
+        name: Option<&str>,
+    ) -> Result<(), String> {
         let mut request = Value::Object(request.clone());
-        resolve(&mut request, &|name| self.rooms.get(name).cloned())?;
+        resolve(&mut request, &self.responses)?;
         let Value::Object(members) = request else { return Ok(()) };
-        self.stage.call(&HttpRequest::new(operation, members))
+        let response = self.stage.call(&HttpRequest::new(operation, members))?;
+        let Some(name) = name else { return Ok(()) };
+        let missing = || format!("the call has no response that could be `{name}`");
+        match self.responses.insert(name.to_owned(), response.ok_or_else(missing)?) {
+            None => Ok(()),
+            Some(_) => Err(format!("there is already a room or response `{name}`")),
+        }
     }
 
+    /// Returns the ARN of a room.
     fn room(&self, name: &str) -> Result<String, String> {
-        self.rooms.get(name).cloned().ok_or_else(|| format!("there is not a room `{name}`"))
+        let room = self.responses.get(name);
+        let room = room.ok_or_else(|| format!("there is not a room `{name}`"))?;
+        let arn = room["arn"].as_str().map(str::to_owned);
+        arn.ok_or_else(|| format!("the response `{name}` is not a room: {room}"))
+    }
+
+    /// Returns a text, or the member of a response that it refers to.
+    fn text(&self, text: &str) -> Result<String, String> {
+        let mut value = json!(text);
+        resolve(&mut value, &self.responses)?;
+        let text = value.as_str().map(str::to_owned);
+        text.ok_or_else(|| format!("{value} is not a text"))
     }
 
     fn token(&self, client: &str) -> Result<String, String> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cursor::Cursor;
+use super::story::OPERATIONS;
 
 /// One thing that is set about the mock.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,9 +22,14 @@ pub(crate) enum Setting {
     IdleTimeout(Duration),
     OmitEmptyReason,
     CloseRefusedHandshakes,
+    /// HTTP requests must be signed.
+    DemandSignatures,
 }
 
-/// The names of the quotas, as the log has them.
+/// The name of the rate of an operation, up to the operation.
+pub(crate) const CALLS: &str = "calls of ";
+
+/// The names of the other quotas, as the log has them.
 pub(crate) const QUOTAS: [&str; 9] = [
     "bytes of message attributes",
     "concurrent connections",
@@ -43,9 +49,14 @@ impl Setting {
             Ok(Self::QuotasOff)
         } else if cursor.take("quota") {
             let name = cursor.text("the name of a quota")?;
-            if !QUOTAS.contains(&name.as_str()) {
+            let operation = name.strip_prefix(CALLS);
+            let is_rate = operation.is_some_and(|operation| OPERATIONS.contains(&operation));
+            if !is_rate && !QUOTAS.contains(&name.as_str()) {
                 let known = QUOTAS.join(", ");
-                return Err(format!("there is not a quota `{name}`; the quotas are {known}"));
+                return Err(format!(
+                    "there is not a quota `{name}`; the quotas are {known}, and `{CALLS}…` with \
+                     the name of an operation"
+                ));
             }
             let limit = if cursor.take("off") { None } else { Some(cursor.number("a limit")?) };
             Ok(Self::Quota { name, limit })
@@ -61,10 +72,13 @@ impl Setting {
             Ok(Self::OmitEmptyReason)
         } else if cursor.take("closes refused handshakes") {
             Ok(Self::CloseRefusedHandshakes)
+        } else if cursor.take("demands signatures") {
+            Ok(Self::DemandSignatures)
         } else {
             Err(cursor.expected(
                 "`quotas off`, `quota`, `throttles HTTP`, `token lifetime`, `ping interval`, \
-                 `idle timeout`, `omits empty reasons` or `closes refused handshakes`",
+                 `idle timeout`, `omits empty reasons`, `closes refused handshakes` or \
+                 `demands signatures`",
             ))
         }
     }

@@ -1,5 +1,6 @@
 //! Stage: what a way to run the mock must offer, so that a script can be played on it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,17 +14,27 @@ use super::review::ReviewRule;
 /// clock, for a gate or for nothing at all is not. An error means that the script asks for
 /// something impossible; a refusal by the service is not an error, but a part of the transcript.
 pub(crate) trait Stage {
+    /// Whether requests and frames reach this stage as bytes. Scripts that require `wire` are
+    /// played on such stages only.
+    const HAS_WIRE: bool;
+    /// Whether the mock can demand that requests are signed.
+    const HAS_SIGNATURES: bool;
+
     /// Calls an operation on behalf of the test; returns the response.
     fn prepare(&mut self, operation: &str, request: Map<String, Value>) -> Result<Value, String>;
 
     /// Creates a token with this request, and lets a participant in without a handshake.
     fn join(&mut self, client: &str, request: Map<String, Value>) -> Result<(), String>;
 
-    /// Calls an operation over HTTP. The response may come later, or never.
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String>;
+    /// Calls an operation over HTTP; returns the members of the response, if there is one. The
+    /// response may come later, or never.
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String>;
+
+    /// Sends an HTTP request as it stands. The response may come later, or never.
+    fn request(&mut self, request: &RawRequest) -> Result<(), String>;
 
     /// Starts a WebSocket handshake. The response may come later, or never.
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String>;
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String>;
 
     fn send(&mut self, client: &str, payload: &Payload) -> Result<(), String>;
 
@@ -59,6 +70,29 @@ pub(crate) enum Payload {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
+}
+
+/// The handshake of a WebSocket client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Handshake {
+    /// The values of `Sec-WebSocket-Protocol`.
+    pub(crate) tokens: Vec<String>,
+    /// The path and the query.
+    pub(crate) path: String,
+    /// Further headers.
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// An HTTP request as it stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RawRequest {
+    /// Whether a runner adds a signature if the target demands one.
+    pub(crate) is_signed: bool,
+    pub(crate) method: String,
+    /// The path and the query.
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 /// A call of the control plane as it goes over HTTP.

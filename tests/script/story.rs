@@ -31,14 +31,29 @@ pub(crate) enum Command {
     Token(Token),
     /// The test creates a chat token and lets a participant in, without a WebSocket.
     Participant(Token),
-    /// The application calls an operation over HTTP. A text `$lobby` is the ARN of that room.
+    /// The application calls an operation over HTTP. `$lobby` and `$page.nextToken` are members of
+    /// earlier responses.
     Call {
         operation: String,
         request: Map<String, Value>,
+        /// The name by which later commands refer to the response.
+        name: Option<String>,
+    },
+    /// A client sends an HTTP request as it stands, but for a signature.
+    Request {
+        /// Whether a runner signs it if the target demands signatures.
+        is_signed: bool,
+        method: String,
+        target: String,
+        headers: BTreeMap<String, String>,
+        body: String,
     },
     Connect {
         client: String,
         offer: Offer,
+        /// The path and the query.
+        path: String,
+        headers: BTreeMap<String, String>,
     },
     Send {
         client: String,
@@ -94,9 +109,9 @@ impl Token {
 pub(crate) enum Offer {
     /// The one that was created for this client.
     Own,
-    /// The one that was created for another client.
-    Of(String),
-    /// Any text.
+    /// Those that were created for these clients, in this order.
+    Of(Vec<String>),
+    /// Any text, or a member of an earlier response.
     Text(String),
     Nothing,
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::hook::Corruption as OnFrame;
 use super::review::ReviewResponse as OnReviewer;
+use super::settings::CALLS;
 
 pub(crate) fn operation(name: &str) -> Operation {
     let found = Operation::ALL.into_iter().find(|operation| operation.name() == name);
@@ -23,8 +24,13 @@ pub(crate) fn quota(name: &str) -> Quota {
         Quota::LoggingConfigurations,
         Quota::MessageAttributeBytes,
     ];
-    let found = QUOTAS.into_iter().find(|quota| quota.to_string() == name);
-    found.expect("the parser knows the quotas")
+    match name.strip_prefix(CALLS) {
+        Some(name) => Quota::Operation(operation(name)),
+        None => {
+            let found = QUOTAS.into_iter().find(|quota| quota.to_string() == name);
+            found.expect("the parser knows the quotas")
+        }
+    }
 }
 
 /// Returns what a review function answers.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::engine::io::{
-    Answer, Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HandshakeReply, Input,
-    Output, Reply,
+    Answer, Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HandshakeReply,
+    HttpReply, Input, Output, Reply,
 };
 use crate::engine::script::hook::Hook;
 use crate::engine::script::review::ReviewRule;
 use crate::engine::script::settings::Setting;
-use crate::engine::script::stage::{HttpRequest, Payload as Sent, START};
+use crate::engine::script::stage::{Handshake, HttpRequest, Payload as Sent, RawRequest, START};
 use crate::engine::script::values::{operation, quota, review};
 use crate::engine::script::{Stage, corpus};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
@@ -23,7 +23,6 @@ use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Caller, Event};
-use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::headers::Headers;
@@ -39,13 +38,13 @@ macro_rules! areas {
         $(
             #[test]
             fn $area() {
-                corpus::check(stringify!($area), false, EngineStage::start);
+                corpus::check(&corpus::folder_of(stringify!($area)), false, EngineStage::start);
             }
         )*
     };
 }
 
-areas!(gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tokens);
+areas!(control_plane, gates, hooks, messaging, moderation, quotas, reviews, sessions, time, tokens);
 
 /// An engine whose time moves only when a script says so.
 struct EngineStage {
@@ -64,6 +63,8 @@ struct EngineStage {
     review_rules: Vec<(String, Vec<ReviewRule>)>,
     /// The result of the latest call of the test.
     reply: Option<Reply>,
+    /// The members of the latest HTTP response.
+    response: Option<Value>,
     /// How many handshakes and HTTP calls there have been.
     requests: u64,
 }
@@ -88,9 +89,10 @@ impl EngineStage {
                 Setting::IdleTimeout(timeout) => keep_alive.idle_timeout = Some(*timeout),
                 Setting::OmitEmptyReason => service.omits_empty_reason = true,
                 Setting::CloseRefusedHandshakes => service.closes_refused_handshakes = true,
+                Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
             }
         }
-        let settings = EngineSettings { mock: 1, keep_alive, retention: LogRetention::All };
+        let settings = EngineSettings { mock: 1, keep_alive, ..EngineSettings::default() };
         Self {
             engine: Engine::new(Service::new(service, 1), settings),
             now: START.parse().expect("the start is a time"),
@@ -103,6 +105,7 @@ impl EngineStage {
             gates: BTreeMap::new(),
             review_rules: Vec::new(),
             reply: None,
+            response: None,
             requests: 0,
         }
     }
@@ -148,6 +151,9 @@ impl EngineStage {
                 self.engine.handle(self.now, Input::Answered { question, answer });
             }
             Output::Return(reply) => self.reply = Some(reply),
+            Output::Respond { reply: HttpReply::Answer(Ok(members)), .. } => {
+                self.response = Some(Value::Object(members));
+            }
             // These concern streams and real time, which no script sees.
             Output::Finish { .. }
             | Output::Reset(_)
@@ -208,6 +214,9 @@ impl EngineStage {
 }
 
 impl Stage for EngineStage {
+    const HAS_WIRE: bool = false;
+    const HAS_SIGNATURES: bool = false;
+
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let body = to_text(&request);
         self.feed(Input::TestCall { operation: operation(name), request, body });
@@ -231,8 +240,13 @@ impl Stage for EngineStage {
         }
     }
 
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String> {
+    fn request(&mut self, request: &RawRequest) -> Result<(), String> {
+        Err(format!("the engine gets operations instead of requests: {request:?}"))
+    }
+
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String> {
         self.requests += 1;
+        self.response = None;
         self.feed(Input::Call {
             id: CallId(self.requests),
             origin: Caller::Http {
@@ -246,20 +260,20 @@ impl Stage for EngineStage {
             request: request.members.clone(),
             body: request.body.clone(),
         });
-        Ok(())
+        Ok(self.response.take())
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
         self.requests += 1;
         let id = HandshakeId(self.requests);
         let before = self.connection(client);
         self.handshakes.insert(id, client.to_owned());
-        let token = token.map(str::to_owned);
+        let token = handshake.tokens.first().cloned();
         let peer_ip = Some("127.0.0.1".to_owned());
         self.feed(Input::Handshake {
             id,
             token,
-            path: "/".into(),
+            path: handshake.path.clone(),
             headers: Headers::default(),
             peer_ip,
         });

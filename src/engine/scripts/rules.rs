@@ -24,6 +24,7 @@ use crate::proto::action::{Action, ActionKind, SendMessage};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 
 /// Returns a hook as the engine takes it. `gate` is the one at which it holds events.
@@ -103,12 +104,12 @@ fn on_handshake(
     Ok(match verdict.clone() {
         OnHandshake::Wait(Wait::Delay(duration)) => HandshakeVerdict::Delay(duration),
         OnHandshake::Wait(Wait::Hold(_)) => HandshakeVerdict::Hold(gate()?),
-        OnHandshake::Refuse { status, message } => HandshakeVerdict::Refuse { status, message },
+        OnHandshake::Refuse { status, message } => HandshakeVerdict::refuse(status, message),
         OnHandshake::Disconnect(data::Close { code, reason }) => {
             HandshakeVerdict::Disconnect { code: CloseCode(code), reason }
         }
         OnHandshake::Reset => HandshakeVerdict::Reset,
-        OnHandshake::NeverAnswer => HandshakeVerdict::NeverRespond,
+        OnHandshake::NeverRespond => HandshakeVerdict::NeverRespond,
         OnHandshake::Slow(bytes_per_second) => HandshakeVerdict::LimitBandwidth(bytes_per_second),
     })
 }
@@ -126,7 +127,7 @@ fn on_action(
             ActionVerdict::Reject { error_code, error_message }
         }
         OnAction::Ignore => ActionVerdict::Ignore,
-        OnAction::Answer(text) => ActionVerdict::Respond(text),
+        OnAction::Respond(text) => ActionVerdict::Respond(text),
         OnAction::Change(content) => {
             ActionVerdict::Change(Action::SendMessage(SendMessage::new(content)))
         }
@@ -174,13 +175,15 @@ fn on_operation(
         OnOperation::Fail { status, exception, message } => {
             OperationVerdict::Fail(Exception::new(status, exception, message))
         }
-        OnOperation::Respond { status, body } => OperationVerdict::Respond { status, body },
+        OnOperation::Respond { status, body } => {
+            OperationVerdict::Respond { status, body, headers: Headers::default() }
+        }
         OnOperation::EmptyBody => OperationVerdict::EmptyBody,
-        OnOperation::BrokenBody => OperationVerdict::TruncatedBody,
-        OnOperation::CutHead => OperationVerdict::CloseInHead,
-        OnOperation::CutBody => OperationVerdict::CloseInBody,
+        OnOperation::TruncatedBody => OperationVerdict::TruncatedBody,
+        OnOperation::CloseInHead => OperationVerdict::CloseInHead,
+        OnOperation::CloseInBody => OperationVerdict::CloseInBody,
         OnOperation::Reset => OperationVerdict::Reset,
-        OnOperation::NeverAnswer => OperationVerdict::NeverRespond,
+        OnOperation::NeverRespond => OperationVerdict::NeverRespond,
     })
 }
 
@@ -191,6 +194,6 @@ fn on_review(
     Ok(match verdict {
         OnReview::Wait(Wait::Delay(duration)) => ReviewVerdict::Delay(*duration),
         OnReview::Wait(Wait::Hold(_)) => ReviewVerdict::Hold(gate()?),
-        OnReview::Answer(response) => ReviewVerdict::Respond(review(response)),
+        OnReview::Respond(response) => ReviewVerdict::Respond(review(response)),
     })
 }

@@ -37,7 +37,7 @@ fn cases() -> Vec<Case> {
         (
             HandshakeVerdict::NeverRespond,
             &["never answer the handshake"],
-            "handshake never answered",
+            "handshake left without a response",
         ),
         (
             HandshakeVerdict::LimitBandwidth(100),

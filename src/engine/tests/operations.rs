@@ -12,6 +12,7 @@ use crate::hook::filter::Filter;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::registry::AnyRule;
 use crate::proto::exception::Exception;
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 
 /// A verdict about a call of SendEvent while alice is in the room, the outputs, and the text for
@@ -23,7 +24,8 @@ const EVENT: &str = "carried out";
 const ID: &str = r#"{"id":"Event0000001"}"#;
 
 fn cases() -> Vec<Case> {
-    let respond = OperationVerdict::Respond { status: 418, body: "tea".into() };
+    let respond =
+        OperationVerdict::Respond { status: 418, body: "tea".into(), headers: Headers::default() };
     vec![
         (OperationVerdict::Fail(Exception::throttling("slow")), &["respond 1 429 "], "failed"),
         (respond, &["respond 1 raw 418 tea"], "answered"),
@@ -35,20 +37,20 @@ fn cases() -> Vec<Case> {
         (
             OperationVerdict::TruncatedBody,
             &[EVENT, r#"respond 1 raw 200 {"id":"Eve"#],
-            "answered with half a body",
+            "body truncated",
         ),
         (
             OperationVerdict::CloseInHead,
             &[EVENT, r#"respond 1 cut in the head {"id":"Event0000001"}"#],
-            "cut within the head",
+            "closed in the head",
         ),
         (
             OperationVerdict::CloseInBody,
             &[EVENT, r#"respond 1 cut in the body {"id":"Event0000001"}"#],
-            "cut within the body",
+            "closed in the body",
         ),
         (OperationVerdict::Reset, &["respond 1 reset"], "reset"),
-        (OperationVerdict::NeverRespond, &[EVENT, "respond 1 never"], "never answered"),
+        (OperationVerdict::NeverRespond, &[EVENT, "respond 1 never"], "left without a response"),
         (OperationVerdict::Delay(Duration::from_secs(1)), &[EVENT], "delayed 1s"),
         (
             OperationVerdict::DelayRealTime(Duration::from_secs(1)),

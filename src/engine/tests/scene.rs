@@ -18,7 +18,6 @@ use crate::hook::registry::AnyRule;
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::Caller;
-use crate::log::retention::LogRetention;
 use crate::log::transcript;
 use crate::proto::action::Action;
 use crate::proto::close::{Close, CloseCode};
@@ -63,7 +62,7 @@ impl Scene {
     pub(super) fn with(settings: Settings, keep_alive: KeepAlive, room: Value) -> Self {
         let settings = Settings { quotas: Quotas::unlimited(), ..settings };
         let service = Service::new(settings, 1);
-        let settings = EngineSettings { mock: 1, keep_alive, retention: LogRetention::All };
+        let settings = EngineSettings { mock: 1, keep_alive, ..EngineSettings::default() };
         let mut scene = Self {
             engine: Engine::new(service, settings),
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
@@ -316,7 +315,7 @@ pub(super) fn line(output: &Output) -> String {
             HandshakeReply::AcceptAndClose(connection, close) => {
                 format!("accept and close {} {}", connection.0, close_of(close))
             }
-            HandshakeReply::Refuse { status, message } => format!("refuse {status} {message}"),
+            HandshakeReply::Refuse { status, message, .. } => format!("refuse {status} {message}"),
             HandshakeReply::Reset => "reset the handshake".into(),
             HandshakeReply::Never => "never answer the handshake".into(),
         },
@@ -346,7 +345,7 @@ fn response(reply: &HttpReply) -> String {
     match reply {
         HttpReply::Answer(Err(exception)) => format!("{} {}", exception.status(), exception),
         HttpReply::Answer(result) => text(result),
-        HttpReply::Raw { status, body } => format!("raw {status} {body}"),
+        HttpReply::Raw { status, body, .. } => format!("raw {status} {body}"),
         HttpReply::CutHead(result) => format!("cut in the head {}", text(result)),
         HttpReply::CutBody(result) => format!("cut in the body {}", text(result)),
         HttpReply::Reset => "reset".into(),

@@ -1,5 +1,6 @@
 //! Effect: what a hook does, as the member `then` of its JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
 use crate::proto::frame::Frame;
+use crate::proto::headers::Headers;
 use crate::service::review_handler::ReviewResponse;
 
 /// An effect. Each hook point has some of them.
@@ -98,6 +100,8 @@ pub(super) struct Refuse {
     status: u16,
     #[serde(default)]
     message: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
 }
 
 /// An exception. The status of a modeled one need not be given.
@@ -115,12 +119,14 @@ pub(super) struct Failure {
 }
 
 /// An HTTP response with any status and body.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct HttpResponse {
     status: u16,
     #[serde(default)]
     body: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -186,6 +192,16 @@ fn disconnect(code: CloseCode, reason: &str) -> Effect {
     Effect::Disconnect(Disconnect { code: code.0, reason: reason.into() })
 }
 
+/// Reads the headers of a response.
+fn headers(pairs: &BTreeMap<String, String>) -> Result<Headers, String> {
+    let headers: Headers = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+    headers.fault().map_or(Ok(headers), Err)
+}
+
+fn pairs(headers: &Headers) -> BTreeMap<String, String> {
+    headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 fn check_status(status: u16, least: u16) -> Result<u16, String> {
     match (least..=599).contains(&status) {
         true => Ok(status),
@@ -205,9 +221,11 @@ impl EffectOf for HandshakeVerdict {
             Effect::Disconnect(Disconnect { code, reason }) => {
                 Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
             }
-            Effect::Refuse(refuse) => {
-                Self::refuse(check_status(refuse.status, 400)?, refuse.message.clone())
-            }
+            Effect::Refuse(refuse) => Self::Refuse {
+                status: check_status(refuse.status, 400)?,
+                message: refuse.message.clone(),
+                headers: headers(&refuse.headers)?,
+            },
             Effect::Reset => Self::Reset,
             Effect::NeverRespond => Self::NeverRespond,
             Effect::LimitBandwidth(0) => return Err("`limitBandwidth` must be at least 1".into()),
@@ -223,9 +241,11 @@ impl EffectOf for HandshakeVerdict {
             Self::DelayRealTime(duration) => delay_real_time(*duration),
             Self::Hold(_) => return Err(GATE),
             Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Refuse { status, message } => {
-                Effect::Refuse(Refuse { status: *status, message: message.clone() })
-            }
+            Self::Refuse { status, message, headers } => Effect::Refuse(Refuse {
+                status: *status,
+                message: message.clone(),
+                headers: pairs(headers),
+            }),
             Self::Reset => Effect::Reset,
             Self::NeverRespond => Effect::NeverRespond,
             Self::LimitBandwidth(bytes) => Effect::LimitBandwidth(*bytes),
@@ -433,7 +453,9 @@ impl EffectOf for OperationVerdict {
                 let response = HttpResponse::deserialize(response);
                 let response =
                     response.map_err(|error| format!("`respond` is not valid: {error}"))?;
-                Self::Respond { status: check_status(response.status, 200)?, body: response.body }
+                let headers = headers(&response.headers)?;
+                let status = check_status(response.status, 200)?;
+                Self::Respond { status, body: response.body, headers }
             }
             _ => return Ok(None),
         }))
@@ -452,8 +474,9 @@ impl EffectOf for OperationVerdict {
             Self::CloseInHead => Effect::CloseInHead,
             Self::CloseInBody => Effect::CloseInBody,
             Self::Fail(exception) => Effect::Fail(Failure::of(exception)),
-            Self::Respond { status, body } => {
-                Effect::Respond(json!({ "status": status, "body": body }))
+            Self::Respond { status, body, headers } => {
+                let (status, body, headers) = (*status, body.clone(), pairs(headers));
+                Effect::Respond(json!(HttpResponse { status, body, headers }))
             }
         })
     }

@@ -7,9 +7,8 @@ use serde_json::json;
 
 use crate::script::hook::{ActionVerdict, Verdict};
 use crate::script::stage::HttpRequest;
-use crate::script::story::{ClientFrame, Command};
+use crate::script::story::{ClientFrame, Command, Offer};
 use crate::script::{Problem, Script, with_transcript};
-use crate::tidy::root;
 
 const HEADER: &str = "\
 claim: messaging/hello
@@ -27,10 +26,12 @@ fn script(header: &str, story: &str) -> String {
 }
 
 /// Returns the command of a story of one line.
-fn command(line: &str) -> Result<Command, String> {
-    let needs = ["hook", "release", "clock", "review", "mock"];
+pub(super) fn command(line: &str) -> Result<Command, String> {
+    let needs = ["hook", "remove hook", "release", "clock", "request", "review", "mock"];
     let requires = match needs.iter().find(|word| line.starts_with(**word)) {
+        Some(&"clock") if line.contains("1h") => "clock, hour",
         Some(&"clock") => "clock",
+        Some(&"request") => "wire",
         Some(&"review") => "lambda",
         Some(&"mock") => "settings",
         Some(_) => "hooks",
@@ -77,9 +78,14 @@ fn a_file_that_is_not_a_script(#[case] text: &str, #[case] line: usize, #[case] 
 #[rstest]
 #[case("kind: frame", "kind: farce", 2, "`kind` must be one of close, error response, frame")]
 #[case("MESSAGE\n", "MESSAGES\n", 3, "found `MESSAGES`")]
-#[case("nothing", "time", 4, "`requires` must be one of clock, hooks, lambda, settings")]
+#[case(
+    "nothing",
+    "time",
+    4,
+    "`requires` must be one of clock, hooks, hour, lambda, settings, wire"
+)]
 #[case("nothing", "clock, hooks", 4, "the story needs `requires: nothing`")]
-#[case("documented", "certain", 7, "`provenance` must be one of assumed, designed")]
+#[case("documented", "certain", 7, "`provenance` must be one of recorded, observed")]
 #[case("documented", "designed", 7, "belongs to `kind: mock`")]
 #[case("source: the guide\n", "", 1, "the header ends without `source: …`")]
 #[case("provenance: documented\n", "", 7, "expected `provenance: …`, found `source: …`")]
@@ -100,6 +106,8 @@ fn a_header_with_a_mistake(
 #[case("alice", "as a client, expected `connects`, `sends`")]
 #[case("alice dances", "`alice` is not a command; as a client, expected `connects`")]
 #[case("alice connects now", "expected the end of the line, found `now`")]
+#[case("alice connects with the tokens of", "expected a client, found the end of the line")]
+#[case("alice connects at chat", "expected a path in quotes, found `chat`")]
 #[case("alice sends hello", "expected a content in quotes, a frame as a JSON object")]
 #[case("alice sends \"hello", "a content is not valid JSON: EOF")]
 #[case("alice sends {\"Action\":}", "frame is not valid JSON")]
@@ -115,7 +123,12 @@ fn a_header_with_a_mistake(
 #[case("user alice in lobby can fly", "expected `everything` or SEND_MESSAGE")]
 #[case("user alice in lobby for five minutes", "expected a number of minutes, found `five`")]
 #[case("call Dance {}", "expected an operation (CreateChatToken")]
-#[case("call GetRoom", "expected the request as a JSON object, found the end of the line")]
+#[case("call GetRoom lobby", "expected `key=value`, found `lobby`")]
+#[case("call GetRoom identifier=lobby", "expected a JSON value, found `lobby`")]
+#[case("call GetRoom identifier=$lobby as", "expected the name of the response, found the end")]
+#[case("repeat 2: call ListRooms as page", "a repeated call cannot have a name")]
+#[case("request \"/GetRoom\"", "expected a method such as `POST`")]
+#[case("request POST /GetRoom", "expected a path in quotes, found `/GetRoom`")]
 #[case("clock soon", "expected a duration such as `90s` or `1h`, found `soon`")]
 #[case("clock 5", "expected a duration such as `90s` or `1h`, found `5`")]
 #[case("repeat 2: clock 1s", "only `call` and what a client sends can be repeated")]
@@ -128,6 +141,7 @@ fn a_header_with_a_mistake(
 #[case("hook on review: maybe", "expected `allow`, `deny`, `fail`, `time out`")]
 #[case("review censor deny", "expected `:`, found `deny`")]
 #[case("mock quota \"smiles\" 5", "there is not a quota `smiles`")]
+#[case("mock quota \"calls of Dance\" 5", "and `calls of …` with the name of an operation")]
 #[case("mock rains", "expected `quotas off`, `quota`")]
 fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
     let error = command(line).unwrap_err();
@@ -135,10 +149,31 @@ fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
 }
 
 #[test]
-fn the_example_of_the_documentation_is_a_script_of_the_repository() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
-    let script = read("tests/claims/moderation/deletion-without-a-reason.claim");
-    assert!(read("CONTRIBUTING.md").contains(&format!("```text\n{script}```")));
+fn a_handshake_has_tokens_a_path_and_headers() {
+    let line = r#"alice connects with the tokens of alice, bob at "/chat" sending origin="a""#;
+    let Ok(Command::Connect { client, offer, path, headers }) = command(line) else { panic!() };
+    assert_eq!((client.as_str(), path.as_str()), ("alice", "/chat"));
+    assert_eq!(offer, Offer::Of(vec!["alice".into(), "bob".into()]));
+    assert_eq!(headers["origin"], "a");
+}
+
+#[test]
+fn a_call_has_members_attributes_and_a_name() {
+    let call = |operation: &str, request: serde_json::Value, name: Option<&str>| {
+        let request = request.as_object().unwrap().clone();
+        Ok(Command::Call { operation: operation.into(), request, name: name.map(str::to_owned) })
+    };
+    let line = r#"call TagResource resourceArn=$lobby, tags={"team":"a"} as tagged"#;
+    let request = json!({ "resourceArn": "$lobby", "tags": { "team": "a" } });
+    assert_eq!(command(line), call("TagResource", request, Some("tagged")));
+    let line = r#"call SendEvent {"eventName":"app:poll"} with question="tea?""#;
+    let request = json!({ "eventName": "app:poll", "attributes": { "question": "tea?" } });
+    assert_eq!(command(line), call("SendEvent", request, None));
+    assert_eq!(command("call ListRooms"), call("ListRooms", json!({}), None));
+    assert_eq!(command("call ListRooms as page"), call("ListRooms", json!({}), Some("page")));
+    let line = "call ListRooms\n  maxResults=1,\n  nextToken=$page.nextToken";
+    let request = json!({ "maxResults": 1, "nextToken": "$page.nextToken" });
+    assert_eq!(command(line), call("ListRooms", request, None));
 }
 
 #[test]
@@ -159,6 +194,7 @@ fn texts_have_the_escapes_of_json_and_can_be_repeated() {
     };
     assert_eq!(command(r#""a lice" sends "\"\u00e9\"""#), Ok(sends("\"é\"")));
     assert_eq!(command(r#""a lice" sends "ab" times 3"#), Ok(sends("ababab")));
+    assert_eq!(command(r#""a lice" sends "a" + "b" times 2 + "c""#), Ok(sends("abbc")));
 }
 
 #[test]

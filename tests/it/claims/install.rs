@@ -127,7 +127,7 @@ fn on_handshake(hook: HookBuilder<Handshakes, Handle>, verdict: &OnHandshake) ->
             hook.disconnect_with_reason(CloseCode(close.code), close.reason)
         }
         OnHandshake::Reset => hook.reset(),
-        OnHandshake::NeverAnswer => hook.never_respond(),
+        OnHandshake::NeverRespond => hook.never_respond(),
         OnHandshake::Slow(bytes_per_second) => hook.limit_bandwidth(bytes_per_second),
     })
 }
@@ -142,7 +142,7 @@ fn on_action(hook: HookBuilder<Actions, Handle>, verdict: &OnAction) -> Result<I
             hook.reject(code, message)
         }
         OnAction::Ignore => hook.ignore(),
-        OnAction::Answer(text) => hook.respond(text),
+        OnAction::Respond(text) => hook.respond(text),
         OnAction::Change(content) => hook.change(Action::SendMessage(SendMessage::new(content))),
         OnAction::Duplicate => hook.duplicate(),
         OnAction::Reorder => hook.reorder(),
@@ -187,11 +187,11 @@ fn on_operation(hook: HookBuilder<Operations, Handle>, verdict: &OnOperation) ->
         }
         OnOperation::Respond { status, body } => hook.respond(status, body),
         OnOperation::EmptyBody => hook.empty_body(),
-        OnOperation::BrokenBody => hook.truncated_body(),
-        OnOperation::CutHead => hook.close_in_head(),
-        OnOperation::CutBody => hook.close_in_body(),
+        OnOperation::TruncatedBody => hook.truncated_body(),
+        OnOperation::CloseInHead => hook.close_in_head(),
+        OnOperation::CloseInBody => hook.close_in_body(),
         OnOperation::Reset => hook.reset(),
-        OnOperation::NeverAnswer => hook.never_respond(),
+        OnOperation::NeverRespond => hook.never_respond(),
     })
 }
 
@@ -199,6 +199,6 @@ fn on_review(hook: HookBuilder<Reviews, Handle>, verdict: &OnReview) -> Installe
     Installed::Hook(match verdict.clone() {
         OnReview::Wait(Wait::Delay(duration)) => hook.delay(duration),
         OnReview::Wait(Wait::Hold(_)) => return Installed::Gate(hook.hold()),
-        OnReview::Answer(response) => hook.respond(review(&response)),
+        OnReview::Respond(response) => hook.respond(review(&response)),
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
-    Attributes, Capability, Clock, Gate, Hook, MockIvsChat, Participant, Quotas,
+    Attributes, Capability, MockIvsChat, Participant,
     log::{Entry, EntryKind},
 };
 use parking_lot::Mutex;
@@ -18,14 +18,16 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::install::{Installed, install};
+use super::controls::{Controls, builder, release};
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
-use crate::script::stage::{HttpRequest, Payload, START, Stage};
-use crate::script::values::{operation, quota, review};
+use crate::script::stage::{Handshake, HttpRequest, Payload, RawRequest, Stage};
+use crate::script::values::operation;
 
 type Socket = WebSocketStream<DuplexStream>;
 
@@ -33,13 +35,11 @@ type Socket = WebSocketStream<DuplexStream>;
 /// mock nor a client has anything left to do.
 pub(crate) struct MemoryStage {
     // It is dropped before the runtime that its tasks are on.
-    ivs: MockIvsChat,
+    pub(crate) ivs: MockIvsChat,
     clients: BTreeMap<String, Client>,
     participants: BTreeMap<String, Participant>,
-    hooks: BTreeMap<String, Hook>,
+    controls: Controls,
     has_hooks: bool,
-    gates: BTreeMap<String, Gate>,
-    reviewers: BTreeMap<String, Arc<Mutex<Vec<ReviewRule>>>>,
     runtime: Runtime,
 }
 
@@ -59,37 +59,18 @@ struct Connection {
 
 impl MemoryStage {
     pub(crate) fn start(settings: &[Setting]) -> Self {
-        let mut builder = MockIvsChat::builder().clock(Clock::frozen_at(START)).in_memory();
-        let mut quotas = Quotas::aws();
-        for setting in settings {
-            match setting {
-                Setting::QuotasOff => quotas = Quotas::unlimited(),
-                Setting::Quota { name, limit: Some(limit) } => {
-                    quotas = quotas.with(quota(name), *limit);
-                }
-                Setting::Quota { name, limit: None } => quotas = quotas.without(quota(name)),
-                Setting::HttpThrottling => quotas = quotas.with_http_throttling(),
-                Setting::TokenLifetime(lifetime) => builder = builder.token_lifetime(*lifetime),
-                Setting::PingInterval(interval) => builder = builder.ping_interval(*interval),
-                Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
-                Setting::OmitEmptyReason => builder = builder.omit_empty_reason(),
-                Setting::CloseRefusedHandshakes => builder = builder.close_refused_handshakes(),
-            }
-        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .expect("a runtime without I/O needs nothing that could be missing");
-        let ivs = runtime.block_on(async { builder.quotas(quotas).start() });
+        let ivs = runtime.block_on(async { builder(settings).in_memory().start() });
         Self {
             ivs,
             clients: BTreeMap::new(),
             participants: BTreeMap::new(),
-            hooks: BTreeMap::new(),
+            controls: Controls::default(),
             has_hooks: false,
-            gates: BTreeMap::new(),
-            reviewers: BTreeMap::new(),
             runtime,
         }
     }
@@ -103,6 +84,42 @@ impl MemoryStage {
         };
         self.runtime.block_on(self.ivs.settled());
         result
+    }
+
+    /// Sends an HTTP request on a stream of its own; returns what has come back when the mock has
+    /// nothing left to do. A response that is cut off, or never comes, is a part of the story.
+    fn exchange(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &BTreeMap<String, String>,
+        body: &str,
+    ) -> String {
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let (headers, length) = (headers.collect::<String>(), body.len());
+        let text = format!(
+            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n{headers}\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let response = Arc::<Mutex<Vec<u8>>>::default();
+        let shared = Arc::clone(&response);
+        self.step(|stage| {
+            let (client, server) = tokio::io::duplex(BUFFER_BYTES);
+            stage.ivs.serve_stream(server);
+            let (mut reader, mut writer) = tokio::io::split(client);
+            tokio::spawn(async move {
+                // A mock that refuses a request early does not read all of it.
+                let _ = writer.write_all(text.as_bytes()).await;
+            });
+            tokio::spawn(async move {
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = reader.read(&mut bytes).await {
+                    shared.lock().extend_from_slice(&bytes[..count]);
+                }
+            });
+        });
+        let bytes = response.lock();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Writes a WebSocket message to the connection of a client.
@@ -160,6 +177,9 @@ impl MemoryStage {
 }
 
 impl Stage for MemoryStage {
+    const HAS_WIRE: bool = true;
+    const HAS_SIGNATURES: bool = cfg!(feature = "sigv4");
+
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let operation = operation(name);
         let response = self.step(|stage| stage.ivs.call(operation, Value::Object(request)));
@@ -191,33 +211,22 @@ impl Stage for MemoryStage {
         Ok(())
     }
 
-    fn call(&mut self, request: &HttpRequest) -> Result<(), String> {
+    fn call(&mut self, request: &HttpRequest) -> Result<Option<Value>, String> {
         let HttpRequest { method, target, body, .. } = request;
-        let length = body.len();
-        let text = format!(
-            "{method} {target} HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        self.step(|stage| {
-            let (mut client, server) = tokio::io::duplex(BUFFER_BYTES);
-            stage.ivs.serve_stream(server);
-            tokio::spawn(async move {
-                let mut response = Vec::new();
-                // A response that is cut off, or never comes, is a part of the story.
-                if client.write_all(text.as_bytes()).await.is_ok() {
-                    let _ = client.read_to_end(&mut response).await;
-                }
-            });
-        });
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let response = self.exchange(method, target, &headers.into(), body);
+        let body = response.split_once("\r\n\r\n").map(|(_, body)| body);
+        Ok(body.and_then(|body| serde_json::from_str(body).ok()))
+    }
+
+    fn request(&mut self, request: &RawRequest) -> Result<(), String> {
+        let RawRequest { method, target, headers, body, .. } = request;
+        self.exchange(method, target, headers, body);
         Ok(())
     }
 
-    fn connect(&mut self, client: &str, token: Option<&str>) -> Result<(), String> {
-        let mut request = "ws://edge.ivschat/".into_client_request().map_err(|e| e.to_string())?;
-        if let Some(token) = token {
-            let token = token.parse().map_err(|_| format!("{token:?} cannot be in a header"))?;
-            request.headers_mut().insert("Sec-WebSocket-Protocol", token);
-        }
+    fn connect(&mut self, client: &str, handshake: &Handshake) -> Result<(), String> {
+        let request = upgrade_request("ws://edge.ivschat", handshake)?;
         let connection = Arc::<Mutex<Connection>>::default();
         let shared = Arc::clone(&connection);
         let task = self.step(|stage| {
@@ -292,48 +301,23 @@ impl Stage for MemoryStage {
 
     fn install(&mut self, hook: &HookData) -> Result<(), String> {
         self.has_hooks = true;
-        match (install(&self.ivs, hook)?, &hook.name, hook.gate()) {
-            (Installed::Hook(installed), Some(name), _) => {
-                self.hooks.insert(name.clone(), installed);
-            }
-            (Installed::Gate(gate), _, Some(name)) => {
-                self.gates.insert(name.to_owned(), gate);
-            }
-            _ => {}
-        }
-        Ok(())
+        self.controls.install(&self.ivs, hook)
     }
 
     fn remove_hook(&mut self, name: &str) -> Result<(), String> {
-        let hook =
-            self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))?;
+        let hook = self.controls.take_hook(name)?;
         self.step(|_| hook.remove());
         Ok(())
     }
 
     fn release(&mut self, gate: &str, releases_all: bool) -> Result<(), String> {
-        let gate = self.gates.get(gate).ok_or_else(|| format!("there is not a gate `{gate}`"))?;
-        let gate = gate.clone();
-        let released = self.step(|_| {
-            if releases_all {
-                gate.release();
-            }
-            releases_all || gate.release_one()
-        });
+        let gate = self.controls.gate(gate)?;
+        let released = self.step(|_| release(&gate, releases_all));
         if released { Ok(()) } else { Err("nothing waits at this gate".into()) }
     }
 
     fn add_review_rule(&mut self, function_arn: &str, rule: ReviewRule) {
-        let ivs = &self.ivs;
-        let rules = self.reviewers.entry(function_arn.to_owned()).or_insert_with(|| {
-            let rules = Arc::<Mutex<Vec<ReviewRule>>>::default();
-            let shared = Arc::clone(&rules);
-            ivs.review_lambda(function_arn, move |request| {
-                review(&ReviewRule::respond(&shared.lock(), &request.content))
-            });
-            rules
-        });
-        rules.lock().push(rule);
+        self.controls.add_review_rule(&self.ivs, function_arn, rule);
     }
 
     fn advance(&mut self, duration: Duration) {
@@ -344,6 +328,21 @@ impl Stage for MemoryStage {
         self.check_clients()?;
         Ok(self.ivs.log().to_string())
     }
+}
+
+pub(crate) fn upgrade_request(origin: &str, handshake: &Handshake) -> Result<Request, String> {
+    let Handshake { tokens, path, headers } = handshake;
+    let request = format!("{origin}{path}").into_client_request();
+    let mut request = request.map_err(|error| error.to_string())?;
+    let tokens = tokens.join(", ");
+    let token = Some(("sec-websocket-protocol", &tokens)).filter(|_| !tokens.is_empty());
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in headers.chain(token) {
+        let illegal = || format!("`{name}: {value}` cannot be a header");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| illegal())?;
+        request.headers_mut().insert(name, value.parse().map_err(|_| illegal())?);
+    }
+    Ok(request)
 }
 
 /// Reads a connection to its end, as a client must that answers pings and close frames.

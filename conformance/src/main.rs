@@ -1,0 +1,240 @@
+//! Plays the claims of the repository against a service; see `--help`.
+
+mod cli;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use mock_ivs_chat_conformance::{
+    ClaimResult, Counts, FORMAT, Outcome, Progress, Recording, Running, check, plan, read_all,
+    read_claims, run, score, to_markdown, with_score,
+};
+
+use crate::cli::{Command, Job, Options};
+
+fn main() -> ExitCode {
+    let done = match Options::parse().command.into_job() {
+        Ok(job) => play(job),
+        Err(Command::Score { recordings, claims, update }) => {
+            tell_score(&recordings, &claims, update)
+        }
+        Err(Command::Check { recordings, claims }) => check_recordings(&recordings, &claims),
+        Err(_) => Ok(0),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(mistake) => {
+            say_error(&format!("error: {mistake}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Plays scripts, or says what playing them would mean; returns the exit status.
+fn play(job: Job) -> Result<u8, String> {
+    let claims = read_claims(&job.common.claims, &job.common.only)?;
+    let is_mock = job.name == "mock";
+    if job.common.dry_run {
+        say(&plan(&claims, is_mock, job.common.limit(), job.quiet)?);
+        return Ok(0);
+    }
+    let run_id = run_id();
+    let running = Running::start(job.target.clone(), &run_id)?;
+    watch_signals(running.stop_switch())?;
+    if job.cleans {
+        let (count, left) = running.clean_all()?;
+        say(&format!("{count} resources deleted"));
+        return Ok(if complain_about(&left) { 3 } else { 0 });
+    }
+    running.check()?;
+    let started = Instant::now();
+    let bar = progress_bar(claims.len());
+    let results = run(&claims, &running, job.common.limit(), |progress| match progress {
+        Progress::Begins(claim) => bar.set_message(claim.name().to_owned()),
+        Progress::Ends(result) => {
+            bar.suspend(|| say_result(result, job.common.steps));
+            bar.inc(1);
+        }
+    });
+    bar.finish_and_clear();
+    let left = running.clean();
+    let took = Duration::from_millis(started.elapsed().as_millis() as u64);
+    let counts = Counts::of(&results);
+    say(&format!("{counts}, in {}", humantime::format_duration(took)));
+    if running.is_stopped() {
+        say_error("interrupted: nothing is written");
+    } else {
+        write_all(&job, &results)?;
+    }
+    Ok(if complain_about(&left) {
+        3
+    } else if running.is_stopped() {
+        130
+    } else {
+        u8::from(counts.different > 0)
+    })
+}
+
+/// Prints the score, or writes it into a file.
+fn tell_score(recordings: &Path, claims: &Path, update: Option<PathBuf>) -> Result<u8, String> {
+    let table = score(&read_claims(claims, &[])?, &read_all(recordings)?);
+    let Some(path) = update else {
+        say(table.trim_end());
+        return Ok(0);
+    };
+    let failed = |error: io::Error| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(&path).map_err(failed)?;
+    let updated = with_score(&text, &table)
+        .ok_or_else(|| format!("{}: there are no markers of the score", path.display()))?;
+    fs::write(&path, updated).map_err(failed)?;
+    Ok(0)
+}
+
+/// Prints what recordings demand of the scripts.
+fn check_recordings(recordings: &Path, claims: &Path) -> Result<u8, String> {
+    let recordings = read_all(recordings)?;
+    let complaints = check(&read_claims(claims, &[])?, &recordings)?;
+    for complaint in &complaints {
+        say(complaint);
+    }
+    say(&format!("{} recordings, {} complaints", recordings.len(), complaints.len()));
+    Ok(u8::from(!complaints.is_empty()))
+}
+
+/// Writes the recording and the tables.
+fn write_all(job: &Job, results: &[ClaimResult]) -> Result<(), String> {
+    let folder = &job.common.out;
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(failed)?;
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let date = now[..10].to_owned();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let title = format!("{} in {}, {date}, version {version}", job.name, job.region);
+    let recording = Recording {
+        format: FORMAT,
+        target: job.name.into(),
+        region: job.region.clone(),
+        date,
+        version,
+        claims: results.iter().filter_map(ClaimResult::recorded).collect(),
+        digest: String::new(),
+    };
+    let table = serde_json::to_string_pretty(results).map_err(|error| error.to_string())?;
+    for (name, text) in [
+        ("recording.json", recording.sealed().to_text()),
+        ("table.json", table + "\n"),
+        ("table.md", to_markdown(&title, results)),
+    ] {
+        fs::write(folder.join(name), text).map_err(failed)?;
+    }
+    say(&format!("written: recording.json, table.json and table.md in {}", folder.display()));
+    Ok(())
+}
+
+fn say_result(result: &ClaimResult, has_steps: bool) {
+    let detail = match &result.result {
+        Outcome::NotShown { why } => format!(": {why}"),
+        Outcome::Different { diff, only_texts } => {
+            let texts = if *only_texts { " (only the texts of errors)" } else { "" };
+            format!("{texts}\n{diff}")
+        }
+        _ => String::new(),
+    };
+    say(&format!("{:9}  {}{detail}", result.result.word(), result.claim));
+    if has_steps {
+        for step in &result.steps {
+            say(&format!("  {:9}  {}", step.result, step.step));
+        }
+    }
+}
+
+/// Ends the run after the current step once the program is told to end.
+fn watch_signals(stop: Arc<AtomicBool>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot watch signals: {error}"))?;
+    let (sender, ready) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let ended = signals();
+            let _ = sender.send(ended.is_ok());
+            let Ok(mut ended) = ended else { return };
+            while ended.recv().await.is_some() {
+                stop.store(true, Ordering::Relaxed);
+                say_error("ending: the resources of this run are being deleted");
+            }
+        });
+    });
+    match ready.recv() {
+        Ok(true) => Ok(()),
+        _ => Err("cannot watch signals".into()),
+    }
+}
+
+/// Returns a channel with an item for each signal to end.
+fn signals() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        for kind in kinds {
+            let (mut signal, sender) = (signal(kind)?, sender.clone());
+            tokio::spawn(async move {
+                while signal.recv().await.is_some() {
+                    let _ = sender.send(()).await;
+                }
+            });
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            let _ = sender.send(()).await;
+        }
+    });
+    Ok(receiver)
+}
+
+/// A number that tells this run's resources from those of others.
+fn run_id() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", now.as_secs(), std::process::id())
+}
+
+fn progress_bar(length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}");
+    let bar = ProgressBar::new(length as u64);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Names the resources that are left; returns `true` if there are any.
+fn complain_about(left: &[String]) -> bool {
+    for resource in left {
+        say_error(&format!("not deleted: {resource}"));
+    }
+    if !left.is_empty() {
+        say_error("run the same command with --clean to try again");
+    }
+    !left.is_empty()
+}
+
+fn say(text: &str) {
+    // The reader of the output may have stopped reading; the run goes on.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+fn say_error(text: &str) {
+    // If stderr cannot be written, no other place is left to report it.
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,277 @@
+//! Target: the services that scripts can be played against.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use mock_ivs_chat::{Handle, MockIvsChatBuilder};
+use tokio::runtime::Runtime;
+
+use crate::live::{Live, Site, Timing};
+use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
+use crate::session::{Access, Session};
+use crate::shared::claims::controls::{self, Controls};
+use crate::shared::script::settings::Setting;
+
+/// A service.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The mock, in this process: a new one for each script.
+    Mock(Deviation),
+    /// A pair of endpoints.
+    Url(Endpoints),
+    /// Amazon IVS Chat in a region, with the default credential chain.
+    Aws(Endpoints),
+}
+
+/// Endpoints, and how to reach them.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    /// The URL of the control plane, as in `http://127.0.0.1:8080`.
+    pub control: String,
+    /// The URL of the messaging API, as in `ws://127.0.0.1:8080`.
+    pub messaging: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// A file with the certificates to trust instead of those of the system.
+    pub ca: Option<PathBuf>,
+    /// Addresses in the place of those that DNS has, as in `host:443:127.0.0.1:8443`.
+    pub connect_to: Vec<String>,
+    /// Whether to stay below the documented rates.
+    pub keeps_rates: bool,
+    /// Whether to use the default credential chain, instead of keys that no service accepts.
+    pub has_credentials: bool,
+    /// How long to wait for something that should come.
+    pub patience: Duration,
+    /// How long to wait for something that should not come.
+    pub quiet: Duration,
+}
+
+/// A change of the mock, so that it differs from the scripts.
+#[derive(Clone, Default)]
+pub struct Deviation {
+    settings: Option<Arc<dyn Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync>>,
+    hooks: Option<Arc<dyn Fn(&Handle) + Send + Sync>>,
+}
+
+impl Deviation {
+    /// Changes the settings of the mock.
+    #[must_use]
+    pub fn of_settings(
+        change: impl Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync + 'static,
+    ) -> Self {
+        Self { settings: Some(Arc::new(change)), hooks: None }
+    }
+
+    /// Installs hooks on the mock.
+    #[must_use]
+    pub fn of_hooks(install: impl Fn(&Handle) + Send + Sync + 'static) -> Self {
+        Self { settings: None, hooks: Some(Arc::new(install)) }
+    }
+}
+
+impl fmt::Debug for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deviation")
+    }
+}
+
+/// A target that is ready, and the threads that talk to it.
+pub struct Running {
+    target: Target,
+    // It is dropped before the runtime that its calls need.
+    session: Option<Arc<Session>>,
+    timing: Timing,
+    run: String,
+    stop: Arc<AtomicBool>,
+    runtime: Runtime,
+}
+
+impl Running {
+    /// Prepares a target: reads its URLs, and finds credentials. Nothing is sent to it yet.
+    ///
+    /// # Errors
+    ///
+    /// If a URL, a file or an option has a mistake, or credentials are missing.
+    pub fn start(target: Target, run: &str) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| format!("cannot start threads: {error}"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (session, timing) = match &target {
+            Target::Mock(_) => (None, MOCK_TIMING),
+            Target::Url(endpoints) | Target::Aws(endpoints) => {
+                let access = access(endpoints, &runtime)?;
+                let mut session = Session::new(access, run, Arc::clone(&stop));
+                session.pace = endpoints.keeps_rates.then(Default::default);
+                let Endpoints { patience, quiet, .. } = *endpoints;
+                let timing = Timing { patience, quiet, tolerance: TOLERANCE };
+                (Some(Arc::new(session)), timing)
+            }
+        };
+        Ok(Self { target, session, timing, run: run.into(), stop, runtime })
+    }
+
+    /// The service.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Returns the switch that ends the run after the current step.
+    #[must_use]
+    pub fn stop_switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Returns `true` once the run should end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many connections to hosts that are not the target's were refused.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.session.as_ref().map_or(0, |session| session.network.refused())
+    }
+
+    /// Starts the service of one script.
+    pub(crate) fn begin(&self, settings: &[Setting]) -> Live {
+        let handle = self.runtime.handle().clone();
+        let (session, site) = match (&self.session, &self.target) {
+            (Some(session), _) => (Arc::clone(session), Site::Remote),
+            (None, Target::Mock(deviation)) => self.begin_mock(settings, deviation),
+            (None, _) => unreachable!("only mocks are started for each script"),
+        };
+        Live::new(session, site, handle, self.timing)
+    }
+
+    fn begin_mock(&self, settings: &[Setting], deviation: &Deviation) -> (Arc<Session>, Site) {
+        let mut builder = controls::builder(settings);
+        if let Some(change) = &deviation.settings {
+            builder = change(builder);
+        }
+        let ivs = builder.start();
+        if let Some(install) = &deviation.hooks {
+            install(&ivs);
+        }
+        let address = ivs.addr();
+        let endpoint =
+            Endpoint { is_tls: false, host: address.ip().to_string(), port: address.port() };
+        let network = Network::new(&[&endpoint], Trust::Nobody);
+        let network = network.expect("a network without TLS needs nothing that could be missing");
+        let access = Access {
+            control: endpoint.clone(),
+            messaging: endpoint,
+            region: "us-west-2".into(),
+            credentials: no_credentials(),
+            network: Arc::new(network),
+        };
+        let session = Session::new(access, &self.run, Arc::clone(&self.stop));
+        (Arc::new(session), Site::Mock { ivs: Box::new(ivs), controls: Controls::default() })
+    }
+
+    /// Calls the target once, so that one that cannot be reached is not taken for one that differs.
+    ///
+    /// # Errors
+    ///
+    /// If there is no response, or a refusal.
+    pub fn check(&self) -> Result<(), String> {
+        let Some(session) = &self.session else { return Ok(()) };
+        let called = self.runtime.block_on(session.call("ListRooms", serde_json::Map::new()));
+        match called {
+            Ok(response) if response.is_success() => Ok(()),
+            Ok(response) => Err(format!("the target refuses ListRooms: {}", response.text())),
+            Err(why) => Err(format!("the target cannot be called: {why}")),
+        }
+    }
+
+    /// Deletes what could not be deleted before; returns the resources that are left.
+    #[must_use]
+    pub fn clean(&self) -> Vec<String> {
+        match &self.session {
+            Some(session) => self.runtime.block_on(session.clean()),
+            None => Vec::new(),
+        }
+    }
+
+    /// Deletes the resources of all runs of this program; returns how many, and those that are
+    /// left.
+    ///
+    /// # Errors
+    ///
+    /// If the resources cannot be listed.
+    pub fn clean_all(&self) -> Result<(usize, Vec<String>), String> {
+        let Some(session) = &self.session else { return Ok((0, Vec::new())) };
+        let arns = self.runtime.block_on(session.tagged())?;
+        let count = arns.len();
+        session.ledger.lock().extend(arns);
+        let left = self.clean();
+        Ok((count - left.len(), left))
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
+    let control = Endpoint::parse(&endpoints.control, HTTP_SCHEMES)?;
+    let messaging = Endpoint::parse(&endpoints.messaging, WS_SCHEMES)?;
+    let ca = match &endpoints.ca {
+        Some(path) => {
+            let read = std::fs::read(path);
+            Some(read.map_err(|error| format!("{}: {error}", path.display()))?)
+        }
+        None => None,
+    };
+    let trust = match &ca {
+        Some(pem) => Trust::Pem(pem),
+        None if control.is_tls || messaging.is_tls => Trust::System,
+        None => Trust::Nobody,
+    };
+    let mut network = Network::new(&[&control, &messaging], trust)?;
+    for text in &endpoints.connect_to {
+        let (host, port, address) = connect_to(text)?;
+        network.connect_to(&host, port, address);
+    }
+    let credentials = if endpoints.has_credentials {
+        crate::credentials::from_default_chain(&endpoints.region, runtime)?
+    } else {
+        no_credentials()
+    };
+    let region = endpoints.region.clone();
+    Ok(Access { control, messaging, region, credentials, network: Arc::new(network) })
+}
+
+/// Reads `host:port:address:port`.
+fn connect_to(text: &str) -> Result<(String, u16, SocketAddr), String> {
+    let mistake =
+        || format!("`{text}` is not like `ivschat.us-west-2.amazonaws.com:443:127.0.0.1:8443`");
+    let (host, rest) = text.split_once(':').ok_or_else(mistake)?;
+    let (port, address) = rest.split_once(':').ok_or_else(mistake)?;
+    let port = port.parse().map_err(|_| mistake())?;
+    Ok((host.to_owned(), port, address.parse().map_err(|_| mistake())?))
+}
+
+/// Keys for services that do not check signatures.
+fn no_credentials() -> SharedCredentialsProvider {
+    let keys = Credentials::from_keys("AKIDEXAMPLE", "secret", None);
+    SharedCredentialsProvider::new(keys)
+}
+
+const MOCK_TIMING: Timing =
+    Timing { patience: Duration::from_secs(10), quiet: Duration::ZERO, tolerance: Duration::ZERO };
+
+/// How far the clock of a service may be from that of this machine, and how long a step may take.
+const TOLERANCE: Duration = Duration::from_secs(5);

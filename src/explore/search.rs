@@ -1,0 +1,364 @@
+//! Search: the order in which an exploration runs its cases.
+
+use std::env;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::explore::case::Case;
+use crate::explore::exploration::{Exploration, Verdict};
+use crate::explore::failure::Failure;
+use crate::explore::fault::Fault;
+use crate::explore::options::{Explorer, VARIABLE};
+use crate::explore::plan::{self, Base};
+use crate::explore::progress::Progress;
+use crate::explore::run::{Bench, Run};
+use crate::explore::words::matches;
+use crate::explore::workers::{Orders, run_all};
+
+/// Runs a whole exploration. Fails if the environment asks for a case that cannot be read.
+pub(crate) fn explore(explorer: &Explorer) -> Result<Exploration, String> {
+    let only = match env::var(VARIABLE) {
+        Ok(text) if !text.is_empty() => {
+            Some(text.parse::<Case>().map_err(|error| format!("{VARIABLE}: {error}"))?)
+        }
+        _ => None,
+    };
+    Ok(Search::new(explorer).run(only))
+}
+
+struct Search<'a> {
+    explorer: &'a Explorer,
+    bench: Arc<Bench>,
+    started: Instant,
+    deadline: Option<Instant>,
+    progress: Progress,
+    planned: usize,
+    exploration: Exploration,
+    baseline: Option<Arc<Run>>,
+}
+
+/// A case whose run has ended, or was skipped.
+struct Ended {
+    case: Case,
+    run: Option<Run>,
+}
+
+impl<'a> Search<'a> {
+    fn new(explorer: &'a Explorer) -> Self {
+        let test = explorer.test_name();
+        let started = Instant::now();
+        Self {
+            explorer,
+            bench: Arc::new(explorer.bench()),
+            started,
+            deadline: explorer.time_budget.map(|budget| started + budget),
+            progress: Progress::new(&test),
+            planned: 0,
+            exploration: Exploration {
+                test,
+                sightings: Vec::new(),
+                singles: Vec::new(),
+                several: Vec::new(),
+                failures: Vec::new(),
+                problems: Vec::new(),
+                notes: Vec::new(),
+                runs: 0,
+                duration: Duration::ZERO,
+            },
+            baseline: None,
+        }
+    }
+
+    fn run(mut self, only: Option<Case>) -> Exploration {
+        if let Some(baseline) = self.run_without_faults() {
+            match only {
+                Some(case) => self.run_only(case),
+                None => self.run_everything(&baseline),
+            }
+        }
+        self.exploration.duration = self.started.elapsed();
+        self.exploration
+    }
+
+    /// Runs the scenario twice without faults. Returns the run if it can be built upon.
+    fn run_without_faults(&mut self) -> Option<Arc<Run>> {
+        let runs = self.run_cases(vec![Case::default(), Case::default()]);
+        let mut runs = runs.into_iter().filter_map(|ended| ended.run);
+        let (Some(first), Some(second)) = (runs.next(), runs.next()) else {
+            let problem = "there was no time for a run without faults";
+            self.exploration.problems.push(problem.into());
+            return None;
+        };
+        self.exploration.sightings.clone_from(&first.sightings);
+        if !first.causes.is_empty() {
+            let failure = Failure::new(Case::default(), first.causes, first.lines, &[]);
+            let text = failure.reasons().join("\n");
+            let problem = format!("the scenario fails without any fault: {text}");
+            self.exploration.problems.push(problem);
+            return None;
+        }
+        if first.sightings.is_empty() {
+            let problem = "the scenario does nothing at which a fault could happen: no client \
+                           connects to the mock, or calls it over HTTP";
+            self.exploration.problems.push(problem.into());
+            return None;
+        }
+        let is_same = first.lines == second.lines;
+        if !is_same {
+            let index = first.lines.iter().zip(&second.lines).position(|(a, b)| a != b);
+            let index = index.unwrap_or_else(|| first.lines.len().min(second.lines.len()));
+            let line =
+                |run: &Run| run.lines.get(index).map_or("the end", |line| &line.text).to_owned();
+            self.exploration.problems.push(format!(
+                "two runs without faults differ, so nothing can be reproduced. Line {} is\n  {}\nand\n  {}",
+                index + 1,
+                line(&first),
+                line(&second)
+            ));
+            return None;
+        }
+        let baseline = Arc::new(first);
+        self.baseline = Some(Arc::clone(&baseline));
+        Some(baseline)
+    }
+
+    /// Runs only the case that the environment asks for.
+    fn run_only(&mut self, case: Case) {
+        self.exploration.notes.push(format!("{VARIABLE} is set: only {case} was run"));
+        let ended = self.run_cases(vec![case]);
+        for Ended { case, run } in ended {
+            let verdict = self.judge(&case, run.as_ref());
+            if verdict == Verdict::NotReached {
+                let problem = format!("the run did not come to all points of {case}");
+                self.exploration.problems.push(problem);
+            }
+            let results = match case.0.len() {
+                1 => &mut self.exploration.singles,
+                _ => &mut self.exploration.several,
+            };
+            results.push((case, verdict));
+        }
+    }
+
+    fn run_everything(&mut self, baseline: &Arc<Run>) {
+        let explorer = self.explorer;
+        let has_several = baseline.connection_count > 1;
+        let cases = plan::singles(&baseline.sightings, has_several, &explorer.selection);
+        let mut survivors = self.run_singles(cases);
+        self.check_effects(&survivors);
+        let is_over = |search: &Self| explorer.stops_at_first_failure && search.has_failed();
+        let rounds = explorer.most_faults - 1;
+        for round in 0..rounds {
+            if is_over(self) || survivors.is_empty() {
+                break;
+            }
+            let budget = explorer.combinations / rounds;
+            let bases: Vec<Base<'_>> = survivors
+                .iter()
+                .filter_map(|(case, run)| {
+                    let later = later(case, run);
+                    (!later.is_empty()).then_some(Base { case, later })
+                })
+                .collect();
+            let seed = explorer.seed.wrapping_add(round as u64);
+            let cases =
+                plan::extended(&bases, &baseline.sightings, budget, seed, &explorer.selection);
+            survivors = self.run_several(cases);
+        }
+        if has_several && !is_over(self) {
+            let (budget, seed) = (explorer.schedules, explorer.seed);
+            let cases = plan::schedules(&baseline.sightings, budget, seed, &explorer.selection);
+            self.run_several(cases);
+        }
+        self.check_expectations();
+    }
+
+    /// Runs cases with one fault, and returns those that were survived with an effect.
+    fn run_singles(&mut self, cases: Vec<Case>) -> Vec<(Case, Run)> {
+        let mut survivors = Vec::new();
+        for Ended { case, run } in self.run_cases(cases) {
+            let verdict = self.judge(&case, run.as_ref());
+            if let (Verdict::Survived { has_effect: true }, Some(run)) = (verdict, run) {
+                survivors.push((case.clone(), run));
+            }
+            self.exploration.singles.push((case, verdict));
+        }
+        survivors
+    }
+
+    /// Runs cases with several faults, and shrinks those that fail. Returns those that were
+    /// survived.
+    fn run_several(&mut self, cases: Vec<Case>) -> Vec<(Case, Run)> {
+        let mut survivors = Vec::new();
+        for Ended { case, run } in self.run_cases(cases) {
+            let Some(run) = run else {
+                self.exploration.several.push((case, Verdict::Skipped));
+                continue;
+            };
+            // The second fault was to strike at a point to which the run did not come.
+            if !run.is_reached {
+                continue;
+            }
+            if run.causes.is_empty() {
+                let verdict = self.judge(&case, Some(&run));
+                self.exploration.several.push((case.clone(), verdict));
+                survivors.push((case, run));
+            } else {
+                let (case, run) = self.shrink(case, run);
+                let is_known = self.exploration.failures.iter().any(|known| known.case == case);
+                if !is_known {
+                    let verdict = self.judge(&case, Some(&run));
+                    self.exploration.several.push((case, verdict));
+                }
+            }
+        }
+        survivors
+    }
+
+    /// Takes faults away as long as the scenario still fails.
+    fn shrink(&mut self, mut case: Case, mut run: Run) -> (Case, Run) {
+        while case.0.len() > 1 {
+            let smaller: Vec<Case> = case.without_one().collect();
+            let ended = self.run_cases(smaller);
+            let failing = ended.into_iter().find_map(|ended| {
+                let run = ended.run.filter(|run| run.is_reached)?;
+                (!run.causes.is_empty()).then_some((ended.case, run))
+            });
+            match failing {
+                Some(smaller) => (case, run) = smaller,
+                None => break,
+            }
+        }
+        (case, run)
+    }
+
+    /// Runs cases in parallel. If the explorer stops at the first failure, later ones are dropped.
+    fn run_cases(&mut self, cases: Vec<Case>) -> Vec<Ended> {
+        self.planned += cases.len();
+        let log_limit = self.baseline.as_ref().map_or(LOG_LIMIT, |run| {
+            LOG_GROWTH.saturating_mul(run.log_length).saturating_add(LOG_LIMIT / 10)
+        });
+        let orders = Orders {
+            bench: &self.bench,
+            threads: self.explorer.thread_count(),
+            log_limit,
+            deadline: self.deadline,
+            watchdog: WATCHDOG,
+            baseline: self.baseline.as_ref(),
+        };
+        let (planned, stops) = (self.planned, self.explorer.stops_at_first_failure);
+        let (has_baseline, progress) = (self.baseline.is_some(), &mut self.progress);
+        let mut first_failure = usize::MAX;
+        let results = run_all(&orders, cases.clone(), |index, run| {
+            let has_failed = has_baseline && !run.causes.is_empty();
+            if has_failed && stops {
+                first_failure = first_failure.min(index);
+            }
+            progress.count(has_failed, planned);
+            first_failure == usize::MAX
+        });
+        let ended = cases.into_iter().zip(results).enumerate();
+        let ended: Vec<Ended> = ended
+            .map(|(index, (case, run))| Ended { case, run: run.filter(|_| index <= first_failure) })
+            .collect();
+        self.exploration.runs += ended.iter().filter(|ended| ended.run.is_some()).count();
+        ended
+    }
+
+    /// Judges a run, and keeps its failure.
+    fn judge(&mut self, case: &Case, run: Option<&Run>) -> Verdict {
+        let (Some(run), Some(baseline)) = (run, self.baseline.clone()) else {
+            return Verdict::Skipped;
+        };
+        if run.causes.is_empty() {
+            return match run.is_reached {
+                true => Verdict::Survived { has_effect: run.has_effect(&baseline) },
+                false => Verdict::NotReached,
+            };
+        }
+        let (causes, lines) = (run.causes.clone(), run.lines.clone());
+        let mut failure = Failure::new(case.clone(), causes, lines, &baseline.lines);
+        let text = case.to_string();
+        failure.is_expected = self.explorer.expected.iter().any(|pattern| matches(pattern, &text));
+        self.exploration.failures.push(failure);
+        Verdict::Failed(self.exploration.failures.len() - 1)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.exploration.failures.iter().any(|failure| !failure.is_expected)
+    }
+
+    /// Notices a scenario that survives because it does nothing, and one that does something else
+    /// each time.
+    fn check_effects(&mut self, survivors: &[(Case, Run)]) {
+        let singles = &self.exploration.singles;
+        let is_any =
+            |wanted: fn(&Verdict) -> bool| singles.iter().any(|(_, verdict)| wanted(verdict));
+        let has_failed = is_any(|verdict| matches!(verdict, Verdict::Failed(_)));
+        // During an outage no attempt to connect is seen, so a client that does nothing looks changed.
+        let mut reacting = survivors.iter().flat_map(|(case, _)| &case.0);
+        let has_effect = reacting.any(|injection| injection.fault != Fault::Outage);
+        if self.explorer.selection.is_all() && !has_effect && !has_failed {
+            let problem = "no fault had any effect on what the clients do: the scenario survives \
+                           because it does not use the connection";
+            self.exploration.problems.push(problem.into());
+        }
+        let missed: Vec<String> = self
+            .exploration
+            .sightings
+            .iter()
+            .filter(|sighting| {
+                let mut verdicts =
+                    self.exploration.at(&sighting.point).map(|(_, verdict)| verdict).peekable();
+                verdicts.peek().is_some() && verdicts.all(|verdict| verdict == Verdict::NotReached)
+            })
+            .map(|sighting| sighting.point.to_string())
+            .collect();
+        if !missed.is_empty() {
+            let problem = format!(
+                "no run with a fault came to {}: the scenario does something else each time",
+                missed.join(", ")
+            );
+            self.exploration.problems.push(problem);
+        }
+    }
+
+    /// Notices expected failures that did not occur, and cases that were skipped.
+    fn check_expectations(&mut self) {
+        let exploration = &mut self.exploration;
+        let all = exploration.singles.iter().chain(&exploration.several);
+        let skipped = all.filter(|(_, verdict)| *verdict == Verdict::Skipped).count();
+        if skipped > 0 {
+            let reason = match self.explorer.stops_at_first_failure {
+                true => "they come after the first failure",
+                false => "the time budget was used up",
+            };
+            exploration.notes.push(format!("{skipped} cases were skipped: {reason}"));
+            return;
+        }
+        for pattern in &self.explorer.expected {
+            let mut failures = exploration.failures.iter();
+            if !failures.any(|failure| matches(pattern, &failure.case.to_string())) {
+                exploration.problems.push(format!(
+                    "no case that matches {pattern:?} failed: remove `expect_failure_at`"
+                ));
+            }
+        }
+    }
+}
+
+/// Returns the points that a run has passed after the last of its faults.
+fn later<'a>(case: &Case, run: &'a Run) -> Vec<&'a crate::explore::point::Sighting> {
+    let last = case.0.last().map(|injection| &injection.point);
+    let struck = run.sightings.iter().position(|sighting| Some(&sighting.point) == last);
+    run.sightings[struck.map_or(0, |index| index + 1)..].iter().collect()
+}
+
+/// How many events a run without faults may have.
+const LOG_LIMIT: u64 = 100_000;
+
+/// How many times as many events a run with faults may have, and some more.
+const LOG_GROWTH: u64 = 20;
+
+/// How much real time a run may take. A run takes about a millisecond.
+const WATCHDOG: Duration = Duration::from_secs(20);
