@@ -1,5 +1,6 @@
 //! The clock: reading, advancing and stopping it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -41,12 +42,17 @@ pub(super) async fn advance(
     State(app): Shared,
     Body(request): Body<Advance>,
 ) -> Answer<Json<Shown>> {
-    let duration = Duration::from_millis(request.by_ms);
+    advance_by(app, Duration::from_millis(request.by_ms))
+        .await
+        .map_err(|problem| problem.at("/byMs"))
+}
+
+async fn advance_by(app: Arc<App>, duration: Duration) -> Answer<Json<Shown>> {
     let end = app.ivs.now().to_unix().saturating_add(duration);
     if duration > MOST_ADVANCE || end > LATEST {
         let detail = "the clock cannot be advanced that far: it ends with the year 9999, and one \
                       request advances it by at most 100 years";
-        return Err(Problem::bad_request(detail).at("/byMs"));
+        return Err(Problem::bad_request(detail));
     }
     let ivs = app.ivs.clone();
     // A review by a URL may become due, and the clock waits for it.
@@ -74,6 +80,5 @@ pub(super) async fn freeze(State(app): Shared, Body(request): Body<Freeze>) -> A
         let detail = format!("the clock cannot go back: it is {now} already");
         return Err(Problem::conflict(detail).at("/at"));
     }
-    let by_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
-    advance(State(app), Body(Advance { by_ms })).await
+    advance_by(app, at.since(now)).await.map_err(|problem| problem.at("/at"))
 }

@@ -171,6 +171,10 @@ pub(super) async fn limit_bandwidth(
         Way::Inbound => Direction::Inbound,
         Way::Outbound => Direction::Outbound,
     };
+    if app.connection(&id)?.is_participant() {
+        let detail = format!("connection {id} is that of a participant, who has no bandwidth");
+        return Err(Problem::conflict(detail));
+    }
     match limit.bytes_per_second {
         Some(0) => {
             let detail = "bytesPerSecond is at least 1; stall stops a connection completely";

@@ -175,22 +175,39 @@ fn the_log_is_printed_as_it_grows() {
 
 #[test]
 fn lint_findings_are_printed_as_they_occur() {
-    use std::io::{BufRead, BufReader};
-    let mut child = command(&["--room", "lobby"])
+    use std::io::{BufRead, BufReader, Read, Write};
+    let mut child = command(&["--room", "lobby", "--user-token", "alice"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut url = String::new();
-    output.read_line(&mut url).unwrap();
-    let url = url.trim_end().strip_prefix("http_url=").unwrap().to_owned();
-    let refused = crate::support::send("POST", &format!("{url}/GetRoom"), &[], Some("{}".into()));
-    assert_eq!(refused.status, 400);
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    errors.read_line(&mut line).unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = output.lines().map(Result::unwrap);
+    let url = lines.next().unwrap();
+    let token = lines.find_map(|line| line.strip_prefix("user_token=").map(str::to_owned)).unwrap();
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: {token}\r\n\r\n"
+    );
+    let addr = url.strip_prefix("http_url=http://").unwrap();
+    let clients = [101, 401].map(|status| {
+        let mut client = std::net::TcpStream::connect(addr).unwrap();
+        client.set_read_timeout(Some(crate::support::LIMIT)).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        let mut head = [0; 12];
+        client.read_exact(&mut head).unwrap();
+        assert_eq!(String::from_utf8_lossy(&head), format!("HTTP/1.1 {status}"));
+        client
+    });
+    let (sender, printed) = std::sync::mpsc::channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || sender.send(stderr.lines().next()));
+    // Without a finding the program prints nothing, and the wait ends with an error.
+    let line = printed.recv_timeout(crate::support::LIMIT);
+    drop(clients);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(line.starts_with("mock-ivs-chat: lint: "), "{line}");
+    let line = line.expect("a finding is printed").unwrap().unwrap();
+    assert!(line.starts_with("mock-ivs-chat: lint: token-reused at "), "{line}");
 }

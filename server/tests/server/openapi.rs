@@ -20,6 +20,7 @@ impl Checked {
     }
 
     /// `path` is that of the document, and `arguments` take the places of its parameters.
+    #[expect(clippy::needless_pass_by_value, reason = "calls are shorter this way")]
     fn call(
         &mut self,
         method: &str,

@@ -60,6 +60,10 @@ async fn a_websocket_client_chats_as_with_the_service() {
     let frame = alice.next().await.unwrap().unwrap();
     assert!(frame.to_text().unwrap().contains("\"Content\":\"hello\""));
     let id = server.get("/connections?userId=alice")["connections"][0]["id"].clone();
+    for limit in [json!(5000), json!(null)] {
+        let limit = json!({ "bytesPerSecond": limit, "direction": "outbound" });
+        server.post(&format!("/connections/{}/limit-bandwidth", id.as_str().unwrap()), &limit);
+    }
     let path = format!("/connections/{}/close", id.as_str().unwrap());
     server.post(&path, &json!({ "code": 1001, "reason": "moved" }));
     let Some(Ok(Message::Close(Some(close)))) = alice.next().await else {
