@@ -6,8 +6,17 @@ async function send(page, content) {
   await page.getByRole("button", { name: "Send" }).click();
 }
 
+/** The next message of alice with this word is denied. */
+const DENY = {
+  on: "action",
+  from: "alice",
+  containing: "spam",
+  expect: 1,
+  then: { reject: { errorCode: 406, errorMessage: "no spam, please" } },
+};
+
 test("a message that review denies is explained to the user", async ({ mock, page, open }) => {
-  await mock.control("POST", "hooks", HOOK_DENY);
+  await mock.control("POST", "hooks", DENY);
   await open();
   await expect(page.locator("#state")).toHaveText("connected");
   await send(page, "spam");
@@ -25,7 +34,11 @@ test("the page connects again when its session has ended", async ({ mock, page, 
   await open();
   await expect(page.locator("#state")).toHaveText("connected");
   await mock.control("POST", "clock/advance", { byMs: 60 * 60 * 1000 });
-  await expect(page.locator("#state")).toHaveText("disconnected");
+  await expect.poll(async () => {
+    const { entries } = await mock.control("GET", "log?format=json&kind=connected");
+    return entries.length;
+  }).toBe(2);
+  await expect(page.locator("#state")).toHaveText("connected");
 });
 
 test("the page connects again after its connection was cut", async ({ mock, page, open }) => {

@@ -7,6 +7,25 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 
+# The first two calls of CreateChatToken are throttled, and `verify` checks that both happen.
+THROTTLE = {
+    "on": "operation",
+    "operation": "CreateChatToken",
+    "times": 2,
+    "expect": 2,
+    "then": {"fail": {"exception": "ThrottlingException", "message": "slow down"}},
+}
+
+# The next message of alice with this word is denied.
+DENY = {
+    "on": "action",
+    "from": "alice",
+    "containing": "spam",
+    "expect": 1,
+    "then": {"reject": {"errorCode": 406, "errorMessage": "no spam, please"}},
+}
+
+
 def join(mock, ivschat, room, user):
     """Connects a user in the same way as a chat client does: the token is the subprotocol."""
     token = ivschat.create_chat_token(
@@ -17,18 +36,18 @@ def join(mock, ivschat, room, user):
 
 def test_a_throttled_backend_tries_again(mock, ivschat):
     room = ivschat.create_room(name="lobby")["arn"]
-    mock.control("POST", "hooks", HOOK_THROTTLE)
+    mock.control("POST", "hooks", THROTTLE)
     token = ivschat.create_chat_token(roomIdentifier=room, userId="alice")["token"]
     assert token
     log = mock.control("GET", "log?format=text")
-    assert log.count("> CreateChatToken") == 3
+    assert log.count("> POST /CreateChatToken") == 3
     assert log.count("429 ThrottlingException") == 2
     mock.control("GET", "verify")
 
 
 def test_a_denied_message_is_an_error_and_is_not_delivered(mock, ivschat):
     room = ivschat.create_room(name="lobby")["arn"]
-    mock.control("POST", "hooks", HOOK_DENY)
+    mock.control("POST", "hooks", DENY)
     with join(mock, ivschat, room, "alice") as alice, join(mock, ivschat, room, "bob") as bob:
         alice.send(json.dumps({"Action": "SEND_MESSAGE", "RequestId": "1", "Content": "spam"}))
         error = json.loads(alice.recv(timeout=10))

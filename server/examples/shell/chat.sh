@@ -41,7 +41,8 @@ control POST participants '{"room":"lobby","userId":"alice","capabilities":["SEN
 bob=$(control POST participants '{"room":"lobby","userId":"bob"}' | sed -E 's/.*"id":"?([^",}]+).*/\1/')
 
 # A fault: the next message with this word is denied.
-control POST hooks "$HOOK_DENY" >/dev/null
+control POST hooks '{"on":"action","from":"alice","containing":"spam","expect":1,
+  "then":{"reject":{"errorCode":406,"errorMessage":"no spam, please"}}}' >/dev/null
 control POST rooms/lobby/messages '{"userId":"alice","content":"spam"}' >/dev/null
 expect_log '"ErrorCode":406'
 

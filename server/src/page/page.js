@@ -116,11 +116,13 @@ function trim() {
   if (!isFollowing) $("log").scrollTop -= (shown - visible.length) * ROW_HEIGHT;
 }
 
-function clearLog() {
+/** Forgets all rows. A log that was cleared goes on with the next number, a new one with 0. */
+function clearLog(number) {
   rows = [];
   visible = [];
   lanes = [];
-  entryCount = next = dropped = 0;
+  entryCount = dropped = 0;
+  next = number;
   select(undefined);
   for (const id of ["only-room", "only-user"]) $(id).length = 1;
 }
@@ -421,7 +423,7 @@ async function followLog() {
   for (;;) {
     try {
       const { counts } = await refresh();
-      if (counts.entries < next) clearLog();
+      if (counts.entries < next) clearLog(0);
       await stream(Math.max(next, counts.entries - MOST_ROWS, 0));
     } catch {
       // The server is not there. It may come back.
@@ -570,7 +572,7 @@ async function change(method, path, body) {
     outcome.classList.toggle("error", !response.ok);
     answer.textContent = formatted(text);
     answer.hidden = text === "";
-    value = response.ok && text ? JSON.parse(text) : undefined;
+    value = response.ok ? JSON.parse(text || "{}") : undefined;
   } catch (error) {
     outcome.textContent = `No response: ${error.message}`;
     outcome.classList.add("error");
@@ -633,9 +635,19 @@ function deleteLatest() {
   return explain(`There is no message of ${user} in ${room || "a room"}.`);
 }
 
-function install(spec) {
-  return change("POST", "hooks", spec);
+/** Installs a hook about the chosen user, with the conditions that the form has. */
+function install(on, who, then) {
+  const spec = { on, [who]: chosenUser() };
+  const [room, containing] = [chosenRoom(), $("containing").value];
+  // At a handshake the text of the event is that of the request, which has no content.
+  if (room && on !== "handshake") spec.room = room;
+  if (containing && on !== "handshake") spec.containing = containing;
+  if ($("frequency").value === "once") spec.times = 1;
+  return change("POST", "hooks", { ...spec, then });
 }
+
+const reject = (errorCode, errorMessage) =>
+  install("action", "from", { reject: { errorCode, errorMessage } });
 
 const advance = (byMs) => change("POST", "clock/advance", { byMs });
 
@@ -650,6 +662,10 @@ const ACTIONS = {
   stall: () => onConnections("stall"),
   resume: () => onConnections("resume"),
   delete: deleteLatest,
+  deny: () => reject(406, "denied on the page"),
+  throttle: () => reject(429, "throttled on the page"),
+  drop: () => install("delivery", "to", "drop"),
+  refuse: () => install("handshake", "from", { refuse: { status: 503, message: "refused on the page" } }),
   minute: () => advance(60_000),
   hour: () => advance(3_600_000),
   day: () => advance(86_400_000),
@@ -658,8 +674,7 @@ const ACTIONS = {
   restart: () => change("POST", "restart"),
   verify: () => change("GET", "verify"),
   reset: async () => {
-    await change("POST", "reset", { what: "all" });
-    await refresh().catch(() => {});
+    if (await change("POST", "reset", { what: "all" })) clearLog(next);
   },
 };
 
