@@ -109,6 +109,8 @@ pub(crate) struct RunningClock {
     source: RunningSource,
     /// The sum of all advances, in nanoseconds.
     offset: AtomicU64,
+    /// The moment of the source at which the clock was stopped, in nanoseconds; 0 if it runs.
+    stopped_at: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -131,19 +133,40 @@ impl RunningClock {
                 RunningSource::Tokio { runtime: runtime.clone(), from, start, is_paused }
             }
         };
-        Self { source, offset: AtomicU64::new(0) }
+        Self { source, offset: AtomicU64::new(0), stopped_at: AtomicU64::new(0) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        let base = match &self.source {
+        let base = match self.stopped_at.load(Ordering::Relaxed) {
+            0 => self.source_now(),
+            stopped_at => Timestamp::from_unix(Duration::from_nanos(stopped_at)),
+        };
+        base + Duration::from_nanos(self.offset.load(Ordering::Relaxed))
+    }
+
+    fn source_now(&self) -> Timestamp {
+        match &self.source {
             RunningSource::System => system_now(),
             RunningSource::Frozen(at) => *at,
             RunningSource::Tokio { runtime, from, start, .. } => {
                 let _entered = runtime.enter();
                 *from + start.elapsed()
             }
-        };
-        base + Duration::from_nanos(self.offset.load(Ordering::Relaxed))
+        }
+    }
+
+    /// Stops the clock for good. From now on only advances move it.
+    pub(crate) fn freeze(&self) {
+        if !self.is_frozen() {
+            let now = self.source_now().to_unix().as_nanos() as u64;
+            self.stopped_at.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns `true` if only advances move the clock.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let is_stopped = self.stopped_at.load(Ordering::Relaxed) != 0;
+        is_stopped || matches!(self.source, RunningSource::Frozen(_))
     }
 
     /// Advances the clock to a time, unless it is there already.
@@ -158,10 +181,7 @@ impl RunningClock {
     /// Returns how long to sleep until a time is reached; `None` if the clock never gets there by
     /// itself.
     pub(crate) fn sleep_until(&self, time: Timestamp) -> Option<Duration> {
-        match self.source {
-            RunningSource::Frozen(_) => None,
-            RunningSource::System | RunningSource::Tokio { .. } => Some(time.since(self.now())),
-        }
+        (!self.is_frozen()).then(|| time.since(self.now()))
     }
 
     /// Returns `true` if the times differ between runs.
@@ -181,8 +201,8 @@ impl RunningClock {
     }
 
     /// Returns `true` if the time between two events says anything about a client.
-    pub(crate) const fn measures_clients(&self) -> bool {
-        !matches!(self.source, RunningSource::Frozen(_))
+    pub(crate) fn measures_clients(&self) -> bool {
+        !self.is_frozen()
     }
 }
 

@@ -5,9 +5,11 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use crate::api::handle::{Handle, members};
+use crate::api::in_memory::ConnectError;
 use crate::api::participant::Participant;
 use crate::proto::attributes::Attributes;
 use crate::proto::capability::Capability;
+use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::proto::sensitive::{REDACTED, without_sensitive};
 use crate::proto::timestamp::Timestamp;
@@ -78,6 +80,19 @@ pub struct ChatTokenBuilder {
     handle: Handle,
     request: Map<String, Value>,
     capabilities: Vec<Capability>,
+}
+
+impl ChatToken {
+    /// Reads the response of CreateChatToken.
+    fn read(response: &Value) -> Self {
+        let text = |member: &str| response[member].as_str().unwrap_or_default();
+        let time = |member: &str| text(member).parse().expect("the service writes legal times");
+        Self {
+            token: text("token").into(),
+            token_expiration_time: time("tokenExpirationTime"),
+            session_expiration_time: time("sessionExpirationTime"),
+        }
+    }
 }
 
 impl fmt::Debug for ChatTokenBuilder {
@@ -157,18 +172,36 @@ impl ChatTokenBuilder {
     /// If the service refuses: a user ID has 1 to 128 characters, and the room must exist.
     #[must_use]
     #[track_caller]
-    pub fn create(mut self) -> ChatToken {
+    pub fn create(self) -> ChatToken {
+        let handle = self.handle.clone();
+        ChatToken::read(&handle.expect(Operation::CreateChatToken, self.members()))
+    }
+
+    /// Creates the token, unless the service refuses.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// assert!(room.chat_token("alice").try_create().is_ok());
+    /// let refusal = room.chat_token("").try_create().unwrap_err();
+    /// assert_eq!(refusal.name(), "ValidationException");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The exception that the service responds with.
+    pub fn try_create(self) -> Result<ChatToken, Exception> {
+        let handle = self.handle.clone();
+        let response = handle.call(Operation::CreateChatToken, Value::Object(self.members()))?;
+        Ok(ChatToken::read(&response))
+    }
+
+    fn members(mut self) -> Map<String, Value> {
         if !self.capabilities.is_empty() {
             self.request.insert("capabilities".into(), json!(self.capabilities));
         }
-        let response = self.handle.expect(Operation::CreateChatToken, self.request);
-        let text = |member: &str| response[member].as_str().unwrap_or_default();
-        let time = |member: &str| text(member).parse().expect("the service writes legal times");
-        ChatToken {
-            token: text("token").into(),
-            token_expiration_time: time("tokenExpirationTime"),
-            session_expiration_time: time("sessionExpirationTime"),
-        }
+        self.request
     }
 
     /// Creates the token and connects an in-process participant with it.
@@ -188,5 +221,27 @@ impl ChatTokenBuilder {
     pub fn join(self) -> Participant {
         let handle = self.handle.clone();
         Participant::connect(handle, &self.create())
+    }
+
+    /// Creates the token and connects a participant with it, unless the service refuses.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// ivs.on_handshake().once().refuse(503, "busy");
+    /// assert_eq!(room.chat_token("alice").try_join().unwrap_err().status(), Some(503));
+    /// assert!(room.chat_token("alice").try_join().is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the service refuses the token or the connection, with the HTTP status of the refusal.
+    pub fn try_join(self) -> Result<Participant, ConnectError> {
+        let handle = self.handle.clone();
+        let token = self.try_create().map_err(|exception| {
+            ConnectError::refused(exception.status(), exception.to_string())
+        })?;
+        Participant::try_connect(handle, &token)
     }
 }

@@ -260,6 +260,63 @@ impl Handle {
         }
     }
 
+    /// Returns the room of this name, ID or ARN, or `None` if there is none.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// assert!(ivs.find_room("lobby").is_some());
+    /// assert!(ivs.find_room("loby").is_none());
+    /// ```
+    #[must_use]
+    pub fn find_room(&self, room: &str) -> Option<Room> {
+        let found = self.driver.find_room(|_, candidate| {
+            let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
+            is_it.then(|| Room::new(self.clone(), candidate))
+        });
+        found.ok()
+    }
+
+    /// Returns all rooms, in the order in which they were created.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby");
+    /// ivs.create_room("stage");
+    /// let names: Vec<_> = ivs.rooms().iter().map(|room| room.name().to_owned()).collect();
+    /// assert_eq!(names, ["lobby", "stage"]);
+    /// ```
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.driver.rooms(|room| Room::new(self.clone(), room))
+    }
+
+    /// Stops the mock clock, whatever its source. From now on only [`Handle::advance`] moves it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.freeze_clock();
+    /// assert_eq!(ivs.now(), ivs.now());
+    /// ```
+    pub fn freeze_clock(&self) {
+        self.driver.freeze_clock();
+    }
+
+    /// Returns `true` if only [`Handle::advance`] moves the mock clock.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{Clock, MockIvsChat};
+    /// let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    /// assert!(MockIvsChat::builder().clock(clock).start().is_clock_frozen());
+    /// ```
+    #[must_use]
+    pub fn is_clock_frozen(&self) -> bool {
+        self.driver.is_clock_frozen()
+    }
+
     /// Calls any operation of the control plane, as an application would over HTTP: `request` and
     /// the answer are the JSON bodies; members that belong into the path or the query stand in
     /// the body, too.

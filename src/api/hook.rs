@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::gate::Gate;
 use crate::api::handle::Handle;
 use crate::hook::ids::HookId;
 
@@ -28,6 +29,7 @@ pub struct Hook(Arc<Installed>);
 struct Installed {
     handle: Handle,
     id: HookId,
+    gate: Option<Gate>,
 }
 
 impl Drop for Installed {
@@ -37,8 +39,35 @@ impl Drop for Installed {
 }
 
 impl Hook {
-    pub(crate) fn new(handle: Handle, id: HookId) -> Self {
-        Self(Arc::new(Installed { handle, id }))
+    pub(crate) fn new(handle: Handle, id: HookId, gate: Option<Gate>) -> Self {
+        Self(Arc::new(Installed { handle, id, gate }))
+    }
+
+    /// Returns the gate of a hook that was installed from a value and holds events; see
+    /// [`HookSpec`](crate::hook::HookSpec).
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, hook};
+    /// let ivs = MockIvsChat::start();
+    /// assert!(ivs.install(hook::on_delivery().hold()).gate().is_some());
+    /// assert!(ivs.install(hook::on_delivery().reset()).gate().is_none());
+    /// ```
+    #[must_use]
+    pub fn gate(&self) -> Option<Gate> {
+        self.0.gate.clone()
+    }
+
+    /// Returns the number of the hook within its mock, counted from 1 in the order of installation.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.on_action().ignore();
+    /// assert_eq!(ivs.on_delivery().duplicate().number(), 2);
+    /// ```
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0.id.number
     }
 
     /// Returns how often the hook has fired.

@@ -1,5 +1,6 @@
 //! Hooks of a handle: builders, review handlers and verification.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -101,10 +102,18 @@ impl Handle {
     /// assert_eq!(installed.hits(), 0);
     /// ```
     #[expect(clippy::must_use_candidate, reason = "most tests do not use the hook later")]
+    #[track_caller]
     pub fn install(&self, hook: HookSpec) -> Hook {
-        let HookSpec { rule, closure } = hook;
+        let HookSpec { mut rule, closure, holds, is_data } = hook;
+        if is_data {
+            rule.written_at(Location::caller());
+        }
         let closure = closure.and_then(|closure| closure.downcast_ref::<Closure>().cloned());
-        Hook::new(self.clone(), self.driver().install_hook(rule, closure))
+        let gate = holds.then(|| self.gate());
+        if let Some(gate) = &gate {
+            rule.hold(gate.id);
+        }
+        Hook::new(self.clone(), self.driver().install_hook(rule, closure), gate)
     }
 
     /// Creates a gate for hook closures that hold events.

@@ -72,6 +72,10 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {}
 
 impl ConnectError {
+    pub(crate) const fn refused(status: u16, message: String) -> Self {
+        Self { status: Some(status), message }
+    }
+
     fn unanswered() -> Self {
         Self { status: None, message: "the mock does not answer".into() }
     }

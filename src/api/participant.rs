@@ -8,9 +8,10 @@ use serde_json::json;
 
 use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
+use crate::api::in_memory::ConnectError;
 use crate::api::taken::Taken;
 use crate::api::wait::fail;
-use crate::log::record::Peer;
+use crate::log::record::{HandshakeRefused, Peer};
 use crate::proto::attributes::Attributes;
 use crate::proto::payload::Payload;
 use crate::proto::sensitive::REDACTED;
@@ -60,15 +61,25 @@ impl fmt::Debug for Participant {
 impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
-        let since = handle.driver().log_length();
-        let peer = match handle.driver().join(&token.token) {
-            Ok(peer) => peer,
+        let driver = Arc::clone(handle.driver());
+        match Self::join(handle, token) {
+            Ok(participant) => participant,
             Err(refused) => {
                 let message = format_args!("the participant was refused: {}", refused.message);
-                fail(handle.driver(), message)
+                fail(&driver, message)
             }
-        };
-        Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() }
+        }
+    }
+
+    pub(crate) fn try_connect(handle: Handle, token: &ChatToken) -> Result<Self, ConnectError> {
+        let participant = Self::join(handle, token);
+        participant.map_err(|refused| ConnectError::refused(refused.status, refused.message))
+    }
+
+    fn join(handle: Handle, token: &ChatToken) -> Result<Self, HandshakeRefused> {
+        let since = handle.driver().log_length();
+        let peer = handle.driver().join(&token.token)?;
+        Ok(Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() })
     }
 
     /// Returns the user ID.

@@ -45,7 +45,7 @@ impl Participant {
     /// If no frame arrives within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn receive(&self) -> Wait<Frame> {
-        self.expect(
+        self.expect_as(
             Matcher::any().satisfying("is a frame", |entry| entry.frame().is_some()),
             Entry::frame,
         )
@@ -68,7 +68,7 @@ impl Participant {
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_message(&self, content: impl Into<String>) -> Wait<ChatMessage> {
-        self.expect(Matcher::message().content(content), Entry::message)
+        self.expect_as(Matcher::message().content(content), Entry::message)
     }
 
     /// Removes and returns the next EVENT with this name, waiting if there is none.
@@ -89,7 +89,7 @@ impl Participant {
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<ChatEvent> {
-        self.expect(Matcher::event(&event_name.into()), Entry::event)
+        self.expect_as(Matcher::event(&event_name.into()), Entry::event)
     }
 
     /// Removes and returns the next ERROR with this code, waiting if there is none.
@@ -109,7 +109,7 @@ impl Participant {
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_error(&self, error_code: ErrorCode) -> Wait<ChatError> {
-        self.expect(Matcher::error(error_code), Entry::error)
+        self.expect_as(Matcher::error(error_code), Entry::error)
     }
 
     /// Waits for a close frame with this code and returns its reason.
@@ -130,7 +130,7 @@ impl Participant {
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_close(&self, code: CloseCode) -> Wait<String> {
-        self.expect(Matcher::close().close_code(code), |entry| {
+        self.expect_as(Matcher::close().close_code(code), |entry| {
             entry.close().map(|(_, reason)| reason.to_owned())
         })
     }
@@ -187,8 +187,27 @@ impl Participant {
         self.log().assert_none(Matcher::error(error_code));
     }
 
+    /// Waits for an entry about this participant that a matcher accepts, and consumes it.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.send_message("hello");
+    /// let entry = bob.expect(Matcher::message().containing("ell")).wait();
+    /// assert!(entry.text().unwrap().contains("hello"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing matches within the wait timeout.
     #[track_caller]
-    fn expect<T: 'static>(
+    pub fn expect(&self, matcher: Matcher) -> Wait<Entry> {
+        self.expect_as(matcher, |entry| Some(entry.clone()))
+    }
+
+    #[track_caller]
+    fn expect_as<T: 'static>(
         &self,
         pattern: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,

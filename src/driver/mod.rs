@@ -238,6 +238,12 @@ impl Driver {
         found.ok_or_else(|| service.rooms().map(|(_, room)| room.label().to_owned()).collect())
     }
 
+    /// Returns what a closure makes of each room, in the order in which the rooms were created.
+    pub(crate) fn rooms<T>(&self, read: impl FnMut(&RoomState) -> T) -> Vec<T> {
+        let mut read = read;
+        self.state.lock().engine.service().rooms().map(|(_, room)| read(room)).collect()
+    }
+
     /// Returns what has arrived at the destinations of logging configurations.
     pub(crate) fn chat_logs(&self) -> Vec<ChatLogRecord> {
         self.state.lock().engine.service().chat_logs().to_vec()

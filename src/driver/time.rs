@@ -64,6 +64,16 @@ impl Driver {
         deadline.and_then(|deadline| self.clock.sleep_until(deadline))
     }
 
+    /// Stops the clock. Nothing becomes due any more until the clock is advanced.
+    pub(crate) fn freeze_clock(&self) {
+        self.clock.freeze();
+    }
+
+    /// Returns `true` if only advances move the clock.
+    pub(crate) fn is_clock_frozen(&self) -> bool {
+        self.clock.is_frozen()
+    }
+
     /// Completes when something is due earlier than was known.
     pub(crate) async fn rescheduled(&self) {
         self.rescheduled.notified().await;

@@ -75,6 +75,9 @@ impl sealed::Destination<HookSpec> for () {
 /// of test cases, and [`Handle::install`](crate::Handle::install) installs them. Clones of a hook
 /// with a closure share the closure.
 ///
+/// A hook without a closure can be written as JSON and read from it, with the names that the
+/// [guide](crate::guide::faults) lists.
+///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat, hook::{self, HookSpec}};
 ///
@@ -92,6 +95,10 @@ pub struct HookSpec {
     pub(crate) rule: AnyRule,
     /// The closure, if one decides. It is opaque in this module, because running it takes a lock.
     pub(crate) closure: Option<Arc<dyn Any + Send + Sync>>,
+    /// Whether the hook holds events at a gate, which is created when the hook is installed.
+    pub(crate) holds: bool,
+    /// Whether the hook was read from data, so that no line of the test has written it.
+    pub(crate) is_data: bool,
 }
 
 pub(crate) mod sealed {
@@ -189,6 +196,26 @@ pub struct HookBuilder<P, D> {
     written_at: &'static Location<'static>,
     priority: i32,
     place: PhantomData<P>,
+}
+
+impl<P: HookPoint> HookBuilder<P, ()> {
+    /// Holds the event at a gate, which [`Hook::gate`](crate::Hook::gate) returns once the hook is
+    /// installed.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{MockIvsChat, hook};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let gate = ivs.install(hook::on_action().hold()).gate().expect("the hook holds events");
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// alice.send_message("hello");
+    /// gate.release();
+    /// alice.expect_message("hello").wait();
+    /// ```
+    #[must_use]
+    pub fn hold(self) -> HookSpec {
+        HookSpec { holds: true, ..self.always(P::pass()) }
+    }
 }
 
 impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
@@ -458,6 +485,6 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             self;
         let rule =
             P::rule(Rule { name, filter, frequency, expected, priority, behavior, written_at });
-        destination.put(HookSpec { rule, closure })
+        destination.put(HookSpec { rule, closure, holds: false, is_data: false })
     }
 }

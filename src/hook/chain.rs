@@ -32,6 +32,13 @@ pub struct Rule<V> {
     pub(crate) written_at: &'static Location<'static>,
 }
 
+impl<V> Rule<V> {
+    /// Gives the hook a constant verdict.
+    pub(crate) fn decide(&mut self, verdict: V) {
+        self.behavior = Behavior::Verdict(verdict);
+    }
+}
+
 /// The way in which a hook reaches its verdict.
 #[derive(Clone, Debug)]
 pub(crate) enum Behavior<V> {

@@ -16,6 +16,7 @@ pub(crate) mod frequency;
 pub(crate) mod handshake;
 pub(crate) mod hits;
 pub(crate) mod ids;
+mod json;
 pub(crate) mod operation;
 pub(crate) mod registry;
 pub(crate) mod review;

@@ -1,12 +1,13 @@
 //! Registry: the hooks of all hook points.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 
 use crate::hook::action::ActionVerdict;
 use crate::hook::chain::{Chain, HookStatus, Rule};
 use crate::hook::delivery::DeliveryVerdict;
 use crate::hook::handshake::HandshakeVerdict;
-use crate::hook::ids::HookId;
+use crate::hook::ids::{GateId, HookId};
 use crate::hook::operation::OperationVerdict;
 use crate::hook::review::ReviewVerdict;
 
@@ -36,6 +37,32 @@ pub enum AnyRule {
 }
 
 impl AnyRule {
+    /// Makes the hook hold events at a gate.
+    pub(crate) fn hold(&mut self, gate: GateId) {
+        match self {
+            Self::Handshake(rule) => rule.decide(HandshakeVerdict::Hold(gate)),
+            Self::Action(rule) => rule.decide(ActionVerdict::Hold(gate)),
+            Self::Review(rule) => rule.decide(ReviewVerdict::Hold(gate)),
+            Self::Delivery(rule) => rule.decide(DeliveryVerdict::Hold(gate)),
+            Self::Operation(rule) => rule.decide(OperationVerdict::Hold(gate)),
+        }
+    }
+
+    /// Sets the line that reports name.
+    pub(crate) const fn written_at(&mut self, caller: &'static Location<'static>) {
+        let (written_at, expected) = match self {
+            Self::Handshake(rule) => (&mut rule.written_at, &mut rule.expected),
+            Self::Action(rule) => (&mut rule.written_at, &mut rule.expected),
+            Self::Review(rule) => (&mut rule.written_at, &mut rule.expected),
+            Self::Delivery(rule) => (&mut rule.written_at, &mut rule.expected),
+            Self::Operation(rule) => (&mut rule.written_at, &mut rule.expected),
+        };
+        *written_at = caller;
+        if let Some(expected) = expected {
+            expected.caller = caller;
+        }
+    }
+
     const fn priority(&self) -> i32 {
         match self {
             Self::Handshake(rule) => rule.priority,
@@ -124,8 +151,6 @@ impl HookRegistry {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::Location;
-
     use super::*;
     use crate::hook::chain::{Behavior, Expectation};
     use crate::hook::filter::{EventContext, Filter};

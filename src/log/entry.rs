@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::log::labels::Labels;
 use crate::log::record::{Caller, Event, Record};
@@ -50,7 +50,7 @@ pub struct Entry {
 /// let kinds: Vec<EntryKind> = ivs.log().into_iter().map(|entry| entry.kind()).collect();
 /// assert_eq!(kinds, [EntryKind::Request, EntryKind::Response]);
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {

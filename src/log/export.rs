@@ -122,6 +122,25 @@ pub(crate) fn marked_text(entry: &Entry) -> Option<Cow<'_, str>> {
     }
 }
 
+impl Entry {
+    /// Returns the entry as JSON, with the members that [`Log::to_json_lines`] writes. Labels
+    /// of chat tokens count from 1 in each entry.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// let ivs = MockIvsChat::start();
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// let entry = ivs.log().last().unwrap();
+    /// assert_eq!(entry.to_json()["kind"], "frame_sent");
+    /// ```
+    ///
+    /// [`Log::to_json_lines`]: crate::Log::to_json_lines
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        Value::Object(exact(self, &mut TokenLabels::default()))
+    }
+}
+
 /// Returns the bytes of a frame in base64, as they are unless a token is among them.
 fn base64(entry: &Entry, bytes: &[u8], labels: &mut TokenLabels) -> String {
     let text = String::from_utf8_lossy(bytes);

@@ -216,6 +216,28 @@ impl ReviewResponse {
     }
 
     /// Says what is wrong with a response that is illegal by itself.
+    /// Returns the JSON that [`ReviewResponse::from_json`] reads. A handler that fails or times out
+    /// has no JSON: these are the texts `fail` and `timeOut`.
+    pub(crate) fn to_json(&self) -> Value {
+        let response = |result: &str, content: &Option<String>, attributes: &Option<Attributes>| {
+            let mut members = serde_json::Map::new();
+            members.insert("ReviewResult".into(), json!(result));
+            if let Some(content) = content {
+                members.insert("Content".into(), json!(content));
+            }
+            if let Some(attributes) = attributes {
+                members.insert("Attributes".into(), json!(attributes));
+            }
+            Value::Object(members)
+        };
+        match &self.0 {
+            Decision::Allow { content, attributes } => response("ALLOW", content, attributes),
+            Decision::Deny { attributes } => response("DENY", &None, attributes),
+            Decision::Failure { .. } => json!("fail"),
+            Decision::Timeout => json!("timeOut"),
+        }
+    }
+
     pub(crate) fn failure_reason(&self) -> Option<String> {
         match &self.0 {
             Decision::Failure { reason } => reason.clone(),

@@ -33,6 +33,7 @@ mod guide;
 mod handshake;
 mod headers;
 mod heartbeat;
+mod hooks_as_json;
 mod hooks_at_the_edge;
 mod hooks_on_the_wire;
 mod hooks_when;

@@ -1,0 +1,70 @@
+//! Guard: rejects requests to the control API that pages of other sites have made.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::admin::App;
+use crate::cli::Options;
+use crate::problem::Problem;
+
+/// Returns the names by which clients may address the server.
+///
+/// A page of another site can make a browser resolve its own name to this server. The browser then
+/// sends that name, which is not among these.
+pub(super) fn hosts(options: &Options) -> Vec<String> {
+    let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into()];
+    if !options.bind.is_unspecified() {
+        hosts.push(match options.bind {
+            IpAddr::V6(ip) => format!("[{ip}]"),
+            IpAddr::V4(ip) => ip.to_string(),
+        });
+    }
+    hosts.extend(options.host_name.clone());
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// Rejects a request unless its `Host` is one of the server's names and its `Origin`, if it has
+/// one, is the server itself.
+pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match problem(&app.hosts, request.headers(), request.uri()) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn problem(hosts: &[String], headers: &HeaderMap, uri: &Uri) -> Option<Problem> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned());
+    let host = text(header::HOST).or_else(|| uri.authority().map(ToString::to_string));
+    let Some(host) = host else {
+        return Some(Problem::bad_request("the request has no Host header"));
+    };
+    if !hosts.iter().any(|known| known.eq_ignore_ascii_case(without_port(&host))) {
+        let names = hosts.join(", ");
+        return Some(Problem::forbidden(format!(
+            "the host {host:?} is not a name of this server ({names}); --host-name adds one"
+        )));
+    }
+    let origin = text(header::ORIGIN)?;
+    // The origin has the scheme and the host of the page. The port is part of both.
+    let is_own = origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(&host));
+    (!is_own).then(|| {
+        Problem::forbidden(format!(
+            "a page of {origin} must not use the control API; send the request from the test"
+        ))
+    })
+}
+
+/// Returns a host without its port. The brackets of an IPv6 address stay.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}

@@ -1,0 +1,285 @@
+//! Participants: users inside the mock, on whose behalf requests send and receive.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use mock_ivs_chat::log::Matcher;
+use mock_ivs_chat::{Capability, ConnectionId, Participant, Room};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::admin::{App, Shared};
+use crate::extract::{Body, Query};
+use crate::problem::{Answer, Problem};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shown {
+    id: String,
+    room: String,
+    user_id: String,
+    connection_id: String,
+    is_connected: bool,
+}
+
+impl Shown {
+    fn of(participant: &Participant) -> Self {
+        let id = number(participant.connection());
+        Self {
+            id: id.clone(),
+            room: participant.connection_handle().room().into(),
+            user_id: participant.user_id().into(),
+            connection_id: id,
+            is_connected: participant.is_connected(),
+        }
+    }
+}
+
+impl App {
+    fn participant(&self, id: &str) -> Answer<Arc<Participant>> {
+        self.participants().get(id).cloned().ok_or_else(|| {
+            let known: Vec<_> = self.participants().keys().take(10).cloned().collect();
+            let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+            Problem::not_found(format!("there is no participant {id:?}; participants: {known}"))
+        })
+    }
+
+    fn join(
+        &self,
+        room: &Room,
+        user_id: &str,
+        capabilities: Vec<Capability>,
+        attributes: BTreeMap<String, String>,
+    ) -> Answer<Arc<Participant>> {
+        let mut token = room.chat_token(user_id).capabilities(capabilities);
+        if !attributes.is_empty() {
+            token = token.attributes(attributes);
+        }
+        let participant = Arc::new(token.try_join()?);
+        let id = number(participant.connection());
+        let mut participants = self.participants();
+        // Those that the service has disconnected would only add up.
+        participants.retain(|_, other| other.is_connected());
+        participants.insert(id, Arc::clone(&participant));
+        Ok(participant)
+    }
+}
+
+pub(super) async fn list(State(app): Shared) -> Json<Value> {
+    let participants: Vec<_> = app.participants().values().map(|one| Shown::of(one)).collect();
+    Json(json!({ "participants": participants }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct NewParticipant {
+    room: String,
+    user_id: String,
+    #[serde(default)]
+    capabilities: Option<Vec<Capability>>,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+pub(super) async fn create(
+    State(app): Shared,
+    Body(new): Body<NewParticipant>,
+) -> Answer<(StatusCode, Json<Shown>)> {
+    let room = app.room(&new.room).map_err(|problem| problem.at("/room"))?;
+    let capabilities = new.capabilities.unwrap_or_else(|| Capability::ALL.to_vec());
+    let participant = app.join(&room, &new.user_id, capabilities, new.attributes)?;
+    Ok((StatusCode::CREATED, Json(Shown::of(&participant))))
+}
+
+pub(super) async fn read(State(app): Shared, Path(id): Path<String>) -> Answer<Json<Shown>> {
+    Ok(Json(Shown::of(&*app.participant(&id)?)))
+}
+
+pub(super) async fn delete(State(app): Shared, Path(id): Path<String>) -> Answer<StatusCode> {
+    let participant = app.participant(&id)?;
+    app.participants().remove(&id);
+    // A request that still waits for a frame keeps the value, but not the connection.
+    participant.connection_handle().close(mock_ivs_chat::CloseCode(1000), "");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct NewMessage {
+    content: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+pub(super) async fn send_message(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Body(message): Body<NewMessage>,
+) -> Answer<Json<Value>> {
+    send(app.participant(&id)?, message.content, message.attributes).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct MessageAsUser {
+    user_id: String,
+    content: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+/// Sends a message as a user. A participant is connected unless the user has one already.
+pub(super) async fn send_as_user(
+    State(app): Shared,
+    Path(room): Path<String>,
+    Body(message): Body<MessageAsUser>,
+) -> Answer<Json<Value>> {
+    let room = app.room(&room)?;
+    let is_it = |one: &&Arc<Participant>| {
+        one.is_connected() && one.user_id() == message.user_id && belongs(&app, &room, one)
+    };
+    let known = app.participants().values().find(is_it).cloned();
+    let participant = match known {
+        Some(participant) => participant,
+        None => app.join(&room, &message.user_id, Capability::ALL.to_vec(), BTreeMap::new())?,
+    };
+    send(participant, message.content, message.attributes).await
+}
+
+fn belongs(app: &App, room: &Room, participant: &Participant) -> bool {
+    let name = participant.connection_handle().room().to_owned();
+    app.ivs.find_room(&name).is_some_and(|found| found.arn() == room.arn())
+}
+
+async fn send(
+    participant: Arc<Participant>,
+    content: String,
+    attributes: BTreeMap<String, String>,
+) -> Answer<Json<Value>> {
+    act(participant, move |participant| match attributes.is_empty() {
+        true => participant.send_message(&content),
+        false => participant.send_message_with(&content, attributes),
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Deletion {
+    message_id: String,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) async fn delete_message(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Body(request): Body<Deletion>,
+) -> Answer<Json<Value>> {
+    act(app.participant(&id)?, move |participant| {
+        participant.delete_message(&request.message_id, &request.reason)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Disconnection {
+    user_id: String,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) async fn disconnect_user(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Body(request): Body<Disconnection>,
+) -> Answer<Json<Value>> {
+    act(app.participant(&id)?, move |participant| {
+        participant.disconnect_user(&request.user_id, &request.reason)
+    })
+    .await
+}
+
+/// Lets a participant act, and returns the ID of its request.
+///
+/// A review by a URL may take its time. It then runs on a thread that serves nothing else.
+async fn act(
+    participant: Arc<Participant>,
+    act: impl FnOnce(&Participant) -> String + Send + 'static,
+) -> Answer<Json<Value>> {
+    if !participant.is_connected() {
+        let id = participant.connection();
+        return Err(Problem::conflict(format!("participant {id} is no longer connected")));
+    }
+    let request_id = tokio::task::spawn_blocking(move || act(&participant)).await;
+    let request_id = request_id.map_err(|error| Problem::conflict(error.to_string()))?;
+    Ok(Json(json!({ "requestId": request_id })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Frames {
+    #[serde(default)]
+    wait_ms: u64,
+    /// `MESSAGE`, `EVENT` or `ERROR`.
+    r#type: Option<String>,
+    containing: Option<String>,
+}
+
+/// The longest wait for a frame.
+const MOST_WAIT: Duration = Duration::from_secs(300);
+
+/// Returns the next frame that matches and takes it out, so that a repeated request returns the
+/// one after it.
+pub(super) async fn next_frame(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Query(query): Query<Frames>,
+) -> Answer<Json<Value>> {
+    let participant = app.participant(&id)?;
+    let wanted_type = query.r#type.clone();
+    if let Some(name) = wanted_type.as_deref().filter(|name| !TYPES.contains(name)) {
+        let detail = format!("there is no type {name:?}; types: {}", TYPES.join(", "));
+        return Err(Problem::bad_request(detail).at("type"));
+    }
+    let wait = Duration::from_millis(query.wait_ms);
+    if wait > MOST_WAIT {
+        let most = MOST_WAIT.as_millis();
+        return Err(Problem::bad_request(format!("waitMs is at most {most}")).at("waitMs"));
+    }
+    let mut matcher = Matcher::any().satisfying("is a frame", move |entry| {
+        let frame = entry.frame().map(|frame| type_of(&frame));
+        frame.is_some_and(|frame| wanted_type.as_ref().is_none_or(|wanted| *wanted == frame))
+    });
+    if let Some(text) = query.containing {
+        matcher = matcher.containing(text);
+    }
+    let found = tokio::time::timeout(wait, participant.expect(matcher)).await;
+    let entry = found.map_err(|_| {
+        Problem::timeout(format!("no frame that matches arrived within {} ms", query.wait_ms))
+    })?;
+    let text = entry.text().unwrap_or_default();
+    let frame: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+    Ok(Json(json!({ "index": entry.index(), "at": entry.at(), "frame": frame })))
+}
+
+const TYPES: [&str; 3] = ["MESSAGE", "EVENT", "ERROR"];
+
+const fn type_of(frame: &mock_ivs_chat::Frame) -> &'static str {
+    match frame {
+        mock_ivs_chat::Frame::Message(_) => "MESSAGE",
+        mock_ivs_chat::Frame::Event(_) => "EVENT",
+        _ => "ERROR",
+    }
+}
+
+/// The number of a connection, which is its ID in the control API.
+pub(super) fn number(id: ConnectionId) -> String {
+    let name = id.to_string();
+    name.trim_start_matches("connection ").to_owned()
+}

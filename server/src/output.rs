@@ -1,0 +1,83 @@
+//! Output: the lines that the program prints.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use mock_ivs_chat::{Handle, Log};
+use tokio::sync::oneshot;
+
+use crate::cli::LogFormat;
+
+/// Prints lines to stdout.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Prints an error to stderr.
+pub(crate) fn complain(message: &str) {
+    // If stderr cannot be written, no other place is left to report it.
+    let _ = writeln!(io::stderr(), "mock-ivs-chat: {message}");
+}
+
+/// Prints the log as it grows, and lint findings as they occur, on threads of their own.
+///
+/// The reader of the output may stop reading, and signals must work nevertheless. So nothing waits
+/// for the threads. The receiver completes when the log cannot be printed.
+pub(crate) fn follow(ivs: &Handle, format: Option<LogFormat>) -> oneshot::Receiver<io::Error> {
+    let (sender, failed) = oneshot::channel();
+    let (log, lints) = (ivs.log(), ivs.clone());
+    thread::spawn(move || {
+        let error = match format {
+            None => return follow_nothing(sender),
+            Some(format) => follow_log(&log, format),
+        };
+        // The program may have ended first.
+        let _ = sender.send(error);
+    });
+    thread::spawn(move || follow_lint(&lints));
+    failed
+}
+
+/// Keeps the sender, because its end would look like a failure.
+fn follow_nothing(sender: oneshot::Sender<io::Error>) {
+    std::mem::forget(sender);
+}
+
+/// The pause between two checks. A check reads the whole log, so a busy client must not start one
+/// for each frame.
+const LINT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Prints findings to stderr, each once.
+fn follow_lint(ivs: &Handle) {
+    let mut printed = 0;
+    loop {
+        let mark = ivs.log().mark();
+        let findings = ivs.lint();
+        // A log that was cleared has fewer findings than were printed.
+        printed = printed.min(findings.len());
+        for finding in &findings[printed..] {
+            complain(&format!("lint: {finding}"));
+        }
+        printed = findings.len();
+        ivs.log().since(mark).wait_for(|_| true).wait();
+        // Nobody unparks this thread, so this is a pause.
+        thread::park_timeout(LINT_INTERVAL);
+    }
+}
+
+fn follow_log(log: &Log, format: LogFormat) -> io::Error {
+    let cursor = log.cursor();
+    loop {
+        let entry = cursor.wait_for(|_| true).wait();
+        let line = match format {
+            LogFormat::Text => entry.to_string(),
+            LogFormat::Json => entry.to_json().to_string(),
+        };
+        if let Err(error) = print(&format!("{line}\n")) {
+            return error;
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The control API: each part, over HTTP.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::Server;
+
+#[test]
+fn rooms_are_created_listed_and_deleted() {
+    let server = Server::with_lobby();
+    let created =
+        server.call("POST", "/rooms", Some(&json!({ "name": "stage", "tags": { "a": "b" } })));
+    assert_eq!((created.status, &created.body["tags"]), (201, &json!({ "a": "b" })));
+    server.say("alice", "hello");
+    let lobby = server.get("/rooms/lobby");
+    assert_eq!(lobby["users"], json!(["alice"]));
+    server.delete("/rooms/stage");
+    let missing = server.call("GET", "/rooms/stage", None);
+    assert_eq!(missing.status, 404);
+    assert_eq!(missing.body["detail"], "there is no room \"stage\"; rooms: lobby");
+    let refused = server.call("POST", "/rooms", Some(&json!({ "name": "a room" })));
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.body["detail"].as_str().unwrap().starts_with("ValidationException"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_room_has_tokens_events_deletions_and_disconnections() {
+    let server = Server::with_lobby();
+    let token = server.post(
+        "/rooms/lobby/tokens",
+        &json!({
+            "userId": "alice", "capabilities": ["SEND_MESSAGE"], "attributes": { "a": "b" },
+            "sessionDurationInMinutes": 30,
+        }),
+    );
+    assert_eq!(token["sessionExpirationTime"], "2026-01-01T00:30:00Z");
+    server.say("alice", "hello");
+    server.say("bob", "hi");
+    let event = server.post("/rooms/lobby/events", &json!({ "eventName": "app:poll" }));
+    assert_eq!(event, json!({ "id": "Event0000001" }));
+    server.post("/rooms/lobby/deletions", &json!({ "messageId": "Message00001", "reason": "r" }));
+    server.post("/rooms/lobby/disconnections", &json!({ "userId": "alice" }));
+    assert_eq!(server.get("/rooms/lobby")["users"], json!(["bob"]));
+    let log = server.log();
+    for text in ["app:poll", "aws:DELETE_MESSAGE", "aws:DISCONNECT_USER"] {
+        assert!(log.contains(text), "{text}: {log}");
+    }
+}
+
+#[test]
+fn participants_send_and_wait_for_frames() {
+    let server = Server::with_lobby();
+    let alice = server.post("/participants", &json!({ "room": "lobby", "userId": "alice" }));
+    let id = alice["id"].as_str().unwrap();
+    let listener = json!({ "room": "lobby", "userId": "bob", "capabilities": [] });
+    let bob = server.post("/participants", &listener);
+    let bob = format!("/participants/{}", bob["id"].as_str().unwrap());
+    assert_eq!(server.get("/participants")["participants"].as_array().unwrap().len(), 2);
+    for content in ["one", "two", "three"] {
+        server.post(&format!("/participants/{id}/messages"), &json!({ "content": content }));
+    }
+    let two = server.get(&format!("{bob}/frames?containing=two"));
+    assert_eq!(two["frame"]["Content"], "two");
+    let one = server.get(&format!("{bob}/frames?type=MESSAGE"));
+    assert_eq!(one["frame"]["Content"], "one");
+    server.post(&format!("/participants/{id}/deletions"), &json!({ "messageId": "Message00001" }));
+    let event = server.get(&format!("{bob}/frames?type=EVENT&waitMs=10000"));
+    assert_eq!(event["frame"]["EventName"], "aws:DELETE_MESSAGE");
+    let nothing = server.call("GET", &format!("{bob}/frames?type=ERROR&waitMs=1"), None);
+    assert_eq!(nothing.status, 408);
+    server.post(&format!("/participants/{id}/disconnections"), &json!({ "userId": "bob" }));
+    let gone = server.call("POST", &format!("{bob}/messages"), Some(&json!({ "content": "x" })));
+    assert_eq!(gone.status, 409);
+    server.delete(&format!("/participants/{id}"));
+    assert_eq!(server.get("/connections")["connections"], json!([]));
+}
+
+#[test]
+fn a_long_poll_ends_when_the_frame_arrives() {
+    let server = Server::with_lobby();
+    let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
+    let path = format!("/participants/{}/frames?waitMs=60000", bob["id"].as_str().unwrap());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.get(&path));
+        server.say("alice", "hello");
+        assert_eq!(waiting.join().unwrap()["frame"]["Content"], "hello");
+    });
+}
+
+#[test]
+fn the_clock_is_read_advanced_and_stopped() {
+    let server = Server::start(&["--room", "lobby"]);
+    assert_eq!(server.get("/clock")["frozen"], false);
+    let frozen = server.post("/clock/freeze", &json!({ "at": "2099-01-01T00:00:00Z" }));
+    assert_eq!(frozen["frozen"], true);
+    // The clock may have run for some nanoseconds while it was stopped.
+    assert!(frozen["now"].as_str().unwrap().starts_with("2099-01-01T00:00:00"), "{frozen}");
+    let advanced = server.post("/clock/advance", &json!({ "byMs": 1500 }));
+    assert!(advanced["now"].as_str().unwrap().starts_with("2099-01-01T00:00:01.5"), "{advanced}");
+    let back = server.call("POST", "/clock/freeze", Some(&json!({ "at": "2098-01-01T00:00:00Z" })));
+    assert_eq!((back.status, &back.body["pointer"]), (409, &json!("/at")));
+    let far = server.call("POST", "/clock/advance", Some(&json!({ "byMs": u64::MAX })));
+    assert_eq!((far.status, &far.body["pointer"]), (400, &json!("/byMs")));
+}
+
+#[test]
+fn sessions_expire_when_the_clock_is_advanced() {
+    let server = Server::with_lobby();
+    server.say("alice", "hello");
+    server.post("/clock/advance", &json!({ "byMs": 3_600_000 }));
+    assert_eq!(server.get("/connections")["connections"], json!([]));
+}
+
+#[test]
+fn a_hook_is_installed_counted_verified_and_removed() {
+    let server = Server::with_lobby();
+    let spec = json!({
+        "on": "action", "name": "spam", "from": "alice", "containing": "spam", "expect": 1,
+        "then": { "reject": { "errorCode": 406, "errorMessage": "no spam" } },
+    });
+    let hook = server.call("POST", "/hooks", Some(&spec));
+    assert_eq!((hook.status, &hook.body["spec"], &hook.body["hits"]), (201, &spec, &json!(0)));
+    let unmet = server.call("GET", "/verify", None);
+    assert_eq!(unmet.status, 409);
+    assert!(unmet.body["unmet"][0].as_str().unwrap().contains("hook \"spam\""), "{unmet:?}");
+    server.say("alice", "spam");
+    assert_eq!(server.get("/verify")["isFailure"], false);
+    assert!(server.log().contains("\"ErrorCode\":406,\"ErrorMessage\":\"no spam\""));
+    let path = format!("/hooks/{}", hook.body["id"].as_str().unwrap());
+    assert_eq!(server.get(&path)["hits"], 1);
+    server.delete(&path);
+    assert_eq!(server.get("/hooks"), json!({ "hooks": [] }));
+    server.say("alice", "more spam");
+    assert!(server.log().contains("\"Content\":\"more spam\""));
+}
+
+#[test]
+fn events_at_a_gate_are_released() {
+    let server = Server::with_lobby();
+    let hook = server.post("/hooks", &json!({ "on": "delivery", "to": "bob", "then": "hold" }));
+    let path = format!("/hooks/{}", hook["id"].as_str().unwrap());
+    server.say("bob", "hello");
+    assert_eq!(server.get(&path)["waitingAtGate"], 1);
+    let released = server.call("POST", &format!("{path}/release"), Some(&json!({})));
+    assert_eq!(released.status, 204);
+    assert_eq!(server.get(&path)["waitingAtGate"], 0);
+}
+
+#[rstest]
+#[case("POST", "/hooks", json!({ "on": "action", "then": "drop" }), "`drop` is not an effect of hooks on actions", None)]
+#[case("POST", "/hooks", json!({ "on": "action", "then": { "reject": { "errorCode": 299 } } }), "299", Some("/then/reject/errorCode"))]
+#[case("POST", "/rooms/lobby/messages", json!({ "userId": "a" }), "missing field `content`", None)]
+#[case("POST", "/rooms/lobby/messages", json!({ "userId": 1, "content": "x" }), "expected a string", Some("/userId"))]
+#[case("POST", "/rooms/lobby/messages", json!({ "user": "a" }), "unknown field `user`", Some("/user"))]
+#[case("POST", "/rooms/lobby/tokens", json!({ "userId": "a", "capabilities": ["FLY"] }), "unknown variant `FLY`", Some("/capabilities/0"))]
+#[case("POST", "/reset", json!({ "what": "everything" }), "expected one of `all`, `hooks`", Some("/what"))]
+#[case("POST", "/participants", json!({ "room": "attic", "userId": "a" }), "there is no room \"attic\"", Some("/room"))]
+#[case("GET", "/participants/1/frames?type=NOISE", json!(null), "there is no type \"NOISE\"", Some("type"))]
+#[case("GET", "/log?kind=noise", json!(null), "there is no kind \"noise\"", Some("kind"))]
+#[case("GET", "/log?format=pdf", json!(null), "unknown variant `pdf`", None)]
+#[case("GET", "/log?since=soon", json!(null), "invalid digit", None)]
+#[case("GET", "/connections?user=a", json!(null), "unknown field `user`", None)]
+fn a_mistake_is_explained(
+    #[case] method: &str,
+    #[case] path: &str,
+    #[case] body: Value,
+    #[case] detail: &str,
+    #[case] pointer: Option<&str>,
+) {
+    let server = Server::with_lobby();
+    server.say("alice", "hello");
+    let response = server.call(method, path, Some(&body).filter(|body| !body.is_null()));
+    assert!((400..500).contains(&response.status), "{response:?}");
+    assert_eq!(response.media_type, "application/problem+json");
+    assert!(response.body["detail"].as_str().unwrap().contains(detail), "{response:?}");
+    assert_eq!(response.body.get("pointer").and_then(Value::as_str), pointer, "{response:?}");
+}
+
+#[test]
+fn connections_are_stalled_resumed_limited_and_fed() {
+    let server = Server::with_lobby();
+    server.say("alice", "hello");
+    let connections = server.get("/connections?room=lobby&userId=alice");
+    let id = connections["connections"][0]["id"].as_str().unwrap();
+    let act = |command: &str, body: &Value| {
+        server.post(&format!("/connections/{id}/{command}"), body);
+        server.get(&format!("/connections/{id}"))
+    };
+    assert_eq!(act("stall", &json!({}))["isStalled"], true);
+    server.say("bob", "are you there?");
+    assert_eq!(server.get(&format!("/connections/{id}"))["queuedFrames"], 1);
+    assert_eq!(act("resume", &json!({}))["isStalled"], false);
+    let limit = json!({ "bytesPerSecond": 1000, "direction": "outbound" });
+    let refused = server.call("POST", &format!("/connections/{id}/limit-bandwidth"), Some(&limit));
+    let detail = "connection 1 is that of a participant, who has no bandwidth";
+    assert_eq!((refused.status, &refused.body["detail"]), (409, &json!(detail)));
+    act("frames", &json!({ "text": "anything" }));
+    assert!(server.log().contains("anything"));
+    server.post(&format!("/connections/{id}/reset"), &json!({}));
+    let gone = server.call("POST", &format!("/connections/{id}/stall"), Some(&json!({})));
+    assert_eq!(gone.status, 404);
+}
+
+#[test]
+fn a_reset_removes_what_it_names() {
+    let server = Server::with_lobby();
+    server.say("alice", "hello");
+    server.post("/hooks", &json!({ "on": "action", "then": "ignore" }));
+    server.post("/reset", &json!({ "what": "hooks" }));
+    assert_eq!(server.get("/hooks"), json!({ "hooks": [] }));
+    server.post("/reset", &json!({ "what": "log" }));
+    assert_eq!(server.log(), "");
+    server.post("/outage", &json!({ "mode": "accept" }));
+    server.post("/reset", &json!({}));
+    let status = server.get("/status");
+    assert_eq!((&status["counts"]["rooms"], &status["outage"]), (&json!(0), &Value::Null));
+    assert_eq!(server.get("/participants"), json!({ "participants": [] }));
+}
+
+#[test]
+fn a_restart_closes_all_connections() {
+    let server = Server::with_lobby();
+    server.say("alice", "hello");
+    server.post("/restart", &json!({}));
+    assert_eq!(server.get("/connections")["connections"], json!([]));
+}
+
+/// Serves reviews: each request gets the response for its content.
+fn reviewer(respond: impl Fn(&str) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/review", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut text = Vec::new();
+            let mut buffer = [0; 4096];
+            // The body is JSON whose last member is an object.
+            while !text.ends_with(b"}}") {
+                let count = stream.read(&mut buffer).unwrap();
+                text.extend_from_slice(&buffer[..count]);
+            }
+            let text = String::from_utf8(text).unwrap();
+            let (_, body) = text.split_once("\r\n\r\n").unwrap();
+            let request: Value = serde_json::from_str(body).unwrap();
+            let body = respond(request["Content"].as_str().unwrap());
+            let length = body.len();
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_url_reviews_messages() {
+    let server = Server::start(&["--room", "lobby"]);
+    let url = reviewer(|content| match content {
+        "spam" => {
+            json!({ "ReviewResult": "DENY", "Attributes": { "Reason": "no spam" } }).to_string()
+        }
+        other => json!({ "ReviewResult": "ALLOW", "Content": other.to_uppercase() }).to_string(),
+    });
+    let set = server.call("PUT", "/rooms/lobby/review", Some(&json!({ "url": url })));
+    assert_eq!(set.status, 200, "{set:?}");
+    let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
+    let frames = format!("/participants/{}/frames?waitMs=30000", bob["id"].as_str().unwrap());
+    server.say("alice", "hello");
+    assert_eq!(server.get(&frames)["frame"]["Content"], "HELLO");
+    server.say("alice", "spam");
+    server.delete("/rooms/lobby/review");
+    server.say("alice", "unseen");
+    assert_eq!(server.get(&frames)["frame"]["Content"], "unseen");
+    assert!(server.log().contains("no spam"));
+    let wrong = server.call("PUT", "/rooms/lobby/review", Some(&json!({ "url": "ftp://a" })));
+    assert_eq!((wrong.status, &wrong.body["pointer"]), (400, &json!("/url")));
+}

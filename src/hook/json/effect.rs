@@ -1,0 +1,525 @@
+//! Effect: what a hook does, as the member `then` of its JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::hook::action::ActionVerdict;
+use crate::hook::delivery::{Corruption, DeliveryVerdict};
+use crate::hook::handshake::HandshakeVerdict;
+use crate::hook::operation::OperationVerdict;
+use crate::hook::review::ReviewVerdict;
+use crate::hook::verdict::Verdict;
+use crate::proto::action::{Action, Publish};
+use crate::proto::close::CloseCode;
+use crate::proto::error_code::ErrorCode;
+use crate::proto::exception::Exception;
+use crate::proto::frame::Frame;
+use crate::proto::headers::Headers;
+use crate::service::review_handler::ReviewResponse;
+
+/// An effect. Each hook point has some of them.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Effect {
+    Pass,
+    /// On the mock clock.
+    Delay(HumanDuration),
+    DelayRealTime(HumanDuration),
+    Hold,
+    Disconnect(Disconnect),
+    Reset,
+    Stall,
+    Duplicate,
+    Reorder,
+    Ignore,
+    Drop,
+    Reject(Reject),
+    Respond(Value),
+    Change(Value),
+    Replace(String),
+    Corrupt(CorruptionName),
+    Refuse(Refuse),
+    NeverRespond,
+    LimitBandwidth(u32),
+    Fail(Failure),
+    EmptyBody,
+    TruncatedBody,
+    CloseInHead,
+    CloseInBody,
+}
+
+/// A duration such as `1h 30m` or `250ms`.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct HumanDuration(Duration);
+
+impl TryFrom<String> for HumanDuration {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let duration = humantime::parse_duration(&text);
+        duration.map(Self).map_err(|error| {
+            format!("`{text}` is not a duration such as `5s` or `1h 30m`: {error}")
+        })
+    }
+}
+
+impl From<HumanDuration> for String {
+    fn from(duration: HumanDuration) -> Self {
+        humantime::format_duration(duration.0).to_string()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disconnect {
+    #[serde(default = "normal_closure")]
+    code: u16,
+    #[serde(default)]
+    reason: String,
+}
+
+const fn normal_closure() -> u16 {
+    CloseCode::NORMAL.0
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Reject {
+    error_code: ErrorCode,
+    #[serde(default)]
+    error_message: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refuse {
+    status: u16,
+    #[serde(default)]
+    message: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+}
+
+/// An exception. The status of a modeled one need not be given.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Failure {
+    exception: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    /// Further members of the body.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    members: Map<String, Value>,
+}
+
+/// An HTTP response with any status and body.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct HttpResponse {
+    status: u16,
+    #[serde(default)]
+    body: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum CorruptionName {
+    InvalidJson,
+    UnknownType,
+    MissingMember(String),
+    Binary,
+    InvalidUtf8,
+    Oversize(usize),
+    Fragmented(usize),
+    ReservedBit,
+    Truncated,
+}
+
+/// A verdict that effects stand for.
+pub(super) trait EffectOf: Verdict {
+    /// The effects of the hook point, as errors name them.
+    const EFFECTS: &'static str;
+
+    /// Returns the verdict that an effect stands for; `Ok(None)` if the hook point does not have it.
+    fn read(effect: &Effect) -> Result<Option<Self>, String>;
+
+    /// Returns the effect that stands for this verdict.
+    fn effect(&self) -> Result<Effect, &'static str>;
+}
+
+impl Effect {
+    /// Returns the verdict, or `None` if events are held.
+    pub(super) fn verdict<V: EffectOf>(&self, point: &str) -> Result<Option<V>, String> {
+        if matches!(self, Self::Hold) {
+            return Ok(None);
+        }
+        V::read(self)?.map(Some).ok_or_else(|| {
+            let name = self.name();
+            format!("`{name}` is not an effect of hooks on {point}; there is {}", V::EFFECTS)
+        })
+    }
+
+    /// Returns the name in JSON.
+    fn name(&self) -> String {
+        match json!(self) {
+            Value::String(name) => name,
+            Value::Object(members) => members.keys().next().cloned().unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// A gate belongs to a mock in this process.
+const GATE: &str = "a hook that holds events at a gate of the test cannot be written as JSON";
+
+fn delay(duration: Duration) -> Effect {
+    Effect::Delay(HumanDuration(duration))
+}
+
+fn delay_real_time(duration: Duration) -> Effect {
+    Effect::DelayRealTime(HumanDuration(duration))
+}
+
+fn disconnect(code: CloseCode, reason: &str) -> Effect {
+    Effect::Disconnect(Disconnect { code: code.0, reason: reason.into() })
+}
+
+/// Reads the headers of a response.
+fn headers(pairs: &BTreeMap<String, String>) -> Result<Headers, String> {
+    let headers: Headers = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+    headers.fault().map_or(Ok(headers), Err)
+}
+
+fn pairs(headers: &Headers) -> BTreeMap<String, String> {
+    headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn check_status(status: u16, least: u16) -> Result<u16, String> {
+    match (least..=599).contains(&status) {
+        true => Ok(status),
+        false => Err(format!("`status` must be between {least} and 599, got {status}")),
+    }
+}
+
+impl EffectOf for HandshakeVerdict {
+    const EFFECTS: &'static str = "`pass`, `refuse`, `disconnect`, `reset`, `neverRespond`, \
+        `limitBandwidth`, `delay`, `delayRealTime` and `hold`";
+
+    fn read(effect: &Effect) -> Result<Option<Self>, String> {
+        Ok(Some(match effect {
+            Effect::Pass => Self::Pass,
+            Effect::Delay(duration) => Self::Delay(duration.0),
+            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
+            Effect::Disconnect(Disconnect { code, reason }) => {
+                Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+            }
+            Effect::Refuse(refuse) => Self::Refuse {
+                status: check_status(refuse.status, 400)?,
+                message: refuse.message.clone(),
+                headers: headers(&refuse.headers)?,
+            },
+            Effect::Reset => Self::Reset,
+            Effect::NeverRespond => Self::NeverRespond,
+            Effect::LimitBandwidth(0) => return Err("`limitBandwidth` must be at least 1".into()),
+            Effect::LimitBandwidth(bytes) => Self::LimitBandwidth(*bytes),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn effect(&self) -> Result<Effect, &'static str> {
+        Ok(match self {
+            Self::Pass => Effect::Pass,
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => return Err(GATE),
+            Self::Disconnect { code, reason } => disconnect(*code, reason),
+            Self::Refuse { status, message, headers } => Effect::Refuse(Refuse {
+                status: *status,
+                message: message.clone(),
+                headers: pairs(headers),
+            }),
+            Self::Reset => Effect::Reset,
+            Self::NeverRespond => Effect::NeverRespond,
+            Self::LimitBandwidth(bytes) => Effect::LimitBandwidth(*bytes),
+        })
+    }
+}
+
+impl EffectOf for ActionVerdict {
+    const EFFECTS: &'static str = "`pass`, `reject`, `ignore`, `respond`, `change`, `duplicate`, \
+        `reorder`, `disconnect`, `reset`, `stall`, `delay`, `delayRealTime` and `hold`";
+
+    fn read(effect: &Effect) -> Result<Option<Self>, String> {
+        Ok(Some(match effect {
+            Effect::Pass => Self::Pass,
+            Effect::Delay(duration) => Self::Delay(duration.0),
+            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
+            Effect::Disconnect(Disconnect { code, reason }) => {
+                Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+            }
+            Effect::Reset => Self::Reset,
+            Effect::Stall => Self::Stall,
+            Effect::Duplicate => Self::Duplicate,
+            Effect::Reorder => Self::Reorder,
+            Effect::Ignore => Self::Ignore,
+            Effect::Reject(reject) => Self::reject(reject.error_code, reject.error_message.clone()),
+            Effect::Respond(Value::String(text)) => Self::Respond(text.clone()),
+            Effect::Respond(frame) => Self::Respond(frame.to_string()),
+            Effect::Change(action) => {
+                let action = Publish::decode(action.to_string().as_bytes()).action;
+                Self::Change(action.map_err(|fault| format!("`change` needs an action: {fault}"))?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn effect(&self) -> Result<Effect, &'static str> {
+        Ok(match self {
+            Self::Pass => Effect::Pass,
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => return Err(GATE),
+            Self::Disconnect { code, reason } => disconnect(*code, reason),
+            Self::Reset => Effect::Reset,
+            Self::Stall => Effect::Stall,
+            Self::Duplicate => Effect::Duplicate,
+            Self::Reorder => Effect::Reorder,
+            Self::Ignore => Effect::Ignore,
+            Self::Reject { error_code, error_message } => Effect::Reject(Reject {
+                error_code: *error_code,
+                error_message: error_message.clone(),
+            }),
+            Self::Respond(text) => Effect::Respond(Value::String(text.clone())),
+            Self::Change(action) => Effect::Change(action_json(action)),
+        })
+    }
+}
+
+/// Returns an action as a client sends it.
+fn action_json(action: &Action) -> Value {
+    let mut members = Map::from_iter([("Action".to_owned(), json!(action.name()))]);
+    for (name, value) in action.string_members() {
+        members.insert(name.into(), json!(value));
+    }
+    if let Some(attributes) = action.attributes() {
+        members.insert("Attributes".into(), json!(attributes));
+    }
+    Value::Object(members)
+}
+
+impl EffectOf for ReviewVerdict {
+    const EFFECTS: &'static str = "`pass`, `respond`, `delay`, `delayRealTime` and `hold`";
+
+    fn read(effect: &Effect) -> Result<Option<Self>, String> {
+        Ok(Some(match effect {
+            Effect::Pass => Self::Pass,
+            Effect::Delay(duration) => Self::Delay(duration.0),
+            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
+            Effect::Respond(response) => Self::Respond(match response.as_str() {
+                Some("fail") => ReviewResponse::fail(),
+                Some("timeOut") => ReviewResponse::time_out(),
+                Some(other) => {
+                    return Err(format!(
+                        "`respond` cannot be `{other}`: there is `fail`, `timeOut` \
+                                        and the JSON that a Lambda function returns"
+                    ));
+                }
+                None => {
+                    let read = ReviewResponse::from_json(response);
+                    match read.failure_reason() {
+                        Some(reason) => return Err(format!("`respond` is not valid: {reason}")),
+                        None => read,
+                    }
+                }
+            }),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn effect(&self) -> Result<Effect, &'static str> {
+        Ok(match self {
+            Self::Pass => Effect::Pass,
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => return Err(GATE),
+            Self::Respond(response) => Effect::Respond(response.to_json()),
+        })
+    }
+}
+
+impl EffectOf for DeliveryVerdict {
+    const EFFECTS: &'static str = "`pass`, `drop`, `change`, `replace`, `corrupt`, `duplicate`, \
+        `reorder`, `disconnect`, `reset`, `stall`, `delay`, `delayRealTime` and `hold`";
+
+    fn read(effect: &Effect) -> Result<Option<Self>, String> {
+        Ok(Some(match effect {
+            Effect::Pass => Self::Pass,
+            Effect::Delay(duration) => Self::Delay(duration.0),
+            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
+            Effect::Disconnect(Disconnect { code, reason }) => {
+                Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+            }
+            Effect::Reset => Self::Reset,
+            Effect::Stall => Self::Stall,
+            Effect::Duplicate => Self::Duplicate,
+            Effect::Reorder => Self::Reorder,
+            Effect::Drop => Self::Drop,
+            Effect::Change(frame) => {
+                let frame = Frame::deserialize(frame);
+                Self::Change(frame.map_err(|error| format!("`change` needs a frame: {error}"))?)
+            }
+            Effect::Replace(text) => Self::Replace(text.clone()),
+            Effect::Corrupt(name) => Self::Corrupt(name.clone().into()),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn effect(&self) -> Result<Effect, &'static str> {
+        Ok(match self {
+            Self::Pass => Effect::Pass,
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => return Err(GATE),
+            Self::Disconnect { code, reason } => disconnect(*code, reason),
+            Self::Reset => Effect::Reset,
+            Self::Stall => Effect::Stall,
+            Self::Duplicate => Effect::Duplicate,
+            Self::Reorder => Effect::Reorder,
+            Self::Drop => Effect::Drop,
+            Self::Change(frame) => Effect::Change(json!(frame)),
+            Self::Replace(text) => Effect::Replace(text.clone()),
+            Self::Corrupt(corruption) => Effect::Corrupt(corruption.clone().into()),
+        })
+    }
+}
+
+impl From<CorruptionName> for Corruption {
+    fn from(name: CorruptionName) -> Self {
+        match name {
+            CorruptionName::InvalidJson => Self::InvalidJson,
+            CorruptionName::UnknownType => Self::UnknownType,
+            CorruptionName::MissingMember(member) => Self::MissingMember(member),
+            CorruptionName::Binary => Self::Binary,
+            CorruptionName::InvalidUtf8 => Self::InvalidUtf8,
+            CorruptionName::Oversize(bytes) => Self::Oversize(bytes),
+            CorruptionName::Fragmented(bytes) => Self::Fragmented(bytes),
+            CorruptionName::ReservedBit => Self::ReservedBit,
+            CorruptionName::Truncated => Self::Truncated,
+        }
+    }
+}
+
+impl From<Corruption> for CorruptionName {
+    fn from(corruption: Corruption) -> Self {
+        match corruption {
+            Corruption::InvalidJson => Self::InvalidJson,
+            Corruption::UnknownType => Self::UnknownType,
+            Corruption::MissingMember(member) => Self::MissingMember(member),
+            Corruption::Binary => Self::Binary,
+            Corruption::InvalidUtf8 => Self::InvalidUtf8,
+            Corruption::Oversize(bytes) => Self::Oversize(bytes),
+            Corruption::Fragmented(bytes) => Self::Fragmented(bytes),
+            Corruption::ReservedBit => Self::ReservedBit,
+            Corruption::Truncated => Self::Truncated,
+        }
+    }
+}
+
+impl EffectOf for OperationVerdict {
+    const EFFECTS: &'static str = "`pass`, `fail`, `respond`, `emptyBody`, `truncatedBody`, \
+        `closeInHead`, `closeInBody`, `reset`, `neverRespond`, `delay`, `delayRealTime` and `hold`";
+
+    fn read(effect: &Effect) -> Result<Option<Self>, String> {
+        Ok(Some(match effect {
+            Effect::Pass => Self::Pass,
+            Effect::Delay(duration) => Self::Delay(duration.0),
+            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
+            Effect::Reset => Self::Reset,
+            Effect::NeverRespond => Self::NeverRespond,
+            Effect::EmptyBody => Self::EmptyBody,
+            Effect::TruncatedBody => Self::TruncatedBody,
+            Effect::CloseInHead => Self::CloseInHead,
+            Effect::CloseInBody => Self::CloseInBody,
+            Effect::Fail(failure) => Self::Fail(failure.exception()?),
+            Effect::Respond(response) => {
+                let response = HttpResponse::deserialize(response);
+                let response =
+                    response.map_err(|error| format!("`respond` is not valid: {error}"))?;
+                let headers = headers(&response.headers)?;
+                let status = check_status(response.status, 200)?;
+                Self::Respond { status, body: response.body, headers }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn effect(&self) -> Result<Effect, &'static str> {
+        Ok(match self {
+            Self::Pass => Effect::Pass,
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => return Err(GATE),
+            Self::Reset => Effect::Reset,
+            Self::NeverRespond => Effect::NeverRespond,
+            Self::EmptyBody => Effect::EmptyBody,
+            Self::TruncatedBody => Effect::TruncatedBody,
+            Self::CloseInHead => Effect::CloseInHead,
+            Self::CloseInBody => Effect::CloseInBody,
+            Self::Fail(exception) => Effect::Fail(Failure::of(exception)),
+            Self::Respond { status, body, headers } => {
+                let (status, body, headers) = (*status, body.clone(), pairs(headers));
+                Effect::Respond(json!(HttpResponse { status, body, headers }))
+            }
+        })
+    }
+}
+
+impl Failure {
+    fn exception(&self) -> Result<Exception, String> {
+        let message = self.message.clone();
+        let modeled = match self.exception.as_str() {
+            "AccessDeniedException" => Some(Exception::access_denied(message)),
+            "ConflictException" => Some(Exception::conflict(message)),
+            "InternalServerException" => Some(Exception::internal_server(message)),
+            "PendingVerification" => Some(Exception::pending_verification(message)),
+            "ResourceNotFoundException" => Some(Exception::resource_not_found(message)),
+            "ServiceQuotaExceededException" => Some(Exception::service_quota_exceeded(message)),
+            "ThrottlingException" => Some(Exception::throttling(message)),
+            "ValidationException" => Some(Exception::validation(message)),
+            _ => None,
+        };
+        let exception = match (self.status, modeled) {
+            (None, Some(modeled)) => modeled,
+            (None, None) => {
+                let name = &self.exception;
+                return Err(format!(
+                    "`fail` needs a `status`: `{name}` is not a modeled exception"
+                ));
+            }
+            (Some(status), _) => {
+                Exception::new(check_status(status, 400)?, &self.exception, &self.message)
+            }
+        };
+        let members = self.members.iter();
+        Ok(members.fold(exception, |exception, (name, value)| exception.with(name, value.clone())))
+    }
+
+    fn of(exception: &Exception) -> Self {
+        let mut members = exception.body().clone();
+        members.remove("message");
+        Self {
+            exception: exception.name().into(),
+            message: exception.message().into(),
+            status: Some(exception.status()),
+            members,
+        }
+    }
+}
