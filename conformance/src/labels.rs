@@ -48,10 +48,12 @@ impl Labels {
         }
         // The prefix of an ARN tells the region and the account of all others.
         if let (Some(label), Some(value)) = (arn_prefix(label), arn_prefix(value))
-            && !self.values.contains_key(label) && !self.labels.contains_key(value) {
-                self.values.insert(label.to_owned(), value.to_owned());
-                self.labels.insert(value.to_owned(), label.to_owned());
-            }
+            && !self.values.contains_key(label)
+            && !self.labels.contains_key(value)
+        {
+            self.values.insert(label.to_owned(), value.to_owned());
+            self.labels.insert(value.to_owned(), label.to_owned());
+        }
     }
 
     /// Gives the values of a response the labels that the mock's response has at the same places.

@@ -174,9 +174,10 @@ pub enum Progress<'a> {
 fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimResult> {
     let header = &claim.script.header;
     if !matches!(running.target(), Target::Mock(_))
-        && let Some(why) = claim.obstacle(limit) {
-            return Some(ClaimResult::not_shown(header, why));
-        }
+        && let Some(why) = claim.obstacle(limit)
+    {
+        return Some(ClaimResult::not_shown(header, why));
+    }
     if claim.needs_participants() {
         return Some(ClaimResult::not_shown(header, "is about participants, who have no socket"));
     }

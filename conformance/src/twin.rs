@@ -121,11 +121,12 @@ impl Twin {
                 let text = if text == template { text } else { shown_event(&text) };
                 actual.events.push(Event::new(&lane, text));
                 if let (Seen::Response(response), false) = (&seen, template.ends_with(ANYTHING))
-                    && let Some(complaint) = &response.complaint {
-                        let complaint = self.labels.label(complaint, "", now);
-                        let text = format!("! the SDK does not understand it: {complaint}");
-                        actual.events.push(Event::new(&lane, text));
-                    }
+                    && let Some(complaint) = &response.complaint
+                {
+                    let complaint = self.labels.label(complaint, "", now);
+                    let text = format!("! the SDK does not understand it: {complaint}");
+                    actual.events.push(Event::new(&lane, text));
+                }
             }
         }
         // Waits of later steps do not wait for what is missing now.

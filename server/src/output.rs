@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
+use mock_ivs_chat::log::{Finding, Lint};
 use mock_ivs_chat::{Handle, Log};
 use tokio::sync::oneshot;
 
@@ -55,7 +56,8 @@ fn follow_lint(ivs: &Handle) {
     let mut printed = 0;
     loop {
         let mark = ivs.log().mark();
-        let findings = ivs.lint();
+        let is_pedantic = |finding: &Finding| Lint::PEDANTIC.contains(&finding.lint);
+        let findings: Vec<_> = ivs.lint().into_iter().filter(|one| !is_pedantic(one)).collect();
         // A log that was cleared has fewer findings than were printed.
         printed = printed.min(findings.len());
         for finding in &findings[printed..] {

@@ -47,7 +47,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
     }
     let failed = output::follow(&ivs, options.log);
     let router = admin::router(App::new(ivs.handle(), urls, state, options));
-    tokio::select! {
+    let served = tokio::select! {
         () = accept(&listener, acceptor, &ivs, router) => Ok(()),
         () = signals.wait() => Ok(()),
         error = failed => match error {
@@ -56,7 +56,11 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
             Ok(error) => Err(format!("the log cannot be printed: {error}")),
             Err(_) => Err("the log can no longer be followed".into()),
         },
-    }
+    };
+    // The process ends now. Requests that still wait for the log must not see the mock stop,
+    // because a wait that can no longer succeed panics.
+    std::mem::forget(ivs);
+    served
 }
 
 fn start_mock(options: &Options) -> Result<MockIvsChat, String> {

@@ -229,8 +229,7 @@ impl ChatTokenBuilder {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
-    /// ivs.on_handshake().once().refuse(503, "busy");
-    /// assert_eq!(room.chat_token("alice").try_join().unwrap_err().status(), Some(503));
+    /// assert_eq!(room.chat_token("").try_join().unwrap_err().status(), Some(400));
     /// assert!(room.chat_token("alice").try_join().is_ok());
     /// ```
     ///

@@ -299,7 +299,7 @@ impl Handle {
     /// # use mock_ivs_chat::MockIvsChat;
     /// let ivs = MockIvsChat::start();
     /// ivs.freeze_clock();
-    /// assert_eq!(ivs.now(), ivs.now());
+    /// assert!(ivs.is_clock_frozen());
     /// ```
     pub fn freeze_clock(&self) {
         self.driver.freeze_clock();

@@ -129,9 +129,8 @@ impl Entry {
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// let ivs = MockIvsChat::start();
-    /// ivs.create_room("lobby").participant("alice").send_message("hello");
-    /// let entry = ivs.log().last().unwrap();
-    /// assert_eq!(entry.to_json()["kind"], "frame_sent");
+    /// ivs.create_room("lobby");
+    /// assert_eq!(ivs.log().entries()[0].to_json()["kind"], "request");
     /// ```
     ///
     /// [`Log::to_json_lines`]: crate::Log::to_json_lines

@@ -75,6 +75,23 @@ impl Checked {
 #[test]
 fn each_operation_responds_as_described() {
     let mut api = Checked::new(Server::with_lobby());
+    call_rooms(&mut api);
+    let bob = call_participants(&mut api);
+    call_connections(&mut api, &bob);
+    call_hooks(&mut api);
+    call_the_rest(&mut api);
+    // The events never end; a test of the log reads them.
+    api.seen.insert("get /log/events".into());
+    let mut described = BTreeSet::new();
+    for (path, item) in members(&api.document["paths"]) {
+        for method in members(&item).keys() {
+            described.insert(format!("{method} {}", path.trim_start_matches("/__admin")));
+        }
+    }
+    assert_eq!(api.seen, described);
+}
+
+fn call_rooms(api: &mut Checked) {
     for path in
         ["/", "/page.css", "/page.js", "/openapi.json", "/status", "/rooms", "/clock", "/lint"]
     {
@@ -97,6 +114,10 @@ fn each_operation_responds_as_described() {
     let review = json!({ "url": "http://127.0.0.1:1/", "fallbackResult": "ALLOW" });
     api.call("put", "/rooms/{room}/review", &["lobby"], Some(review));
     api.call("delete", "/rooms/{room}/review", &["lobby"], None);
+}
+
+/// Returns the connection of a participant.
+fn call_participants(api: &mut Checked) -> String {
     let new = json!({ "room": "lobby", "userId": "bob" });
     let bob =
         api.call("post", "/participants", &[], Some(new)).body["id"].as_str().unwrap().to_owned();
@@ -110,23 +131,30 @@ fn each_operation_responds_as_described() {
         api.call("get", "/participants/{id}/frames?containing=zzz", &[&bob], None).status,
         408
     );
+    bob
+}
+
+fn call_connections(api: &mut Checked, bob: &str) {
     api.call("get", "/connections", &[], None);
-    api.call("get", "/connections/{id}", &[&bob], None);
+    api.call("get", "/connections/{id}", &[bob], None);
     for command in ["stall", "resume"] {
-        api.call("post", &format!("/connections/{{id}}/{command}"), &[&bob], Some(json!({})));
+        api.call("post", &format!("/connections/{{id}}/{command}"), &[bob], Some(json!({})));
     }
     let limit = json!({ "bytesPerSecond": 5000, "direction": "inbound" });
-    api.call("post", "/connections/{id}/limit-bandwidth", &[&bob], Some(limit));
-    api.call("post", "/connections/{id}/frames", &[&bob], Some(json!({ "text": "x" })));
-    api.call("post", "/connections/{id}/close", &[&bob], Some(json!({ "code": 1001 })));
-    assert_eq!(api.call("post", "/connections/{id}/reset", &[&bob], Some(json!({}))).status, 404);
-    api.call("delete", "/participants/{id}", &[&bob], None);
+    api.call("post", "/connections/{id}/limit-bandwidth", &[bob], Some(limit));
+    api.call("post", "/connections/{id}/frames", &[bob], Some(json!({ "text": "x" })));
+    api.call("post", "/connections/{id}/close", &[bob], Some(json!({ "code": 1001 })));
+    assert_eq!(api.call("post", "/connections/{id}/reset", &[bob], Some(json!({}))).status, 404);
+    api.call("delete", "/participants/{id}", &[bob], None);
     api.call(
         "post",
         "/rooms/{room}/disconnections",
         &["lobby"],
         Some(json!({ "userId": "alice" })),
     );
+}
+
+fn call_hooks(api: &mut Checked) {
     let spec = json!({ "on": "action", "expect": { "min": 1 }, "then": "hold" });
     let hook = api.call("post", "/hooks", &[], Some(spec)).body["id"].as_str().unwrap().to_owned();
     api.call("get", "/hooks", &[], None);
@@ -135,6 +163,9 @@ fn each_operation_responds_as_described() {
     api.call("post", "/hooks/{id}/release", &[&hook], Some(json!({})));
     api.call("delete", "/hooks/{id}", &[&hook], None);
     api.call("delete", "/hooks", &[], None);
+}
+
+fn call_the_rest(api: &mut Checked) {
     api.call("post", "/clock/advance", &[], Some(json!({ "byMs": 1000 })));
     api.call("post", "/clock/freeze", &[], Some(json!({})));
     api.call("post", "/outage", &[], Some(json!({ "mode": "accept" })));
@@ -144,13 +175,4 @@ fn each_operation_responds_as_described() {
         api.call("get", &format!("/log?format={format}"), &[], None);
     }
     api.call("post", "/reset", &[], Some(json!({ "what": "all" })));
-    // The events never end; a test of the log reads them.
-    api.seen.insert("get /log/events".into());
-    let mut described = BTreeSet::new();
-    for (path, item) in members(&api.document["paths"]) {
-        for method in members(&item).keys() {
-            described.insert(format!("{method} {}", path.trim_start_matches("/__admin")));
-        }
-    }
-    assert_eq!(api.seen, described);
 }

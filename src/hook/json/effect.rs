@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::hook::action::ActionVerdict;
-use crate::hook::delivery::{Corruption, DeliveryVerdict};
+use crate::hook::delivery::DeliveryVerdict;
 use crate::hook::handshake::HandshakeVerdict;
+use crate::hook::json::parts::{CorruptionName, Failure};
 use crate::hook::operation::OperationVerdict;
 use crate::hook::review::ReviewVerdict;
 use crate::hook::verdict::Verdict;
 use crate::proto::action::{Action, Publish};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
-use crate::proto::exception::Exception;
 use crate::proto::frame::Frame;
 use crate::proto::headers::Headers;
 use crate::service::review_handler::ReviewResponse;
@@ -104,20 +104,6 @@ pub(super) struct Refuse {
     headers: BTreeMap<String, String>,
 }
 
-/// An exception. The status of a modeled one need not be given.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Failure {
-    exception: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    /// Further members of the body.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    members: Map<String, Value>,
-}
-
 /// An HTTP response with any status and body.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -127,20 +113,6 @@ struct HttpResponse {
     body: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum CorruptionName {
-    InvalidJson,
-    UnknownType,
-    MissingMember(String),
-    Binary,
-    InvalidUtf8,
-    Oversize(usize),
-    Fragmented(usize),
-    ReservedBit,
-    Truncated,
 }
 
 /// A verdict that effects stand for.
@@ -202,7 +174,7 @@ fn pairs(headers: &Headers) -> BTreeMap<String, String> {
     headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn check_status(status: u16, least: u16) -> Result<u16, String> {
+pub(super) fn check_status(status: u16, least: u16) -> Result<u16, String> {
     match (least..=599).contains(&status) {
         true => Ok(status),
         false => Err(format!("`status` must be between {least} and 599, got {status}")),
@@ -401,38 +373,6 @@ impl EffectOf for DeliveryVerdict {
     }
 }
 
-impl From<CorruptionName> for Corruption {
-    fn from(name: CorruptionName) -> Self {
-        match name {
-            CorruptionName::InvalidJson => Self::InvalidJson,
-            CorruptionName::UnknownType => Self::UnknownType,
-            CorruptionName::MissingMember(member) => Self::MissingMember(member),
-            CorruptionName::Binary => Self::Binary,
-            CorruptionName::InvalidUtf8 => Self::InvalidUtf8,
-            CorruptionName::Oversize(bytes) => Self::Oversize(bytes),
-            CorruptionName::Fragmented(bytes) => Self::Fragmented(bytes),
-            CorruptionName::ReservedBit => Self::ReservedBit,
-            CorruptionName::Truncated => Self::Truncated,
-        }
-    }
-}
-
-impl From<Corruption> for CorruptionName {
-    fn from(corruption: Corruption) -> Self {
-        match corruption {
-            Corruption::InvalidJson => Self::InvalidJson,
-            Corruption::UnknownType => Self::UnknownType,
-            Corruption::MissingMember(member) => Self::MissingMember(member),
-            Corruption::Binary => Self::Binary,
-            Corruption::InvalidUtf8 => Self::InvalidUtf8,
-            Corruption::Oversize(bytes) => Self::Oversize(bytes),
-            Corruption::Fragmented(bytes) => Self::Fragmented(bytes),
-            Corruption::ReservedBit => Self::ReservedBit,
-            Corruption::Truncated => Self::Truncated,
-        }
-    }
-}
-
 impl EffectOf for OperationVerdict {
     const EFFECTS: &'static str = "`pass`, `fail`, `respond`, `emptyBody`, `truncatedBody`, \
         `closeInHead`, `closeInBody`, `reset`, `neverRespond`, `delay`, `delayRealTime` and `hold`";
@@ -479,47 +419,5 @@ impl EffectOf for OperationVerdict {
                 Effect::Respond(json!(HttpResponse { status, body, headers }))
             }
         })
-    }
-}
-
-impl Failure {
-    fn exception(&self) -> Result<Exception, String> {
-        let message = self.message.clone();
-        let modeled = match self.exception.as_str() {
-            "AccessDeniedException" => Some(Exception::access_denied(message)),
-            "ConflictException" => Some(Exception::conflict(message)),
-            "InternalServerException" => Some(Exception::internal_server(message)),
-            "PendingVerification" => Some(Exception::pending_verification(message)),
-            "ResourceNotFoundException" => Some(Exception::resource_not_found(message)),
-            "ServiceQuotaExceededException" => Some(Exception::service_quota_exceeded(message)),
-            "ThrottlingException" => Some(Exception::throttling(message)),
-            "ValidationException" => Some(Exception::validation(message)),
-            _ => None,
-        };
-        let exception = match (self.status, modeled) {
-            (None, Some(modeled)) => modeled,
-            (None, None) => {
-                let name = &self.exception;
-                return Err(format!(
-                    "`fail` needs a `status`: `{name}` is not a modeled exception"
-                ));
-            }
-            (Some(status), _) => {
-                Exception::new(check_status(status, 400)?, &self.exception, &self.message)
-            }
-        };
-        let members = self.members.iter();
-        Ok(members.fold(exception, |exception, (name, value)| exception.with(name, value.clone())))
-    }
-
-    fn of(exception: &Exception) -> Self {
-        let mut members = exception.body().clone();
-        members.remove("message");
-        Self {
-            exception: exception.name().into(),
-            message: exception.message().into(),
-            status: Some(exception.status()),
-            members,
-        }
     }
 }
