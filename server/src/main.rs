@@ -4,6 +4,7 @@ mod admin;
 mod boundaries;
 mod cli;
 mod extract;
+mod news;
 mod output;
 mod problem;
 mod serve;

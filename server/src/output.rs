@@ -9,6 +9,7 @@ use mock_ivs_chat::{Handle, Log};
 use tokio::sync::oneshot;
 
 use crate::cli::LogFormat;
+use crate::news::News;
 
 /// Prints lines to stdout.
 pub(crate) fn print(text: &str) -> io::Result<()> {
@@ -71,9 +72,9 @@ fn follow_lint(ivs: &Handle) {
 }
 
 fn follow_log(log: &Log, format: LogFormat) -> io::Error {
-    let cursor = log.cursor();
+    let mut news = News::new(log.clone(), 0);
     loop {
-        let entry = cursor.wait_for(|_| true).wait();
+        let entry = news.next_blocking();
         let line = match format {
             LogFormat::Text => entry.to_string(),
             LogFormat::Json => entry.to_json().to_string(),

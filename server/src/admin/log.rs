@@ -8,13 +8,14 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
+use mock_ivs_chat::Log;
 use mock_ivs_chat::log::{Entry, EntryKind, Matcher};
-use mock_ivs_chat::{Log, LogCursor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::admin::{App, Shared};
 use crate::extract::Query;
+use crate::news::News;
 use crate::problem::{Answer, Problem};
 
 /// A form in which the log can be read.
@@ -132,13 +133,11 @@ pub(super) async fn follow(
         Problem::bad_request("Last-Event-ID is not the index of an entry").at("Last-Event-ID")
     })?;
     let since = latest.map_or_else(|| query.since.unwrap_or(0), |latest| latest.saturating_add(1));
-    let cursor = app.ivs.log().cursor();
-    let entries = stream::unfold(cursor, move |cursor| next(cursor, since));
+    let news = News::new(app.ivs.log(), since);
+    let entries = stream::unfold(news, |mut news| async move {
+        let entry = news.next().await;
+        let event = Event::default().id(entry.index().to_string()).data(shown(&entry).to_string());
+        Some((Ok(event), news))
+    });
     Ok(Sse::new(entries).keep_alive(KeepAlive::default()))
-}
-
-async fn next(cursor: LogCursor, since: u64) -> Option<(Result<Event, Infallible>, LogCursor)> {
-    let entry = cursor.wait_for(move |entry| entry.index() >= since).await;
-    let event = Event::default().id(entry.index().to_string()).data(shown(&entry).to_string());
-    Some((Ok(event), cursor))
 }

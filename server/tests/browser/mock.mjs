@@ -74,7 +74,7 @@ export const test = base.extend({
       return dialog.dismiss();
     });
     page.on("console", (message) => {
-      const isExpected = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|status of 4\d\d/.test(message.text());
+      const isExpected = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|WebSocket connection to .* failed|status of 4\d\d/.test(message.text());
       if (message.type() === "error" && !isExpected) problems.push(message.text());
     });
     page.on("request", (request) => {
