@@ -358,7 +358,7 @@ function showDetail(row) {
 function closeDetail() {
   if ($("detail").hidden) return;
   $("detail").hidden = true;
-  $("rows").focus();
+  $("rows").focus({ preventScroll: true });
   scheduleRender();
 }
 
@@ -724,8 +724,10 @@ function start() {
   $("detail-close").onclick = closeDetail;
   $("latest").onclick = () => {
     select(undefined);
+    // Without this the browser scrolls to the beginning of the list, which ends the following.
+    $("rows").focus({ preventScroll: true });
     isFollowing = true;
-    $("rows").focus();
+    render();
   };
   $("log").onscroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = $("log");
