@@ -20,6 +20,7 @@ use crate::hook::builder::{
     Actions, Deliveries, Destination, Handshakes, HookBuilder, HookPoint, HookSpec, Operations,
     Reviews,
 };
+use crate::hook::frames::FramePoint;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::service::review_handler::ReviewResponse;
@@ -122,26 +123,28 @@ fn handshake(on: HookBuilder<Handshakes, ()>, fault: Fault) -> Option<HookSpec> 
 }
 
 fn action(on: HookBuilder<Actions, ()>, fault: Fault) -> Option<HookSpec> {
-    Some(match fault {
-        Fault::Closed(code, has_reason) => {
-            on.disconnect_with_reason(CloseCode(code), reason(has_reason))
-        }
-        Fault::Reset => on.reset(),
-        Fault::Stalled => on.stall(),
-        Fault::Delayed => on.delay(DELAY),
-        Fault::Lost => on.ignore(),
-        Fault::Duplicated => on.duplicate(),
-        Fault::Reordered => on.reorder(),
-        Fault::Nonsense => on.respond("nonsense"),
+    match fault {
+        Fault::Lost => Some(on.ignore()),
+        Fault::Nonsense => Some(on.respond("nonsense")),
         Fault::Rejected(code) => {
             let known = ErrorCode::ALL.into_iter().find(|known| known.code() == code)?;
-            on.reject(known, "rejected by the explorer")
+            Some(on.reject(known, "rejected by the explorer"))
         }
-        _ => return None,
-    })
+        _ => frame(on, fault),
+    }
 }
 
 fn delivery(on: HookBuilder<Deliveries, ()>, fault: Fault) -> Option<HookSpec> {
+    match fault {
+        Fault::Lost => Some(on.drop_frame()),
+        Fault::Nonsense => Some(on.replace("nonsense")),
+        Fault::Corrupt(damage) => Some(on.corrupt(damage.corruption())),
+        _ => frame(on, fault),
+    }
+}
+
+/// Returns the hook for a fault that frames of both directions have.
+fn frame<P: FramePoint>(on: HookBuilder<P, ()>, fault: Fault) -> Option<HookSpec> {
     Some(match fault {
         Fault::Closed(code, has_reason) => {
             on.disconnect_with_reason(CloseCode(code), reason(has_reason))
@@ -149,11 +152,8 @@ fn delivery(on: HookBuilder<Deliveries, ()>, fault: Fault) -> Option<HookSpec> {
         Fault::Reset => on.reset(),
         Fault::Stalled => on.stall(),
         Fault::Delayed => on.delay(DELAY),
-        Fault::Lost => on.drop_frame(),
         Fault::Duplicated => on.duplicate(),
         Fault::Reordered => on.reorder(),
-        Fault::Nonsense => on.replace("nonsense"),
-        Fault::Corrupt(damage) => on.corrupt(damage.corruption()),
         _ => return None,
     })
 }

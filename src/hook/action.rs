@@ -215,19 +215,6 @@ impl<D: Destination> HookBuilder<Actions, D> {
         self
     }
 
-    /// Matches only frames on this connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// let hook = ivs.on_action().connection(alice.connection()).ignore();
-    /// ```
-    pub fn connection(mut self, connection: ConnectionId) -> Self {
-        self.filter.connection = Some(connection);
-        self
-    }
-
     /// Matches only SEND_MESSAGE. Without this method or its siblings the hook matches every frame,
     /// valid or not.
     ///
@@ -262,18 +249,6 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// ```
     pub fn disconnect_user(mut self) -> Self {
         self.filter.action = Some(ActionKind::DisconnectUser);
-        self
-    }
-
-    /// Matches only frames with this `RequestId`.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().request_id("alice-1").ignore();
-    /// ```
-    pub fn request_id(mut self, request_id: impl Into<String>) -> Self {
-        self.filter.request_id = Some(request_id.into());
         self
     }
 
@@ -320,75 +295,5 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// ```
     pub fn change(self, action: Action) -> D::Installed {
         self.always(ActionVerdict::Change(action))
-    }
-
-    /// Passes the frame to the service twice.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().once().duplicate();
-    /// ```
-    pub fn duplicate(self) -> D::Installed {
-        self.always(ActionVerdict::Duplicate)
-    }
-
-    /// Passes the frame to the service after the next frame of the same connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().once().reorder();
-    /// ```
-    pub fn reorder(self) -> D::Installed {
-        self.always(ActionVerdict::Reorder)
-    }
-
-    /// Closes the connection and discards the frame.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().after(10).disconnect(CloseCode::GOING_AWAY);
-    /// ```
-    pub fn disconnect(self, code: CloseCode) -> D::Installed {
-        self.disconnect_with_reason(code, "")
-    }
-
-    /// Closes the connection with a reason in the close frame, truncated to 123 bytes.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().disconnect_with_reason(CloseCode::GOING_AWAY, "maintenance");
-    /// ```
-    pub fn disconnect_with_reason(
-        self,
-        code: CloseCode,
-        reason: impl Into<String>,
-    ) -> D::Installed {
-        self.always(ActionVerdict::Disconnect { code, reason: reason.into() })
-    }
-
-    /// Resets the TCP connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().from("alice").reset();
-    /// ```
-    pub fn reset(self) -> D::Installed {
-        self.always(ActionVerdict::Reset)
-    }
-
-    /// Leaves the connection open, but no longer reads or writes it.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_action().from("alice").stall();
-    /// ```
-    pub fn stall(self) -> D::Installed {
-        self.always(ActionVerdict::Stall)
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::hook::builder::{Deliveries, Destination, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::event::{HookEvent, HookVerdict};
@@ -108,8 +110,9 @@ pub enum DeliveryVerdict {
 /// let ivs = MockIvsChat::start();
 /// ivs.on_delivery().to("bob").once().corrupt(Corruption::UnknownType);
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "camelCase")]
 pub enum Corruption {
     /// The first half of the JSON text.
     InvalidJson,
@@ -234,19 +237,6 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
         self
     }
 
-    /// Matches only frames to this connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// let hook = ivs.on_delivery().connection(alice.connection()).drop_frame();
-    /// ```
-    pub fn connection(mut self, connection: ConnectionId) -> Self {
-        self.filter.connection = Some(connection);
-        self
-    }
-
     /// Matches only MESSAGE frames.
     ///
     /// ```
@@ -281,18 +271,6 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// ```
     pub fn error(mut self) -> Self {
         self.filter.kind = Some(FrameKind::Error);
-        self
-    }
-
-    /// Matches only frames with this `RequestId`.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().request_id("alice-1").drop_frame();
-    /// ```
-    pub fn request_id(mut self, request_id: impl Into<String>) -> Self {
-        self.filter.request_id = Some(request_id.into());
         self
     }
 
@@ -340,75 +318,5 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// ```
     pub fn corrupt(self, malformation: Corruption) -> D::Installed {
         self.always(DeliveryVerdict::Corrupt(malformation))
-    }
-
-    /// Sends the frame twice.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").nth(3).duplicate();
-    /// ```
-    pub fn duplicate(self) -> D::Installed {
-        self.always(DeliveryVerdict::Duplicate)
-    }
-
-    /// Sends the frame after the next frame to the same connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").once().reorder();
-    /// ```
-    pub fn reorder(self) -> D::Installed {
-        self.always(DeliveryVerdict::Reorder)
-    }
-
-    /// Closes the connection instead of sending the frame.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").disconnect(CloseCode::INTERNAL_ERROR);
-    /// ```
-    pub fn disconnect(self, code: CloseCode) -> D::Installed {
-        self.disconnect_with_reason(code, "")
-    }
-
-    /// Closes the connection with a reason in the close frame, truncated to 123 bytes.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().disconnect_with_reason(CloseCode::GOING_AWAY, "maintenance");
-    /// ```
-    pub fn disconnect_with_reason(
-        self,
-        code: CloseCode,
-        reason: impl Into<String>,
-    ) -> D::Installed {
-        self.always(DeliveryVerdict::Disconnect { code, reason: reason.into() })
-    }
-
-    /// Resets the TCP connection instead of sending the frame.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").reset();
-    /// ```
-    pub fn reset(self) -> D::Installed {
-        self.always(DeliveryVerdict::Reset)
-    }
-
-    /// Leaves the connection open, but no longer reads or writes it.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let hook = ivs.on_delivery().to("bob").stall();
-    /// ```
-    pub fn stall(self) -> D::Installed {
-        self.always(DeliveryVerdict::Stall)
     }
 }

@@ -1,7 +1,7 @@
 //! JSON: hooks as data, to be kept in files and sent to a mock in another process.
 
 mod effect;
-mod parts;
+mod failure;
 
 use std::panic::Location;
 

@@ -12,6 +12,7 @@ pub(crate) mod delivery;
 pub(crate) mod describe;
 pub(crate) mod event;
 pub(crate) mod filter;
+pub(crate) mod frames;
 pub(crate) mod frequency;
 pub(crate) mod handshake;
 pub(crate) mod hits;
@@ -30,6 +31,7 @@ pub use crate::hook::builder::{
     Reviews,
 };
 pub use crate::hook::delivery::{Corruption, DeliveryVerdict, OutboundFrame};
+pub use crate::hook::frames::FramePoint;
 pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 pub use crate::hook::hits::Hits;
 pub use crate::hook::ids::GateId;

@@ -12,6 +12,7 @@ use mock_ivs_chat::{Capability, ConnectionId, Participant, Room};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::admin::rooms::{Deletion, Disconnection};
 use crate::admin::{App, Shared};
 use crate::extract::{Body, Query};
 use crate::problem::{Answer, Problem};
@@ -167,31 +168,16 @@ async fn send(
     .await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Deletion {
-    message_id: String,
-    #[serde(default)]
-    reason: String,
-}
-
 pub(super) async fn delete_message(
     State(app): Shared,
     Path(id): Path<String>,
     Body(request): Body<Deletion>,
 ) -> Answer<Json<Value>> {
     act(app.participant(&id)?, move |participant| {
-        participant.delete_message(&request.message_id, &request.reason)
+        participant
+            .delete_message(&request.message_id, request.reason.as_deref().unwrap_or_default())
     })
     .await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Disconnection {
-    user_id: String,
-    #[serde(default)]
-    reason: String,
 }
 
 pub(super) async fn disconnect_user(
@@ -200,7 +186,7 @@ pub(super) async fn disconnect_user(
     Body(request): Body<Disconnection>,
 ) -> Answer<Json<Value>> {
     act(app.participant(&id)?, move |participant| {
-        participant.disconnect_user(&request.user_id, &request.reason)
+        participant.disconnect_user(&request.user_id, request.reason.as_deref().unwrap_or_default())
     })
     .await
 }

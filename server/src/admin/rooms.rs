@@ -1,12 +1,13 @@
 //! Rooms, chat tokens, and what the application does in a room.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use mock_ivs_chat::{Capability, Operation, Room};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 use crate::admin::{App, Shared};
 use crate::extract::Body;
@@ -110,9 +111,8 @@ pub(super) async fn send_event(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Disconnection {
-    user_id: String,
-    #[serde(default)]
-    reason: Option<String>,
+    pub(super) user_id: String,
+    pub(super) reason: Option<String>,
 }
 
 pub(super) async fn disconnect_user(
@@ -130,9 +130,8 @@ pub(super) async fn disconnect_user(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Deletion {
-    message_id: String,
-    #[serde(default)]
-    reason: Option<String>,
+    pub(super) message_id: String,
+    pub(super) reason: Option<String>,
 }
 
 pub(super) async fn delete_message(

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::hook::action::ActionVerdict;
-use crate::hook::delivery::DeliveryVerdict;
+use crate::hook::delivery::{Corruption, DeliveryVerdict};
 use crate::hook::handshake::HandshakeVerdict;
-use crate::hook::json::parts::{CorruptionName, Failure};
+use crate::hook::json::failure::Failure;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::review::ReviewVerdict;
 use crate::hook::verdict::Verdict;
@@ -40,7 +40,7 @@ pub(super) enum Effect {
     Respond(Value),
     Change(Value),
     Replace(String),
-    Corrupt(CorruptionName),
+    Corrupt(Corruption),
     Refuse(Refuse),
     NeverRespond,
     LimitBandwidth(u32),
@@ -152,14 +152,6 @@ impl Effect {
 /// A gate belongs to a mock in this process.
 const GATE: &str = "a hook that holds events at a gate of the test cannot be written as JSON";
 
-fn delay(duration: Duration) -> Effect {
-    Effect::Delay(HumanDuration(duration))
-}
-
-fn delay_real_time(duration: Duration) -> Effect {
-    Effect::DelayRealTime(HumanDuration(duration))
-}
-
 fn disconnect(code: CloseCode, reason: &str) -> Effect {
     Effect::Disconnect(Disconnect { code: code.0, reason: reason.into() })
 }
@@ -181,97 +173,98 @@ pub(super) fn check_status(status: u16, least: u16) -> Result<u16, String> {
     }
 }
 
-impl EffectOf for HandshakeVerdict {
-    const EFFECTS: &'static str = "`pass`, `refuse`, `disconnect`, `reset`, `neverRespond`, \
-        `limitBandwidth`, `delay`, `delayRealTime` and `hold`";
+/// Implements both directions of [`EffectOf`] for a verdict.
+///
+/// All verdicts share the first effects, and those in brackets have the same name on both sides.
+/// The arms after `read` and `effect` convert the others. Both matches on a verdict stay
+/// exhaustive.
+macro_rules! effect_of {
+    (
+        $verdict:ident, $effects:literal, [$($unit:ident),*],
+        read { $($effect:pat => $read:expr,)* }
+        effect { $($variant:pat => $written:expr,)* }
+    ) => {
+        impl EffectOf for $verdict {
+            const EFFECTS: &'static str = $effects;
 
-    fn read(effect: &Effect) -> Result<Option<Self>, String> {
-        Ok(Some(match effect {
-            Effect::Pass => Self::Pass,
-            Effect::Delay(duration) => Self::Delay(duration.0),
-            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
-            Effect::Disconnect(Disconnect { code, reason }) => {
-                Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+            fn read(effect: &Effect) -> Result<Option<Self>, String> {
+                Ok(Some(match effect {
+                    Effect::Pass => Self::Pass,
+                    Effect::Delay(duration) => Self::Delay(duration.0),
+                    Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
+                    $(Effect::$unit => Self::$unit,)*
+                    $($effect => $read,)*
+                    _ => return Ok(None),
+                }))
             }
-            Effect::Refuse(refuse) => Self::Refuse {
-                status: check_status(refuse.status, 400)?,
-                message: refuse.message.clone(),
-                headers: headers(&refuse.headers)?,
-            },
-            Effect::Reset => Self::Reset,
-            Effect::NeverRespond => Self::NeverRespond,
-            Effect::LimitBandwidth(0) => return Err("`limitBandwidth` must be at least 1".into()),
-            Effect::LimitBandwidth(bytes) => Self::LimitBandwidth(*bytes),
-            _ => return Ok(None),
-        }))
-    }
 
-    fn effect(&self) -> Result<Effect, &'static str> {
-        Ok(match self {
-            Self::Pass => Effect::Pass,
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => return Err(GATE),
-            Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Refuse { status, message, headers } => Effect::Refuse(Refuse {
-                status: *status,
-                message: message.clone(),
-                headers: pairs(headers),
-            }),
-            Self::Reset => Effect::Reset,
-            Self::NeverRespond => Effect::NeverRespond,
-            Self::LimitBandwidth(bytes) => Effect::LimitBandwidth(*bytes),
-        })
+            fn effect(&self) -> Result<Effect, &'static str> {
+                Ok(match self {
+                    Self::Pass => Effect::Pass,
+                    Self::Delay(duration) => Effect::Delay(HumanDuration(*duration)),
+                    Self::DelayRealTime(duration) => Effect::DelayRealTime(HumanDuration(*duration)),
+                    Self::Hold(_) => return Err(GATE),
+                    $(Self::$unit => Effect::$unit,)*
+                    $($variant => $written,)*
+                })
+            }
+        }
+    };
+}
+
+effect_of! {
+    HandshakeVerdict,
+    "`pass`, `refuse`, `disconnect`, `reset`, `neverRespond`, `limitBandwidth`, `delay`, \
+        `delayRealTime` and `hold`",
+    [Reset, NeverRespond],
+    read {
+        Effect::Disconnect(Disconnect { code, reason }) => {
+            Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+        },
+        Effect::Refuse(refuse) => Self::Refuse {
+            status: check_status(refuse.status, 400)?,
+            message: refuse.message.clone(),
+            headers: headers(&refuse.headers)?,
+        },
+        Effect::LimitBandwidth(0) => return Err("`limitBandwidth` must be at least 1".into()),
+        Effect::LimitBandwidth(bytes) => Self::LimitBandwidth(*bytes),
+    }
+    effect {
+        Self::Disconnect { code, reason } => disconnect(*code, reason),
+        Self::Refuse { status, message, headers } => Effect::Refuse(Refuse {
+            status: *status,
+            message: message.clone(),
+            headers: pairs(headers),
+        }),
+        Self::LimitBandwidth(bytes) => Effect::LimitBandwidth(*bytes),
     }
 }
 
-impl EffectOf for ActionVerdict {
-    const EFFECTS: &'static str = "`pass`, `reject`, `ignore`, `respond`, `change`, `duplicate`, \
-        `reorder`, `disconnect`, `reset`, `stall`, `delay`, `delayRealTime` and `hold`";
-
-    fn read(effect: &Effect) -> Result<Option<Self>, String> {
-        Ok(Some(match effect {
-            Effect::Pass => Self::Pass,
-            Effect::Delay(duration) => Self::Delay(duration.0),
-            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
-            Effect::Disconnect(Disconnect { code, reason }) => {
-                Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
-            }
-            Effect::Reset => Self::Reset,
-            Effect::Stall => Self::Stall,
-            Effect::Duplicate => Self::Duplicate,
-            Effect::Reorder => Self::Reorder,
-            Effect::Ignore => Self::Ignore,
-            Effect::Reject(reject) => Self::reject(reject.error_code, reject.error_message.clone()),
-            Effect::Respond(Value::String(text)) => Self::Respond(text.clone()),
-            Effect::Respond(frame) => Self::Respond(frame.to_string()),
-            Effect::Change(action) => {
-                let action = Publish::decode(action.to_string().as_bytes()).action;
-                Self::Change(action.map_err(|fault| format!("`change` needs an action: {fault}"))?)
-            }
-            _ => return Ok(None),
-        }))
+effect_of! {
+    ActionVerdict,
+    "`pass`, `reject`, `ignore`, `respond`, `change`, `duplicate`, `reorder`, `disconnect`, \
+        `reset`, `stall`, `delay`, `delayRealTime` and `hold`",
+    [Reset, Stall, Duplicate, Reorder, Ignore],
+    read {
+        Effect::Disconnect(Disconnect { code, reason }) => {
+            Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+        },
+        Effect::Reject(reject) => Self::reject(reject.error_code, reject.error_message.clone()),
+        Effect::Respond(Value::String(text)) => Self::Respond(text.clone()),
+        Effect::Respond(frame) => Self::Respond(frame.to_string()),
+        Effect::Change(action) => {
+            let action = Publish::decode(action.to_string().as_bytes()).action;
+            Self::Change(action.map_err(|fault| format!("`change` needs an action: {fault}"))?)
+        },
     }
-
-    fn effect(&self) -> Result<Effect, &'static str> {
-        Ok(match self {
-            Self::Pass => Effect::Pass,
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => return Err(GATE),
-            Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Reset => Effect::Reset,
-            Self::Stall => Effect::Stall,
-            Self::Duplicate => Effect::Duplicate,
-            Self::Reorder => Effect::Reorder,
-            Self::Ignore => Effect::Ignore,
-            Self::Reject { error_code, error_message } => Effect::Reject(Reject {
-                error_code: *error_code,
-                error_message: error_message.clone(),
-            }),
-            Self::Respond(text) => Effect::Respond(Value::String(text.clone())),
-            Self::Change(action) => Effect::Change(action_json(action)),
-        })
+    effect {
+        Self::Disconnect { code, reason } => disconnect(*code, reason),
+        Self::Reject { error_code, error_message } => Effect::Reject(Reject {
+            error_code: *error_code,
+            error_message: error_message.clone(),
+        }),
+        Self::Respond(text) => Effect::Respond(Value::String(text.clone())),
+        Self::Change(action) => Effect::Change(action_json(action)),
     }
 }
 
@@ -287,137 +280,80 @@ fn action_json(action: &Action) -> Value {
     Value::Object(members)
 }
 
-impl EffectOf for ReviewVerdict {
-    const EFFECTS: &'static str = "`pass`, `respond`, `delay`, `delayRealTime` and `hold`";
-
-    fn read(effect: &Effect) -> Result<Option<Self>, String> {
-        Ok(Some(match effect {
-            Effect::Pass => Self::Pass,
-            Effect::Delay(duration) => Self::Delay(duration.0),
-            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
-            Effect::Respond(response) => Self::Respond(match response.as_str() {
-                Some("fail") => ReviewResponse::fail(),
-                Some("timeOut") => ReviewResponse::time_out(),
-                Some(other) => {
-                    return Err(format!(
-                        "`respond` cannot be `{other}`: there is `fail`, `timeOut` \
-                                        and the JSON that a Lambda function returns"
-                    ));
-                }
-                None => {
-                    let read = ReviewResponse::from_json(response);
-                    match read.failure_reason() {
-                        Some(reason) => return Err(format!("`respond` is not valid: {reason}")),
-                        None => read,
-                    }
-                }
-            }),
-            _ => return Ok(None),
-        }))
+effect_of! {
+    ReviewVerdict,
+    "`pass`, `respond`, `delay`, `delayRealTime` and `hold`",
+    [],
+    read {
+        Effect::Respond(response) => Self::Respond(read_review_response(response)?),
     }
-
-    fn effect(&self) -> Result<Effect, &'static str> {
-        Ok(match self {
-            Self::Pass => Effect::Pass,
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => return Err(GATE),
-            Self::Respond(response) => Effect::Respond(response.to_json()),
-        })
+    effect {
+        Self::Respond(response) => Effect::Respond(response.to_json()),
     }
 }
 
-impl EffectOf for DeliveryVerdict {
-    const EFFECTS: &'static str = "`pass`, `drop`, `change`, `replace`, `corrupt`, `duplicate`, \
-        `reorder`, `disconnect`, `reset`, `stall`, `delay`, `delayRealTime` and `hold`";
-
-    fn read(effect: &Effect) -> Result<Option<Self>, String> {
-        Ok(Some(match effect {
-            Effect::Pass => Self::Pass,
-            Effect::Delay(duration) => Self::Delay(duration.0),
-            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
-            Effect::Disconnect(Disconnect { code, reason }) => {
-                Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+fn read_review_response(response: &Value) -> Result<ReviewResponse, String> {
+    match response.as_str() {
+        Some("fail") => Ok(ReviewResponse::fail()),
+        Some("timeOut") => Ok(ReviewResponse::time_out()),
+        Some(other) => Err(format!(
+            "`respond` cannot be `{other}`: there is `fail`, `timeOut` and the JSON that a Lambda \
+             function returns"
+        )),
+        None => {
+            let read = ReviewResponse::from_json(response);
+            match read.failure_reason() {
+                Some(reason) => Err(format!("`respond` is not valid: {reason}")),
+                None => Ok(read),
             }
-            Effect::Reset => Self::Reset,
-            Effect::Stall => Self::Stall,
-            Effect::Duplicate => Self::Duplicate,
-            Effect::Reorder => Self::Reorder,
-            Effect::Drop => Self::Drop,
-            Effect::Change(frame) => {
-                let frame = Frame::deserialize(frame);
-                Self::Change(frame.map_err(|error| format!("`change` needs a frame: {error}"))?)
-            }
-            Effect::Replace(text) => Self::Replace(text.clone()),
-            Effect::Corrupt(name) => Self::Corrupt(name.clone().into()),
-            _ => return Ok(None),
-        }))
-    }
-
-    fn effect(&self) -> Result<Effect, &'static str> {
-        Ok(match self {
-            Self::Pass => Effect::Pass,
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => return Err(GATE),
-            Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Reset => Effect::Reset,
-            Self::Stall => Effect::Stall,
-            Self::Duplicate => Effect::Duplicate,
-            Self::Reorder => Effect::Reorder,
-            Self::Drop => Effect::Drop,
-            Self::Change(frame) => Effect::Change(json!(frame)),
-            Self::Replace(text) => Effect::Replace(text.clone()),
-            Self::Corrupt(corruption) => Effect::Corrupt(corruption.clone().into()),
-        })
+        }
     }
 }
 
-impl EffectOf for OperationVerdict {
-    const EFFECTS: &'static str = "`pass`, `fail`, `respond`, `emptyBody`, `truncatedBody`, \
-        `closeInHead`, `closeInBody`, `reset`, `neverRespond`, `delay`, `delayRealTime` and `hold`";
-
-    fn read(effect: &Effect) -> Result<Option<Self>, String> {
-        Ok(Some(match effect {
-            Effect::Pass => Self::Pass,
-            Effect::Delay(duration) => Self::Delay(duration.0),
-            Effect::DelayRealTime(duration) => Self::DelayRealTime(duration.0),
-            Effect::Reset => Self::Reset,
-            Effect::NeverRespond => Self::NeverRespond,
-            Effect::EmptyBody => Self::EmptyBody,
-            Effect::TruncatedBody => Self::TruncatedBody,
-            Effect::CloseInHead => Self::CloseInHead,
-            Effect::CloseInBody => Self::CloseInBody,
-            Effect::Fail(failure) => Self::Fail(failure.exception()?),
-            Effect::Respond(response) => {
-                let response = HttpResponse::deserialize(response);
-                let response =
-                    response.map_err(|error| format!("`respond` is not valid: {error}"))?;
-                let headers = headers(&response.headers)?;
-                let status = check_status(response.status, 200)?;
-                Self::Respond { status, body: response.body, headers }
-            }
-            _ => return Ok(None),
-        }))
+effect_of! {
+    DeliveryVerdict,
+    "`pass`, `drop`, `change`, `replace`, `corrupt`, `duplicate`, `reorder`, `disconnect`, \
+        `reset`, `stall`, `delay`, `delayRealTime` and `hold`",
+    [Reset, Stall, Duplicate, Reorder, Drop],
+    read {
+        Effect::Disconnect(Disconnect { code, reason }) => {
+            Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
+        },
+        Effect::Change(frame) => {
+            let frame = Frame::deserialize(frame);
+            Self::Change(frame.map_err(|error| format!("`change` needs a frame: {error}"))?)
+        },
+        Effect::Replace(text) => Self::Replace(text.clone()),
+        Effect::Corrupt(corruption) => Self::Corrupt(corruption.clone()),
     }
+    effect {
+        Self::Disconnect { code, reason } => disconnect(*code, reason),
+        Self::Change(frame) => Effect::Change(json!(frame)),
+        Self::Replace(text) => Effect::Replace(text.clone()),
+        Self::Corrupt(corruption) => Effect::Corrupt(corruption.clone()),
+    }
+}
 
-    fn effect(&self) -> Result<Effect, &'static str> {
-        Ok(match self {
-            Self::Pass => Effect::Pass,
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => return Err(GATE),
-            Self::Reset => Effect::Reset,
-            Self::NeverRespond => Effect::NeverRespond,
-            Self::EmptyBody => Effect::EmptyBody,
-            Self::TruncatedBody => Effect::TruncatedBody,
-            Self::CloseInHead => Effect::CloseInHead,
-            Self::CloseInBody => Effect::CloseInBody,
-            Self::Fail(exception) => Effect::Fail(Failure::of(exception)),
-            Self::Respond { status, body, headers } => {
-                let (status, body, headers) = (*status, body.clone(), pairs(headers));
-                Effect::Respond(json!(HttpResponse { status, body, headers }))
-            }
-        })
+effect_of! {
+    OperationVerdict,
+    "`pass`, `fail`, `respond`, `emptyBody`, `truncatedBody`, `closeInHead`, `closeInBody`, \
+        `reset`, `neverRespond`, `delay`, `delayRealTime` and `hold`",
+    [Reset, NeverRespond, EmptyBody, TruncatedBody, CloseInHead, CloseInBody],
+    read {
+        Effect::Fail(failure) => Self::Fail(failure.exception()?),
+        Effect::Respond(response) => {
+            let response = HttpResponse::deserialize(response);
+            let response = response.map_err(|error| format!("`respond` is not valid: {error}"))?;
+            let headers = headers(&response.headers)?;
+            let status = check_status(response.status, 200)?;
+            Self::Respond { status, body: response.body, headers }
+        },
+    }
+    effect {
+        Self::Fail(exception) => Effect::Fail(Failure::of(exception)),
+        Self::Respond { status, body, headers } => {
+            let (status, body, headers) = (*status, body.clone(), pairs(headers));
+            Effect::Respond(json!(HttpResponse { status, body, headers }))
+        },
     }
 }

@@ -1,58 +1,10 @@
-//! Parts: the members of effects that have a form of their own.
+//! Failure: the exception of an operation hook, as a member of its JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::hook::delivery::Corruption;
 use crate::hook::json::effect::check_status;
 use crate::proto::exception::Exception;
-
-/// The name of a corruption, with its argument.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::hook::json) enum CorruptionName {
-    InvalidJson,
-    UnknownType,
-    MissingMember(String),
-    Binary,
-    InvalidUtf8,
-    Oversize(usize),
-    Fragmented(usize),
-    ReservedBit,
-    Truncated,
-}
-
-impl From<CorruptionName> for Corruption {
-    fn from(name: CorruptionName) -> Self {
-        match name {
-            CorruptionName::InvalidJson => Self::InvalidJson,
-            CorruptionName::UnknownType => Self::UnknownType,
-            CorruptionName::MissingMember(member) => Self::MissingMember(member),
-            CorruptionName::Binary => Self::Binary,
-            CorruptionName::InvalidUtf8 => Self::InvalidUtf8,
-            CorruptionName::Oversize(bytes) => Self::Oversize(bytes),
-            CorruptionName::Fragmented(bytes) => Self::Fragmented(bytes),
-            CorruptionName::ReservedBit => Self::ReservedBit,
-            CorruptionName::Truncated => Self::Truncated,
-        }
-    }
-}
-
-impl From<Corruption> for CorruptionName {
-    fn from(corruption: Corruption) -> Self {
-        match corruption {
-            Corruption::InvalidJson => Self::InvalidJson,
-            Corruption::UnknownType => Self::UnknownType,
-            Corruption::MissingMember(member) => Self::MissingMember(member),
-            Corruption::Binary => Self::Binary,
-            Corruption::InvalidUtf8 => Self::InvalidUtf8,
-            Corruption::Oversize(bytes) => Self::Oversize(bytes),
-            Corruption::Fragmented(bytes) => Self::Fragmented(bytes),
-            Corruption::ReservedBit => Self::ReservedBit,
-            Corruption::Truncated => Self::Truncated,
-        }
-    }
-}
 
 /// An exception. The status of a modeled one need not be given.
 #[derive(Clone, Debug, Deserialize, Serialize)]
