@@ -71,6 +71,7 @@ where
         seed: 0,
         threads: None,
         time_limit: Duration::from_secs(600),
+        real_time_limit: Duration::from_secs(20),
         time_budget: None,
         stops_at_first_failure: false,
     }
@@ -92,6 +93,7 @@ pub struct Explorer {
     pub(crate) seed: u64,
     threads: Option<usize>,
     time_limit: Duration,
+    pub(super) real_time_limit: Duration,
     pub(crate) time_budget: Option<Duration>,
     pub(crate) stops_at_first_failure: bool,
 }
@@ -160,6 +162,12 @@ impl Explorer {
 
     /// Explores only points whose name matches this pattern, or that of another call. `*` stands
     /// for any characters: `alice.sends.*`, `*.connects.*`, `call.*`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.point("alice.sends.*");
+    /// ```
     pub fn point(mut self, pattern: impl Into<String>) -> Self {
         self.selection.points.push(pattern.into());
         self
@@ -167,12 +175,24 @@ impl Explorer {
 
     /// Injects only faults whose name matches this pattern, or that of another call: `reset`,
     /// `closed-*`.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.fault("closed-*");
+    /// ```
     pub fn fault(mut self, pattern: impl Into<String>) -> Self {
         self.selection.faults.push(pattern.into());
         self
     }
 
     /// Explores only the points of this user, or of that of another call.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.user("alice");
+    /// ```
     pub fn user(mut self, user_id: impl Into<String>) -> Self {
         self.selection.users.push(user_id.into());
         self
@@ -181,6 +201,12 @@ impl Explorer {
     /// Declares that the cases which match this pattern fail, such as `alice.sends.*:rejected-*`.
     /// They do not make the test fail. If all of them survive, the test fails, so that the
     /// declaration is removed once the client is fixed.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.expect_failure_at("alice.sends.*:rejected-*");
+    /// ```
     pub fn expect_failure_at(mut self, pattern: impl Into<String>) -> Self {
         self.expected.push(pattern.into());
         self
@@ -190,6 +216,12 @@ impl Explorer {
     ///
     /// Combinations are only made of faults that the scenario survives alone, and are shrunk: the
     /// report names faults that are needed together.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.most_faults(1);
+    /// ```
     ///
     /// # Panics
     ///
@@ -202,6 +234,12 @@ impl Explorer {
     }
 
     /// Tries at most this many combinations of faults: 128 unless set. The seed chooses them.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.combinations(1_000);
+    /// ```
     pub const fn combinations(mut self, count: usize) -> Self {
         self.combinations = count;
         self
@@ -209,6 +247,12 @@ impl Explorer {
 
     /// Tries at most this many other orders of the frames of different connections: 32 unless set.
     /// The seed chooses them.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.schedules(100);
+    /// ```
     pub const fn schedules(mut self, count: usize) -> Self {
         self.schedules = count;
         self
@@ -216,6 +260,12 @@ impl Explorer {
 
     /// Sets the seed that chooses combinations and schedules: 0 unless set. The same seed gives the
     /// same report, byte for byte.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.seed(7);
+    /// ```
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -223,6 +273,12 @@ impl Explorer {
 
     /// Runs on this many threads: as many as the machine has cores, unless set. The results are the
     /// same.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.threads(1);
+    /// ```
     ///
     /// # Panics
     ///
@@ -236,19 +292,51 @@ impl Explorer {
 
     /// Sets how much time of the clock a run may take: 10 minutes unless set. The clock is virtual,
     /// so no real time passes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.time_limit(std::time::Duration::from_secs(60 * 60));
+    /// ```
     pub const fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
+    /// Sets how much real time a run may take: 20 seconds unless set. A run that takes longer is
+    /// stopped and fails. A run that blocks its thread cannot be stopped: it fails 2 seconds later,
+    /// and its thread is left behind.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.real_time_limit(std::time::Duration::from_secs(120));
+    /// ```
+    pub const fn real_time_limit(mut self, limit: Duration) -> Self {
+        self.real_time_limit = limit;
+        self
+    }
+
     /// Starts no further run after this much real time, for CI. Skipped cases are in the report, but
     /// do not make the test fail.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.time_budget(std::time::Duration::from_secs(30));
+    /// ```
     pub const fn time_budget(mut self, budget: Duration) -> Self {
         self.time_budget = Some(budget);
         self
     }
 
     /// Stops at the first failure, in the order of points and faults.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::explore;
+    /// # let explorer = explore(async |_ivs| ());
+    /// explorer.stop_at_first_failure();
+    /// ```
     pub const fn stop_at_first_failure(mut self) -> Self {
         self.stops_at_first_failure = true;
         self

@@ -1,6 +1,7 @@
 //! Plan: which cases are run, as a function of the points and a seed.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::explore::case::Case;
 use crate::explore::fault::Fault;
@@ -29,6 +30,17 @@ impl Selection {
     /// Returns `true` if all cases are wanted.
     pub(crate) fn is_all(&self) -> bool {
         self.points.is_empty() && self.faults.is_empty() && self.users.is_empty()
+    }
+}
+
+/// Writes the selection as the user did.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods = [("point", &self.points), ("fault", &self.faults), ("user", &self.users)];
+        let calls = methods.iter().flat_map(|(method, patterns)| {
+            patterns.iter().map(move |pattern| format!(".{method}({pattern:?})"))
+        });
+        f.write_str(&calls.collect::<String>())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Search: the order in which an exploration runs its cases.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use crate::explore::options::{Explorer, VARIABLE};
 use crate::explore::plan::{self, Base};
 use crate::explore::progress::Progress;
 use crate::explore::run::{Bench, Run};
-use crate::explore::words::matches;
+use crate::explore::words::{self, matches};
 use crate::explore::workers::{Orders, run_all};
 
 /// Runs a whole exploration. Fails if the environment asks for a case that cannot be read.
@@ -243,7 +244,7 @@ impl<'a> Search<'a> {
             threads: self.explorer.thread_count(),
             log_limit,
             deadline: self.deadline,
-            watchdog: WATCHDOG,
+            real_time_limit: self.explorer.real_time_limit,
             baseline: self.baseline.as_ref(),
         };
         let (planned, stops) = (self.planned, self.explorer.stops_at_first_failure);
@@ -344,7 +345,43 @@ impl<'a> Search<'a> {
                 ));
             }
         }
+        self.check_selection();
     }
+
+    /// Notices a selection that no case matches, such as one with a typing error.
+    fn check_selection(&mut self) {
+        let exploration = &mut self.exploration;
+        let selection = &self.explorer.selection;
+        let all = exploration.singles.iter().chain(&exploration.several);
+        let explored = all.flat_map(|(case, _)| &case.0);
+        let points: BTreeSet<_> = explored.clone().map(|one| one.point.to_string()).collect();
+        let faults: BTreeSet<_> = explored.clone().map(|one| one.fault.to_string()).collect();
+        let users: BTreeSet<_> = explored.map(|one| one.point.user.clone()).collect();
+        let known = exploration.sightings.iter().map(|sighting| &sighting.point);
+        if points.is_empty() {
+            let known: Vec<_> = known.map(ToString::to_string).collect();
+            exploration.problems.push(format!(
+                "no case matches the selection ({selection}). The points are {}",
+                words::listed(&known)
+            ));
+            return;
+        }
+        let unused = [
+            ("point", selection.points.iter().find(|one| !any_matches(one, &points))),
+            ("fault", selection.faults.iter().find(|one| !any_matches(one, &faults))),
+            ("user", selection.users.iter().find(|one| !users.contains(*one))),
+        ];
+        for (method, pattern) in unused {
+            if let Some(pattern) = pattern {
+                let problem = format!("no case matches `.{method}({pattern:?})`");
+                exploration.problems.push(problem);
+            }
+        }
+    }
+}
+
+fn any_matches(pattern: &str, names: &BTreeSet<String>) -> bool {
+    names.iter().any(|name| matches(pattern, name))
 }
 
 /// Returns the points that a run has passed after the last of its faults.
@@ -359,6 +396,3 @@ const LOG_LIMIT: u64 = 100_000;
 
 /// How many times as many events a run with faults may have, and some more.
 const LOG_GROWTH: u64 = 20;
-
-/// How much real time a run may take. A run takes about a millisecond.
-const WATCHDOG: Duration = Duration::from_secs(20);

@@ -53,6 +53,18 @@ pub(crate) fn member(body: &str, name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Returns the first names, and the number of the others.
+pub(crate) fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        others => format!("{shown} and {others} others"),
+    }
+}
+
+/// The number of names that a list shows.
+const MOST_NAMES: usize = 5;
+
 /// Returns `1 run` or `2 runs`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }

@@ -22,7 +22,7 @@ pub(crate) struct Orders<'a> {
     /// When no new run is started any more.
     pub(crate) deadline: Option<Instant>,
     /// How much real time a run may take without ending.
-    pub(crate) watchdog: Duration,
+    pub(crate) real_time_limit: Duration,
     /// The run without faults, once it is known.
     pub(crate) baseline: Option<&'a Arc<Run>>,
 }
@@ -83,7 +83,7 @@ pub(crate) fn run_all(
             }
             Ok(None) => alive -= 1,
             Err(RecvTimeoutError::Timeout) => {
-                for index in batch.hanging(orders.watchdog) {
+                for index in batch.hanging(orders.real_time_limit) {
                     // The thread is given up, because nothing can end it. Another takes its place.
                     let mut run = Run::ended(End::Stopped(Reason::Blocked));
                     run.digest(&batch.cases[index], batch.baseline.as_deref());
@@ -142,15 +142,15 @@ impl Batch {
     }
 
     /// Stops runs that take too long, and returns those that do not stop: they are given up.
-    fn hanging(&self, watchdog: Duration) -> Vec<usize> {
+    fn hanging(&self, limit: Duration) -> Vec<usize> {
         let mut running = self.running.lock();
         let mut given_up = Vec::new();
         for (index, run) in &mut *running {
             let elapsed = run.since.elapsed();
-            if elapsed >= watchdog && !run.is_stopped {
+            if elapsed >= limit && !run.is_stopped {
                 run.is_stopped = true;
                 run.abort.stop(Reason::Spinning);
-            } else if elapsed >= watchdog + STOP_TIMEOUT && run.is_stopped {
+            } else if elapsed >= limit + STOP_TIMEOUT && run.is_stopped {
                 given_up.push(*index);
             }
         }

@@ -1,12 +1,15 @@
 //! When a run has failed: each criterion finds its mistake, and no other.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use mock_ivs_chat::explore::{Exploration, Explorer, Invariant};
 use mock_ivs_chat::log::EntryKind;
 use mock_ivs_chat::{ConnectError, Handle, Log, explore};
+use parking_lot::Mutex;
 use rstest::rstest;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -68,6 +71,54 @@ fn a_client_that_tries_again_without_a_pause_is_stopped() {
 }
 
 /// Connects with one token as often as told, and does not care whether it works.
+#[test]
+fn a_run_with_a_task_that_never_waits_is_stopped() {
+    let exploration = explore(async |ivs: Handle| {
+        if fragile(ivs).await.is_err() {
+            loop {
+                yield_now().await;
+            }
+        }
+    })
+    .in_memory()
+    .fault("reset")
+    .point("alice.gets.1")
+    .real_time_limit(Duration::from_millis(200))
+    .run();
+    assert_eq!(
+        reasons(&exploration, "alice.gets.1:reset"),
+        "the scenario did not end: a task runs without ever waiting"
+    );
+}
+
+/// The other cases are run on a thread that replaces the blocked one.
+#[test]
+fn a_run_that_blocks_its_thread_is_given_up() {
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = Mutex::new(blocked);
+    let exploration = explore(async move |ivs: Handle| {
+        if fragile(ivs).await.is_err() {
+            // Fails when the test drops the sender.
+            let _released = blocked.lock().recv();
+        }
+    })
+    .in_memory()
+    .threads(1)
+    .most_faults(1)
+    .fault("reset")
+    .fault("duplicated")
+    .point("alice.gets.1")
+    .real_time_limit(Duration::from_millis(200))
+    .run();
+    drop(release);
+    assert_eq!(
+        reasons(&exploration, "alice.gets.1:reset"),
+        "the scenario did not end: it blocks its thread"
+    );
+    assert_eq!(exploration.failures().len(), 1, "{exploration}");
+    assert_eq!(exploration.run_count(), 4, "{exploration}");
+}
+
 async fn reuse(ivs: &Handle, user: &str, times: u32) {
     let token = ivs.room("lobby").chat_token(user).create();
     for _ in 0..times {

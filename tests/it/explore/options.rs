@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use mock_ivs_chat::explore::Exploration;
+use mock_ivs_chat::explore::{Exploration, Explorer};
 use mock_ivs_chat::{Capability, Handle, explore};
 use rstest::rstest;
 use tokio::time::{sleep, timeout};
@@ -167,4 +167,18 @@ fn an_exploration_works_in_a_case_of_rstest(#[case] user: &'static str) {
     .run();
     let cases = failing_cases(&exploration);
     assert!(cases.iter().any(|case| case.ends_with(".connects.1:reset")), "{cases:?}");
+}
+
+/// A pattern with a mistake must not make the test pass.
+#[rstest]
+#[case::point(|explorer: Explorer| explorer.point("alice.send.*"), "alice.send.*")]
+#[case::fault(|explorer: Explorer| explorer.fault("close-*"), "close-*")]
+#[case::user(|explorer: Explorer| explorer.user("alise"), "alise")]
+fn a_selection_that_matches_nothing_fails_the_test(
+    #[case] select: fn(Explorer) -> Explorer,
+    #[case] pattern: &str,
+) {
+    let exploration = select(explore(fragile).in_memory()).run();
+    let problems = exploration.problems().join("\n");
+    assert!(problems.contains(pattern), "{exploration}");
 }
