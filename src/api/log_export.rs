@@ -68,7 +68,7 @@ impl Log {
     /// ivs.create_room("lobby");
     /// let lines = ivs.log().to_json_lines();
     /// let entry: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-    /// assert_eq!((&entry["number"], &entry["kind"]), (&0.into(), &"request".into()));
+    /// assert_eq!((&entry["index"], &entry["kind"]), (&0.into(), &"request".into()));
     /// ```
     #[must_use]
     pub fn to_json_lines(&self) -> String {

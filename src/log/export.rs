@@ -157,7 +157,7 @@ pub(crate) fn exact(entry: &Entry, labels: &mut TokenLabels) -> Map<String, Valu
             members.insert(name.into(), value);
         }
     };
-    set("number", json!(entry.index()));
+    set("index", json!(entry.index()));
     set("at", json!(entry.at()));
     set("kind", json!(entry.kind()));
     set("cause", json!(entry.cause()));

@@ -183,7 +183,7 @@ function chooseLanes() {
   const wanted = new Map();
   for (let i = visible.length - 1; i >= Math.max(0, visible.length - 2_000); i -= 1) {
     for (const lane of visible[i].lanes) {
-      if (wanted.size < MOST_LANES || wanted.has(lane)) wanted.set(lane, visible[i].entry.number);
+      if (wanted.size < MOST_LANES || wanted.has(lane)) wanted.set(lane, visible[i].entry.index);
     }
   }
   const added = [...wanted.keys()].filter((lane) => !lanes.includes(lane))
@@ -252,7 +252,7 @@ function drawRow(row) {
   const label = element("span", { className: "label" }, ...labelOf(row));
   const drawing = element("div", {
     className: `row ${way || "note"} ${row.isError ? "error" : ""}`,
-    id: `row-${entry.number}`,
+    id: `row-${entry.index}`,
     attributes: { role: "option" },
     row,
   }, element("time", { className: "time", dateTime: entry.at, title: entry.at },
@@ -348,7 +348,7 @@ function showDetail(row) {
   if (entry.userId && entry.room) {
     button(`Act as ${entry.userId}`, () => target(entry.room, entry.userId));
   }
-  const cause = rows.find((other) => other.entry.number === entry.cause);
+  const cause = rows.find((other) => other.entry.index === entry.cause);
   if (cause && visible.includes(cause)) button(`Cause #${entry.cause}`, () => select(cause, true));
   if (text) button("Copy the frame", () => copy(text));
   $("detail-actions").replaceChildren(...buttons);
@@ -381,8 +381,8 @@ function takePending() {
   pending = [];
   let isQuiet = true;
   for (const entry of entries) {
-    if (entry.number < next) continue;
-    next = entry.number + 1;
+    if (entry.index < next) continue;
+    next = entry.index + 1;
     const row = add(entry);
     if (row && passes(row)) visible.push(row);
     else if (!row && !visible.includes(rows.at(-1)) && passes(rows.at(-1))) visible.push(rows.at(-1));
