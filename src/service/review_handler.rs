@@ -215,7 +215,6 @@ impl ReviewResponse {
         self
     }
 
-    /// Says what is wrong with a response that is illegal by itself.
     /// Returns the JSON that [`ReviewResponse::from_json`] reads. A handler that fails or times out
     /// has no JSON: these are the texts `fail` and `timeOut`.
     pub(crate) fn to_json(&self) -> Value {

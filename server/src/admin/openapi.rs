@@ -1,5 +1,6 @@
 //! The description of the control API, as a document of the `OpenAPI` standard.
 
+mod hooks;
 mod schemas;
 
 use axum::Json;
@@ -106,8 +107,10 @@ impl Operation {
             description["parameters"] = json!(parameters);
         }
         if let Some(schema) = self.body {
+            // An absent body is read as an object without members.
+            let required = &schemas::all()[schema]["required"];
             description["requestBody"] = json!({
-                "required": true,
+                "required": required.as_array().is_none_or(|members| !members.is_empty()),
                 "content": { "application/json": { "schema": reference(schema) } },
             });
         }
@@ -218,11 +221,11 @@ fn participants() -> Vec<Operation> {
             .json(200, "RequestId")
             .problems([404, 409]),
         operation("post", "/participants/{id}/deletions", "Sends DELETE_MESSAGE")
-            .body("Deletion")
+            .body("DeleteMessage")
             .json(200, "RequestId")
             .problems([404, 409]),
         operation("post", "/participants/{id}/disconnections", "Sends DISCONNECT_USER")
-            .body("Disconnection")
+            .body("DisconnectUser")
             .json(200, "RequestId")
             .problems([404, 409]),
         operation("get", "/participants/{id}/frames", "Takes out the next frame that matches")
@@ -309,6 +312,16 @@ fn log() -> Vec<Operation> {
     let text = json!({ "type": "string" });
     let number = json!({ "type": "integer", "minimum": 0 });
     let formats = json!({ "type": "string", "enum": schemas::FORMATS });
+    let mut events =
+        operation("get", "/log/events", "Sends entries as they are recorded (server-sent events)")
+            .query("since", &number, "The index of the first entry; Last-Event-ID has precedence");
+    events.responses.push((
+        200,
+        json!({
+            "description": "A stream without end: the data of each event is an entry as JSON",
+            "content": { "text/event-stream": { "schema": {} } },
+        }),
+    ));
     let mut read = operation("get", "/log", "Returns the log")
         .query("format", &formats, "The form; text if absent")
         .query("room", &text, "Only entries about this room")
@@ -329,12 +342,7 @@ fn log() -> Vec<Operation> {
             },
         }),
     ));
-    vec![
-        read,
-        operation("get", "/log/events", "Sends entries as they are recorded (server-sent events)")
-            .query("since", &number, "The index of the first entry; Last-Event-ID has precedence")
-            .text("text/event-stream"),
-    ]
+    vec![read, events]
 }
 
 #[cfg(test)]

@@ -42,8 +42,9 @@ impl Shown {
 
 impl App {
     fn participant(&self, id: &str) -> Answer<Arc<Participant>> {
-        self.participants().get(id).cloned().ok_or_else(|| {
-            let known: Vec<_> = self.participants().keys().take(10).cloned().collect();
+        let participants = self.participants();
+        participants.get(id).cloned().ok_or_else(|| {
+            let known: Vec<_> = participants.keys().take(10).cloned().collect();
             let known = if known.is_empty() { "none".into() } else { known.join(", ") };
             Problem::not_found(format!("there is no participant {id:?}; participants: {known}"))
         })

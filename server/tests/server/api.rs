@@ -280,3 +280,30 @@ fn a_url_reviews_messages() {
     let wrong = server.call("PUT", "/rooms/lobby/review", Some(&json!({ "url": "ftp://a" })));
     assert_eq!((wrong.status, &wrong.body["pointer"]), (400, &json!("/url")));
 }
+
+/// A lookup that fails must not stop the server, as a lock that is taken twice would.
+#[test]
+fn an_unknown_id_is_a_problem_and_the_server_goes_on() {
+    let server = Server::with_lobby();
+    let text = json!({ "content": "x" });
+    let calls = [
+        ("GET", "/participants/none", None),
+        ("DELETE", "/participants/none", None),
+        ("GET", "/participants/none/frames", None),
+        ("POST", "/participants/none/messages", Some(&text)),
+        ("GET", "/hooks/none", None),
+        ("DELETE", "/hooks/none", None),
+        ("POST", "/hooks/none/release", None),
+        ("GET", "/connections/none", None),
+        ("POST", "/connections/none/reset", None),
+        ("GET", "/rooms/none", None),
+        ("DELETE", "/rooms/none", None),
+    ];
+    for (method, path, body) in calls {
+        let response = server.call(method, path, body);
+        assert_eq!(response.status, 404, "{method} {path}: {response:?}");
+        let detail = response.body["detail"].as_str().unwrap();
+        assert!(detail.contains("\"none\""), "{method} {path}: {detail}");
+    }
+    assert_eq!(server.get("/status")["ready"], true);
+}

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::hooks;
+
 pub(super) const FORMATS: [&str; 7] =
     ["text", "per-connection", "jsonl", "json", "har", "mermaid", "html"];
 
@@ -27,17 +29,17 @@ pub(super) const KINDS: [&str; 16] = [
 /// Returns all schemas by their names.
 pub(super) fn all() -> Map<String, Value> {
     let mut all = Map::new();
-    let parts = [shared(), rooms(), participants(), hooks(), connections(), service()];
+    let parts = [shared(), rooms(), participants(), hooks::all(), connections(), service()];
     for (name, schema) in parts.into_iter().flatten() {
         all.insert(name.to_owned(), schema);
     }
     all
 }
 
-type Schemas = Vec<(&'static str, Value)>;
+pub(super) type Schemas = Vec<(&'static str, Value)>;
 
 /// An object that has no other members. Those whose names end in `?` are optional.
-fn object(members: &[(&str, Value)]) -> Value {
+pub(super) fn object(members: &[(&str, Value)]) -> Value {
     let name = |name: &str| name.trim_end_matches('?').to_owned();
     let is_required = |(name, _): &&(&str, Value)| !name.ends_with('?');
     let required: Vec<_> = members.iter().filter(is_required).map(|(full, _)| name(full)).collect();
@@ -51,16 +53,16 @@ fn object(members: &[(&str, Value)]) -> Value {
     })
 }
 
-fn list(member: &str, item: &str) -> Value {
+pub(super) fn list(member: &str, item: &str) -> Value {
     let items = json!({ "$ref": format!("#/components/schemas/{item}") });
     object(&[(member, json!({ "type": "array", "items": items }))])
 }
 
-fn string() -> Value {
+pub(super) fn string() -> Value {
     json!({ "type": "string" })
 }
 
-fn number() -> Value {
+pub(super) fn number() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
 
@@ -68,15 +70,20 @@ fn boolean() -> Value {
     json!({ "type": "boolean" })
 }
 
+/// A string with at most this many characters, and at least one.
+fn text(most: u16) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": most })
+}
+
 fn strings() -> Value {
     json!({ "type": "array", "items": { "type": "string" } })
 }
 
-fn time() -> Value {
+pub(super) fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-fn attributes() -> Value {
+pub(super) fn attributes() -> Value {
     json!({ "type": "object", "additionalProperties": { "type": "string" } })
 }
 
@@ -121,7 +128,11 @@ fn rooms() -> Schemas {
             "name": { "type": "string", "maxLength": 128, "pattern": "^[a-zA-Z0-9-_]*$" },
             "maximumMessageLength": { "type": "integer", "minimum": 1, "maximum": 500 },
             "maximumMessageRatePerSecond": { "type": "integer", "minimum": 1, "maximum": 100 },
-            "tags": attributes(),
+            "tags": {
+                "type": "object", "maxProperties": 50,
+                "propertyNames": { "minLength": 1, "maxLength": 128 },
+                "additionalProperties": { "type": "string", "maxLength": 256 },
+            },
         },
     });
     vec![
@@ -132,10 +143,13 @@ fn rooms() -> Schemas {
         (
             "NewToken",
             object(&[
-                ("userId", string()),
+                ("userId", text(128)),
                 ("capabilities?", capabilities()),
                 ("attributes?", attributes()),
-                ("sessionDurationInMinutes?", number()),
+                (
+                    "sessionDurationInMinutes?",
+                    json!({ "type": "integer", "minimum": 1, "maximum": 180 }),
+                ),
             ]),
         ),
         (
@@ -146,9 +160,15 @@ fn rooms() -> Schemas {
                 ("sessionExpirationTime", time()),
             ]),
         ),
-        ("NewEvent", object(&[("eventName", string()), ("attributes?", attributes())])),
-        ("Disconnection", object(&[("userId", string()), ("reason?", string())])),
-        ("Deletion", object(&[("messageId", string()), ("reason?", string())])),
+        ("NewEvent", object(&[("eventName", text(100)), ("attributes?", attributes())])),
+        ("Disconnection", object(&[("userId", text(128)), ("reason?", text(256))])),
+        (
+            "Deletion",
+            object(&[
+                ("messageId", json!({ "type": "string", "pattern": "^[a-zA-Z0-9]{12}$" })),
+                ("reason?", text(256)),
+            ]),
+        ),
         (
             "MessageAsUser",
             object(&[("userId", string()), ("content", string()), ("attributes?", attributes())]),
@@ -186,6 +206,8 @@ fn participants() -> Schemas {
                 ("attributes?", attributes()),
             ]),
         ),
+        ("DisconnectUser", object(&[("userId", string()), ("reason?", string())])),
+        ("DeleteMessage", object(&[("messageId", string()), ("reason?", string())])),
         ("NewMessage", object(&[("content", string()), ("attributes?", attributes())])),
         (
             "ReceivedFrame",
@@ -196,67 +218,6 @@ fn participants() -> Schemas {
             ]),
         ),
     ]
-}
-
-fn hooks() -> Schemas {
-    let operations = mock_ivs_chat::Operation::ALL.map(mock_ivs_chat::Operation::name);
-    let actions = mock_ivs_chat::ActionKind::ALL.map(mock_ivs_chat::ActionKind::name);
-    let positive = json!({ "type": "integer", "minimum": 1 });
-    let spec = object(&[
-        ("on", json!({ "enum": ["handshake", "action", "review", "delivery", "operation"] })),
-        ("name?", string()),
-        ("priority?", json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX })),
-        ("room?", string()),
-        ("from?", string()),
-        ("to?", string()),
-        ("connection?", json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })),
-        ("action?", json!({ "enum": actions })),
-        ("frame?", json!({ "enum": ["MESSAGE", "EVENT", "ERROR"] })),
-        ("eventName?", string()),
-        ("operation?", json!({ "enum": operations })),
-        ("containing?", string()),
-        ("requestId?", string()),
-        ("times?", number()),
-        ("nth?", positive.clone()),
-        ("every?", positive),
-        ("after?", number()),
-        ("between?", object(&[("from", time()), ("until", time())])),
-        ("probability?", json!({ "type": "number", "minimum": 0, "maximum": 1 })),
-        ("seed?", number()),
-        (
-            "expect?",
-            json!({ "oneOf": [
-            number(),
-            { "type": "object", "required": ["min"], "properties": {
-                "min": number(), "max": number() } },
-        ] }),
-        ),
-        (
-            "then",
-            json!({
-                "oneOf": [
-                    { "enum": [
-                        "pass", "hold", "reset", "stall", "duplicate", "reorder", "ignore", "drop",
-                        "neverRespond", "emptyBody", "truncatedBody", "closeInHead", "closeInBody",
-                    ] },
-                    { "type": "object", "minProperties": 1, "maxProperties": 1, "propertyNames": {
-                        "enum": [
-                            "delay", "delayRealTime", "disconnect", "reject", "respond", "change",
-                            "replace", "corrupt", "refuse", "limitBandwidth", "fail",
-                        ] } },
-                ],
-                "description": "The effect. Each hook point has some of these.",
-            }),
-        ),
-    ]);
-    let hook = object(&[
-        ("id", string()),
-        ("name", json!({ "type": ["string", "null"] })),
-        ("hits", number()),
-        ("spec", json!({ "$ref": "#/components/schemas/HookSpec" })),
-        ("waitingAtGate?", number()),
-    ]);
-    vec![("HookSpec", spec), ("Hook", hook), ("Hooks", list("hooks", "Hook"))]
 }
 
 fn connections() -> Schemas {
