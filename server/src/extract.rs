@@ -48,8 +48,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// Reads JSON. The error has a pointer to the member at fault.
-pub(crate) fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+/// Reads a JSON object. The error has a pointer to the member at fault.
+fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // A structure would be read from an array as well.
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::bad_request("the body is not valid: it must be a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

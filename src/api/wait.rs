@@ -84,6 +84,66 @@ impl<T> Wait<T> {
     }
 }
 
+impl<T: 'static> Wait<T> {
+    /// Returns a wait that does not panic if it fails: its result is then an error with the text of
+    /// the panic. Use it where a failure is not the end of the test.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// let wait = bob.expect_message("hello").into_result();
+    /// bob.connection_handle().reset();
+    /// let error = wait.wait().unwrap_err();
+    /// assert!(error.to_string().contains("connection ended"));
+    /// ```
+    #[doc(alias = "try_wait")]
+    pub fn into_result(self) -> Wait<Result<T, WaitError>> {
+        let driver = Arc::clone(&self.driver);
+        Wait::new(&driver, IntoResult(self))
+    }
+}
+
+/// A wait that yields its failure as a value.
+struct IntoResult<T>(Wait<T>);
+
+impl<T> Future for IntoResult<T> {
+    type Output = Result<Result<T, WaitError>, Box<Failure>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let wait = &mut self.0;
+        wait.waiting.as_mut().poll(cx).map(|output| {
+            Ok(output.map_err(|failure| WaitError(shown(&wait.driver, &failure.to_string()))))
+        })
+    }
+}
+
+impl<T> Waiting<Result<T, WaitError>> for IntoResult<T> {
+    fn cannot_block(&self, why: &str) -> String {
+        self.0.waiting.cannot_block(why)
+    }
+}
+
+/// The failure of a wait, which [`Wait::into_result`] returns.
+///
+/// ```
+/// # use mock_ivs_chat::MockIvsChat;
+/// # let ivs = MockIvsChat::builder().wait_timeout(std::time::Duration::ZERO).start();
+/// let bob = ivs.create_room("lobby").participant("bob");
+/// let error = bob.expect_message("hello").into_result().wait().unwrap_err();
+/// println!("{error}");
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WaitError(String);
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WaitError {}
+
 impl<T: 'static> From<LogWait<T>> for Wait<T> {
     fn from(wait: LogWait<T>) -> Self {
         let driver = Arc::clone(wait.driver());
@@ -144,5 +204,10 @@ pub(crate) fn fail_with(driver: &Driver, failure: &Failure) -> ! {
 #[track_caller]
 pub(crate) fn fail_about(driver: &Driver, text: &str, on_page: &str, lanes: &[String]) -> ! {
     driver.record_failure(&driver.without_tokens(on_page), lanes.to_vec());
-    panic!("{}", TokenLabels::new().label(&driver.without_tokens(text)))
+    panic!("{}", shown(driver, text))
+}
+
+/// Returns a text with labels in place of chat tokens.
+fn shown(driver: &Driver, text: &str) -> String {
+    TokenLabels::new().label(&driver.without_tokens(text)).into_owned()
 }

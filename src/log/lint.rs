@@ -3,13 +3,14 @@
 //! The lint is a pure function of the log's entries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::log::entry::Entry;
+use crate::log::escape::OneLine;
 use crate::log::lint_rule::Lint;
 use crate::log::record::{Event, Response, Unserved};
 use crate::log::secrets::marked;
@@ -49,11 +50,13 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at #{}", self.lint, self.entry)?;
+        // A user ID or a frame may have any characters, also those that control a terminal.
+        let line = &mut OneLine(f);
+        write!(line, "{} at #{}", self.lint, self.entry)?;
         if let Some(connection) = &self.connection {
-            write!(f, ", {connection}")?;
+            write!(line, ", {connection}")?;
         }
-        write!(f, ": {}", self.message)
+        write!(line, ": {}", self.message)
     }
 }
 

@@ -248,7 +248,10 @@ async fn a_text_does_not_depend_on_the_characters_of_an_unknown_token() {
 fn a_user_id_with_line_breaks_stays_on_its_line() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
-    let _eve = room.participant("eve\r\n#1 forged \u{1b}[31m");
+    let eve = room.chat_token("eve\r\n#1 forged \u{1b}[31m").capabilities([]).join();
+    eve.send_message("hello");
+    let findings = ivs.lint();
+    assert!(!findings.is_empty());
     let wait = impatient();
     let mallory = wait.create_room("lobby").participant("mallory\nforged");
     let log = ivs.log();
@@ -257,6 +260,8 @@ fn a_user_id_with_line_breaks_stays_on_its_line() {
         log.timeline(),
         log.per_connection().to_string(),
         log.to_mermaid(),
+        findings.iter().map(|finding| format!("{finding}\n")).collect(),
+        ivs.report().to_string(),
         failure(|| mallory.expect_message("hi").wait()),
     ];
     for text in texts {

@@ -110,7 +110,8 @@ impl Operation {
             // An absent body is read as an object without members.
             let required = &schemas::all()[schema]["required"];
             description["requestBody"] = json!({
-                "required": required.as_array().is_none_or(|members| !members.is_empty()),
+                "required": required.as_array().is_some_and(|members| !members.is_empty())
+                    || schema == "HookSpec",
                 "content": { "application/json": { "schema": reference(schema) } },
             });
         }
@@ -233,7 +234,7 @@ fn participants() -> Vec<Operation> {
             .query("type", &types, "The type of the frame")
             .query("containing", &text, "Text within the frame")
             .json(200, "ReceivedFrame")
-            .problems([404, 408]),
+            .problems([404, 408, 409]),
     ]
 }
 

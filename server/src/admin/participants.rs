@@ -246,9 +246,13 @@ pub(super) async fn next_frame(
     if let Some(text) = query.containing {
         matcher = matcher.containing(text);
     }
-    let found = tokio::time::timeout(wait, participant.expect(matcher)).await;
-    let entry = found.map_err(|_| {
+    let found = tokio::time::timeout(wait, participant.expect(matcher).into_result()).await;
+    let found = found.map_err(|_| {
         Problem::timeout(format!("no frame that matches arrived within {} ms", query.wait_ms))
+    })?;
+    let entry = found.map_err(|_| {
+        let detail = format!("no frame that matches arrived before participant {id} disconnected");
+        Problem::conflict(detail)
     })?;
     let text = entry.text().unwrap_or_default();
     let frame: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));

@@ -95,6 +95,23 @@ fn a_long_poll_ends_when_the_frame_arrives() {
 }
 
 #[test]
+fn a_long_poll_ends_when_the_participant_disconnects() {
+    let server = Server::with_lobby();
+    let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
+    let path =
+        format!("/participants/{}/frames?type=MESSAGE&waitMs=60000", bob["id"].as_str().unwrap());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.call("GET", &path, None));
+        server.post("/rooms/lobby/disconnections", &json!({ "userId": "bob" }));
+        let response = waiting.join().unwrap();
+        assert_eq!(response.status, 409, "{response:?}");
+        let expected = "no frame that matches arrived before participant 1 disconnected";
+        assert_eq!(response.body["detail"], expected);
+    });
+    assert_eq!(server.get("/verify")["isFailure"], false);
+}
+
+#[test]
 fn the_clock_is_read_advanced_and_stopped() {
     let server = Server::start(&["--room", "lobby"]);
     assert_eq!(server.get("/clock")["frozen"], false);
@@ -161,6 +178,7 @@ fn events_at_a_gate_are_released() {
 #[case("POST", "/rooms/lobby/messages", json!({ "user": "a" }), "unknown field `user`", Some("/user"))]
 #[case("POST", "/rooms/lobby/tokens", json!({ "userId": "a", "capabilities": ["FLY"] }), "unknown variant `FLY`", Some("/capabilities/0"))]
 #[case("POST", "/reset", json!({ "what": "everything" }), "expected one of `all`, `hooks`", Some("/what"))]
+#[case("POST", "/reset", json!([]), "the body is not valid: it must be a JSON object", None)]
 #[case("POST", "/participants", json!({ "room": "attic", "userId": "a" }), "there is no room \"attic\"", Some("/room"))]
 #[case("GET", "/participants/1/frames?type=NOISE", json!(null), "there is no type \"NOISE\"", Some("type"))]
 #[case("GET", "/log?kind=noise", json!(null), "there is no kind \"noise\"", Some("kind"))]

@@ -176,3 +176,70 @@ fn call_the_rest(api: &mut Checked) {
     }
     api.call("post", "/reset", &[], Some(json!({ "what": "all" })));
 }
+
+/// Each effect with an example of its argument, and the hook points that have it.
+fn effects() -> Vec<(Value, &'static str)> {
+    let message = json!({
+        "Type": "MESSAGE", "Id": "a", "RequestId": "", "Content": "x",
+        "SendTime": "2026-01-01T00:00:00Z", "Sender": { "UserId": "a", "Attributes": {} },
+    });
+    let everywhere = "handshake action review delivery operation";
+    let frames = "action delivery";
+    vec![
+        (json!("pass"), everywhere),
+        (json!("hold"), everywhere),
+        (json!({ "delay": "250ms" }), everywhere),
+        (json!({ "delayRealTime": "100h" }), everywhere),
+        (json!("reset"), "handshake action delivery operation"),
+        (json!({ "disconnect": { "code": 1001, "reason": "moved" } }), "handshake action delivery"),
+        (json!("stall"), frames),
+        (json!("duplicate"), frames),
+        (json!("reorder"), frames),
+        (json!("neverRespond"), "handshake operation"),
+        (json!({ "refuse": { "status": 503, "headers": { "retry-after": "1" } } }), "handshake"),
+        (json!({ "limitBandwidth": 100 }), "handshake"),
+        (json!("ignore"), "action"),
+        (json!({ "reject": { "errorCode": 406, "errorMessage": "no" } }), "action"),
+        (json!({ "respond": "any text" }), "action"),
+        (json!({ "change": { "Action": "SEND_MESSAGE", "Content": "x" } }), "action"),
+        (json!({ "respond": "timeOut" }), "review"),
+        (json!({ "respond": { "ReviewResult": "DENY" } }), "review"),
+        (json!("drop"), "delivery"),
+        (json!({ "change": message }), "delivery"),
+        (json!({ "replace": "x" }), "delivery"),
+        (json!({ "corrupt": "truncated" }), "delivery"),
+        (json!({ "corrupt": { "oversize": 1000 } }), "delivery"),
+        (json!({ "fail": { "exception": "ThrottlingException" } }), "operation"),
+        (json!({ "fail": { "exception": "Other", "status": 500 } }), "operation"),
+        (json!({ "respond": { "status": 200, "body": "{}" } }), "operation"),
+        (json!("emptyBody"), "operation"),
+        (json!("truncatedBody"), "operation"),
+        (json!("closeInHead"), "operation"),
+        (json!("closeInBody"), "operation"),
+    ]
+}
+
+#[test]
+fn the_schema_of_hooks_allows_the_effects_that_each_hook_point_has_and_no_others() {
+    let server = Server::with_lobby();
+    let document = server.get("/openapi.json");
+    let mut schema = json!({ "$ref": "#/components/schemas/HookSpec" });
+    schema["components"] = document["components"].clone();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for (effect, points) in effects() {
+        for on in ["handshake", "action", "review", "delivery", "operation"] {
+            let hook = json!({ "on": on, "then": effect });
+            let response = server.call("POST", "/hooks", Some(&hook));
+            let has_effect = points.split(' ').any(|point| point == on);
+            // The JSON of a frame may be anything, also what other hook points respond.
+            let is_loose = on == "action" && effect.get("respond").is_some();
+            if !is_loose {
+                assert_eq!(response.status == 201, has_effect, "{hook}: {response:?}");
+            }
+            assert_eq!(response.status == 201, schema.is_valid(&hook), "{hook}: {response:?}");
+            if let Some(spec) = response.body.get("spec") {
+                assert!(schema.is_valid(spec), "the schema does not allow {spec}");
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The schema of hooks: the conditions and effects of each hook point.
 
 use mock_ivs_chat::{ActionKind, ErrorCode, Operation};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::schemas::{Schemas, attributes, list, number, object, string, time};
 
@@ -65,9 +65,10 @@ fn point(
 
 /// The effects of a hook point: their names alone, or with an argument.
 fn effects(plain: &[&str], with_argument: &[(&str, Value)]) -> Value {
+    let part = "[0-9]{1,6}(years?|months?|days?|h|m|s|ms|us|ns)";
     let duration = json!({
         "type": "string",
-        "pattern": "^[0-9]{1,6}(ms|s|m|h)( [0-9]{1,6}(ms|s|m|h))?$",
+        "pattern": format!("^{part}( {part})*$"),
         "description": "A duration such as `250ms` or `1h 30m`",
     });
     let names: Vec<&str> = ["pass", "hold"].iter().chain(plain).copied().collect();
