@@ -1,4 +1,4 @@
-//! The clock, moved over many deadlines at once.
+//! The clock, advanced over many deadlines in one step.
 
 use std::time::Duration;
 

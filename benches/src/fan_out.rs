@@ -1,4 +1,5 @@
-//! One client publishes, everybody in the room gets it: one publish at a time, and 16 at once.
+//! Fan-out: one client publishes, and all clients in the room receive it, with 1 and 16 publishes in
+//! flight.
 
 use mock_ivs_chat::{Capability, ChatToken, Clock, MockIvsChat, MockIvsChatBuilder, Quotas, Room};
 

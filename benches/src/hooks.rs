@@ -1,4 +1,4 @@
-//! What hooks cost that are asked and do not fire.
+//! The cost of hooks that are evaluated and do not fire.
 
 use mock_ivs_chat::{MockIvsChat, Participant, log::LogRetention};
 
@@ -20,7 +20,7 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
 fn compare(effort: Effort, what: &str, size: usize, install: fn(&MockIvsChat)) -> Vec<Figure> {
     let publishes = effort.times((20_000 / size).max(2));
     let mut rooms = COUNTS.map(|count| {
-        // What the log keeps must not grow from round to round.
+        // The kept log must not grow from round to round.
         let ivs = steady().log_retention(LogRetention::Last(1_000)).start();
         (0..count).for_each(|_| install(&ivs));
         let room = ivs.create_room("lobby");

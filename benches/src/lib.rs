@@ -1,4 +1,4 @@
-//! What mock-ivs-chat costs, measured beside others in the same run.
+//! The cost of mock-ivs-chat, measured with its peers in the same run.
 
 pub mod churn;
 pub mod clock;

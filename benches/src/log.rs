@@ -1,4 +1,4 @@
-//! What the log costs: a delivery with all kept, with the last ones kept, and with none.
+//! The cost of the log: a delivery with all entries kept, with the last ones kept, and with none.
 
 use mock_ivs_chat::{Participant, log::LogRetention};
 

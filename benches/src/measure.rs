@@ -19,7 +19,7 @@ impl Effort {
     }
 }
 
-/// What one contestant needed, one value a round. Less is better.
+/// The measurements of one contestant, one value a round. Less is better.
 #[derive(Clone, Debug)]
 pub struct Samples {
     pub name: String,
@@ -34,7 +34,7 @@ pub enum Unit {
     Time,
 }
 
-/// What a figure is held against.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
     /// It is there to be known.
@@ -51,7 +51,7 @@ pub struct Figure {
     pub what: String,
     pub unit: Unit,
     pub ours: Samples,
-    /// What it is compared with, if with something.
+    /// The contestant that it is compared with, if any.
     pub other: Option<Samples>,
     pub target: Target,
 }
@@ -133,7 +133,7 @@ fn quantile(values: &[f64], q: f64) -> f64 {
 
 /// Prints the table: medians, with the quartiles in brackets.
 pub fn print(figures: &[Figure]) {
-    println!("| What | Ours | Against | Ratio | Target |");
+    println!("| Benchmark | Ours | Against | Ratio | Target |");
     println!("|---|---|---|---|---|");
     for figure in figures {
         let spread = |values: &[f64], show: &dyn Fn(f64) -> String| {

@@ -1,4 +1,4 @@
-//! What an idle connection and a delivery in the log take, as the system sees it.
+//! The memory of an idle connection and of a delivery in the log, as the system reports it.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -52,7 +52,7 @@ fn connections(server: &str, count: usize) -> f64 {
     (after - before) / (count - 1) as f64
 }
 
-/// What a process of its own finds out about itself.
+/// Returns a measurement that a separate process takes of itself.
 fn alone(what: &str, count: usize) -> f64 {
     let (mut child, mut lines) = spawn(&[what, &count.to_string()]);
     let line = lines.next().expect("a child prints").expect("a child prints text");

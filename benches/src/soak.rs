@@ -26,7 +26,7 @@ const ARENAS: &str = "MALLOC_ARENA_MAX";
 const CONNECTIONS: usize = 500;
 const INTERVAL: Duration = Duration::from_secs(30);
 const WARM_UP: Duration = Duration::from_secs(120);
-/// What an allocator may hold back without a leak.
+/// The memory that an allocator may hold back without a leak.
 const SLACK_KIB: u64 = 8 * 1024;
 
 /// The events so far.
@@ -199,7 +199,7 @@ async fn connect(
     Ok(client_async(request, stream).await?.0)
 }
 
-/// What the process holds, where the system says so.
+/// Returns the resident memory of the process, on systems that report it.
 fn resident_kib() -> Result<u64, Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();

@@ -33,7 +33,7 @@ pub fn measure(effort: Effort) -> Vec<Figure> {
         Target::None,
     ];
     let mut figures = Figure::against("first start in a process", Unit::Time, &contest, &targets);
-    figures.extend(a_thousand_at_once(effort));
+    figures.extend(a_thousand_together(effort));
     figures
 }
 
@@ -74,7 +74,7 @@ fn timed_async<T>(start: impl Future<Output = T>) -> u128 {
     })
 }
 
-fn a_thousand_at_once(effort: Effort) -> Vec<Figure> {
+fn a_thousand_together(effort: Effort) -> Vec<Figure> {
     let count = if effort == Effort::Quick { 20 } else { 1_000 };
     let (mut starts, mut drops) = (Vec::new(), Vec::new());
     for _ in 0..effort.times(5) {
@@ -86,7 +86,7 @@ fn a_thousand_at_once(effort: Effort) -> Vec<Figure> {
         let values = values.into_iter().map(|all| all / f64::from(count)).collect();
         let samples = Samples { name: "ours".into(), values };
         Figure::alone(
-            &format!("{what} of {count} alive at once, each"),
+            &format!("{what} of {count} alive together, each"),
             Unit::Time,
             samples,
             Target::None,

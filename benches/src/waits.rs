@@ -1,4 +1,4 @@
-//! What waits cost: sending messages and expecting each, and a failure after a long log.
+//! The cost of waits: sending messages and expecting each, and a failure after a long log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

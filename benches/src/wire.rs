@@ -65,6 +65,6 @@ pub fn read_text(stream: &mut TcpStream) -> String {
     String::from_utf8(text).expect("the server sends text")
 }
 
-/// What a client publishes.
+/// The frame that a client publishes.
 pub const PUBLISH: &str =
     r#"{"Action":"SEND_MESSAGE","RequestId":"r","Content":"a message as long as many are"}"#;

@@ -23,7 +23,7 @@ pub struct ClaimResult {
     pub result: Outcome,
     /// Each step, and whether it went as expected.
     pub steps: Vec<StepResult>,
-    /// What clients saw, with labels.
+    /// The frames and responses that clients received, with labels in the place of IDs.
     pub transcript: Vec<String>,
 }
 

@@ -20,13 +20,13 @@ pub struct Recording {
     pub date: String,
     /// The version of the runner.
     pub version: String,
-    /// What was seen, by claim.
+    /// The recorded claims.
     pub claims: Vec<Recorded>,
     /// The digest of everything above.
     pub digest: String,
 }
 
-/// What was seen of one claim.
+/// The recording of one claim.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
@@ -34,7 +34,8 @@ pub struct Recorded {
     pub claim: String,
     /// `same` or `different`.
     pub result: String,
-    /// What clients saw, with labels in the place of IDs, tokens, times and accounts.
+    /// The frames and responses that clients received, with labels in the place of IDs, tokens,
+    /// times and accounts.
     pub transcript: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::script::{Stage, play};
 use crate::shared::claims::memory::MemoryStage;
 use crate::view::{self, Step};
 
-/// What one script or several do to a service.
+/// The requests that scripts send to a service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Usage {
     pub(crate) calls: BTreeMap<String, u32>,
@@ -39,7 +39,7 @@ impl Usage {
     }
 }
 
-/// What a script does, and what clients see of it on the mock.
+/// The steps of a script, and the transcript that the mock produces.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rehearsed {
     pub(crate) usage: Usage,

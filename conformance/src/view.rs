@@ -109,7 +109,7 @@ fn is_illegal(malformation: &str) -> bool {
     ["InvalidUtf8", "ReservedBit"].iter().any(|kind| malformation.starts_with(kind))
 }
 
-/// What a client sees of a hook's effect on a handshake or a call.
+/// Returns the events that a client sees of a hook's effect on a handshake or a call.
 fn effect_on_nobody(effect: &str, client: Option<&str>) -> Vec<Event> {
     let starts = |start: &str| effect.starts_with(start);
     if starts("handshake reset") {

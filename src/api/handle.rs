@@ -21,7 +21,8 @@ use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
 
-/// What a test can do with a mock; cheap to clone, and at home on any thread.
+/// A handle of a mock, with everything that a test can do with it. It is cheap to clone, and can be
+/// used on any thread.
 ///
 /// A handle does not keep the mock alive: once the [`MockIvsChat`](crate::MockIvsChat) is dropped
 /// nothing listens any more, but the log can still be read.
@@ -160,7 +161,7 @@ impl Handle {
         Log { driver: Arc::clone(&self.driver), filter: Filter::default() }
     }
 
-    /// What clients did that the service forbids, or takes only by luck; see
+    /// Returns client behavior that the service rejects, or accepts only incidentally; see
     /// [`Lint`](crate::log::Lint).
     ///
     /// ```

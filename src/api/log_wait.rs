@@ -32,7 +32,7 @@ pub(crate) struct LogWait<T> {
     /// How many entries were dropped from the log before they could be examined.
     missed: u64,
     search: Box<dyn Search<T>>,
-    /// What it looks for, if the search is not a test closure.
+    /// The matcher of the wanted entry, unless the search is a test closure.
     pattern: Option<Matcher>,
     pub(crate) what: String,
     caller: &'static Location<'static>,
@@ -43,7 +43,7 @@ pub(crate) struct LogWait<T> {
     timeout: Option<(Instant, WaitTimeout)>,
 }
 
-/// What a wait looks for: it makes something of the entry that matches.
+/// The search of a wait. It converts the entry that matches.
 pub(crate) trait Search<T>: Send {
     fn search(&mut self, entry: &Entry) -> Option<T>;
 
@@ -146,7 +146,7 @@ impl<T> LogWait<T> {
     /// the patterns of the view, are test code: they run without it, and however long they take,
     /// the wait ends in time.
     fn look(&mut self, deadline: Instant) -> Look<T> {
-        // What a closure that has panicked should have brought about may never come.
+        // After a closure has panicked, the entry that it should have caused may never come.
         if let Some(ClosurePanic { whose, message, .. }) = self.driver.report_panic() {
             self.has_panicked = true;
             return Look::Panicked(format!("{whose} panicked: {message}"));

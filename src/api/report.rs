@@ -126,8 +126,8 @@ impl Report {
         &self.failures.unanswered
     }
 
-    /// What clients did that the test denies by [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny), a line
-    /// each.
+    /// Returns the findings of the lint that the test denies by
+    /// [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny), one line each.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -193,7 +193,8 @@ impl Report {
         lines
     }
 
-    /// The hooks with expectations that are not met, at most so many that a report stays short.
+    /// Returns the hooks with expectations that are not met. Their number is limited, so that a
+    /// report stays short.
     fn unmet_lines(&self, entries: &[Entry]) -> Vec<String> {
         let Failures { unmet, unmet_hooks, .. } = &*self.failures;
         let mut lines = Vec::new();

@@ -17,12 +17,13 @@ use crate::engine::QuestionId;
 use crate::log::failure::Failure;
 
 impl Handle {
-    /// Completes when nothing that has reached the mock is still under way: what clients have
-    /// written is read and acted on, and what follows from it is written. Then "nothing more
-    /// happens" can be asserted without waiting for a time.
+    /// Completes when the mock is idle: it has read and processed all bytes that clients have
+    /// written, and has written all frames and responses that follow from them. A test can then
+    /// assert that nothing more happens, without waiting for a time.
     ///
-    /// What a hook delays or holds, and a review that its handler has not answered, are not under
-    /// way: they wait. Nor is what a client does not read, or a slow link has yet to carry.
+    /// Events that a hook delays or holds, and reviews whose handler has not responded, do not count
+    /// as in progress. Neither do bytes that a client does not read, or that a limited bandwidth
+    /// still holds back.
     ///
     /// With a mock on a runtime of several threads
     /// ([`MockIvsChatBuilder::on_current_runtime`](crate::MockIvsChatBuilder::on_current_runtime)) bytes that another

@@ -38,7 +38,7 @@ pub struct Wait<T> {
     waiting: Pin<Box<dyn Waiting<T>>>,
 }
 
-/// What a [`Wait`] polls.
+/// The future inside a [`Wait`].
 pub(crate) trait Waiting<T>: Future<Output = Result<T, Box<Failure>>> + Send {
     /// Returns the message of the panic for a wait that must not block its thread.
     fn cannot_block(&self, why: &str) -> String;

@@ -17,8 +17,8 @@ pub(crate) struct WaitTimeout {
     id: u64,
 }
 
-/// What the timer thread and the waits share. Wakers are foreign code: they are cloned, woken and
-/// dropped only while the lock is not held.
+/// The state that the timer thread and the waits share. Wakers are foreign code: they are cloned,
+/// woken and dropped only while the lock is not held.
 #[derive(Debug)]
 struct Timer {
     state: Mutex<TimerState>,

@@ -20,7 +20,7 @@ use crate::service::ConnectionId;
 /// A panic of code of the test.
 #[derive(Clone, Debug)]
 pub(crate) struct ClosurePanic {
-    /// What has panicked, such as the closure of a hook.
+    /// The code that has panicked, such as the closure of a hook.
     pub(crate) whose: String,
     pub(crate) message: String,
     /// Whether a wait has failed with it already.

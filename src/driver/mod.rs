@@ -202,7 +202,7 @@ impl Driver {
     }
 }
 
-/// What the engine knows.
+/// Reads from the engine.
 impl Driver {
     /// Returns how many entries the log has had that it does not keep.
     pub(crate) fn log_dropped(&self) -> u64 {

@@ -24,7 +24,7 @@ use crate::service::ConnectionId;
 use crate::service::control::ControlResult;
 use crate::transport::client_sink::ClientSink;
 
-/// What a handshake is answered with.
+/// The response to a handshake.
 #[derive(Debug)]
 pub(crate) enum HandshakeAnswer {
     Accept(ConnectionId),
@@ -37,10 +37,10 @@ pub(crate) enum HandshakeAnswer {
     Never,
 }
 
-/// What an HTTP call is answered with.
+/// The response to an HTTP request.
 pub(crate) type HttpAnswer = HttpReply;
 
-/// What clients ask for.
+/// Requests of clients.
 impl Driver {
     /// Takes a handshake. The answer may come later.
     pub(crate) fn shake_hands(
@@ -145,7 +145,7 @@ impl Driver {
     }
 }
 
-/// What the test asks for.
+/// Requests of the test.
 impl Driver {
     /// Connects a participant.
     pub(crate) fn join(self: &Arc<Self>, token: &str) -> Result<Arc<Peer>, HandshakeRefused> {

@@ -22,7 +22,7 @@ use crate::transport::send_queue::Enqueued;
 use crate::transport::stream::SharedStream;
 use crate::transport::wakeup::Wakeup;
 
-/// What a transaction leaves to its caller.
+/// The work that a transaction leaves to its caller.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// The result of a call of the test.
@@ -37,7 +37,7 @@ pub(super) struct Transaction<'a> {
     pub(super) state: MutexGuard<'a, State>,
     pub(super) now: Timestamp,
     outcome: Outcome,
-    /// What happens after the lock has been released, in this order.
+    /// The steps after the lock has been released, in this order.
     afterwards: Vec<Afterwards>,
     overflowed: Vec<ConnectionId>,
 }

@@ -81,7 +81,7 @@ pub(crate) struct Connection {
     /// When the handshake succeeded.
     pub(super) connected_at: Timestamp,
     pub(super) room_arn: Arc<str>,
-    /// What waits for the connection to resume, if it is stalled.
+    /// The frames and actions that wait for the connection to resume, if it is stalled.
     pub(super) stall: Option<Box<Stall>>,
     /// Whether the last frame was queued. Nothing follows a close frame.
     pub(super) is_finished: bool,

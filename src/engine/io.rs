@@ -91,7 +91,7 @@ pub(crate) enum Input {
     RealTimeElapsed(TimerId),
     /// The test sets something up.
     Arrange(Box<Arrangement>),
-    /// The test moves the clock by this much. What becomes due is caused by
+    /// The test advances the clock by this duration. Events that become due are handled by
     /// [`Engine::handle_timeout`](crate::engine::Engine::handle_timeout).
     Advance(Duration),
     /// The test acts on a connection. The engine returns [`Reply::Controlled`].

@@ -1,7 +1,7 @@
 //! Engine: every decision of the mock as one plain value.
 //!
 //! The engine combines the service with hooks, gates, delays, reviews, ordering and the log. It
-//! takes an input and the current time, and queues outputs for whoever drives it. It contains no
+//! takes an input and the current time, and queues outputs for its driver. It contains no
 //! lock, clock, thread or socket, and it never runs code of the test: a closure is asked by an
 //! output, and its answer is an input. The event in question is parked meanwhile, later events of
 //! the same connection in the same direction queue behind it, and everything else continues.
@@ -75,7 +75,7 @@ pub(crate) struct Engine {
     spares_participants: bool,
 }
 
-/// What can be set about an engine.
+/// The settings of an engine.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EngineSettings {
     /// The number of the mock, which its gates carry.

@@ -1,12 +1,12 @@
-//! Outages: the end of all connections, by the will of the test.
+//! Outages: the end of all connections, because the test requires it.
 
 use crate::engine::Engine;
 use crate::log::record::{Event, OutageEvent};
 use crate::service::ConnectionId;
 
 impl Engine {
-    /// Ends all connections and records it. Those with a stream end by a close frame, or without
-    /// one after what is queued, or are about to be cut by whoever drives the engine.
+    /// Ends all connections and records it. A connection with a stream ends with a close frame, or
+    /// without one after its queued frames. At an outage the driver resets its stream.
     pub(super) fn end_all(&mut self, outage: &OutageEvent) {
         let cause = self.log.len();
         self.record(cause, None, Event::Outage(Box::new(outage.clone())));

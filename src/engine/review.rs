@@ -115,7 +115,7 @@ impl Engine {
         }
     }
 
-    /// Records that a review took too long. What its handler still answers does not matter.
+    /// Records that a review took too long. A later response of its handler has no effect.
     pub(super) fn review_timed_out(&mut self, cause: u64, message_id: String) {
         let moot = self.questions.withdraw(|parked| match parked {
             Parked::Review { call, .. } | Parked::ReviewHandler { call } => {

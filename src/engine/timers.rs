@@ -49,7 +49,7 @@ impl Delay {
 /// Identifies an entry among the timers: when it is due, and its number among all entries.
 pub(super) type TimerKey = (Timestamp, u64);
 
-/// What is due at moments of the clock, and what waits for real time.
+/// Timers of the mock clock, and delays in real time.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeMap<TimerKey, Deferred>,

@@ -148,7 +148,8 @@ pub(super) fn shown(name: &Name, value: &str, common: usize) -> String {
     }
 }
 
-/// The part of a long value in which it begins to differ, after so many characters.
+/// Returns the part of a long value in which it begins to differ, which is after `common`
+/// characters.
 fn around(value: &str, common: usize) -> Cow<'_, str> {
     if value.chars().count() <= LONGEST_VALUE {
         return value.into();

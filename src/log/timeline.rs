@@ -18,8 +18,8 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// The busiest lanes, at most so many, in the order of their first entries; and how many more
-    /// there are.
+    /// Returns the busiest lanes, `most` of them, in the order of their first entries, and the number
+    /// of the others.
     pub(crate) fn of(entries: &[Entry], most: usize) -> (Self, usize) {
         Self::with(entries, &[], most)
     }
@@ -229,7 +229,7 @@ struct Row {
     number: u64,
     time: Duration,
     cells: Vec<String>,
-    /// What concerns no lane, and so stands across all.
+    /// The text of an entry that belongs to no lane, which is written across all of them.
     note: Option<String>,
 }
 

@@ -87,7 +87,7 @@ fn refuse(driver: &Arc<Driver>, original: &[u8]) -> Vec<u8> {
     );
     let origin = Caller::Http {
         method: "a request".into(),
-        path: "that is no HTTP".into(),
+        path: "that is not HTTP".into(),
         access_key_id: None,
         is_signed: false,
         headers: Headers::default(),

@@ -284,8 +284,8 @@ impl Socket<'_> {
         }
     }
 
-    /// Ready once a client has taken none of the last bytes for too long: otherwise its connection
-    /// would be over, but keep the stream for as long as the client likes.
+    /// Completes when a client has not read the last bytes within the limit. Without this limit a
+    /// client could keep the stream of a closed connection for as long as it likes.
     fn poll_drain_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if self.queue.poll_closed(cx).is_pending() || !self.stream.has_time_limits() {
             return Poll::Pending;

@@ -167,8 +167,8 @@ impl SharedStream {
         state.is_closed() || state.is_stalled || state.is_full
     }
 
-    /// Ready once the peer has ended its side, or the stream is closed. What arrives before is kept
-    /// for later reads, up to a limit: beyond it, the end is not noticed.
+    /// Completes when the peer has ended its side, or the stream is closed. Bytes that arrive before
+    /// are kept for later reads, up to a limit. Beyond the limit the end is not noticed.
     pub(crate) fn poll_peer_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut buffer = [0; 512];
         loop {

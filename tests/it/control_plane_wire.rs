@@ -117,7 +117,7 @@ fn a_request_that_is_not_http_is_refused_and_closed(#[case] header: &str) {
     wire.read().assert_error(400, "MalformedHttpRequestException");
     assert!(wire.is_closed());
     let log = ivs.log().to_string();
-    assert!(log.starts_with("http > a request that is no HTTP\n  http < 400 "), "{log}");
+    assert!(log.starts_with("http > a request that is not HTTP\n  http < 400 "), "{log}");
 }
 
 #[test]

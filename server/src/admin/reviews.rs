@@ -22,7 +22,7 @@ use crate::problem::{Answer, Problem};
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Review {
     url: String,
-    /// What happens to a message if the URL does not respond: `ALLOW` or `DENY`.
+    /// The result of the review if the URL does not respond: `ALLOW` or `DENY`.
     fallback_result: Option<Fallback>,
 }
 

@@ -54,7 +54,7 @@ struct EngineStage {
     handshakes: BTreeMap<HandshakeId, String>,
     clients: BTreeMap<String, ConnectionId>,
     participants: BTreeMap<String, ConnectionId>,
-    /// What each client received: the texts of its frames.
+    /// The texts of the frames that each client received.
     received: BTreeMap<ConnectionId, String>,
     /// The pings that clients answer once everything else has happened.
     pings: VecDeque<(ConnectionId, Payload)>,
