@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     alice.send_message("look at http://example.com").await?;
     let denial = alice.next().await?;
-    println!("alice is told: {} {}\n", denial["ErrorCode"], denial["ErrorMessage"]);
+    println!("alice receives: {} {}\n", denial["ErrorCode"], denial["ErrorMessage"]);
 
     alice.send_message("never mind").await?;
     alice.next().await?;

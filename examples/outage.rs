@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     alice.next().await?;
 
     let outage = ivs.outage();
-    assert!(alice.next().await.is_err(), "the connection is cut");
+    assert!(alice.next().await.is_err(), "the connection is reset");
 
     // The first attempts to reconnect fail; then the service is back.
     let reconnecting = tokio::spawn(reconnect(ivs.ws_url(), room.clone()));

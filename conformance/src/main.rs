@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let done = match Options::parse().command.into_job() {
         Ok(job) => play(&job),
         Err(Command::Score { recordings, claims, update }) => {
-            tell_score(&recordings, &claims, update)
+            print_score(&recordings, &claims, update)
         }
         Err(Command::Check { recordings, claims }) => check_recordings(&recordings, &claims),
         Err(_) => Ok(0),
@@ -83,7 +83,7 @@ fn play(job: &Job) -> Result<u8, String> {
 }
 
 /// Prints the score, or writes it into a file.
-fn tell_score(recordings: &Path, claims: &Path, update: Option<PathBuf>) -> Result<u8, String> {
+fn print_score(recordings: &Path, claims: &Path, update: Option<PathBuf>) -> Result<u8, String> {
     let table = score(&read_claims(claims, &[])?, &read_all(recordings)?);
     let Some(path) = update else {
         say(table.trim_end());

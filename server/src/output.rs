@@ -66,7 +66,7 @@ fn follow_lint(ivs: &Handle) {
         }
         printed = findings.len();
         ivs.log().since(mark).wait_for(|_| true).wait();
-        // Nobody unparks this thread, so this is a pause.
+        // No other thread unparks this one, so this is a pause.
         thread::park_timeout(LINT_INTERVAL);
     }
 }

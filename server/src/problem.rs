@@ -17,9 +17,6 @@ pub(crate) struct Problem {
     pointer: Option<String>,
 }
 
-/// The result of a handler of the control API.
-pub(crate) type Answer<T> = Result<T, Problem>;
-
 impl Problem {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");

@@ -96,7 +96,7 @@ fn create(ca_file: &Path, key_file: &Path) -> Result<Issuer<'static, KeyPair>, S
     Ok(Issuer::new(parameters, key))
 }
 
-/// Writes a new file. On Unix it has the mode from the start, so nobody can read a key in between.
+/// Writes a new file. On Unix the file has its mode from the start, so no other user can read a key in between.
 fn write(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

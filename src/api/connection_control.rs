@@ -13,7 +13,7 @@ use crate::proto::payload::Payload;
 
 /// Actions, which take effect immediately.
 impl Connection {
-    /// Closes the connection with a close frame, the reason cut to 123 bytes. Frames that are
+    /// Closes the connection with a close frame, the reason truncated to 123 bytes. Frames that are
     /// queued leave before it; frames that hooks delay or hold are dropped. The close frame of a
     /// stalled client waits until [`Connection::resume`].
     ///
@@ -85,9 +85,9 @@ impl Connection {
         self.control(Control::Stall)
     }
 
-    /// Ends a stall, whether this or a hook has begun it. Nothing is lost: the client gets all
-    /// withheld frames in order, and then the close frame if the connection was closed meanwhile;
-    /// the frames that it has sent meanwhile are read now.
+    /// Ends a stall that a hook or [`Connection::stall`] has begun. Nothing is lost. The client
+    /// receives all withheld frames in order, and then the close frame if the connection was closed
+    /// during the stall. The mock reads the frames that the client has sent since.
     ///
     /// Returns `true` and changes nothing if the connection is not stalled. A connection that the
     /// service or the test has closed during its stall is resumed, too.
@@ -215,8 +215,8 @@ impl Connection {
         self.control(Control::PushCorrupted { text, corruption })
     }
 
-    /// Sends a ping with this content, of which at most 125 bytes are sent. A client answers it
-    /// with a pong; a participant does not.
+    /// Sends a ping with this content, of which at most 125 bytes are sent. A client responds with
+    /// a pong; a participant does not.
     ///
     /// Documented: RFC 6455, section 5.5: the content of a control frame has at most 125 bytes.
     ///

@@ -319,8 +319,8 @@ impl Handle {
     }
 
     /// Calls any operation of the control plane, as an application would over HTTP: `request` and
-    /// the answer are the JSON bodies; members that belong into the path or the query stand in
-    /// the body, too.
+    /// the result are the JSON bodies. Members that HTTP has in the path or the query are members
+    /// of the body here.
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, Operation};
@@ -335,7 +335,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// The exception that the service would answer with.
+    /// The exception that the service would respond with.
     pub fn call(&self, operation: Operation, request: Value) -> Result<Value, Exception> {
         match request {
             Value::Object(members) => {

@@ -54,9 +54,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
 
     /// Lets an async closure decide about each event.
     ///
-    /// Its future runs on the runtime of the mock. Several events can be under way at the same
-    /// time, one for each connection and direction. A method of the test that causes an event does
-    /// not wait for the verdict. All else is as with [`HookBuilder::decide`].
+    /// Its future runs on the mock runtime. It can decide several events concurrently, one for each
+    /// connection and direction. A method that causes an event does not wait for the verdict.
+    /// Otherwise it behaves like [`HookBuilder::decide`].
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};

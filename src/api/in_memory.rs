@@ -77,7 +77,7 @@ impl ConnectError {
     }
 
     fn unanswered() -> Self {
-        Self { status: None, message: "the mock does not answer".into() }
+        Self { status: None, message: "the mock does not respond".into() }
     }
 }
 
@@ -144,9 +144,9 @@ impl Handle {
     /// let (mut client, server) = tokio::io::duplex(4096);
     /// ivs.serve_stream(server);
     /// client.write_all(b"POST /ListRooms HTTP/1.1\r\nHost: ivschat\r\nConnection: close\r\n\r\n").await?;
-    /// let mut answer = String::new();
-    /// client.read_to_string(&mut answer).await?;
-    /// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(r#"{"rooms":[]}"#));
+    /// let mut response = String::new();
+    /// client.read_to_string(&mut response).await?;
+    /// assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with(r#"{"rooms":[]}"#));
     /// # Ok::<(), std::io::Error>(())
     /// # }).unwrap();
     /// ```

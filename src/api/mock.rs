@@ -64,7 +64,7 @@ pub struct MockIvsChat {
     ending: Ending,
 }
 
-/// See the driver: a panic of the test leaves no half-done change behind.
+/// A panic of the test does not interrupt a change of the state; see the driver.
 impl RefUnwindSafe for MockIvsChat {}
 impl UnwindSafe for MockIvsChat {}
 
@@ -137,11 +137,10 @@ impl MockIvsChat {
         self.handle.clone()
     }
 
-    /// Ends the mock, as its drop does: all connections are cut, the port refuses, and the thread
-    /// is gone when this returns. The log can still be read.
+    /// Stops the mock, as dropping it does. When this returns, all connections are reset, the port
+    /// is closed, and the thread has ended. The log can still be read.
     ///
-    /// A client that waits for its connections to end, as many do when they are shut down, has
-    /// nothing to wait for after this.
+    /// Call it before the shutdown of a client that waits for its connections to end.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;

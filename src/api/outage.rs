@@ -25,7 +25,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Lets clients connect again, on the same port.
+    /// Accepts connections again, on the same port.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

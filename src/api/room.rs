@@ -215,7 +215,7 @@ impl Room {
         RoomUpdate::new(self.handle.clone(), &self.arn)
     }
 
-    /// Deletes the room. Its connections stay open, but the service answers their requests with
+    /// Deletes the room. Its connections stay open, but the service rejects their actions with
     /// ERROR 404.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! Settling: waiting until nothing that has reached the mock is still under way.
+//! Settling: waiting until the mock is idle.
 
 use std::panic::Location;
 use std::pin::Pin;
@@ -108,9 +108,9 @@ async fn settle_here_and_there(driver: &Arc<Driver>, except: &Arc<[QuestionId]>)
     loop {
         let seen = driver.log_length();
         for _ in 0..QUIET_ROUNDS {
-            step_back().await;
+            yield_once().await;
         }
-        // Where the mock's runtime is gone, nothing is under way there.
+        // An error means that the mock runtime has ended, and with it all of its tasks.
         let _ = settle(driver, Arc::clone(except)).await;
         if driver.log_length() == seen && driver.is_idle(except) {
             return;
@@ -118,11 +118,11 @@ async fn settle_here_and_there(driver: &Arc<Driver>, except: &Arc<[QuestionId]>)
     }
 }
 
-/// Lets all other tasks go first, on any runtime.
-async fn step_back() {
-    let mut has_stepped = false;
+/// Yields to all other tasks, on any runtime.
+async fn yield_once() {
+    let mut has_yielded = false;
     std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut has_stepped, true) {
+        if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -131,22 +131,22 @@ async fn step_back() {
     .await;
 }
 
-/// Looks, from where the mock's tasks run, until nothing has been under way for a while.
+/// Waits, in a task of the mock runtime, until the mock has been idle for several rounds.
 fn settle(driver: &Arc<Driver>, except: Arc<[QuestionId]>) -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     let looking = Arc::clone(driver);
     driver.runtime().spawn(async move {
         let (mut seen, mut quiet) = (looking.log_length(), 0);
         while quiet < QUIET_ROUNDS && !sender.is_closed() {
-            // A task that yields is put behind all others that can run, and behind those that
-            // the system has news for: bytes to read, or room to write.
+            // The runtime polls a task that yields after all other ready tasks, and after tasks
+            // whose sockets became readable or writable.
             tokio::task::yield_now().await;
             let length = looking.log_length();
             let is_quiet = length == seen && looking.is_idle(&except);
             quiet = if is_quiet { quiet + 1 } else { 0 };
             seen = length;
         }
-        // Nobody may wait any more.
+        // The receiver may have been dropped.
         let _ = sender.send(());
     });
     receiver

@@ -23,7 +23,7 @@ struct TakenNumbers {
 impl RefUnwindSafe for Taken {}
 
 impl Taken {
-    /// Takes an entry, unless it was taken before.
+    /// Consumes an entry. Returns `false` if it was consumed before.
     pub(crate) fn take(&self, entry: &Entry) -> bool {
         let mut taken = self.0.lock();
         entry.number >= taken.start && taken.numbers.insert(entry.number)

@@ -11,7 +11,7 @@ impl Handle {
     ///
     /// The certificate is also good for `localhost` and for the service's own names in the mock's
     /// region, `edge.ivschat.us-west-2.amazonaws.com` and `ivschat.us-west-2.amazonaws.com`: a
-    /// client that cannot be told another name can be pointed here by its resolver.
+    /// client whose host name cannot be changed can be directed here by its resolver.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

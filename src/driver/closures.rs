@@ -97,7 +97,7 @@ impl Question {
 }
 
 impl SyncClosure {
-    /// Takes the closure out to run it, or leaves the question to the thread that runs it.
+    /// Removes the closure to run it, or leaves the question to the thread that runs it.
     fn begin(&self, question: Question) -> Result<(Function, Question), ()> {
         let mut turns = self.0.lock();
         match turns.function.take() {

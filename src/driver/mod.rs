@@ -39,6 +39,7 @@ use crate::driver::state::State;
 use crate::driver::workers::Workers;
 use crate::engine::Engine;
 use crate::engine::control::ConnectionInfo;
+pub(crate) use crate::engine::io::HttpReply;
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::log::entry::Entry;
@@ -54,7 +55,7 @@ use crate::service::chat_log::ChatLogRecord;
 use crate::service::room::{RoomKey, RoomState};
 
 pub(crate) use activity::ClosurePanic;
-pub(crate) use requests::{HandshakeAnswer, HttpAnswer};
+pub(crate) use requests::HandshakeResponse;
 pub(crate) use runtime_thread::RuntimeThread;
 pub(crate) use waits::Registration;
 

@@ -26,7 +26,7 @@ use crate::transport::client_sink::ClientSink;
 
 /// The response to a handshake.
 #[derive(Debug)]
-pub(crate) enum HandshakeAnswer {
+pub(crate) enum HandshakeResponse {
     Accept(ConnectionId),
     Refuse {
         status: u16,
@@ -37,19 +37,16 @@ pub(crate) enum HandshakeAnswer {
     Never,
 }
 
-/// The response to an HTTP request.
-pub(crate) type HttpAnswer = HttpReply;
-
 /// Requests of clients.
 impl Driver {
-    /// Takes a handshake. The answer may come later.
+    /// Receives a handshake. The response may come later.
     pub(crate) fn shake_hands(
         self: &Arc<Self>,
         token: Option<String>,
         path: &str,
         headers: Headers,
         sink: Arc<ClientSink>,
-    ) -> oneshot::Receiver<HandshakeAnswer> {
+    ) -> oneshot::Receiver<HandshakeResponse> {
         let (sender, receiver) = oneshot::channel();
         // Asked before the state is locked: it takes the lock of the stream.
         let peer_ip = sink.stream.peer_ip();
@@ -88,14 +85,14 @@ impl Driver {
         self.feed(Input::InvalidHandshake { status, message: message.into() });
     }
 
-    /// Carries out an operation for a client. The answer may come later.
+    /// Executes an operation for a client. The response may come later.
     pub(crate) fn call_by_http(
         self: &Arc<Self>,
         origin: Caller,
         operation: Operation,
         request: Map<String, Value>,
         body: String,
-    ) -> oneshot::Receiver<HttpAnswer> {
+    ) -> oneshot::Receiver<HttpReply> {
         let (sender, receiver) = oneshot::channel();
         let id = {
             let mut state = self.state.lock();
@@ -120,12 +117,12 @@ impl Driver {
         exception
     }
 
-    /// Takes one of several frames of a client. The caller flushes after the last of them.
+    /// Receives one of several frames of a client. The caller flushes after the last of them.
     pub(crate) fn receive_some(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
         self.feed_without_flush(Input::Frame { connection, payload });
     }
 
-    /// Takes a close frame of a client.
+    /// Receives a close frame of a client.
     pub(crate) fn client_closed(self: &Arc<Self>, connection: ConnectionId, close: Close) {
         self.feed(Input::Ending { connection, ending: Ending::Close(close) });
     }
@@ -136,7 +133,7 @@ impl Driver {
         self.feed(Input::Ending { connection, ending });
     }
 
-    /// Takes the end of the stream of a connection.
+    /// Receives the end of the stream of a connection.
     pub(crate) fn stream_ended(self: &Arc<Self>, connection: ConnectionId) {
         // Nothing can be written any more, even if a closure still decides about earlier frames.
         let sink = self.state.lock().sinks.remove(connection);
@@ -155,7 +152,7 @@ impl Driver {
         }
     }
 
-    /// Takes a frame of a participant.
+    /// Receives a frame of a participant.
     pub(crate) fn receive(self: &Arc<Self>, connection: ConnectionId, payload: Payload) {
         self.call(Input::Frame { connection, payload });
     }
@@ -166,7 +163,7 @@ impl Driver {
         self.call(Input::Ending { connection, ending: Ending::Close(close) });
     }
 
-    /// Carries out an operation for the test itself.
+    /// Executes an operation for the test itself.
     pub(crate) fn call_operation(
         self: &Arc<Self>,
         operation: Operation,

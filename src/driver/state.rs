@@ -8,10 +8,10 @@ use tokio::sync::oneshot;
 
 use crate::clock::RunningClock;
 use crate::driver::closures::Closure;
-use crate::driver::requests::{HandshakeAnswer, HttpAnswer};
+use crate::driver::requests::HandshakeResponse;
 use crate::engine::Engine;
 use crate::engine::connection_map::ConnectionMap;
-use crate::engine::io::{CallId, ClosureId, HandshakeId};
+use crate::engine::io::{CallId, ClosureId, HandshakeId, HttpReply};
 use crate::proto::timestamp::Timestamp;
 use crate::transport::client_sink::ClientSink;
 
@@ -21,10 +21,10 @@ pub(super) struct State {
     pub(super) engine: Engine,
     /// Where the frames of connections go that have a stream.
     pub(super) sinks: ConnectionMap<Arc<ClientSink>>,
-    /// The handshakes that have no answer yet.
+    /// The handshakes that have no response yet.
     pub(super) handshakes: BTreeMap<HandshakeId, OpenHandshake>,
-    /// The HTTP calls that have no answer yet.
-    pub(super) calls: BTreeMap<CallId, oneshot::Sender<HttpAnswer>>,
+    /// The HTTP calls that have no response yet.
+    pub(super) calls: BTreeMap<CallId, oneshot::Sender<HttpReply>>,
     pub(super) closures: BTreeMap<ClosureId, Closure>,
     /// The sinks with frames that nobody writes before the next flush.
     pub(super) unflushed: Vec<Arc<ClientSink>>,
@@ -37,11 +37,11 @@ pub(super) struct State {
     latest_id: u64,
 }
 
-/// A handshake that has no answer yet.
+/// A handshake that has no response yet.
 #[derive(Debug)]
 pub(super) struct OpenHandshake {
     pub(super) sink: Arc<ClientSink>,
-    pub(super) sender: oneshot::Sender<HandshakeAnswer>,
+    pub(super) sender: oneshot::Sender<HandshakeResponse>,
 }
 
 impl State {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 
 use crate::driver::closures::{Closure, Question};
-use crate::driver::requests::{HandshakeAnswer, HttpAnswer};
+use crate::driver::requests::HandshakeResponse;
 use crate::driver::state::State;
 use crate::driver::{Driver, stack};
 use crate::engine::QuestionId;
@@ -49,8 +49,8 @@ enum Afterwards {
     Stall(Arc<SharedStream>),
     Resume(Arc<SharedStream>),
     Throttle(Arc<SharedStream>, Way, Option<u32>),
-    AnswerHandshake(tokio::sync::oneshot::Sender<HandshakeAnswer>, HandshakeAnswer),
-    AnswerCall(tokio::sync::oneshot::Sender<HttpAnswer>, HttpAnswer),
+    RespondToHandshake(tokio::sync::oneshot::Sender<HandshakeResponse>, HandshakeResponse),
+    RespondToCall(tokio::sync::oneshot::Sender<HttpReply>, HttpReply),
     Withdraw(QuestionId),
     StartTimer(crate::engine::io::TimerId, std::time::Duration),
     /// The end of a closure may run any code.
@@ -148,7 +148,7 @@ impl Drop for FlushLater<'_> {
 }
 
 impl Transaction<'_> {
-    /// Carries out the outputs, releases the lock, and notifies those who wait.
+    /// Executes the outputs, releases the lock, and notifies waits.
     pub(super) fn commit(mut self) -> Outcome {
         self.execute_all();
         let Self { driver, state, outcome, afterwards, .. } = self;
@@ -168,7 +168,7 @@ impl Transaction<'_> {
         outcome
     }
 
-    /// Carries out all outputs of the engine so far.
+    /// Executes all outputs of the engine so far.
     pub(super) fn execute_all(&mut self) {
         loop {
             while let Some(output) = self.state.engine.poll() {
@@ -261,28 +261,28 @@ impl Transaction<'_> {
         let answer = match reply {
             HandshakeReply::Accept(connection) => {
                 self.state.sinks.insert(connection, open.sink);
-                HandshakeAnswer::Accept(connection)
+                HandshakeResponse::Accept(connection)
             }
             HandshakeReply::AcceptAndClose(connection, close) => {
                 let wakeup = open.sink.queue.close_with(framing::close(&close));
                 self.afterwards.extend(wakeup.map(Afterwards::Wake));
-                HandshakeAnswer::Accept(connection)
+                HandshakeResponse::Accept(connection)
             }
             HandshakeReply::Refuse { status, message, headers } => {
-                HandshakeAnswer::Refuse { status, message, headers }
+                HandshakeResponse::Refuse { status, message, headers }
             }
             HandshakeReply::Reset => {
                 self.afterwards.push(Afterwards::Reset(Arc::clone(&open.sink.stream)));
-                HandshakeAnswer::Never
+                HandshakeResponse::Never
             }
-            HandshakeReply::Never => HandshakeAnswer::Never,
+            HandshakeReply::Never => HandshakeResponse::Never,
         };
-        self.afterwards.push(Afterwards::AnswerHandshake(open.sender, answer));
+        self.afterwards.push(Afterwards::RespondToHandshake(open.sender, answer));
     }
 
     fn answer_call(&mut self, id: CallId, reply: HttpReply) {
         if let Some(sender) = self.state.calls.remove(&id) {
-            self.afterwards.push(Afterwards::AnswerCall(sender, reply));
+            self.afterwards.push(Afterwards::RespondToCall(sender, reply));
         }
     }
 
@@ -290,7 +290,7 @@ impl Transaction<'_> {
         self.state.sinks.get(connection).map(|sink| Arc::clone(&sink.stream))
     }
 
-    /// Takes the result of a call of the test.
+    /// Stores the result of a call of the test.
     pub(super) fn reply(&mut self) -> Option<Reply> {
         self.outcome.reply.take()
     }
@@ -315,12 +315,12 @@ impl Driver {
                 stream.throttle_writes(bytes_per_second);
             }
             // A client may have gone away meanwhile.
-            Afterwards::AnswerHandshake(sender, answer) => {
-                if let Err(HandshakeAnswer::Accept(connection)) = sender.send(answer) {
+            Afterwards::RespondToHandshake(sender, answer) => {
+                if let Err(HandshakeResponse::Accept(connection)) = sender.send(answer) {
                     self.stream_ended(connection);
                 }
             }
-            Afterwards::AnswerCall(sender, answer) => drop(sender.send(answer)),
+            Afterwards::RespondToCall(sender, answer) => drop(sender.send(answer)),
             Afterwards::Withdraw(question) => self.questions.withdraw(question),
             Afterwards::StartTimer(id, duration) => self.start_timer(id, duration),
             Afterwards::Drop(closures) => drop(closures),

@@ -102,7 +102,7 @@ impl Registration {
         Self { waiters: Arc::clone(waiters), id: waiters.new_id() }
     }
 
-    /// Has the waker woken by the next notification.
+    /// Registers the waker for the next notification.
     pub(crate) fn register(&self, waker: &Waker) {
         let waker = waker.clone();
         let before = self.waiters.replace(self.id, Some(waker));

@@ -19,7 +19,7 @@ use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
 
 impl Engine {
-    /// Takes a frame from a client or a participant.
+    /// Receives a frame from a client or a participant.
     pub(super) fn receive(&mut self, connection: ConnectionId, payload: Payload) {
         if self.holds_back(connection, &payload) {
             return;
@@ -44,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// Takes the end of a connection from the client's side.
+    /// Receives the end of a connection from the client.
     pub(super) fn client_ends(&mut self, connection: ConnectionId, ending: Ending) {
         if self.connections.open.get(connection).is_some() {
             self.inbound(connection, Inbound::Ending(ending));
@@ -103,7 +103,7 @@ impl Engine {
         if !open.has_stream {
             return self.remove(connection);
         }
-        // The client's own close frame is the answer if the service has closed before.
+        // The close frame of the client is the reply if the service has closed before.
         if !std::mem::replace(&mut open.is_finished, true) {
             self.finish(connection, Some(close));
         }

@@ -73,7 +73,7 @@ impl<T> ConnectionMap<T> {
         if self.chunks.is_empty() {
             self.first = number;
         }
-        // Handshakes may be answered in another order than that of their ids.
+        // Responses to handshakes may come in another order than that of their IDs.
         while number < self.first {
             self.chunks.push_front(None);
             self.first -= 1;

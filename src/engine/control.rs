@@ -199,7 +199,7 @@ impl Engine {
         })
     }
 
-    /// Lets a stalled connection read and write again. Everything that waited goes on, in order.
+    /// Resumes a stalled connection. The events that waited continue in order.
     fn resume_stalled(&mut self, cause: u64, connection: ConnectionId) {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         let Some(stall) = open.stall.take() else { return };

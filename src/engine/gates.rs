@@ -39,7 +39,7 @@ impl Gates {
         }
     }
 
-    /// Takes the first event that waits at a gate.
+    /// Removes and returns the first event that waits at a gate.
     pub(super) fn release_one(&mut self, gate: GateId) -> Option<Deferred> {
         self.closed.get_mut(&gate)?.pop_front()
     }

@@ -1,4 +1,4 @@
-//! Handshakes: hooks, the service, and the answer.
+//! Handshakes: hooks, the service, and the response.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::proto::close::{Close, CloseCode};
 use crate::proto::headers::Headers;
 use crate::service::session::Refusal;
 
-/// A handshake that has no answer yet.
+/// A handshake that has no response yet.
 #[derive(Debug)]
 pub(super) struct PendingHandshake {
     id: HandshakeId,

@@ -20,11 +20,11 @@ use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
 use crate::service::control::ControlResult;
 
-/// Identifies a WebSocket handshake until it is answered.
+/// Identifies a WebSocket handshake until its response.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct HandshakeId(pub(crate) u64);
 
-/// Identifies an HTTP call until it is answered.
+/// Identifies an HTTP call until its response.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct CallId(pub(crate) u64);
 
@@ -189,11 +189,11 @@ pub(crate) enum Output {
     Throttle { connection: ConnectionId, way: Way, bytes_per_second: Option<u32> },
     /// A connection is gone.
     Remove(ConnectionId),
-    /// A handshake is answered.
+    /// The response to a handshake.
     Handshake { id: HandshakeId, reply: HandshakeReply },
     /// The stream of a handshake carries at most this many bytes a second.
     LimitBandwidth { handshake: HandshakeId, bytes_per_second: u32 },
-    /// An HTTP call is answered.
+    /// The response to an HTTP call.
     Respond { id: CallId, reply: HttpReply },
     /// A closure has to decide about an event.
     Ask {
@@ -211,7 +211,7 @@ pub(crate) enum Output {
     Return(Reply),
 }
 
-/// The answer to a handshake.
+/// The response to a handshake.
 #[derive(Debug)]
 pub(crate) enum HandshakeReply {
     Accept(ConnectionId),
@@ -223,15 +223,15 @@ pub(crate) enum HandshakeReply {
         headers: Headers,
     },
     Reset,
-    /// No answer follows, and the stream stays as it is.
+    /// No response follows, and the stream stays as it is.
     Never,
 }
 
-/// The answer to an HTTP call.
+/// The response to an HTTP call.
 #[derive(Debug)]
 pub(crate) enum HttpReply {
-    Answer(ControlResult),
-    /// A status and a body that no operation would answer with.
+    Response(ControlResult),
+    /// A status and a body that no operation responds with.
     Raw {
         status: u16,
         body: String,
@@ -242,7 +242,7 @@ pub(crate) enum HttpReply {
     /// A response that is cut within its body.
     CutBody(ControlResult),
     Reset,
-    /// No answer follows, and the stream stays as it is.
+    /// No response follows, and the stream stays as it is.
     Never,
 }
 

@@ -238,7 +238,7 @@ impl Engine {
         }
     }
 
-    /// Takes what the service put out to the log and to the connections.
+    /// Passes the outputs of the service to the log and to the connections.
     fn apply(&mut self, cause: u64, outputs: Vec<ServiceOutput>) {
         for output in outputs {
             match output {
@@ -291,7 +291,7 @@ impl Engine {
         }
     }
 
-    /// Lets an event that was stopped continue.
+    /// Continues an event that was deferred.
     fn resume(&mut self, deferred: Deferred) {
         let cause = self.log.len();
         match deferred {

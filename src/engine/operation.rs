@@ -36,7 +36,7 @@ pub(super) struct AskedCall {
     body: String,
 }
 
-/// A call that was carried out, but not answered yet.
+/// A call that was executed, and has no response yet.
 #[derive(Debug)]
 pub(super) struct PendingReply {
     call: Call,
@@ -44,7 +44,7 @@ pub(super) struct PendingReply {
 }
 
 impl Engine {
-    /// Carries out an operation for a client.
+    /// Executes an operation for a client.
     pub(super) fn call(
         &mut self,
         id: CallId,
@@ -62,7 +62,7 @@ impl Engine {
         self.evaluate_operation(cause, asked, HookId::default());
     }
 
-    /// Carries out an operation for the test itself. No hook sees it, because it is not a call
+    /// Executes an operation for the test itself. No hook sees it, because it is not a call
     /// over HTTP.
     pub(super) fn test_call(
         &mut self,
@@ -243,7 +243,7 @@ impl Engine {
     pub(super) fn reply(&mut self, cause: u64, reply: PendingReply) {
         let PendingReply { call, response } = reply;
         self.record_answer(cause, call.origin, Some(call.operation), &response);
-        self.respond(call.id, HttpReply::Answer(response));
+        self.respond(call.id, HttpReply::Response(response));
     }
 
     fn respond(&mut self, id: CallId, reply: HttpReply) {

@@ -41,7 +41,7 @@ impl Ancestry {
     }
 }
 
-/// The questions that have no answer yet.
+/// The questions that have no response yet.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     open: BTreeMap<QuestionId, Question>,

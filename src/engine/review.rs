@@ -91,7 +91,7 @@ impl Engine {
         self.park(asked, Parked::ReviewHandler { call });
     }
 
-    /// Takes the response of a handler, or of a hook in its place.
+    /// Receives the response of a handler, or of a hook in its place.
     pub(super) fn conclude_review(
         &mut self,
         cause: u64,

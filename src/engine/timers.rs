@@ -76,7 +76,7 @@ impl Timers {
         id
     }
 
-    /// Takes out the first entry that is due by `now`.
+    /// Removes and returns the first entry that is due by `now`.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Deferred> {
         let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
         Some(entry.remove())

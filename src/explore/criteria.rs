@@ -25,7 +25,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// Returns a text that is equal for failures with the same mistake behind them: without the
+    /// Returns a text that is equal for failures with the same cause: without the
     /// values that depend on the point.
     pub(crate) fn group(&self) -> String {
         let text = match self {

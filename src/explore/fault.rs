@@ -8,7 +8,7 @@ use crate::explore::point::Place;
 use crate::hook::delivery::Corruption;
 use crate::proto::exception::Exception;
 
-/// A fault. Its name stands in the text of a case.
+/// A fault. Its name is part of the text of a case.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Fault {
     /// The handshake is refused with this status.

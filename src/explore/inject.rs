@@ -243,8 +243,8 @@ fn strike_connection(connection: &Connection, fault: Fault) {
     };
 }
 
-/// Returns the connections of clients that are open. A stalled one would not show that its client
-/// is gone.
+/// Returns the open connections of clients, without stalled ones: the mock cannot notice that the
+/// client of a stalled connection has disconnected.
 pub(crate) fn connected(ivs: &Handle) -> impl Iterator<Item = Connection> {
     clients(ivs).filter(|connection| !connection.is_stalled())
 }

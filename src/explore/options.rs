@@ -130,7 +130,7 @@ impl Explorer {
     /// use mock_ivs_chat::log::Matcher;
     ///
     /// # let explorer = explore(async |_ivs| ());
-    /// explorer.invariant("nobody says spam", |log| {
+    /// explorer.invariant("no spam", |log| {
     ///     log.entries().iter().all(|entry| entry.message().is_none_or(|m| m.content != "spam"))
     /// });
     /// ```
@@ -305,7 +305,7 @@ impl Explorer {
 
     /// Sets how much real time a run may take: 20 seconds unless set. A run that takes longer is
     /// stopped and fails. A run that blocks its thread cannot be stopped: it fails 2 seconds later,
-    /// and its thread is left behind.
+    /// and its thread is leaked.
     ///
     /// ```
     /// # use mock_ivs_chat::explore;

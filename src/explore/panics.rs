@@ -30,7 +30,7 @@ pub(crate) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     (result, panics)
 }
 
-/// Takes back the panic that this thread has collected last.
+/// Removes and returns the panic that this thread has collected last.
 pub(crate) fn take_last() -> Option<String> {
     COLLECTED.with_borrow_mut(|collected| collected.as_mut()?.pop())
 }

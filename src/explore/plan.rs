@@ -62,7 +62,7 @@ pub(crate) fn singles(
 }
 
 fn faults_at(sighting: &Sighting, has_several_connections: bool) -> impl Iterator<Item = Fault> {
-    // Before the first event nobody is connected, so the service can only be out of reach.
+    // Before the first event no client is connected, so only an outage is possible.
     let is_start = sighting.point.place == Place::Clock && sighting.point.number == 0;
     Fault::at(sighting.point.place)
         .filter(move |fault| !is_start || *fault == Fault::Outage)

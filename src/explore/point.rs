@@ -192,9 +192,9 @@ impl Counter {
                 let is_http = called.origin != Caller::Test;
                 is_http.then_some((Place::Call(called.operation?), String::new()))
             }
-            Event::Response(answered) => {
+            Event::Response(response) => {
                 if let Some(user) = self.asked_for.remove(&entry.record.cause) {
-                    let token = words::member(&answered.body, "token");
+                    let token = words::member(&response.body, "token");
                     self.users.extend(token.map(|token| (token, user)));
                 }
                 None

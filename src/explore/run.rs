@@ -218,7 +218,7 @@ async fn drive(
     }
 }
 
-/// Gives the tasks of clients, and the mock, time to notice the end of the scenario.
+/// Waits until client tasks and the mock have noticed the end of the scenario.
 async fn finish(ivs: &Handle, injected: &mut Injected, before: usize, abort: &Abort) -> End {
     for _ in 0..QUIET_ROUNDS {
         if alive_tasks() <= before && connected(ivs).next().is_none() {

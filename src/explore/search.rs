@@ -216,7 +216,7 @@ impl<'a> Search<'a> {
         survivors
     }
 
-    /// Takes faults away as long as the scenario still fails.
+    /// Removes faults while the scenario still fails.
     fn shrink(&mut self, mut case: Case, mut run: Run) -> (Case, Run) {
         while case.0.len() > 1 {
             let smaller: Vec<Case> = case.without_one().collect();

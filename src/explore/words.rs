@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// Returns a user ID as it stands in the name of a point: other characters than letters, digits,
+/// Returns a user ID as it is written in the name of a point: other characters than letters, digits,
 /// `-`, `_` and `@` are percent-encoded.
 pub(crate) fn encoded(user: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_@".contains(&byte);

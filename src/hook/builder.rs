@@ -166,7 +166,7 @@ impl HookPoint for Operations {
 
 /// A hook that is not installed yet.
 ///
-/// The first methods set its conditions: for whom, for which events, how often. The last method
+/// The first methods set its conditions: for which user, for which events, how often. The last method
 /// sets the effect and installs the hook. A hook without conditions fires at every event of its
 /// hook point.
 ///

@@ -44,7 +44,7 @@ impl Frequency {
 }
 
 impl Frequency {
-    /// Says why a hook that has seen events has not fired.
+    /// Returns the reason why a hook that has seen events has not fired.
     pub(crate) fn why_not(&self) -> String {
         match self {
             Self { between: Some((from, until)), .. } => {

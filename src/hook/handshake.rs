@@ -240,7 +240,8 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
 
     /// Accepts the handshake and immediately sends a close frame. The token stays unused.
     ///
-    /// Observed: a client was told of an expired token in this way, with JSON as the reason.
+    /// Observed: a client received the error about an expired token in this way, with JSON as the
+    /// reason.
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};

@@ -104,7 +104,7 @@ pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> 
     hooks.into_iter().map(line).collect()
 }
 
-/// Says why there can be nothing of a user, if so: it never connected, or all its connections have
+/// Returns the reason why a user has no entries, if there is one: it never connected, or all its connections have
 /// ended.
 pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
     let mut open = BTreeMap::<ConnectionId, bool>::new();

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use crate::driver::{ControlResponse, Driver, HandshakeAnswer, HttpAnswer};
+use crate::driver::{ControlResponse, Driver, HandshakeResponse, HttpReply};
 use crate::net::hyper_errors::HttpStream;
 use crate::net::{cors, request, websocket};
 use crate::proto::exception::Exception;
@@ -45,7 +45,7 @@ pub(crate) async fn serve(stream: Arc<SharedStream>, driver: Arc<Driver>) {
         .auto_date_header(false)
         .serve_connection(io, service)
         .with_upgrades();
-    // Errors are the peer's, and have been answered where a response was possible.
+    // An error is that of the peer. It has got a response if one was possible.
     let _ = driver.supervised(SERVING, connection).await;
 }
 
@@ -90,7 +90,8 @@ async fn operate(
     match body.and_then(|body| read_call(&head, &body, driver)) {
         Ok((operation, members)) => {
             let reply = driver.call_by_http(origin, operation, members, text);
-            let waiting = Unanswered { driver, stream, operation: Some(operation), token: None };
+            let waiting =
+                PendingResponse { driver, stream, operation: Some(operation), token: None };
             match waiting.reply(reply).await {
                 Some(reply) => reply_with(reply, operation, &waiting).await,
                 None => waiting.silence().await,
@@ -106,36 +107,36 @@ async fn operate(
 
 /// Turns the reply of the driver into a response, or into a fault of the stream.
 async fn reply_with(
-    reply: HttpAnswer,
+    reply: HttpReply,
     operation: Operation,
-    waiting: &Unanswered<'_>,
+    waiting: &PendingResponse<'_>,
 ) -> Response<Body> {
     let stream = waiting.stream;
     match reply {
-        HttpAnswer::Answer(response) => answer(operation, response),
-        HttpAnswer::Raw { status, body, headers } => {
+        HttpReply::Response(response) => operation_response(operation, response),
+        HttpReply::Raw { status, body, headers } => {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
             set_headers(response.headers_mut(), &headers);
             response
         }
-        HttpAnswer::CutHead(response) => {
+        HttpReply::CutHead(response) => {
             stream.close_within(CutAt::Head);
-            answer(operation, response)
+            operation_response(operation, response)
         }
-        HttpAnswer::CutBody(response) => {
+        HttpReply::CutBody(response) => {
             stream.close_within(CutAt::Body);
-            answer(operation, response)
+            operation_response(operation, response)
         }
-        HttpAnswer::Reset => {
+        HttpReply::Reset => {
             stream.reset();
             waiting.silence().await
         }
-        HttpAnswer::Never => waiting.silence().await,
+        HttpReply::Never => waiting.silence().await,
     }
 }
 
-fn answer(operation: Operation, response: ControlResponse) -> Response<Body> {
+fn operation_response(operation: Operation, response: ControlResponse) -> Response<Body> {
     match response {
         Ok(_) if operation.success_status() == 204 => {
             let mut response = Response::new(Body::default());
@@ -195,16 +196,16 @@ async fn upgrade(
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let reply = driver.shake_hands(token.clone(), path, headers, Arc::clone(&sink));
     let (stream, offered) = (&*sink.stream, token.as_deref());
-    let waiting = Unanswered { driver: &driver, stream, operation: None, token: offered };
+    let waiting = PendingResponse { driver: &driver, stream, operation: None, token: offered };
     let connection = match waiting.reply(reply).await {
-        Some(HandshakeAnswer::Accept(connection)) => connection,
-        Some(HandshakeAnswer::Refuse { status, message, headers }) => {
+        Some(HandshakeResponse::Accept(connection)) => connection,
+        Some(HandshakeResponse::Refuse { status, message, headers }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
             let mut response = handshake_refusal(status, &message, &driver);
             set_headers(response.headers_mut(), &headers);
             return response;
         }
-        Some(HandshakeAnswer::Never) | None => return waiting.silence().await,
+        Some(HandshakeResponse::Never) | None => return waiting.silence().await,
     };
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await;
@@ -233,7 +234,7 @@ async fn upgrade(
 }
 
 /// A request without a response so far.
-struct Unanswered<'a> {
+struct PendingResponse<'a> {
     driver: &'a Arc<Driver>,
     stream: &'a SharedStream,
     /// The operation; `None` for a handshake.
@@ -242,7 +243,7 @@ struct Unanswered<'a> {
     token: Option<&'a str>,
 }
 
-impl Unanswered<'_> {
+impl PendingResponse<'_> {
     /// Waits for the driver to reply; `None` if it never will or if the client gives up before.
     /// The receiver is dropped then, so that the driver knows.
     async fn reply<T>(&self, receiver: oneshot::Receiver<T>) -> Option<T> {
@@ -297,7 +298,7 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
     let mut digest = sha1_smol::Sha1::from(key);
     digest.update(ACCEPT_GUID);
     let accept = data_encoding::BASE64.encode(&digest.digest().bytes());
-    HeaderValue::from_str(&accept).or_else(|_| bad("Sec-WebSocket-Key cannot be answered"))
+    HeaderValue::from_str(&accept).or_else(|_| bad("Sec-WebSocket-Key is not valid"))
 }
 
 /// The suffix of the client's key by RFC 6455, section 1.3.

@@ -64,7 +64,7 @@ impl Listener {
         self.security.clone()
     }
 
-    /// Takes what a pause needs from the system. If this fails the listener goes on as before.
+    /// Acquires the system resources that a pause needs. If this fails, the listener is unchanged.
     pub(crate) fn reserve(&mut self) -> io::Result<Reservation> {
         if Self::ACCEPTS_WHILE_PAUSED || matches!(self.state, ListenerState::Bound(_)) {
             return Ok(Reservation(None));

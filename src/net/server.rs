@@ -374,7 +374,7 @@ async fn serve_accepted(stream: Arc<SharedStream>, security: Security, driver: A
 /// How long no client is accepted when the system has nothing left to accept with.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Tells the driver the time whenever something is due.
+/// Passes the time to the driver whenever a deadline is reached.
 async fn run_timer(driver: Arc<Driver>, _guard: RuntimeGuard) {
     let running = async {
         loop {

@@ -218,7 +218,7 @@ impl Socket<'_> {
         Poll::Ready(Outcome::Open)
     }
 
-    /// Answers the close frame of the client, unless it answers one of ours.
+    /// Responds to the close frame of the client, unless it is the response to one of ours.
     fn receive_close(&mut self, frame: Option<(u16, Utf8Bytes)>) {
         let close = match frame {
             Some((code, reason)) => Close::new(CloseCode(code), &reason),
@@ -304,7 +304,7 @@ impl Socket<'_> {
     }
 }
 
-/// Tells the driver that a connection has ended, even if its task is dropped.
+/// Notifies the driver that a connection has ended, even if its task is dropped.
 struct ConnectionGuard<'a> {
     driver: &'a Arc<Driver>,
     connection: ConnectionId,
@@ -319,7 +319,7 @@ impl Drop for ConnectionGuard<'_> {
 }
 
 /// A shared stream with the blocking traits that tungstenite needs, within one poll. Tungstenite
-/// only reads from it: the driver answers pings and close frames itself, so that the log has them.
+/// only reads from it: the driver responds to pings and close frames itself, so that the log has them.
 struct SyncAdapter<'a, 'b, 'c> {
     stream: &'a SharedStream,
     cx: &'b mut Context<'c>,

@@ -236,7 +236,7 @@ impl SendQueue {
         (batch, wakeup)
     }
 
-    /// Gives the rest of a batch to the task, ahead of bytes that were appended meanwhile.
+    /// Passes the rest of a batch to the task, before bytes that were appended since.
     pub(crate) fn give_to_task(&self, Batch(mut rest): Batch) -> Wakeup {
         let mut state = self.state.lock();
         rest.append(&mut state.chunks);

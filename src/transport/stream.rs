@@ -301,7 +301,7 @@ impl SharedStream {
         }
     }
 
-    /// Looks at the state, and stores the waker of a side if there is nothing to find yet.
+    /// Checks the state, and stores the waker of a side if the state is still pending.
     fn register<T>(
         &self,
         cx: &Context<'_>,

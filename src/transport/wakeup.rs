@@ -40,7 +40,7 @@ impl WakerSlot {
         self.0.replace(waker)
     }
 
-    /// Takes the waker out, to be woken outside the lock.
+    /// Removes and returns the waker, which must be woken outside the lock.
     pub(crate) const fn take(&mut self) -> Wakeup {
         Wakeup(self.0.take())
     }

@@ -63,7 +63,7 @@ fn a_body_that_is_too_large_is_refused_and_the_connection_stays() {
 }
 
 #[test]
-fn a_client_that_asks_is_told_before_it_sends_too_much() {
+fn expect_continue_is_rejected_before_an_oversized_body_is_sent() {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
     wire.write(
@@ -160,7 +160,7 @@ fn a_throttled_call_is_a_429_unless_common_errors_are_asked_for() {
 }
 
 #[test]
-fn head_is_answered_by_a_head() {
+fn the_response_to_head_has_no_body() {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
     for path in ["/", "/CreateRoom"] {
@@ -307,7 +307,7 @@ async fn the_sdk_sees_the_reason_and_the_fields_of_a_refusal_as_its_own_types() 
 }
 
 #[tokio::test]
-async fn the_log_tells_by_which_key_a_call_was_signed_and_whether_it_was() {
+async fn the_log_has_the_access_key_of_a_signed_request() {
     let ivs = MockIvsChat::start();
     sdk(&ivs).create_room().send().await.unwrap();
     http(&ivs, "POST", "/CreateRoom", "{}");
@@ -319,7 +319,7 @@ async fn the_log_tells_by_which_key_a_call_was_signed_and_whether_it_was() {
 }
 
 #[test]
-fn a_refused_call_stands_in_the_log_as_it_came_and_as_it_was_answered() {
+fn the_log_has_a_rejected_request_and_its_response() {
     let ivs = MockIvsChat::start();
     http(&ivs, "POST", "/CreateRoom", "not JSON");
     http(&ivs, "GET", "/nothing?at=all", "");

@@ -126,7 +126,7 @@ async fn a_handshake_that_is_never_finished_costs_its_connection_only() {
 }
 
 #[tokio::test]
-async fn a_client_that_answers_no_close_frame_is_cut_after_five_seconds() {
+async fn a_client_that_does_not_return_the_close_frame_is_reset_after_five_seconds() {
     tokio::time::pause();
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
@@ -188,7 +188,7 @@ async fn compression_that_is_offered_is_declined() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order() {
+async fn responses_to_pipelined_requests_are_in_order() {
     let ivs = MockIvsChat::start();
     ivs.create_room("lobby");
     let first = "POST /ListRooms HTTP/1.1\r\nHost: x\r\n\r\n";

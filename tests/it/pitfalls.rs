@@ -115,7 +115,7 @@ fn start_works_inside_and_outside_of_any_runtime() {
 }
 
 #[test]
-fn a_test_without_a_runtime_is_told_so() {
+fn a_missing_runtime_is_named_in_the_failure() {
     let error = MockIvsChat::builder().on_current_runtime().try_start().unwrap_err();
     assert_eq!(error.to_string(), "there is no tokio runtime to run on");
 }

@@ -5,7 +5,7 @@ use mock_ivs_chat::Attributes;
 use crate::support::frozen;
 
 #[test]
-fn rooms_do_not_hear_each_other() {
+fn a_message_reaches_only_its_own_room() {
     let ivs = frozen();
     let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
     let (alice, bob) = (lobby.participant("alice"), stage.participant("bob"));

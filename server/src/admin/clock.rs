@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::{App, Shared};
 use crate::extract::Body;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 #[derive(Serialize)]
 pub(super) struct Shown {
@@ -41,13 +41,13 @@ const MOST_ADVANCE: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
 pub(super) async fn advance(
     State(app): Shared,
     Body(request): Body<Advance>,
-) -> Answer<Json<Shown>> {
+) -> Result<Json<Shown>, Problem> {
     advance_by(app, Duration::from_millis(request.by_ms))
         .await
         .map_err(|problem| problem.at("/byMs"))
 }
 
-async fn advance_by(app: Arc<App>, duration: Duration) -> Answer<Json<Shown>> {
+async fn advance_by(app: Arc<App>, duration: Duration) -> Result<Json<Shown>, Problem> {
     let end = app.ivs.now().to_unix().saturating_add(duration);
     if duration > MOST_ADVANCE || end > LATEST {
         let detail = "the clock cannot be advanced that far: it ends with the year 9999, and one \
@@ -72,7 +72,10 @@ pub(super) struct Freeze {
     at: Option<Timestamp>,
 }
 
-pub(super) async fn freeze(State(app): Shared, Body(request): Body<Freeze>) -> Answer<Json<Shown>> {
+pub(super) async fn freeze(
+    State(app): Shared,
+    Body(request): Body<Freeze>,
+) -> Result<Json<Shown>, Problem> {
     app.ivs.freeze_clock();
     let Some(at) = request.at else { return Ok(Json(Shown::of(&app))) };
     let now = app.ivs.now();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::admin::participants::number;
 use crate::admin::{App, Shared};
 use crate::extract::{Body, Query};
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,7 +41,7 @@ impl Shown {
 }
 
 impl App {
-    fn connection(&self, id: &str) -> Answer<Connection> {
+    fn connection(&self, id: &str) -> Result<Connection, Problem> {
         let mut connections = self.ivs.connections().into_iter();
         let found = connections.find(|one| number(one.id()) == id);
         found.ok_or_else(|| {
@@ -60,7 +60,10 @@ pub(super) struct Wanted {
     user_id: Option<String>,
 }
 
-pub(super) async fn list(State(app): Shared, Query(wanted): Query<Wanted>) -> Answer<Json<Value>> {
+pub(super) async fn list(
+    State(app): Shared,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Problem> {
     let connections = match &wanted.room {
         Some(room) => app.room(room).map_err(|problem| problem.at("room"))?.connections(),
         None => app.ivs.connections(),
@@ -71,12 +74,15 @@ pub(super) async fn list(State(app): Shared, Query(wanted): Query<Wanted>) -> An
     Ok(Json(json!({ "connections": connections })))
 }
 
-pub(super) async fn read(State(app): Shared, Path(id): Path<String>) -> Answer<Json<Shown>> {
+pub(super) async fn read(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<Shown>, Problem> {
     Ok(Json(Shown::of(&app.connection(&id)?)))
 }
 
 /// Does something to a connection, which may have ended in the meantime.
-fn act(app: &App, id: &str, act: impl FnOnce(&Connection) -> bool) -> Answer<Json<Value>> {
+fn act(app: &App, id: &str, act: impl FnOnce(&Connection) -> bool) -> Result<Json<Value>, Problem> {
     let connection = app.connection(id)?;
     match act(&connection) {
         true => Ok(Json(json!({ "id": id }))),
@@ -109,7 +115,7 @@ pub(super) async fn close(
     State(app): Shared,
     Path(id): Path<String>,
     Body(close): Body<Close>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     if !(1000..5000).contains(&close.code) {
         return Err(Problem::bad_request("code is 1000 to 4999").at("/code"));
     }
@@ -124,7 +130,7 @@ pub(super) async fn reset(
     State(app): Shared,
     Path(id): Path<String>,
     Body(Nothing {}): Body<Nothing>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(&app, &id, Connection::reset)
 }
 
@@ -132,7 +138,7 @@ pub(super) async fn stall(
     State(app): Shared,
     Path(id): Path<String>,
     Body(Nothing {}): Body<Nothing>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(&app, &id, Connection::stall)
 }
 
@@ -140,7 +146,7 @@ pub(super) async fn resume(
     State(app): Shared,
     Path(id): Path<String>,
     Body(Nothing {}): Body<Nothing>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(&app, &id, Connection::resume)
 }
 
@@ -166,7 +172,7 @@ pub(super) async fn limit_bandwidth(
     State(app): Shared,
     Path(id): Path<String>,
     Body(limit): Body<Bandwidth>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let direction = match limit.direction {
         Way::Inbound => Direction::Inbound,
         Way::Outbound => Direction::Outbound,
@@ -195,6 +201,6 @@ pub(super) async fn push_frame(
     State(app): Shared,
     Path(id): Path<String>,
     Body(frame): Body<NewFrame>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(&app, &id, |connection| connection.push_text(frame.text))
 }

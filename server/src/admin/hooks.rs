@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::admin::connections::Nothing;
 use crate::admin::{App, Shared};
 use crate::extract::Body;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 /// A hook that a request has installed.
 pub(super) struct Installed {
@@ -41,7 +41,7 @@ fn spec_name(spec: &Value) -> Value {
 
 impl App {
     /// Calls a closure with an installed hook.
-    fn hook<T>(&self, id: &str, read: impl FnOnce(&Installed) -> T) -> Answer<T> {
+    fn hook<T>(&self, id: &str, read: impl FnOnce(&Installed) -> T) -> Result<T, Problem> {
         let hooks = self.hooks();
         let number = id.parse().ok();
         let found = number.and_then(|number: u64| hooks.get(&number));
@@ -78,11 +78,17 @@ pub(super) async fn remove_all(State(app): Shared) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-pub(super) async fn read(State(app): Shared, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn read(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
     app.hook(&id, |installed| Json(installed.shown()))
 }
 
-pub(super) async fn remove(State(app): Shared, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn remove(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     let number = app.hook(&id, |installed| installed.hook.number())?;
     if let Some(installed) = app.hooks().remove(&number) {
         installed.hook.remove();
@@ -95,7 +101,7 @@ pub(super) async fn release(
     State(app): Shared,
     Path(id): Path<String>,
     Body(Nothing {}): Body<Nothing>,
-) -> Answer<StatusCode> {
+) -> Result<StatusCode, Problem> {
     let gate = app.hook(&id, |installed| installed.hook.gate())?;
     let gate = gate.ok_or_else(|| {
         Problem::conflict(format!("hook {id} holds no events: its effect is not `hold`"))

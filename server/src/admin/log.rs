@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::admin::{App, Shared};
 use crate::extract::Query;
 use crate::news::News;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 /// A form in which the log can be read.
 #[derive(Clone, Copy, Default, Deserialize, Serialize)]
@@ -46,7 +46,10 @@ pub(super) struct Wanted {
     limit: Option<usize>,
 }
 
-pub(super) async fn read(State(app): Shared, Query(wanted): Query<Wanted>) -> Answer<Response> {
+pub(super) async fn read(
+    State(app): Shared,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
     let log = view(&app, &wanted)?;
     let typed = |media_type: &'static str, text: String| {
         ([(header::CONTENT_TYPE, media_type)], text).into_response()
@@ -72,7 +75,7 @@ fn lines(log: &Log) -> String {
 }
 
 /// Returns the part of the log that a request asks for.
-fn view(app: &App, wanted: &Wanted) -> Answer<Log> {
+fn view(app: &App, wanted: &Wanted) -> Result<Log, Problem> {
     let mut log = app.ivs.log();
     if let Some(room) = &wanted.room {
         log = log.room(room);
@@ -98,7 +101,7 @@ fn view(app: &App, wanted: &Wanted) -> Answer<Log> {
     Ok(log)
 }
 
-fn kind(name: &str) -> Answer<EntryKind> {
+fn kind(name: &str) -> Result<EntryKind, Problem> {
     serde_json::from_value(json!(name)).map_err(|error| {
         Problem::bad_request(format!("there is no kind {name:?}: {error}")).at("kind")
     })
@@ -126,7 +129,7 @@ pub(super) async fn follow(
     State(app): Shared,
     headers: HeaderMap,
     Query(query): Query<Since>,
-) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let latest = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let latest = latest.map(str::parse::<u64>).transpose();
     let latest = latest.map_err(|_| {

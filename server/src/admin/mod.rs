@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::boundaries::ADMIN;
 use crate::cli::Options;
 use crate::extract::MOST_BODY_BYTES;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 use crate::state::State;
 
 /// The URLs of the server.
@@ -94,7 +94,7 @@ impl App {
     }
 
     /// Returns the room of a name, an ID or an ARN.
-    fn room(&self, room: &str) -> Answer<Room> {
+    fn room(&self, room: &str) -> Result<Room, Problem> {
         self.ivs.find_room(room).ok_or_else(|| {
             let rooms: Vec<_> = self.ivs.rooms().iter().take(10).map(shown_name).collect();
             let rooms = if rooms.is_empty() { "none".into() } else { rooms.join(", ") };

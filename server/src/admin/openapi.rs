@@ -229,12 +229,16 @@ fn participants() -> Vec<Operation> {
             .body("DisconnectUser")
             .json(200, "RequestId")
             .problems([404, 409]),
-        operation("get", "/participants/{id}/frames", "Takes out the next frame that matches")
-            .query("waitMs", &number, "How long to wait for one; 0 if absent")
-            .query("type", &types, "The type of the frame")
-            .query("containing", &text, "Text within the frame")
-            .json(200, "ReceivedFrame")
-            .problems([404, 408, 409]),
+        operation(
+            "get",
+            "/participants/{id}/frames",
+            "Removes and returns the next frame that matches",
+        )
+        .query("waitMs", &number, "How long to wait for one; 0 if absent")
+        .query("type", &types, "The type of the frame")
+        .query("containing", &text, "Text within the frame")
+        .json(200, "ReceivedFrame")
+        .problems([404, 408, 409]),
     ]
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::admin::rooms::{Deletion, Disconnection};
 use crate::admin::{App, Shared};
 use crate::extract::{Body, Query};
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,7 +41,7 @@ impl Shown {
 }
 
 impl App {
-    fn participant(&self, id: &str) -> Answer<Arc<Participant>> {
+    fn participant(&self, id: &str) -> Result<Arc<Participant>, Problem> {
         let participants = self.participants();
         participants.get(id).cloned().ok_or_else(|| {
             let known: Vec<_> = participants.keys().take(10).cloned().collect();
@@ -56,7 +56,7 @@ impl App {
         user_id: &str,
         capabilities: Vec<Capability>,
         attributes: BTreeMap<String, String>,
-    ) -> Answer<Arc<Participant>> {
+    ) -> Result<Arc<Participant>, Problem> {
         let mut token = room.chat_token(user_id).capabilities(capabilities);
         if !attributes.is_empty() {
             token = token.attributes(attributes);
@@ -90,18 +90,24 @@ pub(super) struct NewParticipant {
 pub(super) async fn create(
     State(app): Shared,
     Body(new): Body<NewParticipant>,
-) -> Answer<(StatusCode, Json<Shown>)> {
+) -> Result<(StatusCode, Json<Shown>), Problem> {
     let room = app.room(&new.room).map_err(|problem| problem.at("/room"))?;
     let capabilities = new.capabilities.unwrap_or_else(|| Capability::ALL.to_vec());
     let participant = app.join(&room, &new.user_id, capabilities, new.attributes)?;
     Ok((StatusCode::CREATED, Json(Shown::of(&participant))))
 }
 
-pub(super) async fn read(State(app): Shared, Path(id): Path<String>) -> Answer<Json<Shown>> {
+pub(super) async fn read(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<Shown>, Problem> {
     Ok(Json(Shown::of(&*app.participant(&id)?)))
 }
 
-pub(super) async fn delete(State(app): Shared, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn delete(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     let participant = app.participant(&id)?;
     app.participants().remove(&id);
     // A request that still waits for a frame keeps the value, but not the connection.
@@ -121,7 +127,7 @@ pub(super) async fn send_message(
     State(app): Shared,
     Path(id): Path<String>,
     Body(message): Body<NewMessage>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     send(app.participant(&id)?, message.content, message.attributes).await
 }
 
@@ -139,7 +145,7 @@ pub(super) async fn send_as_user(
     State(app): Shared,
     Path(room): Path<String>,
     Body(message): Body<MessageAsUser>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let room = app.room(&room)?;
     let is_it = |one: &&Arc<Participant>| {
         one.is_connected() && one.user_id() == message.user_id && belongs(&app, &room, one)
@@ -161,7 +167,7 @@ async fn send(
     participant: Arc<Participant>,
     content: String,
     attributes: BTreeMap<String, String>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(participant, move |participant| match attributes.is_empty() {
         true => participant.send_message(&content),
         false => participant.send_message_with(&content, attributes),
@@ -173,7 +179,7 @@ pub(super) async fn delete_message(
     State(app): Shared,
     Path(id): Path<String>,
     Body(request): Body<Deletion>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(app.participant(&id)?, move |participant| {
         participant
             .delete_message(&request.message_id, request.reason.as_deref().unwrap_or_default())
@@ -185,7 +191,7 @@ pub(super) async fn disconnect_user(
     State(app): Shared,
     Path(id): Path<String>,
     Body(request): Body<Disconnection>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     act(app.participant(&id)?, move |participant| {
         participant.disconnect_user(&request.user_id, request.reason.as_deref().unwrap_or_default())
     })
@@ -198,7 +204,7 @@ pub(super) async fn disconnect_user(
 async fn act(
     participant: Arc<Participant>,
     act: impl FnOnce(&Participant) -> String + Send + 'static,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     if !participant.is_connected() {
         let id = participant.connection();
         return Err(Problem::conflict(format!("participant {id} is no longer connected")));
@@ -227,7 +233,7 @@ pub(super) async fn next_frame(
     State(app): Shared,
     Path(id): Path<String>,
     Query(query): Query<Frames>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let participant = app.participant(&id)?;
     let wanted_type = query.r#type.clone();
     if let Some(name) = wanted_type.as_deref().filter(|name| !TYPES.contains(name)) {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use crate::admin::Shared;
 use crate::extract::Body;
 use crate::output;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -38,7 +38,7 @@ pub(super) async fn set(
     State(app): Shared,
     Path(room): Path<String>,
     Body(review): Body<Review>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let room = app.room(&room)?;
     let uri = uri(&review.url).map_err(|detail| Problem::bad_request(detail).at("/url"))?;
     let url = review.url.clone();
@@ -63,7 +63,10 @@ pub(super) async fn set(
 }
 
 /// Removes the review of a room.
-pub(super) async fn remove(State(app): Shared, Path(room): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn remove(
+    State(app): Shared,
+    Path(room): Path<String>,
+) -> Result<StatusCode, Problem> {
     let room = app.room(&room)?;
     let request = json!({ "identifier": room.arn(), "messageReviewHandler": { "uri": "" } });
     app.ivs.call(Operation::UpdateRoom, request)?;

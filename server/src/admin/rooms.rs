@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::{App, Shared};
 use crate::extract::Body;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 /// A room as lists show it.
 #[derive(Serialize)]
@@ -40,16 +40,22 @@ pub(super) async fn list(State(app): Shared) -> Json<Value> {
 pub(super) async fn create(
     State(app): Shared,
     Body(request): Body<Map<String, Value>>,
-) -> Answer<(StatusCode, Json<Value>)> {
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let created = app.ivs.call(Operation::CreateRoom, Value::Object(request))?;
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-pub(super) async fn read(State(app): Shared, Path(room): Path<String>) -> Answer<Json<Shown>> {
+pub(super) async fn read(
+    State(app): Shared,
+    Path(room): Path<String>,
+) -> Result<Json<Shown>, Problem> {
     Ok(Json(Shown::of(&app.room(&room)?)))
 }
 
-pub(super) async fn delete(State(app): Shared, Path(room): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn delete(
+    State(app): Shared,
+    Path(room): Path<String>,
+) -> Result<StatusCode, Problem> {
     let room = app.room(&room)?;
     app.ivs.call(Operation::DeleteRoom, json!({ "identifier": room.arn() }))?;
     Ok(StatusCode::NO_CONTENT)
@@ -71,7 +77,7 @@ pub(super) async fn create_token(
     State(app): Shared,
     Path(room): Path<String>,
     Body(new): Body<NewToken>,
-) -> Answer<(StatusCode, Json<Value>)> {
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let room = app.room(&room)?;
     let mut request = json!({
         "roomIdentifier": room.arn(),
@@ -100,7 +106,7 @@ pub(super) async fn send_event(
     State(app): Shared,
     Path(room): Path<String>,
     Body(event): Body<NewEvent>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let mut request = json!({ "eventName": event.event_name });
     if !event.attributes.is_empty() {
         request["attributes"] = json!(event.attributes);
@@ -119,7 +125,7 @@ pub(super) async fn disconnect_user(
     State(app): Shared,
     Path(room): Path<String>,
     Body(request): Body<Disconnection>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let mut members = json!({ "userId": request.user_id });
     if let Some(reason) = request.reason {
         members["reason"] = json!(reason);
@@ -138,7 +144,7 @@ pub(super) async fn delete_message(
     State(app): Shared,
     Path(room): Path<String>,
     Body(request): Body<Deletion>,
-) -> Answer<Json<Value>> {
+) -> Result<Json<Value>, Problem> {
     let mut members = json!({ "id": request.message_id });
     if let Some(reason) = request.reason {
         members["reason"] = json!(reason);
@@ -147,7 +153,12 @@ pub(super) async fn delete_message(
 }
 
 /// Calls an operation about a room, and returns the response of the service.
-fn call(app: &App, room: &str, operation: Operation, mut request: Value) -> Answer<Json<Value>> {
+fn call(
+    app: &App,
+    room: &str,
+    operation: Operation,
+    mut request: Value,
+) -> Result<Json<Value>, Problem> {
     request["roomIdentifier"] = json!(app.room(room)?.arn());
     Ok(Json(app.ivs.call(operation, request)?))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::admin::connections::Nothing;
 use crate::admin::{App, Running, Shared, Urls, clock};
 use crate::extract::Body;
-use crate::problem::{Answer, Problem};
+use crate::problem::Problem;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +74,7 @@ pub(super) struct NewOutage {
 pub(super) async fn begin_outage(
     State(app): Shared,
     Body(new): Body<NewOutage>,
-) -> Answer<(StatusCode, Json<Value>)> {
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let mut outage = app.outage();
     if outage.is_some() {
         return Err(Problem::conflict("an outage has begun already; DELETE ends it"));
@@ -87,7 +87,7 @@ pub(super) async fn begin_outage(
     Ok((StatusCode::CREATED, Json(json!({ "mode": new.mode }))))
 }
 
-pub(super) async fn end_outage(State(app): Shared) -> Answer<StatusCode> {
+pub(super) async fn end_outage(State(app): Shared) -> Result<StatusCode, Problem> {
     let Some(running) = app.outage().take() else {
         return Err(Problem::conflict("no outage has begun"));
     };

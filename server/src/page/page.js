@@ -109,10 +109,10 @@ function trim() {
     count += 1;
   }
   if (count === 0) return;
-  const gone = new Set(rows.splice(0, count));
+  const removed = new Set(rows.splice(0, count));
   dropped += count;
   const shown = visible.length;
-  visible = visible.filter((row) => !gone.has(row));
+  visible = visible.filter((row) => !removed.has(row));
   if (!isFollowing) $("log").scrollTop -= (shown - visible.length) * ROW_HEIGHT;
 }
 
@@ -557,8 +557,8 @@ function curlOf(method, path, body) {
 async function change(method, path, body) {
   const command = curlOf(method, path, body);
   const outcome = element("p", { className: "outcome" }, "…");
-  const answer = element("pre", { tabIndex: 0, hidden: true });
-  showRequest(command, outcome, answer);
+  const response = element("pre", { tabIndex: 0, hidden: true });
+  showRequest(command, outcome, response);
   const options = { method };
   if (body !== undefined) {
     options.headers = { "content-type": "application/json" };
@@ -570,8 +570,8 @@ async function change(method, path, body) {
     const text = await response.text();
     outcome.textContent = `${response.status} ${response.statusText}`.trim();
     outcome.classList.toggle("error", !response.ok);
-    answer.textContent = formatted(text);
-    answer.hidden = text === "";
+    response.textContent = formatted(text);
+    response.hidden = text === "";
     value = response.ok ? JSON.parse(text || "{}") : undefined;
   } catch (error) {
     outcome.textContent = `No response: ${error.message}`;
@@ -581,12 +581,12 @@ async function change(method, path, body) {
   return value;
 }
 
-function showRequest(command, outcome, answer) {
+function showRequest(command, outcome, response) {
   const button = element("button", { type: "button", onclick: () => copy(command, button) }, "Copy");
   const shown = element("article", {},
     element("div", { className: "bar" }, outcome, button),
     element("pre", { className: "command", tabIndex: 0 }, command),
-    answer);
+    response);
   const list = $("request-list");
   list.prepend(shown);
   while (list.children.length > MOST_REQUESTS) list.lastChild.remove();

@@ -151,7 +151,7 @@ impl EngineStage {
                 self.engine.handle(self.now, Input::Answered { question, answer });
             }
             Output::Return(reply) => self.reply = Some(reply),
-            Output::Respond { reply: HttpReply::Answer(Ok(members)), .. } => {
+            Output::Respond { reply: HttpReply::Response(Ok(members)), .. } => {
                 self.response = Some(Value::Object(members));
             }
             // These concern streams and real time, which no script sees.

@@ -66,7 +66,7 @@ fn other_connections_continue() {
 }
 
 #[test]
-fn pings_are_answered_while_an_action_waits() {
+fn pings_get_a_pong_while_an_action_waits() {
     let (mut scene, alice, _) = asked_about_an_action();
     let payload = Payload::Ping(std::sync::Arc::default());
     let lines = scene.feed(Input::Frame { connection: alice, payload });

@@ -343,8 +343,8 @@ fn close_of(close: &Close) -> String {
 fn response(reply: &HttpReply) -> String {
     let text = |result: &Result<_, _>| result.as_ref().map_or_else(|_| "error".into(), to_text);
     match reply {
-        HttpReply::Answer(Err(exception)) => format!("{} {}", exception.status(), exception),
-        HttpReply::Answer(result) => text(result),
+        HttpReply::Response(Err(exception)) => format!("{} {}", exception.status(), exception),
+        HttpReply::Response(result) => text(result),
         HttpReply::Raw { status, body, .. } => format!("raw {status} {body}"),
         HttpReply::CutHead(result) => format!("cut in the head {}", text(result)),
         HttpReply::CutBody(result) => format!("cut in the body {}", text(result)),

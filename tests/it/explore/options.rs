@@ -173,7 +173,7 @@ fn an_exploration_works_in_a_case_of_rstest(#[case] user: &'static str) {
 #[rstest]
 #[case::point(|explorer: Explorer| explorer.point("alice.send.*"), "alice.send.*")]
 #[case::fault(|explorer: Explorer| explorer.fault("close-*"), "close-*")]
-#[case::user(|explorer: Explorer| explorer.user("alise"), "alise")]
+#[case::user(|explorer: Explorer| explorer.user("nobody-else"), "nobody-else")]
 fn a_selection_that_matches_nothing_fails_the_test(
     #[case] select: fn(Explorer) -> Explorer,
     #[case] pattern: &str,

@@ -316,7 +316,7 @@ impl World {
     }
 }
 
-/// Takes a step in the engine and in the model.
+/// Performs a step in the engine and in the model.
 fn take(world: &mut World, model: &mut Model, step: Step) {
     let pick = |client: usize| match world.clients.len() {
         0 => None,
@@ -357,7 +357,7 @@ fn take(world: &mut World, model: &mut Model, step: Step) {
     }
 }
 
-/// Takes a step that no client causes.
+/// Performs a step that no client causes.
 fn take_other(world: &mut World, model: &mut Model, step: Step) {
     match step {
         Step::Join { user, minutes, has_stream } => {
