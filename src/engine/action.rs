@@ -180,7 +180,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn action_answered(
+    pub(super) fn action_decided(
         &mut self,
         cause: u64,
         connection: ConnectionId,

@@ -154,7 +154,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn delivery_answered(
+    pub(super) fn delivery_decided(
         &mut self,
         cause: u64,
         connection: ConnectionId,

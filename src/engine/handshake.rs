@@ -78,7 +78,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn handshake_answered(
+    pub(super) fn handshake_decided(
         &mut self,
         cause: u64,
         path: String,

@@ -176,7 +176,7 @@ impl Engine {
             Input::TestCall { operation, request, body } => {
                 self.test_call(operation, &request, body);
             }
-            Input::Answered { question, answer } => self.answered(question, answer),
+            Input::Answered { question, answer } => self.handle_answer(question, answer),
             Input::RealTimeElapsed(id) => {
                 if let Some(deferred) = self.timers.pop_real_time(id) {
                     self.resume(deferred);

@@ -120,7 +120,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn operation_answered(
+    pub(super) fn operation_decided(
         &mut self,
         cause: u64,
         call: AskedCall,

@@ -40,7 +40,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn review_answered(
+    pub(super) fn review_decided(
         &mut self,
         cause: u64,
         call: ReviewCall,

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_hook_is_forgotten_once_nobody_can_ask_about_it() {
+    fn a_removed_hook_without_an_expectation_takes_no_memory() {
         let mut hooks = HookRegistry::default();
         for _ in 0..1_000 {
             let id = hooks.install(ignore(None));

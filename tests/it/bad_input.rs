@@ -117,7 +117,7 @@ const ACTIONS: &str = "it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USE
     "Reason must be a string, not an array"
 )]
 #[tokio::test]
-async fn a_frame_that_makes_no_sense_is_answered_with_what_is_wrong(
+async fn an_invalid_frame_gets_an_error_that_names_the_defect(
     #[case] text: &str,
     #[case] request_id: &str,
     #[case] message: &str,
@@ -137,7 +137,7 @@ async fn a_frame_that_makes_no_sense_is_answered_with_what_is_wrong(
 #[case::arrays("[", "]")]
 #[case::objects(r#"{"a":"#, "}")]
 #[tokio::test]
-async fn nesting_thousands_deep_is_refused_and_harms_nobody(
+async fn nesting_thousands_deep_is_refused_and_the_connection_stays_open(
     #[case] open: &str,
     #[case] close: &str,
 ) {
@@ -179,7 +179,7 @@ async fn a_binary_frame_of_json_is_read_as_text() {
 }
 
 #[tokio::test]
-async fn only_the_sender_hears_of_its_bad_input() {
+async fn errors_about_bad_input_go_to_its_sender_only() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let mut alice = connect(&ivs, full_token(&room, "alice")).await;

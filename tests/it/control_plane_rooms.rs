@@ -186,7 +186,7 @@ async fn an_absent_resource_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_is_gone_for_the_control_plane_and_its_connections_stay() {
+async fn a_deleted_room_is_unknown_to_the_control_plane_and_its_connections_stay_open() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");
@@ -204,7 +204,7 @@ async fn a_deleted_room_is_gone_for_the_control_plane_and_its_connections_stay()
 }
 
 #[test]
-fn a_deletion_is_answered_without_a_body() {
+fn the_response_to_a_deletion_has_no_body() {
     let ivs = MockIvsChat::start();
     let resources = Resources::create(&ivs);
     let mut wire = Wire::open(&ivs);

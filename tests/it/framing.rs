@@ -88,7 +88,7 @@ async fn many_frames_may_arrive_in_one_read(ivs: MockIvsChat) {
 #[case::bytes(b"\x00\xff\xfe")]
 #[case::as_long_as_may_be(&[b'p'; 125])]
 #[tokio::test]
-async fn a_ping_is_answered_with_its_payload(ivs: MockIvsChat, #[case] payload: &[u8]) {
+async fn a_pong_carries_the_payload_of_its_ping(ivs: MockIvsChat, #[case] payload: &[u8]) {
     let (_room, mut alice) = alice(&ivs).await;
     alice.write(frame(FINAL | PING, payload)).await;
     assert_eq!(alice.next().await, (FINAL | PONG, payload.to_vec()));
@@ -96,7 +96,7 @@ async fn a_ping_is_answered_with_its_payload(ivs: MockIvsChat, #[case] payload: 
 
 #[rstest]
 #[tokio::test]
-async fn pings_between_fragments_are_answered_immediately(ivs: MockIvsChat) {
+async fn pings_between_fragments_get_a_pong_immediately(ivs: MockIvsChat) {
     let (_room, mut alice) = alice(&ivs).await;
     let (head, tail) = HELLO.as_bytes().split_at(10);
     alice.write(frame(TEXT, head)).await;
@@ -110,7 +110,7 @@ async fn pings_between_fragments_are_answered_immediately(ivs: MockIvsChat) {
 
 #[rstest]
 #[tokio::test]
-async fn pongs_that_nobody_asked_for_are_ignored(ivs: MockIvsChat) {
+async fn unsolicited_pongs_are_ignored(ivs: MockIvsChat) {
     let (_room, mut alice) = alice(&ivs).await;
     alice.write(frame(FINAL | PONG, b"unasked")).await;
     alice.write(frame(FINAL | TEXT, HELLO.as_bytes())).await;
@@ -138,7 +138,7 @@ async fn a_frame_against_the_rules_closes_with_1002(ivs: MockIvsChat, #[case] by
 
 #[rstest]
 #[tokio::test]
-async fn a_close_code_that_nobody_may_send_closes_with_1002(
+async fn a_reserved_close_code_closes_with_1002(
     ivs: MockIvsChat,
     #[values(0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000)] code: u16,
 ) {

@@ -198,7 +198,7 @@ fn texts_have_the_escapes_of_json_and_can_be_repeated() {
 }
 
 #[test]
-fn a_frame_is_sent_as_it_stands() {
+fn a_frame_is_sent_unchanged() {
     let line = r#"alice sends { "Action" : "SEND_MESSAGE",  "Content":"a" }  "#;
     let text = r#"{ "Action" : "SEND_MESSAGE",  "Content":"a" }"#;
     let frame = ClientFrame::Text(text.into());
