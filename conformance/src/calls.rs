@@ -83,9 +83,10 @@ pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response,
     }
     let seen = wire.seen.lock().take();
     let Some(mut response) = seen else {
-        return Err(result
-            .err()
-            .map_or_else(|| "the SDK reported success without a response".into(), |error| error.message));
+        return Err(result.err().map_or_else(
+            || "the SDK reported success without a response".into(),
+            |error| error.message,
+        ));
     };
     let is_understood = *wire.is_by_hand.lock() || response.is_success() == result.is_ok();
     if !is_understood {

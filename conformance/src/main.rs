@@ -91,8 +91,9 @@ fn tell_score(recordings: &Path, claims: &Path, update: Option<PathBuf>) -> Resu
     };
     let failed = |error: io::Error| format!("{}: {error}", path.display());
     let text = fs::read_to_string(&path).map_err(failed)?;
-    let updated = with_score(&text, &table)
-        .ok_or_else(|| format!("{}: the markers around the score table are missing", path.display()))?;
+    let updated = with_score(&text, &table).ok_or_else(|| {
+        format!("{}: the markers around the score table are missing", path.display())
+    })?;
     fs::write(&path, updated).map_err(failed)?;
     Ok(0)
 }

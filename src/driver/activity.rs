@@ -68,6 +68,9 @@ impl Driver {
     /// Returns `true` if no task of a client is active, no closure is running apart from those with
     /// these questions, and no frame waits to be written that could be.
     pub(crate) fn is_idle(&self, except: &[QuestionId]) -> bool {
+        // The order of the three checks matters. A task lists its questions before it becomes
+        // inactive, and frames that an answer causes are queued before its question is taken off
+        // the list. So work that moves on during a check is seen by a later one.
         if self.active_tasks.load(Ordering::Acquire) > 0 || self.questions.is_any_running(except) {
             return false;
         }
@@ -92,6 +95,7 @@ impl Driver {
         self.questions.wait_until_idle(&stack::questions_of(self.mock), CLOSURE_TIMEOUT);
         self.questions.abort_all();
         self.tasks.abort_all();
+        // Waits end last: closures that have just returned may have caused what they wait for.
         self.waiters.stop();
     }
 

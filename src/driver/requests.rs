@@ -204,6 +204,8 @@ impl Driver {
             other => unexpected(&other),
         };
         let closure = closure.map(|closure| (ClosureId::Hook(id), closure));
+        // Within the transaction that installs the hook: another thread must not find the hook
+        // without its closure.
         transaction.state.closures.extend(closure);
         self.finish_call(transaction);
         id

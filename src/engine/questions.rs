@@ -155,6 +155,8 @@ impl Engine {
     ) -> QuestionId {
         let question = self.questions.next_id();
         let ancestry = self.ancestry.clone();
+        // The driver carries this out after the step, so no answer can arrive before the event is
+        // parked.
         self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
         question
     }
@@ -203,6 +205,8 @@ impl Engine {
             }
             Parked::Action { cause, connection, payload } => {
                 self.action_decided(cause, connection, payload, hook, &name, answer);
+                // After the verdict: if it was to pass, the next hook may have asked about the same
+                // action. The lane then waits for that question, and `unblock` ignores this one.
                 self.resume_inbound(connection, id);
             }
             Parked::Review { cause, call } => {

@@ -206,6 +206,8 @@ async fn upgrade(
         }
         Some(HandshakeAnswer::Never) | None => return waiting.silence().await,
     };
+    // A task of its own, because hyper completes the upgrade only after it has written the response
+    // that is returned below.
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await;
         // The stream may end before the upgrade is complete.
@@ -247,6 +249,8 @@ impl Unanswered<'_> {
     /// The receiver is dropped then, so that the driver knows.
     async fn reply<T>(&self, receiver: oneshot::Receiver<T>) -> Option<T> {
         let mut receiver = pin!(receiver);
+        // The reply goes first: a client that closes its side right after its request still gets a
+        // reply that is ready.
         std::future::poll_fn(|cx| match receiver.as_mut().poll(cx) {
             Poll::Ready(reply) => Poll::Ready(reply.ok()),
             Poll::Pending => self.stream.poll_peer_end(cx).map(|()| None),
@@ -260,6 +264,7 @@ impl Unanswered<'_> {
     /// nevertheless, but no client that the mock is made for does that.
     async fn silence(&self) -> Response<Body> {
         std::future::poll_fn(|cx| self.stream.poll_peer_end(cx)).await;
+        // A stream that is closed by now was closed by the mock, so its client has not given up.
         if !self.stream.is_closed() {
             let user_id = self.token.and_then(|token| self.driver.user_of(token));
             self.driver.client_gave_up(self.operation, user_id.as_deref());

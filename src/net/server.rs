@@ -200,6 +200,8 @@ impl Server {
         let mut state = self.state.lock();
         let reserved: io::Result<Vec<_>> =
             state.listeners.iter_mut().map(Listener::reserve).collect();
+        // All ports are reserved by now. Nothing below can fail, so the listeners pause together or
+        // not at all.
         for (listener, reservation) in state.listeners.iter_mut().zip(reserved?) {
             listener.pause(reservation);
         }
@@ -281,6 +283,8 @@ impl Server {
         state.streams_made += 1;
         let number = state.streams_made;
         state.streams.insert(number, Arc::downgrade(stream));
+        // The guard takes this lock when it is dropped. It is not dropped here: the caller has the
+        // stream.
         stream.set_guard(Registration { server: Arc::clone(self), number });
         true
     }
@@ -379,6 +383,8 @@ async fn run_timer(driver: Arc<Driver>, _guard: RuntimeGuard) {
     let running = async {
         loop {
             driver.record_runtime_thread();
+            // A deadline that comes nearer between the look at it and the wait is not missed: a
+            // notification that finds no waiter is kept for the next one.
             let rescheduled = pin!(driver.rescheduled());
             match driver.tick() {
                 None => rescheduled.await,

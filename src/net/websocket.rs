@@ -135,6 +135,7 @@ impl Socket<'_> {
     /// Reads and writes until the queue is closed and written, or the stream has ended.
     async fn run(&mut self) -> Outcome {
         std::future::poll_fn(|cx| {
+            // Read before write, so that the responses to these frames leave in the same poll.
             let read = match self.read {
                 ReadState::Frames => self.poll_frames(cx),
                 ReadState::Discard => Poll::Pending,
@@ -188,6 +189,8 @@ impl Socket<'_> {
         let mut read = Poll::Ready(Outcome::Open);
         for _ in 0..MAX_FRAMES_PER_POLL {
             read = self.poll_frame(cx);
+            // Only a pending read shows that tungstenite holds no more frames. It has also asked
+            // for a wakeup.
             self.has_read_ahead = read.is_ready();
             if read != Poll::Ready(Outcome::Open) || self.read == ReadState::Discard {
                 break;
@@ -261,6 +264,7 @@ impl Socket<'_> {
                     match batch.write(|slices| self.stream.poll_write(cx, slices)) {
                         Poll::Ready(Ok(written)) if written > 0 => {
                             self.queue.record_written(batch, written);
+                            // The client reads, so its time starts again.
                             self.drain = DrainTimeout::default();
                             continue;
                         }
@@ -313,6 +317,7 @@ struct ConnectionGuard<'a> {
 
 impl Drop for ConnectionGuard<'_> {
     fn drop(&mut self) {
+        // Closed first, so that the stream has ended when the driver records its end.
         self.stream.close();
         self.driver.stream_ended(self.connection);
     }

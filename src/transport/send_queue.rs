@@ -167,6 +167,7 @@ impl SendQueue {
         if state.is_closed {
             return None;
         }
+        // The last bytes are exempt from the limit: a slow peer gets its close frame, too.
         state.queued_frames += usize::from(last.is_some());
         state.queued_bytes += last.as_ref().map_or(0, Bytes::len);
         state.chunks.extend(last);
@@ -225,6 +226,7 @@ impl SendQueue {
     /// Takes everything that is queued, for a flush whose last batch is written; that batch lends
     /// its memory. An empty batch ends the flush.
     pub(crate) fn take_batch(&self, mut batch: Batch) -> (Batch, Wakeup) {
+        // The queue keeps this memory, and an idle connection must not keep that of a burst.
         batch.0.shrink_to(MAX_SLICES);
         let mut state = self.state.lock();
         std::mem::swap(&mut state.chunks, &mut batch.0);
