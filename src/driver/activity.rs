@@ -83,7 +83,8 @@ impl Driver {
         waiting.iter().all(|sink| sink.stream.is_blocked())
     }
 
-    /// Returns a sentence for each closure that has not answered, but those that this is called by.
+    /// Returns a sentence for each closure that has not answered, except for those that this thread
+    /// is inside.
     pub(crate) fn unanswered(self: &Arc<Self>) -> Vec<String> {
         self.questions.describe(&stack::questions_of(self.mock))
     }
@@ -136,7 +137,7 @@ impl Driver {
     }
 }
 
-/// How much of the log the crate `tracing` has been told of.
+/// The progress of emitting the log to the crate `tracing`.
 #[cfg(feature = "tracing")]
 #[derive(Debug, Default)]
 pub(super) struct Tracer {
@@ -219,7 +220,7 @@ impl Driver {
         if let (Some(connection), EntryKind::Closed | EntryKind::Disconnected) =
             (connection, entry.kind())
         {
-            // A subscriber hears of the end of a span when the last clone is dropped, here.
+            // A subscriber is notified of the end of a span when the last clone is dropped, here.
             let ended = self.tracer.lock().spans.remove(&connection);
             drop((span, ended));
         }

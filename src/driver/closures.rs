@@ -302,7 +302,7 @@ impl Driver {
             drop(hold);
         };
         if let Err(error) = self.workers.run(Box::new(job)) {
-            self.record_panic(&source, &format!("no thread to run it on: {error}"));
+            self.record_panic(&source, &format!("cannot start a thread for it: {error}"));
         }
     }
 

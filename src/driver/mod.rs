@@ -79,7 +79,7 @@ pub(crate) struct Driver {
     workers: Arc<Workers>,
     panics: Mutex<Vec<ClosurePanic>>,
     has_stopped: AtomicBool,
-    /// The wakers of those who wait for the log.
+    /// The wakers of pending waits.
     waiters: Arc<Waiters>,
     /// Notified when something is due earlier than anything was before.
     rescheduled: Notify,

@@ -312,8 +312,8 @@ impl Driver {
         self.call(Input::OutageEnded);
     }
 
-    /// Ends the connections of a mock that ends itself. The log tells of it if it is an outage;
-    /// otherwise participants stay, and can still talk to each other.
+    /// Ends the connections of a mock that ends itself. An outage is recorded in the log. Otherwise
+    /// participants stay connected, and can still send messages to each other.
     pub(crate) fn shut_down(self: &Arc<Self>, outage: Option<OutageEvent>) {
         self.call(outage.map_or(Input::Shutdown, Input::Outage));
     }

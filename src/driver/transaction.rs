@@ -152,7 +152,7 @@ impl Drop for FlushLater<'_> {
 }
 
 impl Transaction<'_> {
-    /// Carries out the outputs, releases the lock, and notifies those who wait.
+    /// Carries out the outputs, releases the lock, and notifies pending waits.
     pub(super) fn commit(mut self) -> Outcome {
         self.execute_all();
         let Self { driver, state, outcome, afterwards, .. } = self;

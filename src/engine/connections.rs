@@ -30,7 +30,7 @@ pub(crate) struct Connections {
 ///
 /// All connections of a user share the text of its id. A user to whose id neither a connection nor
 /// an entry of the log refers any more can be forgotten, so a long-lived mock with a bounded log
-/// does not remember everybody who was ever there.
+/// does not remember all users that it ever had.
 #[derive(Debug)]
 struct Users {
     counts: BTreeMap<Arc<str>, u32>,

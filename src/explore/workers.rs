@@ -121,7 +121,7 @@ impl Batch {
                 return;
             }
         }
-        // Nobody may listen any more.
+        // The receiver may have been dropped.
         let _sent = sender.send(None);
     }
 

@@ -283,13 +283,13 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
     let headers = request.headers();
     let bad = |message| Err((StatusCode::BAD_REQUEST, message));
     if request.method() != Method::GET {
-        return bad("a WebSocket handshake is a GET");
+        return bad("a WebSocket handshake must be a GET request");
     }
     if request.version() < Version::HTTP_11 {
-        return bad("a WebSocket handshake needs HTTP/1.1");
+        return bad("a WebSocket handshake must use HTTP/1.1");
     }
     if !values(headers, &header::CONNECTION).any(|v| v.eq_ignore_ascii_case("upgrade")) {
-        return bad("a WebSocket handshake has Connection: Upgrade");
+        return bad("a WebSocket handshake must have the header Connection: Upgrade");
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let message = "only version 13 of the WebSocket protocol is supported";

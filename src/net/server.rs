@@ -79,7 +79,7 @@ enum Phase {
     Stopped(StopReason),
 }
 
-/// The reason why a mock serves nobody any more.
+/// The reason why a mock no longer serves clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StopReason {
     Stopped,
@@ -253,7 +253,7 @@ impl Server {
         Some(OpenConnections(streams))
     }
 
-    /// Returns the reason why the mock serves nobody any more, if it has stopped.
+    /// Returns the reason why the mock no longer serves clients, if it has stopped.
     pub(crate) fn stop_reason(&self) -> Option<StopReason> {
         match self.state.lock().phase {
             Phase::Stopped(reason) => Some(reason),
@@ -378,7 +378,7 @@ async fn serve_accepted(stream: Arc<SharedStream>, security: Security, driver: A
 /// How long no client is accepted when the system has nothing left to accept with.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Tells the driver the time whenever something is due.
+/// Makes the driver handle each deadline when it is due.
 async fn run_timer(driver: Arc<Driver>, _guard: RuntimeGuard) {
     let running = async {
         loop {

@@ -101,7 +101,7 @@ enum WriteState {
     Writing(Batch),
     /// The batch is written, but TLS may still hold some of it.
     Flushing,
-    /// The queue is closed and written; the stream is told so.
+    /// The queue is closed and written; the stream is being shut down.
     ShuttingDown,
     /// Nothing is left to write.
     Finished,
@@ -229,7 +229,7 @@ impl Socket<'_> {
         };
         self.read = ReadState::Discard;
         if close == Close::new(CloseCode::PROTOCOL_ERROR, RESERVED_CODE_REASON) {
-            let reason = "Close code is none that a client may send";
+            let reason = "Close code is reserved";
             return self.driver.fail(self.connection, CloseCode::PROTOCOL_ERROR, reason);
         }
         self.driver.client_closed(self.connection, close);
@@ -308,7 +308,7 @@ impl Socket<'_> {
     }
 }
 
-/// Tells the driver that a connection has ended, even if its task is dropped.
+/// Notifies the driver of the end of a connection, even if its task is dropped.
 struct ConnectionGuard<'a> {
     driver: &'a Arc<Driver>,
     connection: ConnectionId,
