@@ -106,7 +106,7 @@ impl Network {
                     roots.add(read).map_err(|error| format!("cannot trust the CA: {error}"))?;
                 }
                 if roots.is_empty() {
-                    return Err("cannot read the CA: there is not a certificate in the file".into());
+                    return Err("cannot read the CA: the file contains no certificate".into());
                 }
             }
         }

@@ -63,7 +63,7 @@ pub(crate) fn unfired_lines(hook: &HookStatus, entries: &[Entry]) -> Vec<String>
     lines
 }
 
-/// Says why a hook that has not fired has not, in one or two lines.
+/// Returns the reason why a hook has not fired, in one or two lines.
 pub(crate) fn why_not_fired(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
     let user_id = hook.user_id.as_deref().filter(|_| hook.has_seen_nothing());
     let absent = user_id.and_then(|user_id| explain::absence(user_id, entries));

@@ -64,7 +64,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) => write!(f, "the handshake was refused with {status}: {}", self.message),
-            None => write!(f, "there was no handshake: {}", self.message),
+            None => write!(f, "the handshake failed: {}", self.message),
         }
     }
 }
@@ -77,7 +77,7 @@ impl ConnectError {
     }
 
     fn no_response() -> Self {
-        Self { status: None, message: "the mock does not answer".into() }
+        Self { status: None, message: "the mock sent no response".into() }
     }
 }
 

@@ -177,7 +177,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Says why a wait must not block this thread, if so.
+/// Returns the reason why a wait must not block this thread, if there is one.
 fn cannot_block(driver: &Driver) -> Option<&'static str> {
     driver.runs_on_current_thread().then_some(
         "the mock runs on this thread, by `on_current_runtime()` or under a paused \

@@ -110,7 +110,7 @@ impl HookStatus {
         self.seen == 0 && self.shaded_by.is_none()
     }
 
-    /// Says why a hook that has not fired has not.
+    /// Returns the reason why a hook has not fired.
     pub(crate) fn why_not_fired(&self) -> String {
         match (self.seen, &self.shaded_by) {
             (0, Some(other)) => format!("{other} fired first at the events that match"),

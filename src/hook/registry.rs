@@ -107,7 +107,7 @@ impl HookRegistry {
         }
     }
 
-    /// Drops all hooks and the status of removed ones. The numbers of later hooks go on.
+    /// Drops all hooks and the status of removed ones. The numbers of later hooks continue.
     pub(crate) fn reset(&mut self) {
         *self = Self { installed: self.installed, ..Self::default() };
     }

@@ -140,7 +140,7 @@ fn a_header_with_a_mistake(
 #[case("hook on operation: ignore", "expected `delay`, `hold`, `fail`")]
 #[case("hook on review: maybe", "expected `allow`, `deny`, `fail`, `time out`")]
 #[case("review censor deny", "expected `:`, found `deny`")]
-#[case("mock quota \"smiles\" 5", "there is not a quota `smiles`")]
+#[case("mock quota \"smiles\" 5", "there is no quota `smiles`")]
 #[case("mock quota \"calls of Dance\" 5", "and `calls of …` with the name of an operation")]
 #[case("mock rains", "expected `quotas off`, `quota`")]
 fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
