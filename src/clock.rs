@@ -216,7 +216,7 @@ pub(crate) fn is_tokio_paused() -> bool {
     tokio::time::Instant::now() == tokio
 }
 
-/// Returns a number that tells this moment from others. It is not a time: it only makes IDs
+/// Returns a number that distinguishes this moment from others. It is not a time: it only makes IDs
 /// differ.
 pub(crate) fn start_nanos() -> u64 {
     system_now().to_unix().as_nanos() as u64

@@ -68,7 +68,7 @@ impl Response {
     }
 }
 
-/// Sends a request; an error says why there is no response.
+/// Sends a request and returns the response. An error is the reason why none was received.
 pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response, String> {
     let wire = Wire {
         request: Arc::new(request.clone()),
@@ -83,9 +83,10 @@ pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response,
     }
     let seen = wire.seen.lock().take();
     let Some(mut response) = seen else {
-        return Err(result
-            .err()
-            .map_or_else(|| "there is no response".into(), |error| error.message));
+        return Err(result.err().map_or_else(
+            || "the SDK reported success without a response".into(),
+            |error| error.message,
+        ));
     };
     let is_understood = *wire.is_by_hand.lock() || response.is_success() == result.is_ok();
     if !is_understood {

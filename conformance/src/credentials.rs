@@ -34,6 +34,6 @@ pub(crate) fn from_default_chain(
         .credentials_provider()
         .ok_or("the default credential chain has no provider; see `aws configure`")?;
     let found = runtime.block_on(provider.provide_credentials());
-    found.map_err(|error| format!("there are no AWS credentials: {error}"))?;
+    found.map_err(|error| format!("cannot load AWS credentials: {error}"))?;
     Ok(provider)
 }

@@ -34,7 +34,7 @@ pub fn check(claims: &[Claim], recordings: &[(PathBuf, Recording)]) -> Result<Ve
         }
         for recorded in &recording.claims {
             let Some(claim) = by_name.get(recorded.claim.as_str()) else {
-                complaints.push(format!("{path}: there is not a script `{}`", recorded.claim));
+                complaints.push(format!("{path}: there is no script `{}`", recorded.claim));
                 continue;
             };
             complaints.extend(check_claim(claim, recorded, recording, &path.to_string())?);

@@ -91,8 +91,9 @@ fn print_score(recordings: &Path, claims: &Path, update: Option<PathBuf>) -> Res
     };
     let failed = |error: io::Error| format!("{}: {error}", path.display());
     let text = fs::read_to_string(&path).map_err(failed)?;
-    let updated = with_score(&text, &table)
-        .ok_or_else(|| format!("{}: there are no markers of the score", path.display()))?;
+    let updated = with_score(&text, &table).ok_or_else(|| {
+        format!("{}: the markers around the score table are missing", path.display())
+    })?;
     fs::write(&path, updated).map_err(failed)?;
     Ok(0)
 }

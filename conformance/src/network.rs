@@ -73,12 +73,12 @@ impl fmt::Display for Endpoint {
 /// The authorities whose certificates are accepted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trust<'a> {
-    /// Those of the system.
+    /// The authorities that the operating system trusts.
     System,
-    /// Those of a PEM text.
+    /// The authorities in a PEM text.
     Pem(&'a [u8]),
-    /// None, where there is no TLS.
-    Nobody,
+    /// No authority, because no endpoint uses TLS.
+    NoAuthority,
 }
 
 /// The hosts that may be reached, and how.
@@ -95,7 +95,7 @@ impl Network {
     pub(crate) fn new(allowed: &[&Endpoint], trust: Trust<'_>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         match trust {
-            Trust::Nobody => {}
+            Trust::NoAuthority => {}
             Trust::System => {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             }
@@ -106,7 +106,7 @@ impl Network {
                     roots.add(read).map_err(|error| format!("cannot trust the CA: {error}"))?;
                 }
                 if roots.is_empty() {
-                    return Err("cannot read the CA: there is not a certificate in the file".into());
+                    return Err("cannot read the CA: the file contains no certificate".into());
                 }
             }
         }

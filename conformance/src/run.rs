@@ -113,7 +113,7 @@ pub fn read_claims(folder: &Path, only: &[String]) -> Result<Vec<Claim>, String>
         claims.push(Claim { path, script });
     }
     if claims.is_empty() {
-        return Err(format!("there is not a script (*.claim) in {}", folder.display()));
+        return Err(format!("there is no script (*.claim) in {}", folder.display()));
     }
     if only.is_empty() {
         return Ok(claims);

@@ -217,7 +217,7 @@ impl Client {
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(format!("cannot send: {error}")),
-            Err(_) => Err("cannot send, because nobody reads".into()),
+            Err(_) => Err("cannot send: the peer does not read".into()),
         }
     }
 

@@ -166,7 +166,7 @@ impl Running {
         let address = ivs.addr();
         let endpoint =
             Endpoint { is_tls: false, host: address.ip().to_string(), port: address.port() };
-        let network = Network::new(&[&endpoint], Trust::Nobody);
+        let network = Network::new(&[&endpoint], Trust::NoAuthority);
         let network = network.expect("a network without TLS needs nothing that could be missing");
         let access = Access {
             control: endpoint.clone(),
@@ -183,7 +183,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// If there is no response, or a refusal.
+    /// If no response is received, or if it is an error.
     pub fn check(&self) -> Result<(), String> {
         let Some(session) = &self.session else { return Ok(()) };
         let called = self.runtime.block_on(session.call("ListRooms", serde_json::Map::new()));
@@ -238,7 +238,7 @@ fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
     let trust = match &ca {
         Some(pem) => Trust::Pem(pem),
         None if control.is_tls || messaging.is_tls => Trust::System,
-        None => Trust::Nobody,
+        None => Trust::NoAuthority,
     };
     let mut network = Network::new(&[&control, &messaging], trust)?;
     for text in &endpoints.connect_to {

@@ -59,7 +59,7 @@ pub(crate) fn read(lines: &str, client: Option<&str>) -> Step {
             let text = refusal.rsplit_once(" ([").map_or(refusal, |(text, _)| text);
             step.events.push(Event::new(HANDSHAKES, format!("handshake refused {text}")));
         } else if let Some(effect) = line.strip_prefix("~ ") {
-            step.events.extend(effect_without_recipient(effect, client));
+            step.events.extend(effect_on_request(effect, client));
         } else if ["http > ", "test > ", "clock + "].iter().any(|start| line.starts_with(start)) {
             step.causes.push(line.to_owned());
         } else if let Some((lanes, text)) = split_names(line) {
@@ -110,7 +110,7 @@ fn is_illegal(malformation: &str) -> bool {
 }
 
 /// Returns the events that a client sees of a hook's effect on a handshake or a call.
-fn effect_without_recipient(effect: &str, client: Option<&str>) -> Vec<Event> {
+fn effect_on_request(effect: &str, client: Option<&str>) -> Vec<Event> {
     let starts = |start: &str| effect.starts_with(start);
     if starts("handshake reset") {
         return vec![Event::new(HANDSHAKES, HANDSHAKE_FAILED)];

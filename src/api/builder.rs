@@ -98,9 +98,9 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Sets the host in the mock's URLs, which is the listener's address unless set: the name by
-    /// which other machines or containers reach a listener on all addresses, such as
-    /// `host.docker.internal`. The certificate of [`MockIvsChatBuilder::tls`] is valid for it.
+    /// Sets the host in the mock's URLs, which is the listener's address unless set. Use it if
+    /// other machines or containers reach the listener by a name such as `host.docker.internal`.
+    /// The certificate of [`MockIvsChatBuilder::tls`] is valid for this host.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -245,9 +245,9 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Refuses HTTP calls that are not signed with these credentials, by Signature Version 4 and by
-    /// the mock clock. Several calls add credentials. Without it any call is accepted, signed or
-    /// not.
+    /// Refuses HTTP requests that are not signed with these credentials by Signature Version 4. The
+    /// mock clock decides whether a signature has expired. Each use of this method adds
+    /// credentials. Without any, all requests are accepted, signed or not.
     ///
     /// The refusals are those of AWS: `MissingAuthenticationTokenException`,
     /// `IncompleteSignature`, `UnrecognizedClientException`, `ExpiredTokenException` and
@@ -265,7 +265,7 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Sets how long waits wait, in real time, before they fail: 5 s unless set here or, in
+    /// Sets the time after which a wait fails, in real time: 5 s unless set here or, in
     /// milliseconds, by the environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS`.
     ///
     /// ```
@@ -380,7 +380,7 @@ impl MockIvsChatBuilder {
         Ok(MockIvsChat::new(handle, Some(thread)))
     }
 
-    /// Refuses settings that cannot be in force together, or not at all.
+    /// Refuses settings that are invalid or contradict each other.
     fn check(&self) -> Result<(), StartError> {
         let Settings { region, account_id, .. } = &self.settings;
         let is_region = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -391,9 +391,9 @@ impl MockIvsChatBuilder {
         } else if self.is_in_memory && self.port.is_some() {
             "`port` contradicts `in_memory`, which opens no port".into()
         } else if account_id.len() != 12 || !account_id.bytes().all(|b| b.is_ascii_digit()) {
-            format!("an account id has 12 digits, unlike {account_id:?}")
+            format!("the account ID must have 12 digits, got {account_id:?}")
         } else if region.is_empty() || !region.chars().all(is_region) {
-            format!("a region has lower-case letters, digits and `-`, unlike {region:?}")
+            format!("the region must consist of lower-case letters, digits and `-`, got {region:?}")
         } else {
             return Ok(());
         };

@@ -22,8 +22,8 @@ impl MockIvsChatBuilder {
     }
 
     /// Lets a chat token be redeemed for one minute: short for
-    /// [`token_lifetime`](Self::token_lifetime) of 60 s. With the hour of the default, the code by
-    /// which a client renews its token hardly ever runs in a test.
+    /// [`token_lifetime`](Self::token_lifetime) of 60 s. With the default of one hour, the code
+    /// that renews a client's token hardly ever runs in a test.
     ///
     /// Documented: a token is valid for "a brief period". Observed: one minute, in 2022 and in an
     /// AWS sample of 2024.
@@ -59,8 +59,8 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Leaves the deprecated attribute `MessageID` out of the event `aws:DELETE_MESSAGE`, which
-    /// finds the clients that read it instead of `MessageId`.
+    /// Leaves the deprecated attribute `MessageID` out of the event `aws:DELETE_MESSAGE`, to find
+    /// clients that read it instead of `MessageId`.
     ///
     /// Documented: the event has both, and `MessageID` is deprecated.
     ///
@@ -121,9 +121,9 @@ impl MockIvsChatBuilder {
     /// closes the connection immediately: with code 1000 and a reason in JSON that has `ErrorCode` and
     /// `ErrorMessage`. Otherwise the handshake is refused with the HTTP status 401 or 404.
     ///
-    /// Observed: an early client of AWS's expects such a close when its token has expired. The
-    /// JavaScript SDK tells the two apart: it tries again after a refusal, and does not after a
-    /// close.
+    /// Observed: an early AWS client expects such a close frame when its token has expired. The
+    /// JavaScript SDK distinguishes the two: it retries after a refusal, but not after a close
+    /// frame.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

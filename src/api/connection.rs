@@ -136,7 +136,7 @@ impl Connection {
         self.info().map_or(Duration::ZERO, |info| info.age)
     }
 
-    /// Returns `true` if the connection is stalled, by this or by a hook.
+    /// Returns `true` if the connection is stalled, by [`Connection::stall`] or by a hook.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -322,5 +322,5 @@ impl Participant {
     }
 }
 
-/// How many users a failure names.
+/// The number of users that a failure names.
 const MOST_NAMED: usize = 20;

@@ -13,9 +13,9 @@ use crate::proto::payload::Payload;
 
 /// Actions, which take effect immediately.
 impl Connection {
-    /// Closes the connection with a close frame, the reason truncated to 123 bytes. Frames that are
-    /// queued leave before it; frames that hooks delay or hold are dropped. The close frame of a
-    /// stalled client waits until [`Connection::resume`].
+    /// Closes the connection with a close frame, whose reason is truncated to 123 bytes. Frames
+    /// that are queued leave before it; frames that hooks delay or hold are dropped. The close
+    /// frame of a stalled client waits until [`Connection::resume`].
     ///
     /// ```
     /// # use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -30,8 +30,8 @@ impl Connection {
         self.control(Control::Close(Close::new(code, reason)))
     }
 
-    /// Resets the connection: the client gets no close frame, and over TCP a reset. Queued frames
-    /// are lost.
+    /// Resets the connection: the client gets no close frame, but a reset if it is connected over
+    /// TCP. Queued frames are lost.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -65,7 +65,7 @@ impl Connection {
     }
 
     /// Stalls the connection: it stays open and in its room, but is neither read nor written until
-    /// [`Connection::resume`]. So behaves a network that loses all packets for a while.
+    /// [`Connection::resume`]. A network that loses all packets for a while behaves like this.
     ///
     /// Frames for it are withheld, and the log says so. Like a client that does not read, a
     /// connection for which more than 16 MiB wait is dropped.
@@ -85,9 +85,9 @@ impl Connection {
         self.control(Control::Stall)
     }
 
-    /// Ends a stall that a hook or [`Connection::stall`] has begun. Nothing is lost. The client
-    /// receives all withheld frames in order, and then the close frame if the connection was closed
-    /// during the stall. The mock reads the frames that the client has sent since.
+    /// Ends a stall that [`Connection::stall`] or a hook has begun. Nothing is lost: the client
+    /// gets all withheld frames in order, and then the close frame if the connection was closed
+    /// meanwhile; the frames that it has sent meanwhile are read now.
     ///
     /// Returns `true` and changes nothing if the connection is not stalled. A connection that the
     /// service or the test has closed during its stall is resumed, too.
@@ -134,7 +134,7 @@ impl Connection {
         self.throttle(direction, Some(bytes_per_second))
     }
 
-    /// Lifts the limit in one direction, whether this or a hook has set it.
+    /// Lifts the limit in one direction that [`Connection::limit_bandwidth`] or a hook has set.
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, log::Direction};

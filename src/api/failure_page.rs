@@ -156,7 +156,7 @@ fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Prints the path of the page, or the reason why it was not written.
+/// Prints where the page is, or why it could not be written.
 #[expect(clippy::print_stderr, reason = "the harness shows it below the failure of the test")]
 fn report(written: &io::Result<PathBuf>) {
     match written {

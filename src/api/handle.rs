@@ -1,4 +1,4 @@
-//! Handle: what a test can do with a mock, and can be done from anywhere.
+//! Handle: everything that a test can do with a mock, from any thread.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -54,7 +54,7 @@ impl Handle {
         &self.server
     }
 
-    /// The address that the mock listens on.
+    /// Returns the address that the mock listens on.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -64,7 +64,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If it listens nowhere: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
+    /// If the mock has no port: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
     #[must_use]
     #[track_caller]
     pub fn addr(&self) -> SocketAddr {
@@ -74,8 +74,8 @@ impl Handle {
         addr
     }
 
-    /// The URL for chat clients, such as `ws://127.0.0.1:40123`: what
-    /// `wss://edge.ivschat.us-west-2.amazonaws.com` is to the service. Any path is served.
+    /// Returns the URL for chat clients, such as `ws://127.0.0.1:40123`. It takes the place of
+    /// `wss://edge.ivschat.us-west-2.amazonaws.com`, and any path is served.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -85,15 +85,15 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock listens nowhere: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
+    /// If the mock has no port: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
     #[must_use]
     #[track_caller]
     pub fn ws_url(&self) -> String {
         format!("ws://{}", self.server.endpoints().authority(self.addr()))
     }
 
-    /// The URL of the control plane, such as `http://127.0.0.1:40123`: the `endpoint_url` for an
-    /// AWS SDK.
+    /// Returns the URL of the control plane, such as `http://127.0.0.1:40123`, which is the
+    /// `endpoint_url` for an AWS SDK.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -103,14 +103,14 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the mock listens nowhere: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
+    /// If the mock has no port: see [`MockIvsChatBuilder::in_memory`](crate::MockIvsChatBuilder::in_memory).
     #[must_use]
     #[track_caller]
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.server.endpoints().authority(self.addr()))
     }
 
-    /// The time by the mock's clock.
+    /// Returns the time on the mock clock.
     ///
     /// ```
     /// # use mock_ivs_chat::{Clock, MockIvsChat};
@@ -137,7 +137,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If that leads beyond the clock's range, which ends in the year 2554.
+    /// If the target is beyond the range of the clock, which ends in the year 2554.
     #[track_caller]
     pub fn advance(&self, duration: Duration) {
         let is_in_range = self
@@ -149,7 +149,7 @@ impl Handle {
         self.driver.advance(duration);
     }
 
-    /// The log of everything that has crossed the wire.
+    /// Returns the log of everything that has crossed the wire.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -191,7 +191,7 @@ impl Handle {
         self.new_room(name).create()
     }
 
-    /// A room that is still to be created, with settings of its own.
+    /// Starts building a room with its own settings.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -202,7 +202,7 @@ impl Handle {
         RoomBuilder::new(self.clone(), &name.into())
     }
 
-    /// A logging configuration that is still to be created, for the rooms that name it.
+    /// Starts building a logging configuration, which rooms can then name.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -217,7 +217,7 @@ impl Handle {
         LoggingConfigurationBuilder::new(self.clone(), name.into())
     }
 
-    /// The records that the rooms with logging configurations have yielded so far, in the order
+    /// Returns the records that rooms with logging configurations have written so far, in the order
     /// in which they were sent.
     ///
     /// ```
@@ -233,7 +233,7 @@ impl Handle {
         self.driver.chat_logs()
     }
 
-    /// The room of this name, id or ARN, however it was created.
+    /// Returns the room of this name, ID or ARN, however it was created.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -244,7 +244,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If there is no such room; the message names those that there are.
+    /// If there is no such room; the message names the existing ones.
     #[must_use]
     #[track_caller]
     pub fn room(&self, room: &str) -> Room {
@@ -318,9 +318,9 @@ impl Handle {
         self.driver.is_clock_frozen()
     }
 
-    /// Calls any operation of the control plane, as an application would over HTTP: `request` and
-    /// the result are the JSON bodies. Members that HTTP has in the path or the query are members
-    /// of the body here.
+    /// Calls any operation of the control plane, as an application does over HTTP. `request` and
+    /// the result are the JSON bodies. Members that belong in the path or the query are in
+    /// `request`, too.
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, Operation};
@@ -335,7 +335,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// The exception that the service would respond with.
+    /// The exception that the service responds with.
     pub fn call(&self, operation: Operation, request: Value) -> Result<Value, Exception> {
         match request {
             Value::Object(members) => {
@@ -369,12 +369,12 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// Where a mock can be reached, as `Debug` shows it.
+/// The addresses of a mock, as `Debug` shows them.
 pub(super) fn address(server: &Server) -> String {
     server.endpoints().plain.map_or_else(|| "in memory".into(), |addr| addr.to_string())
 }
 
-/// The first of some names, as a failure lists them.
+/// Returns the first of some names, as a failure lists them.
 fn listed(names: &[String]) -> String {
     let shown = names.iter().take(MOST_NAMES).map(|name| format!("{name:?}"));
     let shown = shown.collect::<Vec<_>>().join(", ");
@@ -385,10 +385,10 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// How many names a failure lists.
+/// The number of names that a failure lists.
 const MOST_NAMES: usize = 10;
 
-/// Members of a request, those that are `null` left out.
+/// Returns the members of a request, without those that are `null`.
 pub(crate) fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     let given = members.into_iter().filter(|(_, value)| !value.is_null());
     given.map(|(member, value)| (member.to_owned(), value)).collect()

@@ -64,7 +64,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) => write!(f, "the handshake was refused with {status}: {}", self.message),
-            None => write!(f, "there was no handshake: {}", self.message),
+            None => write!(f, "the handshake failed: {}", self.message),
         }
     }
 }
@@ -76,8 +76,8 @@ impl ConnectError {
         Self { status: Some(status), message }
     }
 
-    fn unanswered() -> Self {
-        Self { status: None, message: "the mock does not respond".into() }
+    fn no_response() -> Self {
+        Self { status: None, message: "the mock sent no response".into() }
     }
 }
 
@@ -168,7 +168,7 @@ async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
          Sec-WebSocket-Protocol: {token}\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).await.map_err(|_| ConnectError::unanswered())?;
+    stream.write_all(request.as_bytes()).await.map_err(|_| ConnectError::no_response())?;
     let mut read = Vec::new();
     let end = loop {
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -194,7 +194,7 @@ async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream
 async fn read_more(stream: &mut DuplexStream, read: &mut Vec<u8>) -> Result<(), ConnectError> {
     let mut buffer = [0; 1024];
     match stream.read(&mut buffer).await {
-        Ok(0) | Err(_) => Err(ConnectError::unanswered()),
+        Ok(0) | Err(_) => Err(ConnectError::no_response()),
         Ok(count) => {
             read.extend_from_slice(&buffer[..count]);
             Ok(())

@@ -47,7 +47,7 @@ pub(crate) struct LogWait<T> {
 pub(crate) trait Search<T>: Send {
     fn search(&mut self, entry: &Entry) -> Option<T>;
 
-    /// Returns the partial result, for the failure.
+    /// Describes the entries found so far, for the failure.
     fn progress(&self) -> String {
         String::new()
     }

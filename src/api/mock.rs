@@ -111,7 +111,7 @@ impl MockIvsChat {
         Self::builder().try_start()
     }
 
-    /// Sets what can be set before the start.
+    /// Returns a builder, which sets everything that is set before the start.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -137,10 +137,11 @@ impl MockIvsChat {
         self.handle.clone()
     }
 
-    /// Stops the mock, as dropping it does. When this returns, all connections are reset, the port
-    /// is closed, and the thread has ended. The log can still be read.
+    /// Ends the mock, as dropping it does. When this returns, all connections are closed, the port
+    /// refuses clients, and the thread has ended. The log can still be read.
     ///
-    /// Call it before the shutdown of a client that waits for its connections to end.
+    /// Many clients wait for their connections to end when they are shut down. After this call,
+    /// they need not wait.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;
@@ -207,7 +208,7 @@ impl MockIvsChat {
         if report.is_failure() { Err(report) } else { Ok(report) }
     }
 
-    /// Ends all that the mock does, in a bounded time; the log tells of it if it is an outage.
+    /// Ends everything that the mock does, in a bounded time. An outage is recorded in the log.
     fn end(&self, outage: Option<OutageEvent>) {
         if let Some(connections) = self.handle.server().stop() {
             self.handle.driver().shut_down(outage);
@@ -321,7 +322,7 @@ fn is_in_thread_local_destructor() -> bool {
     })
 }
 
-/// Prints what cannot be the text of a panic.
+/// Prints a text that cannot be the message of a panic.
 #[expect(clippy::print_stderr, reason = "stderr is the only place left to report a failure")]
 fn print(text: fmt::Arguments<'_>) {
     eprintln!("{text}");

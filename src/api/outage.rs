@@ -155,9 +155,9 @@ impl Handle {
         Outage { handle: self.clone() }
     }
 
-    /// Begins an outage that clients run into: each connection is accepted, recorded as an entry of
-    /// the kind [`Unserved`](crate::log::EntryKind::Unserved), and reset. So a test can count the
-    /// attempts of a client and look at the time between them.
+    /// Begins an outage in which each new connection is accepted, recorded as an entry of the kind
+    /// [`Unserved`](crate::log::EntryKind::Unserved), and reset. A test can thus count a client's
+    /// attempts and measure the time between them.
     ///
     /// A client may notice the reset while it connects, or only when it reads or writes.
     ///
@@ -190,11 +190,11 @@ impl Handle {
         Outage { handle: self.clone() }
     }
 
-    /// Makes each HTTP response say `Connection: close`, and closes the connection after it; or
-    /// keeps connections, which is the default. It applies to requests from now on.
+    /// Sets whether each HTTP response has `Connection: close` and ends its connection. By default,
+    /// connections are kept. The setting applies to later requests.
     ///
-    /// A client with a pool of connections may send a request into one that an outage or a
-    /// restart has just closed, and fail. Without kept connections it cannot.
+    /// A client with a pool of connections may send a request on one that an outage or a restart
+    /// has just closed, and fail. This cannot happen if connections are not kept.
     ///
     /// ```
     /// use mock_ivs_chat::MockIvsChat;

@@ -26,8 +26,8 @@ impl Handle {
         self.clear_log();
     }
 
-    /// Drops all hooks and review handlers, and with them what they were expected to do: call
-    /// [`Handle::verify`] first if that matters. Events that they delay or hold are unaffected.
+    /// Drops all hooks and review handlers together with their expectations. If those matter, call
+    /// [`Handle::verify`] first. Events that they delay or hold are unaffected.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -43,8 +43,8 @@ impl Handle {
     }
 
     /// Deletes all rooms, chat tokens, logging configurations and chat logs, and resets the counts
-    /// of quotas. Connections are closed with code 1001, unlike by DeleteRoom. Ids count on, so a
-    /// client of an earlier test cannot take a new room for its own.
+    /// of quotas. Connections are closed with code 1001, which DeleteRoom does not do. IDs continue
+    /// to count up, so a client of an earlier test cannot take a new room for its own.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -58,7 +58,7 @@ impl Handle {
         self.driver().reset_rooms();
     }
 
-    /// Drops all entries of the log. The indexes of later entries go on, so marks stay valid.
+    /// Drops all entries of the log. The indexes of later entries continue, so marks stay valid.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

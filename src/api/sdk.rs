@@ -1,7 +1,7 @@
 //! Sdk: an HTTP client for the AWS SDK for Rust that serves the calls of IVS Chat in process.
 //!
-//! The examples are in files of their own. They need the SDK, so the package of the integration
-//! tests compiles and runs them.
+//! The examples are in separate files. They need the SDK, so the package of the integration tests
+//! compiles and runs them.
 
 use std::io;
 use std::time::Duration;
@@ -66,8 +66,8 @@ impl Handle {
 }
 
 impl SdkHttpClient {
-    /// Sends the requests to other services by another HTTP client, such as that of an emulator of
-    /// them: one `SdkConfig` has one HTTP client for all services.
+    /// Sends requests to other services through another HTTP client, such as that of an emulator.
+    /// This is needed because one `SdkConfig` has one HTTP client for all services.
     ///
     #[cfg_attr(not(doctest), doc = include_str!("sdk_fallback.md"))]
     pub fn with_fallback(mut self, client: impl HttpClient + 'static) -> Self {

@@ -69,7 +69,7 @@ impl Settling {
         Self { driver: Arc::clone(driver), caller, settling, timeout: None }
     }
 
-    /// Ready once the mock has settled, or once it has taken longer than the wait timeout to.
+    /// Completes once the mock has settled, or once the wait timeout has elapsed.
     pub(crate) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Duration>> {
         if self.settling.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
@@ -146,7 +146,7 @@ fn settle(driver: &Arc<Driver>, except: Arc<[QuestionId]>) -> oneshot::Receiver<
             quiet = if is_quiet { quiet + 1 } else { 0 };
             seen = length;
         }
-        // The receiver may have been dropped.
+        // The wait may have been dropped.
         let _ = sender.send(());
     });
     receiver

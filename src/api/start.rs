@@ -81,7 +81,7 @@ pub(crate) fn wait_timeout_from_environment() -> Result<Duration, StartError> {
     let Some(text) = std::env::var_os(WAIT_TIMEOUT) else { return Ok(Duration::from_secs(5)) };
     let milliseconds = text.to_str().and_then(|text| text.trim().parse().ok());
     milliseconds.map(Duration::from_millis).ok_or_else(|| {
-        let message = format!("{WAIT_TIMEOUT} must be a number of milliseconds, unlike {text:?}");
+        let message = format!("{WAIT_TIMEOUT} must be a number of milliseconds, got {text:?}");
         StartError::new(message, None)
     })
 }

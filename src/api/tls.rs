@@ -9,7 +9,7 @@ use crate::net::tls::Endpoint;
 impl Handle {
     /// Returns the URL for chat clients that insist on TLS, such as `wss://127.0.0.1:40124`.
     ///
-    /// The certificate is also good for `localhost` and for the service's own names in the mock's
+    /// The certificate is also valid for `localhost` and for the service's own names in the mock's
     /// region, `edge.ivschat.us-west-2.amazonaws.com` and `ivschat.us-west-2.amazonaws.com`: a
     /// client whose host name cannot be changed can be directed here by its resolver.
     ///

@@ -68,6 +68,9 @@ impl Driver {
     /// Returns `true` if no task of a client is active, no closure is running apart from those with
     /// these questions, and no frame waits to be written that could be.
     pub(crate) fn is_idle(&self, except: &[QuestionId]) -> bool {
+        // The order of the three checks matters. A task lists its questions before it becomes
+        // inactive, and frames that an answer causes are queued before its question is taken off
+        // the list. So work that moves on during a check is seen by a later one.
         if self.active_tasks.load(Ordering::Acquire) > 0 || self.questions.is_any_running(except) {
             return false;
         }
@@ -80,7 +83,8 @@ impl Driver {
         waiting.iter().all(|sink| sink.stream.is_blocked())
     }
 
-    /// Returns a sentence for each closure that has not answered, but those that this is called by.
+    /// Returns a sentence for each closure that has not answered, except for those that this thread
+    /// is inside.
     pub(crate) fn unanswered(self: &Arc<Self>) -> Vec<String> {
         self.questions.describe(&stack::questions_of(self.mock))
     }
@@ -92,6 +96,7 @@ impl Driver {
         self.questions.wait_until_idle(&stack::questions_of(self.mock), CLOSURE_TIMEOUT);
         self.questions.abort_all();
         self.tasks.abort_all();
+        // Waits end last: closures that have just returned may have caused what they wait for.
         self.waiters.stop();
     }
 
@@ -132,7 +137,7 @@ impl Driver {
     }
 }
 
-/// How much of the log the crate `tracing` has been told of.
+/// The progress of emitting the log to the crate `tracing`.
 #[cfg(feature = "tracing")]
 #[derive(Debug, Default)]
 pub(super) struct Tracer {
@@ -215,7 +220,7 @@ impl Driver {
         if let (Some(connection), EntryKind::Closed | EntryKind::Disconnected) =
             (connection, entry.kind())
         {
-            // A subscriber hears of the end of a span when the last clone is dropped, here.
+            // A subscriber is notified of the end of a span when the last clone is dropped, here.
             let ended = self.tracer.lock().spans.remove(&connection);
             drop((span, ended));
         }

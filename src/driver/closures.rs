@@ -112,6 +112,8 @@ impl SyncClosure {
     /// Puts the closure back, or returns it with the next question that waits for it.
     fn end(&self, function: Function) -> Option<(Function, Question)> {
         let mut turns = self.0.lock();
+        // Under the same lock as `begin`: a question that started to wait after this look at the
+        // queue would never be asked.
         match turns.waiting.pop_front() {
             Some(question) => Some((function, question)),
             None => {
@@ -156,6 +158,8 @@ impl OpenQuestions {
 
     fn remove(&self, id: QuestionId) {
         let removed = self.open.lock().remove(&id);
+        // Dropped after the lock has been released: the handle may be the last reference to its
+        // task, and to the test's future in it.
         drop(removed);
         self.answered.notify_all();
     }
@@ -265,6 +269,8 @@ impl Driver {
         // On a runtime that the mock shares with the test, what happens next would depend on how
         // fast another thread is. So that a closure that returns soon does not change the order of
         // events from run to run, the thread waits for it, but only for a moment.
+        // Closures that were running before are left out. If one of them is stuck, each later event
+        // would wait for it in vain.
         let earlier = self.runs_on_current_thread().then(|| self.questions.all_except(&questions));
         let mut questions = VecDeque::from(questions);
         while let Some(mut question) = questions.pop_front() {
@@ -296,7 +302,7 @@ impl Driver {
             drop(hold);
         };
         if let Err(error) = self.workers.run(Box::new(job)) {
-            self.record_panic(&source, &format!("no thread to run it on: {error}"));
+            self.record_panic(&source, &format!("cannot start a thread for it: {error}"));
         }
     }
 
@@ -320,6 +326,8 @@ impl Driver {
         };
         let answer = self.answer_of(&source, verdict);
         let next = self.answer(id, answer);
+        // Dropped only now, because the method call that waits for it must find the effects of the
+        // answer.
         drop(answered);
         (function, next)
     }
@@ -354,6 +362,8 @@ impl Driver {
     /// Hands an answer to the engine, and returns the questions that follow from it.
     fn answer(self: &Arc<Self>, question: QuestionId, answer: Answer) -> Vec<Question> {
         let next = self.transact(Input::Answered { question, answer }).questions;
+        // Taken off the list after the answer has taken effect. So the mock never looks idle in
+        // between.
         self.questions.remove(question);
         self.flush();
         next
@@ -373,6 +383,7 @@ impl Driver {
             while let (Err(mpsc::RecvTimeoutError::Timeout), Some(driver)) =
                 (receiver.recv_timeout(HOLD_INTERVAL), driver.upgrade())
             {
+                // A closure that never returns must not stop the clock for good.
                 if driver.has_stopped() || held.elapsed() > driver.wait_timeout {
                     return;
                 }
@@ -389,6 +400,8 @@ async fn poll_caught(
     question: Question,
 ) -> std::thread::Result<HookVerdict> {
     let Question { id, closure, event, causes, .. } = question;
+    // For each poll anew: a task may move to another thread between two polls, and other tasks run
+    // on this one.
     let enter = || stack::enter(mock, closure, id, causes.clone());
     let mut verdict = {
         let _entered = enter();

@@ -5,12 +5,8 @@
 //! that may run foreign code happens after the lock has been released: closures of the test, wakers,
 //! streams that a test has brought, subscribers of `tracing`.
 //!
-//! # Lock order
-//!
-//! The lock on the state comes first. The send queues of connections and the tables of closures
-//! have locks of their own, which are taken last and held for a few instructions. A stream has a
-//! lock as well, but it is never taken while the state is locked, because a stream that a test has
-//! brought may call the mock while it is polled.
+//! The order in which locks are taken is part of the
+//! [architecture](crate::guide::architecture#lock-order).
 
 mod activity;
 pub(crate) mod closures;
@@ -84,7 +80,7 @@ pub(crate) struct Driver {
     workers: Arc<Workers>,
     panics: Mutex<Vec<ClosurePanic>>,
     has_stopped: AtomicBool,
-    /// The wakers of those who wait for the log.
+    /// The wakers of pending waits.
     waiters: Arc<Waiters>,
     /// Notified when something is due earlier than anything was before.
     rescheduled: Notify,

@@ -201,6 +201,8 @@ impl Driver {
             other => unexpected(&other),
         };
         let closure = closure.map(|closure| (ClosureId::Hook(id), closure));
+        // Within the transaction that installs the hook: another thread must not find the hook
+        // without its closure.
         transaction.state.closures.extend(closure);
         self.finish_call(transaction);
         id
@@ -307,8 +309,8 @@ impl Driver {
         self.call(Input::OutageEnded);
     }
 
-    /// Ends the connections of a mock that ends itself. The log tells of it if it is an outage;
-    /// otherwise participants stay, and can still talk to each other.
+    /// Ends the connections of a mock that ends itself. An outage is recorded in the log. Otherwise
+    /// participants stay connected, and can still send messages to each other.
     pub(crate) fn shut_down(self: &Arc<Self>, outage: Option<OutageEvent>) {
         self.call(outage.map_or(Input::Shutdown, Input::Outage));
     }

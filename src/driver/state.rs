@@ -26,7 +26,7 @@ pub(super) struct State {
     /// The HTTP calls that have no response yet.
     pub(super) calls: BTreeMap<CallId, oneshot::Sender<HttpReply>>,
     pub(super) closures: BTreeMap<ClosureId, Closure>,
-    /// The sinks with frames that nobody writes before the next flush.
+    /// The sinks with frames that only the next flush writes.
     pub(super) unflushed: Vec<Arc<ClientSink>>,
     /// When the timer is going to wake up.
     pub(super) armed: Option<Timestamp>,

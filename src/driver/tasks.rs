@@ -35,6 +35,8 @@ impl Tasks {
         }
         state.spawned += 1;
         let number = state.spawned;
+        // Listed before it runs: a task that ends before its handle is known would otherwise leave
+        // its entry in the list forever.
         state.running.insert(number, None);
         drop(state);
         let guard = TaskGuard { tasks: Arc::downgrade(self), number };

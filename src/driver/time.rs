@@ -34,6 +34,8 @@ impl Driver {
     fn advance_towards(self: &Arc<Self>, target: Timestamp) -> bool {
         let mut transaction = self.begin();
         while !transaction.has_questions() {
+            // Looked up after each step, because a step may set a deadline before the next known
+            // one.
             let deadline = transaction.state.engine.next_deadline().filter(|at| *at <= target);
             self.clock.advance_to(deadline.unwrap_or(target));
             transaction.now = transaction.state.now(&self.clock);
@@ -57,6 +59,8 @@ impl Driver {
         transaction.state.engine.handle_timeout(now);
         transaction.execute_all();
         let deadline = transaction.state.engine.next_deadline();
+        // Before the commit, which would otherwise find an earlier deadline and wake this very
+        // timer.
         transaction.state.armed = deadline;
         let questions = transaction.commit().questions;
         self.flush();

@@ -95,6 +95,8 @@ impl Driver {
     pub(super) fn begin(self: &Arc<Self>) -> Transaction<'_> {
         let mut state = self.state.lock();
         let now = state.now(&self.clock);
+        // Before the input: it may open the gate at which such a handshake waits, which would
+        // redeem the token of a client that has left.
         for id in state.take_abandoned_handshakes() {
             state.engine.handle(now, Input::HandshakeAbandoned(id));
         }
@@ -110,6 +112,8 @@ impl Driver {
 
     /// Writes the queued frames that no task writes, as far as the clients take them immediately.
     pub(crate) fn flush(&self) {
+        // No other flush writes to these streams: a queue asks for the next flush only after this
+        // one has found it empty.
         let sinks = std::mem::take(&mut self.state.lock().unflushed).into();
         let mut taken = Taken { driver: self, sinks };
         while let Some(sink) = taken.sinks.pop_front() {
@@ -148,7 +152,7 @@ impl Drop for FlushLater<'_> {
 }
 
 impl Transaction<'_> {
-    /// Executes the outputs, releases the lock, and notifies waits.
+    /// Carries out the outputs, releases the lock, and notifies pending waits.
     pub(super) fn commit(mut self) -> Outcome {
         self.execute_all();
         let Self { driver, state, outcome, afterwards, .. } = self;
@@ -174,6 +178,8 @@ impl Transaction<'_> {
             while let Some(output) = self.state.engine.poll() {
                 self.execute(output);
             }
+            // Handled here, and not amid the outputs of another step. The loop ends, because an
+            // overflow removes its connection, and no more frames are sent to it.
             let Some(connection) = self.overflowed.pop() else { return };
             let now = self.now;
             self.state.engine.handle(now, Input::Overflow { connection });
@@ -260,9 +266,13 @@ impl Transaction<'_> {
         let Some(open) = self.state.handshakes.remove(&id) else { return };
         let answer = match reply {
             HandshakeReply::Accept(connection) => {
+                // Listed before the client gets its answer, so no frame is missed. The connection
+                // task owns the queue at first, and writes nothing before the handshake response.
                 self.state.sinks.insert(connection, open.sink);
                 HandshakeResponse::Accept(connection)
             }
+            // Not listed among the sinks: the close frame is in the queue, and no other frame
+            // follows.
             HandshakeReply::AcceptAndClose(connection, close) => {
                 let wakeup = open.sink.queue.close_with(framing::close(&close));
                 self.afterwards.extend(wakeup.map(Afterwards::Wake));

@@ -1,4 +1,4 @@
-//! Waits: who is woken when something happened, and reading the log in bounded pieces.
+//! Waits: the wakers of pending waits, and reads of the log in bounded pieces.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::service::ConnectionId;
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     inner: Mutex<Inner>,
-    /// How many wakers there are, so that a step that nobody waits for takes no lock.
+    /// The number of wakers, so that a step takes no lock while no wait is pending.
     ///
     /// A registration stores the count before it reads the log under the log's lock. If it misses
     /// an entry, the entry's step takes that lock later, so the step sees the count.

@@ -50,7 +50,7 @@ impl Workers {
             job = match receiver.recv_timeout(IDLE_TIME) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) if self.stop_being_idle(number) => return,
-                // Somebody has taken this thread off the list and is about to send a job.
+                // Another thread has taken this one off the list and is about to send a job.
                 Err(_) => match receiver.recv() {
                     Ok(job) => job,
                     Err(mpsc::RecvError) => return,

@@ -30,6 +30,7 @@ impl Engine {
         open.last_received = now;
         let cause = self.log.len();
         self.record(cause, Some(connection), Event::FrameReceived(payload.clone()));
+        // Recorded all the same, so that the log shows frames that a client sends after the close.
         if !self.service.is_connected(connection) {
             return;
         }
@@ -65,9 +66,13 @@ impl Engine {
         if let Some(open) = self.connections.open.get_mut(connection) {
             open.inbound.unblock(question);
         }
+        // An event that asks a closure blocks the lane again, and one that ends the connection
+        // removes it. Both end this loop; the rest waits or is dropped with the connection.
         while let Some((ancestry, event)) =
             self.connections.open.get_mut(connection).and_then(|open| open.inbound.next())
         {
+            // A waiting event keeps its own causes. Those of the closure that has just answered
+            // have nothing to do with it.
             self.ancestry = ancestry;
             self.process_inbound(connection, event);
         }
@@ -101,6 +106,7 @@ impl Engine {
         }
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if !open.has_stream {
+            // A participant has no stream whose end would remove the connection later.
             return self.remove(connection);
         }
         // The close frame of the client is the reply if the service has closed before.
@@ -124,6 +130,8 @@ impl Engine {
         self.service.publish(self.now, connection, publish, &mut outputs);
         self.apply(cause, outputs);
         let open = self.connections.open.get_mut(connection);
+        // Taken out before they are published: each of these calls comes here again, and must not
+        // find them a second time.
         let reordered = open.map(|open| std::mem::take(&mut open.reordered_actions));
         for publish in reordered.into_iter().flatten() {
             self.publish(cause, connection, publish);
@@ -180,7 +188,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn action_answered(
+    pub(super) fn action_decided(
         &mut self,
         cause: u64,
         connection: ConnectionId,

@@ -30,7 +30,7 @@ pub(crate) struct Connections {
 ///
 /// All connections of a user share the text of its id. A user to whose id neither a connection nor
 /// an entry of the log refers any more can be forgotten, so a long-lived mock with a bounded log
-/// does not remember everybody who was ever there.
+/// does not remember all users that it ever had.
 #[derive(Debug)]
 struct Users {
     counts: BTreeMap<Arc<str>, u32>,
@@ -48,12 +48,14 @@ impl Users {
     /// Counts a new connection of a user; returns the shared text of the id and the count.
     fn count(&mut self, user_id: &str) -> (Arc<str>, u32) {
         if let Some((shared, count)) =
+            // A range instead of a lookup by key, because only a range also returns the shared key.
             self.counts.range_mut::<str, _>((Included(user_id), Included(user_id))).next()
         {
             *count += 1;
             return (Arc::clone(shared), *count);
         }
         if self.counts.len() >= self.limit {
+            // One reference is that of the map itself.
             self.counts.retain(|user_id, _| Arc::strong_count(user_id) > 1);
             // The search pays off: half of the users are new at the next one.
             self.limit = (2 * self.counts.len()).max(REMEMBERED_USERS);

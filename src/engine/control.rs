@@ -184,6 +184,7 @@ impl Engine {
             }
             None => self.record_test_action(cause, connection, effect, payload),
         }
+        // After the entry about the frame, so that the log shows what exceeded the limit.
         if is_full {
             self.drop_slow_reader(connection);
         }
@@ -207,6 +208,7 @@ impl Engine {
         // The frames precede the close frame, although they are sent after it was decided.
         let is_finished = std::mem::replace(&mut open.is_finished, false);
         self.outputs.push_back(Output::Resume(connection));
+        // The stall was taken out above, so these frames are pushed and not withheld again.
         for frame in frames {
             self.push(cause, connection, frame);
         }
@@ -214,6 +216,7 @@ impl Engine {
             open.is_finished = is_finished;
         }
         self.outputs.extend(finish);
+        // Last, because these frames may cause others, which must follow the withheld ones.
         for payload in received {
             self.receive(connection, payload);
         }

@@ -86,6 +86,7 @@ impl Engine {
         while let Some((ancestry, event)) =
             self.connections.open.get_mut(connection).and_then(|open| open.outbound.next())
         {
+            // As for actions: a waiting event keeps its own causes.
             self.ancestry = ancestry;
             self.process_outbound(connection, event);
         }
@@ -154,7 +155,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn delivery_answered(
+    pub(super) fn delivery_decided(
         &mut self,
         cause: u64,
         connection: ConnectionId,
@@ -245,6 +246,7 @@ impl Engine {
                 return self.reset(cause, connection, hook);
             }
             DeliveryVerdict::Stall => {
+                // The frame itself is the first one that the stall withholds, so it is not lost.
                 self.stall(cause, connection, hook);
                 return self.send_now(cause, connection, vec![payload.into()]);
             }
@@ -315,6 +317,8 @@ impl Engine {
         let finish = Output::Finish { connection, close };
         let open = self.connections.open.get_mut(connection);
         match open.and_then(|open| open.stall.as_mut()) {
+            // Kept back with the withheld frames, because a close frame must not overtake them.
+            // There is one at most: `is_finished` is set before.
             Some(stall) => stall.finish = Some(finish),
             None => self.outputs.push_back(finish),
         }
@@ -338,6 +342,8 @@ impl Engine {
     }
 
     pub(super) fn reset_now(&mut self, connection: ConnectionId) {
+        // In this order: the driver finds the stream by the connection, and `Output::Remove` makes
+        // it forget both.
         self.outputs.push_back(Output::Reset(connection));
         self.remove(connection);
     }

@@ -30,6 +30,7 @@ impl Gates {
 
     /// Makes an event wait at a gate, or gives it back if the gate holds nothing.
     pub(super) fn hold(&mut self, gate: GateId, deferred: Deferred) -> Result<(), Deferred> {
+        // A gate of another mock is never found: its id contains the number of that mock.
         match self.closed.get_mut(&gate) {
             Some(waiting) => {
                 waiting.push_back(deferred);

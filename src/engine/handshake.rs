@@ -78,7 +78,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn handshake_answered(
+    pub(super) fn handshake_decided(
         &mut self,
         cause: u64,
         path: String,
@@ -158,6 +158,8 @@ impl Engine {
 
     /// Forgets a handshake whose client has gone away, wherever it waits.
     pub(super) fn abandon_handshake(&mut self, id: HandshakeId) {
+        // The token stays usable, because only `admit` redeems it, and a handshake that waits has
+        // not been admitted yet.
         let is_abandoned = |handshake: &PendingHandshake| handshake.id == id;
         let moot = self.questions.withdraw(|parked| match parked {
             Parked::Handshake { handshake, .. } => is_abandoned(handshake),
@@ -174,6 +176,8 @@ impl Engine {
 
     /// Accepts a handshake and immediately closes the connection.
     fn accept_and_close(&mut self, id: HandshakeId, close: Close) {
+        // The id stands for the stream only. There is no session behind it, so whatever the client
+        // sends under it finds no connection and is ignored.
         let connection = self.connections.next_id();
         self.answer_handshake(id, HandshakeReply::AcceptAndClose(connection, close));
     }
@@ -222,6 +226,7 @@ impl Engine {
             reordered_frames: Vec::new(),
             timers: Vec::new(),
         };
+        // Inserted before the entry is recorded, because the entry takes its peer from there.
         self.connections.open.insert(connection, open);
         let capabilities = admission.capabilities.into();
         self.record(cause, Some(connection), Event::Connected(capabilities));

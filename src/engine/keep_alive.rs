@@ -56,6 +56,8 @@ impl Engine {
     pub(super) fn close_if_idle(&mut self, cause: u64, connection: ConnectionId) {
         let Some(timeout) = self.keep_alive.idle_timeout else { return };
         let Some(open) = self.connections.open.get(connection) else { return };
+        // The timer does not move with each frame, because each move would change the tree of
+        // timers. If it fires too early, it is set again for the remaining time.
         let due = open.last_received + timeout;
         if due > self.now {
             let remaining = due.since(self.now);

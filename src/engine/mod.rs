@@ -133,11 +133,15 @@ impl Engine {
     fn handle_next_timeout(&mut self) -> bool {
         let timer = self.timers.next_deadline();
         let is_service_first = match (self.service.next_deadline(), timer) {
+            // If both are due at the same time, the timer goes first: a frame whose delay ends
+            // together with its session leaves before the close frame.
             (Some(service), Some(timer)) => service < timer,
             (service, _) => service.is_some(),
         };
         if is_service_first {
             let mut outputs = Vec::new();
+            // Returning `false` is right here: the deadline of the service is the earliest, so if
+            // it is still ahead, all timers are too.
             let has_happened = self.service.time_reached(self.now, &mut outputs);
             let cause = self.log.len();
             self.apply(cause, outputs);
@@ -176,7 +180,7 @@ impl Engine {
             Input::TestCall { operation, request, body } => {
                 self.test_call(operation, &request, body);
             }
-            Input::Answered { question, answer } => self.answered(question, answer),
+            Input::Answered { question, answer } => self.handle_answer(question, answer),
             Input::RealTimeElapsed(id) => {
                 if let Some(deferred) = self.timers.pop_real_time(id) {
                     self.resume(deferred);
@@ -274,6 +278,8 @@ impl Engine {
             Deferred::Deliver { frame, .. } => Some(frame.payload.clone()),
             _ => None,
         };
+        // Recorded first: an open gate releases the event further down, and the log shows the hook
+        // before the event that it let pass.
         self.record_hook(cause, connection, hook, delay.describe(), payload, gate);
         match delay {
             Delay::Clock(duration) => {

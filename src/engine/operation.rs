@@ -120,7 +120,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn operation_answered(
+    pub(super) fn operation_decided(
         &mut self,
         cause: u64,
         call: AskedCall,
@@ -175,6 +175,8 @@ impl Engine {
             }
             verdict => {
                 let AskedCall { call, request, .. } = asked;
+                // All other verdicts are about the response. The operation takes effect first, even
+                // if the client never gets a response, as with a response that a network loses.
                 let response = self.operate(cause, call.operation, &request);
                 let reply = PendingReply { call, response };
                 self.apply_response_verdict(cause, hook, &verdict, reply);

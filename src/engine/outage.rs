@@ -35,6 +35,8 @@ impl Engine {
     fn end_before_cut(&mut self, cause: u64, connection: ConnectionId) {
         self.service.remove_session(connection);
         self.record(cause, Some(connection), Event::Disconnected);
+        // A connection with a stream is removed later, when the driver reports the end of the
+        // stream.
         let has_stream = self.connections.open.get(connection).is_some_and(|open| open.has_stream);
         if !has_stream {
             self.remove(connection);

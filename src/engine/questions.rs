@@ -155,6 +155,8 @@ impl Engine {
     ) -> QuestionId {
         let question = self.questions.next_id();
         let ancestry = self.ancestry.clone();
+        // The driver carries this out after the step, so no answer can arrive before the event is
+        // parked.
         self.outputs.push_back(Output::Ask { question, closure, name, event, ancestry });
         question
     }
@@ -191,7 +193,7 @@ impl Engine {
     }
 
     /// Continues with an event whose closure has answered.
-    pub(super) fn answered(&mut self, id: QuestionId, answer: Answer) {
+    pub(super) fn handle_answer(&mut self, id: QuestionId, answer: Answer) {
         // A question may have been withdrawn meanwhile: the connection has ended, or a review
         // has timed out.
         let Some(question) = self.questions.remove(id) else { return };
@@ -199,14 +201,16 @@ impl Engine {
         self.ancestry = ancestry;
         match parked {
             Parked::Handshake { cause, path, handshake } => {
-                self.handshake_answered(cause, path, handshake, hook, &name, answer);
+                self.handshake_decided(cause, path, handshake, hook, &name, answer);
             }
             Parked::Action { cause, connection, payload } => {
-                self.action_answered(cause, connection, payload, hook, &name, answer);
+                self.action_decided(cause, connection, payload, hook, &name, answer);
+                // After the verdict: if it was to pass, the next hook may have asked about the same
+                // action. The lane then waits for that question, and `unblock` ignores this one.
                 self.resume_inbound(connection, id);
             }
             Parked::Review { cause, call } => {
-                self.review_answered(cause, call, hook, &name, answer);
+                self.review_decided(cause, call, hook, &name, answer);
             }
             Parked::Delivery { cause, connection, payload } => {
                 // Before the verdict, because a frame that an open gate does not hold has to leave
@@ -214,11 +218,11 @@ impl Engine {
                 if let Some(open) = self.connections.open.get_mut(connection) {
                     open.outbound.unblock(id);
                 }
-                self.delivery_answered(cause, connection, payload, hook, &name, answer);
+                self.delivery_decided(cause, connection, payload, hook, &name, answer);
                 self.resume_outbound(connection);
             }
             Parked::Operation { cause, call } => {
-                self.operation_answered(cause, *call, hook, &name, answer);
+                self.operation_decided(cause, *call, hook, &name, answer);
             }
             Parked::ReviewHandler { call } => {
                 let cause = self.log.len();

@@ -40,7 +40,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn review_answered(
+    pub(super) fn review_decided(
         &mut self,
         cause: u64,
         call: ReviewCall,
@@ -104,6 +104,7 @@ impl Engine {
         let failure = failure.or_else(|| self.service.review_error(call.room, &outcome));
         let result = describe(&outcome, &call.message);
         let mut outputs = Vec::new();
+        // `None` if the review has timed out meanwhile: its result is recorded already.
         if let Some(is_valid) = self.service.reviewed(call.review, outcome, &mut outputs) {
             let result = match failure {
                 Some(reason) => format!("failed: {reason}"),

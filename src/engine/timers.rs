@@ -63,6 +63,7 @@ impl Timers {
     }
 
     pub(super) fn at(&mut self, at: Timestamp, deferred: Deferred) -> TimerKey {
+        // The number keeps entries of the same moment in the order in which they were made.
         self.latest += 1;
         let key = (at, self.latest);
         self.due.insert(key, deferred);
@@ -94,6 +95,7 @@ impl Timers {
 
     /// Drops the timers that watch a connection which has ended.
     pub(super) fn cancel(&mut self, connection: &Connection) {
+        // A timer that has fired is no longer there, and its key is never used again.
         for key in &connection.timers {
             self.due.remove(key);
         }

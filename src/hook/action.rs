@@ -116,7 +116,8 @@ pub enum ActionVerdict {
     },
     /// Resets the TCP connection.
     Reset,
-    /// Leaves the connection open, but no longer reads or writes it.
+    /// Leaves the connection open, but neither reads nor writes it until
+    /// [`Connection::resume`](crate::Connection::resume).
     Stall,
 }
 

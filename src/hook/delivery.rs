@@ -98,7 +98,8 @@ pub enum DeliveryVerdict {
     },
     /// Resets the TCP connection instead of sending the frame.
     Reset,
-    /// Leaves the connection open, but no longer reads or writes it.
+    /// Leaves the connection open, but neither reads nor writes it until
+    /// [`Connection::resume`](crate::Connection::resume).
     Stall,
 }
 

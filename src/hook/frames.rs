@@ -141,7 +141,7 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
         self.always(sealed::FrameVerdict::RESET)
     }
 
-    /// Leaves the connection open, but no longer reads or writes it.
+    /// Leaves the connection open, but neither reads nor writes it.
     ///
     /// [`Connection::resume`](crate::Connection::resume) makes the connection usable again.
     ///

@@ -44,15 +44,15 @@ impl Frequency {
 }
 
 impl Frequency {
-    /// Returns the reason why a hook that has seen events has not fired.
+    /// Returns the reason why a hook has not fired although events matched.
     pub(crate) fn why_not(&self) -> String {
         match self {
             Self { between: Some((from, until)), .. } => {
                 format!("not between {from} and {until}")
             }
-            Self { nth: Some(nth), .. } => format!("it fires only at number {nth}"),
-            Self { every: Some(every), .. } => format!("it fires only at every {every}"),
-            Self { after: Some(after), .. } => format!("it fires only after {after}"),
+            Self { nth: Some(nth), .. } => format!("it fires only at match {nth}"),
+            Self { every: Some(every), .. } => format!("it fires only at each multiple of {every}"),
+            Self { after: Some(after), .. } => format!("it fires only after match {after}"),
             Self { limit: Some(0), .. } => "it fires 0 times".into(),
             Self { probability: Some(_), .. } => "its probability did not select them".into(),
             _ => "it did not fire".into(),

@@ -145,7 +145,7 @@ impl Members {
         if let Some((name, _)) = conditions.iter().find(is_unknown) {
             let (point, known) = (self.on.name(), known.join("`, `"));
             return Err(format!(
-                "`{name}` is not a condition of hooks on {point}; there is `{known}`"
+                "`{name}` is not a condition of hooks on {point}; known: `{known}`"
             ));
         }
         if self.event_name.is_some() && !matches!(self.frame, None | Some(FrameType::Event)) {
@@ -175,13 +175,13 @@ impl Members {
         let action = self.action.as_deref().map(|name| {
             ActionKind::ALL.into_iter().find(|action| action.name() == name).ok_or_else(|| {
                 let known = ActionKind::ALL.map(ActionKind::name).join("`, `");
-                format!("`{name}` is not an action; there is `{known}`")
+                format!("`{name}` is not an action; known: `{known}`")
             })
         });
         let operation = self.operation.as_deref().map(|name| {
             Operation::ALL.into_iter().find(|operation| operation.name() == name).ok_or_else(|| {
                 let known = Operation::ALL.map(Operation::name).join("`, `");
-                format!("`{name}` is not an operation; there is `{known}`")
+                format!("`{name}` is not an operation; known: `{known}`")
             })
         });
         let kind = match (self.frame, &self.event_name) {

@@ -107,7 +107,7 @@ impl HookRegistry {
         }
     }
 
-    /// Drops all hooks and the status of removed ones. The numbers of later hooks go on.
+    /// Drops all hooks and the status of removed ones. The numbers of later hooks continue.
     pub(crate) fn reset(&mut self) {
         *self = Self { installed: self.installed, ..Self::default() };
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_hook_is_dropped_with_its_last_handle() {
+    fn a_removed_hook_without_an_expectation_takes_no_memory() {
         let mut hooks = HookRegistry::default();
         for _ in 0..1_000 {
             let id = hooks.install(ignore(None));

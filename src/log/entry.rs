@@ -64,7 +64,7 @@ pub enum EntryKind {
     Closed,
     /// A handshake succeeded.
     Connected,
-    /// A quota refused something.
+    /// A quota was exceeded.
     QuotaExceeded,
     /// A client closed its stream before it received the response to its handshake or request.
     GaveUp,

@@ -7,8 +7,8 @@ use crate::proto::headers::Headers;
 impl Entry {
     /// Returns the headers of a call over HTTP, without secrets; `None` for other entries.
     ///
-    /// AWS SDKs number their attempts in `amz-sdk-request`, so a test can tell a retry from a new
-    /// call.
+    /// AWS SDKs number their attempts in `amz-sdk-request`, so a test can distinguish a retry from
+    /// a new request.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

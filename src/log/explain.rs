@@ -104,8 +104,8 @@ pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> 
     hooks.into_iter().map(line).collect()
 }
 
-/// Returns the reason why a user has no entries, if there is one: it never connected, or all its connections have
-/// ended.
+/// Returns the reason why a user can have no further entries, if there is one: the user never
+/// connected, or all connections of the user have ended.
 pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
     let mut open = BTreeMap::<ConnectionId, bool>::new();
     let (mut last_end, mut users) = (None, Vec::new());
@@ -127,7 +127,7 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
     if open.is_empty() {
         let users: Vec<_> = users.iter().map(|user| format!("{user:?}")).collect();
         let others = match users.len() {
-            0 => "nobody has".to_owned(),
+            0 => "no other user has".to_owned(),
             _ => format!("users: {}", users.join(", ")),
         };
         return Some(format!("no user {user_id:?} has connected; {others}"));

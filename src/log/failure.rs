@@ -1,4 +1,4 @@
-//! Failure: the text that a test gets when the log does not hold what it waits for or asserts.
+//! Failure: the text of a wait or an assertion on the log that has failed.
 //!
 //! The text is bounded, and so is the time to make it, however long the log is.
 
@@ -304,7 +304,7 @@ impl Nearest {
     }
 }
 
-/// How near a comparison came: fewest differences first, then most agreements.
+/// Ranks a comparison: fewest differences first, then most agreements.
 fn rank(comparison: &Comparison) -> (Reverse<usize>, usize, usize) {
     (Reverse(comparison.differences), comparison.agreements, comparison.closeness)
 }

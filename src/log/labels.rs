@@ -25,7 +25,7 @@ impl Labels {
 
     /// Creates labels that are numbered separately for each peer: `[request-alice-1]`. The
     /// service's IDs get labels, too, because their numbers depend on the order of all peers.
-    pub(crate) const fn by_peer(hides_times: bool) -> Self {
+    pub(crate) const fn numbered_by_peer(hides_times: bool) -> Self {
         Self::numbered_for(hides_times, Some(String::new()))
     }
 
@@ -46,7 +46,7 @@ impl Labels {
     }
 
     /// Sets the peer that causes the entries labeled from now on.
-    pub(crate) fn name_peer(&mut self, peer: &str) {
+    pub(crate) fn set_peer(&mut self, peer: &str) {
         if self.peer.is_some() {
             self.peer = Some(peer.into());
         }

@@ -69,10 +69,10 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
         .collect();
     let origin_of = |entry: &Entry| titles.get(&entry.record.cause).cloned();
     // Labels are assigned before anything is written, in the order in which each peer acted.
-    let mut labels = Labels::by_peer(hides_times);
+    let mut labels = Labels::numbered_by_peer(hides_times);
     for entry in entries {
         let origin = origin_of(entry).unwrap_or_else(|| titles[&entry.index()].clone());
-        labels.name_peer(origin.split(" (").next().unwrap_or_default());
+        labels.set_peer(origin.split(" (").next().unwrap_or_default());
         if let Some(text) = entry.text() {
             labels.apply(text);
         }

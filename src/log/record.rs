@@ -222,7 +222,7 @@ pub(crate) struct TestAction {
     pub(crate) payload: Option<Payload>,
 }
 
-/// The reason for which a stream is not served.
+/// The reason why a stream is not served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Unserved {
     /// A client connected during an outage that cuts connections off.

@@ -89,7 +89,7 @@ impl LogStore {
         }
     }
 
-    /// Drops all entries. The numbers of later ones go on from theirs, so that marks stay valid.
+    /// Drops all entries. The numbers of later entries continue, so marks stay valid.
     pub(crate) fn clear(&mut self) {
         self.cleared = self.length;
         self.drop_chunks();

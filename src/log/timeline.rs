@@ -67,7 +67,7 @@ impl Columns {
         &self.titles
     }
 
-    /// In which lane an entry stands; `None` if it concerns none or one that is omitted.
+    /// Returns the lane of an entry; `None` if it has no lane, or one that is omitted.
     pub(crate) fn of_entry(&self, entry: &Entry) -> Option<usize> {
         let title = title(entry)?;
         self.titles.iter().position(|known| *known == title)
@@ -92,7 +92,7 @@ pub(crate) fn next_row(entries: &[Entry]) -> Option<(&[Entry], &[Entry])> {
     Some(entries.split_at(same.max(1)))
 }
 
-/// How long after `start` an entry happened, in seconds.
+/// Returns the time from `start` to an entry, in seconds.
 pub(crate) fn elapsed(entries: &[Entry], entry: &Entry) -> Duration {
     entries.first().map_or(Duration::ZERO, |first| entry.at().since(first.at()))
 }

@@ -207,6 +207,8 @@ async fn upgrade(
         }
         Some(HandshakeResponse::Never) | None => return waiting.silence().await,
     };
+    // A task of its own, because hyper completes the upgrade only after it has written the response
+    // that is returned below.
     tokio::spawn(async move {
         let upgraded = hyper::upgrade::on(request).await;
         // The stream may end before the upgrade is complete.
@@ -248,6 +250,8 @@ impl PendingResponse<'_> {
     /// The receiver is dropped then, so that the driver knows.
     async fn reply<T>(&self, receiver: oneshot::Receiver<T>) -> Option<T> {
         let mut receiver = pin!(receiver);
+        // The reply goes first: a client that closes its side right after its request still gets a
+        // reply that is ready.
         std::future::poll_fn(|cx| match receiver.as_mut().poll(cx) {
             Poll::Ready(reply) => Poll::Ready(reply.ok()),
             Poll::Pending => self.stream.poll_peer_end(cx).map(|()| None),
@@ -261,6 +265,7 @@ impl PendingResponse<'_> {
     /// nevertheless, but no client that the mock is made for does that.
     async fn silence(&self) -> Response<Body> {
         std::future::poll_fn(|cx| self.stream.poll_peer_end(cx)).await;
+        // A stream that is closed by now was closed by the mock, so its client has not given up.
         if !self.stream.is_closed() {
             let user_id = self.token.and_then(|token| self.driver.user_of(token));
             self.driver.client_gave_up(self.operation, user_id.as_deref());
@@ -279,13 +284,13 @@ fn accept_key(request: &Request<Incoming>) -> Result<HeaderValue, (StatusCode, &
     let headers = request.headers();
     let bad = |message| Err((StatusCode::BAD_REQUEST, message));
     if request.method() != Method::GET {
-        return bad("a WebSocket handshake is a GET");
+        return bad("a WebSocket handshake must be a GET request");
     }
     if request.version() < Version::HTTP_11 {
-        return bad("a WebSocket handshake needs HTTP/1.1");
+        return bad("a WebSocket handshake must use HTTP/1.1");
     }
     if !values(headers, &header::CONNECTION).any(|v| v.eq_ignore_ascii_case("upgrade")) {
-        return bad("a WebSocket handshake has Connection: Upgrade");
+        return bad("a WebSocket handshake must have the header Connection: Upgrade");
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let message = "only version 13 of the WebSocket protocol is supported";

@@ -37,6 +37,8 @@ impl HttpStream {
         cx: &mut Context<'_>,
         original: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // Made once: a write that was pending comes here again with the same bytes, and must
+        // neither start anew nor be recorded twice.
         let response = self.error_response.get_or_insert_with(|| refuse(&self.driver, original));
         while !response.is_empty() {
             match self.stream.poll_write(cx, &[io::IoSlice::new(response)]) {
@@ -47,6 +49,7 @@ impl HttpStream {
             }
         }
         self.error_response = None;
+        // Hyper counts its own bytes, whatever the length of the response in their place.
         Poll::Ready(Ok(original.len()))
     }
 }

@@ -79,7 +79,7 @@ enum Phase {
     Stopped(StopReason),
 }
 
-/// The reason why a mock serves nobody any more.
+/// The reason why a mock no longer serves clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StopReason {
     Stopped,
@@ -200,6 +200,8 @@ impl Server {
         let mut state = self.state.lock();
         let reserved: io::Result<Vec<_>> =
             state.listeners.iter_mut().map(Listener::reserve).collect();
+        // All ports are reserved by now. Nothing below can fail, so the listeners pause together or
+        // not at all.
         for (listener, reservation) in state.listeners.iter_mut().zip(reserved?) {
             listener.pause(reservation);
         }
@@ -251,7 +253,7 @@ impl Server {
         Some(OpenConnections(streams))
     }
 
-    /// Returns the reason why the mock serves nobody any more, if it has stopped.
+    /// Returns the reason why the mock no longer serves clients, if it has stopped.
     pub(crate) fn stop_reason(&self) -> Option<StopReason> {
         match self.state.lock().phase {
             Phase::Stopped(reason) => Some(reason),
@@ -281,6 +283,8 @@ impl Server {
         state.streams_made += 1;
         let number = state.streams_made;
         state.streams.insert(number, Arc::downgrade(stream));
+        // The guard takes this lock when it is dropped. It is not dropped here: the caller has the
+        // stream.
         stream.set_guard(Registration { server: Arc::clone(self), number });
         true
     }
@@ -374,11 +378,13 @@ async fn serve_accepted(stream: Arc<SharedStream>, security: Security, driver: A
 /// How long no client is accepted when the system has nothing left to accept with.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Passes the time to the driver whenever a deadline is reached.
+/// Makes the driver handle each deadline when it is due.
 async fn run_timer(driver: Arc<Driver>, _guard: RuntimeGuard) {
     let running = async {
         loop {
             driver.record_runtime_thread();
+            // A deadline that comes nearer between the look at it and the wait is not missed: a
+            // notification that finds no waiter is kept for the next one.
             let rescheduled = pin!(driver.rescheduled());
             match driver.tick() {
                 None => rescheduled.await,

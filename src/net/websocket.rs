@@ -101,7 +101,7 @@ enum WriteState {
     Writing(Batch),
     /// The batch is written, but TLS may still hold some of it.
     Flushing,
-    /// The queue is closed and written; the stream is told so.
+    /// The queue is closed and written; the stream is being shut down.
     ShuttingDown,
     /// Nothing is left to write.
     Finished,
@@ -135,6 +135,7 @@ impl Socket<'_> {
     /// Reads and writes until the queue is closed and written, or the stream has ended.
     async fn run(&mut self) -> Outcome {
         std::future::poll_fn(|cx| {
+            // Read before write, so that the responses to these frames leave in the same poll.
             let read = match self.read {
                 ReadState::Frames => self.poll_frames(cx),
                 ReadState::Discard => Poll::Pending,
@@ -188,6 +189,8 @@ impl Socket<'_> {
         let mut read = Poll::Ready(Outcome::Open);
         for _ in 0..MAX_FRAMES_PER_POLL {
             read = self.poll_frame(cx);
+            // Only a pending read shows that tungstenite holds no more frames. It has also asked
+            // for a wakeup.
             self.has_read_ahead = read.is_ready();
             if read != Poll::Ready(Outcome::Open) || self.read == ReadState::Discard {
                 break;
@@ -226,7 +229,7 @@ impl Socket<'_> {
         };
         self.read = ReadState::Discard;
         if close == Close::new(CloseCode::PROTOCOL_ERROR, RESERVED_CODE_REASON) {
-            let reason = "Close code is none that a client may send";
+            let reason = "Close code is reserved";
             return self.driver.fail(self.connection, CloseCode::PROTOCOL_ERROR, reason);
         }
         self.driver.client_closed(self.connection, close);
@@ -261,6 +264,7 @@ impl Socket<'_> {
                     match batch.write(|slices| self.stream.poll_write(cx, slices)) {
                         Poll::Ready(Ok(written)) if written > 0 => {
                             self.queue.record_written(batch, written);
+                            // The client reads, so its time starts again.
                             self.drain = DrainTimeout::default();
                             continue;
                         }
@@ -304,7 +308,7 @@ impl Socket<'_> {
     }
 }
 
-/// Notifies the driver that a connection has ended, even if its task is dropped.
+/// Notifies the driver of the end of a connection, even if its task is dropped.
 struct ConnectionGuard<'a> {
     driver: &'a Arc<Driver>,
     connection: ConnectionId,
@@ -313,6 +317,7 @@ struct ConnectionGuard<'a> {
 
 impl Drop for ConnectionGuard<'_> {
     fn drop(&mut self) {
+        // Closed first, so that the stream has ended when the driver records its end.
         self.stream.close();
         self.driver.stream_ended(self.connection);
     }

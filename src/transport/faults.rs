@@ -31,6 +31,8 @@ impl Throttle {
 
     /// Starts the pause that bytes cost.
     pub(crate) fn record_moved(&mut self, bytes: usize) {
+        // A limit of zero counts as one byte a second, because a pause of infinite length would
+        // panic.
         let seconds = bytes as f64 / f64::from(self.bytes_per_second.max(1));
         self.pause = Some(Box::pin(sleep(Duration::from_secs_f64(seconds))));
     }

@@ -1,4 +1,4 @@
-//! Send queue: the bytes that wait to be written to one connection, and who writes them.
+//! Send queue: the bytes that wait to be written to one connection, and their writer.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -11,8 +11,8 @@ use crate::transport::wakeup::{WakerSlot, Wakeup};
 
 /// The bytes that wait to be written to one connection, in order.
 ///
-/// The driver appends under its own lock. Two parties drain the queue: a flush, which runs after
-/// the driver has released its lock, and the connection task. They never write at the same time:
+/// The driver appends under its own lock. There are two writers: a flush, which runs after the
+/// driver has released its lock, and the connection task. They never write at the same time:
 /// `Writer` names the one that may.
 ///
 /// ```text
@@ -20,7 +20,7 @@ use crate::transport::wakeup::{WakerSlot, Wakeup};
 ///        ┌──────────────────────────────────────────┐
 ///        │                                          ▼
 ///   ┌────────┐   close, which wakes the task    ┌────────┐
-///   │  Task  │◄─────────────────────────────────│ Nobody │
+///   │  Task  │◄─────────────────────────────────│  None  │
 ///   └────────┘                                  └────────┘
 ///        ▲                                        │    ▲
 ///        │ give_to_task: the peer takes no more,  │    │ take_batch finds the
@@ -29,12 +29,12 @@ use crate::transport::wakeup::{WakerSlot, Wakeup};
 ///        │                                      ┌────────┐
 ///        └──────────────────────────────────────│ Flush  │
 ///                                               └────────┘
-///                      push into `Nobody` asks for a flush
+///                      push into `None` asks for a flush
 /// ```
 ///
 /// - In `Task`, the task either runs or has been woken. It goes on until it finds the queue empty,
 ///   so a push needs no wakeup.
-/// - In `Nobody`, the queue is empty and open or the task has been told that it is closed. The task
+/// - In `None`, the queue is empty, and it is open or the task has seen that it is closed. The task
 ///   has left its waker.
 /// - In `Flush`, one flush has been asked for or is running. A task that is polled meanwhile only
 ///   leaves its waker: it must not write in the middle of a batch of the flush.
@@ -58,7 +58,7 @@ struct QueueState {
     task: WakerSlot,
 }
 
-/// The party that writes the queued bytes, including those that are appended later.
+/// The writer of the queued bytes, including those that are appended later.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Writer {
     /// The connection task: first because the handshake response must precede all frames, and
@@ -66,7 +66,7 @@ enum Writer {
     #[default]
     Task,
     /// Neither: the queue is empty.
-    Nobody,
+    None,
     /// The next flush, or the one that is running.
     Flush,
 }
@@ -145,7 +145,7 @@ impl SendQueue {
         state.queued_frames += 1;
         state.queued_bytes += bytes.len();
         state.chunks.push_back(bytes);
-        if state.writer == Writer::Nobody {
+        if state.writer == Writer::None {
             state.writer = Writer::Flush;
             return Enqueued::NeedsFlush;
         }
@@ -167,6 +167,7 @@ impl SendQueue {
         if state.is_closed {
             return None;
         }
+        // The last bytes are exempt from the limit: a slow peer gets its close frame, too.
         state.queued_frames += usize::from(last.is_some());
         state.queued_bytes += last.as_ref().map_or(0, Bytes::len);
         state.chunks.extend(last);
@@ -225,13 +226,14 @@ impl SendQueue {
     /// Takes everything that is queued, for a flush whose last batch is written; that batch lends
     /// its memory. An empty batch ends the flush.
     pub(crate) fn take_batch(&self, mut batch: Batch) -> (Batch, Wakeup) {
+        // The queue keeps this memory, and an idle connection must not keep that of a burst.
         batch.0.shrink_to(MAX_SLICES);
         let mut state = self.state.lock();
         std::mem::swap(&mut state.chunks, &mut batch.0);
         if !batch.is_empty() {
             return (batch, Wakeup::none());
         }
-        state.writer = Writer::Nobody;
+        state.writer = Writer::None;
         let wakeup = if state.is_closed { state.give_to_task() } else { Wakeup::none() };
         (batch, wakeup)
     }
@@ -265,7 +267,7 @@ impl QueueState {
         if self.is_closed {
             return Some(Work::Finish);
         }
-        self.writer = Writer::Nobody;
+        self.writer = Writer::None;
         None
     }
 

@@ -130,6 +130,8 @@ impl SharedStream {
     /// Closes the stream so that the peer sees a reset, if the transport has resets.
     pub(crate) fn reset(&self) {
         let mut state = self.state.lock();
+        // A stream that is out for a poll has no reset anyway: those that have one are polled in
+        // place.
         if let Slot::Idle(stream) = &state.slot {
             stream.prepare_reset();
         }
@@ -416,6 +418,7 @@ impl Drop for Taken<'_> {
         };
         state.slot = Slot::Idle(stream);
         let wakeups = match is_contended {
+            // Which side has found the stream in use is not recorded. A needless poll does no harm.
             true => [state.reader.take(), state.writer.take()],
             false => Default::default(),
         };

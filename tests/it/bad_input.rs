@@ -117,7 +117,7 @@ const ACTIONS: &str = "it must be SEND_MESSAGE, DELETE_MESSAGE or DISCONNECT_USE
     "Reason must be a string, not an array"
 )]
 #[tokio::test]
-async fn an_invalid_frame_gets_an_error_that_names_the_fault(
+async fn an_invalid_frame_gets_an_error_that_names_the_defect(
     #[case] text: &str,
     #[case] request_id: &str,
     #[case] message: &str,
@@ -137,7 +137,7 @@ async fn an_invalid_frame_gets_an_error_that_names_the_fault(
 #[case::arrays("[", "]")]
 #[case::objects(r#"{"a":"#, "}")]
 #[tokio::test]
-async fn deep_nesting_is_rejected_and_the_connection_stays_open(
+async fn nesting_thousands_deep_is_refused_and_the_connection_stays_open(
     #[case] open: &str,
     #[case] close: &str,
 ) {
@@ -179,7 +179,7 @@ async fn a_binary_frame_of_json_is_read_as_text() {
 }
 
 #[tokio::test]
-async fn only_the_sender_receives_the_error_of_an_invalid_frame() {
+async fn errors_about_bad_input_go_to_its_sender_only() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let mut alice = connect(&ivs, full_token(&room, "alice")).await;

@@ -166,7 +166,7 @@ fn two_mocks_whose_closures_use_each_other_do_not_deadlock() {
 }
 
 #[tokio::test]
-async fn while_a_closure_decides_everybody_else_is_served() {
+async fn while_a_closure_decides_all_other_connections_are_served() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let (decide, decision) = mpsc::channel::<()>();
@@ -193,7 +193,7 @@ async fn while_a_closure_decides_everybody_else_is_served() {
 }
 
 #[tokio::test]
-async fn later_frames_to_a_client_wait_behind_the_one_that_a_closure_decides_about() {
+async fn later_frames_to_a_client_wait_until_a_closure_has_decided_about_the_first() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let (decide, decision) = mpsc::channel::<()>();
@@ -218,7 +218,7 @@ async fn later_frames_to_a_client_wait_behind_the_one_that_a_closure_decides_abo
 }
 
 #[test]
-fn a_stuck_closure_is_named_and_blocks_no_other_connection() {
+fn a_stuck_closure_is_named_and_blocks_neither_waits_nor_the_end_of_the_mock() {
     within(SOON, || {
         let ivs = unlimited();
         let room = ivs.create_room("lobby");

@@ -118,7 +118,7 @@ fn check(operation: Operation, answer: &Answer) {
 }
 
 #[test]
-fn any_body_for_any_operation_gets_a_well_formed_answer() {
+fn any_body_for_any_operation_gets_a_well_formed_response() {
     let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let resources = Resources::create(&ivs);
     let wire = RefCell::new(Wire::open(&ivs));

@@ -186,7 +186,7 @@ async fn an_absent_resource_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_is_not_found_and_its_connections_stay_open() {
+async fn a_deleted_room_is_unknown_to_the_control_plane_and_its_connections_stay_open() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");

@@ -102,7 +102,7 @@ async fn a_request_that_was_signed_more_than_five_minutes_ago_is_refused() {
 
 /// Observed: the SDK corrects the clock that it signs by after the date of an answer.
 #[tokio::test]
-async fn a_client_that_sets_its_clock_by_the_date_header_is_accepted() {
+async fn a_client_that_corrects_its_clock_by_the_response_date_is_accepted() {
     let ivs = strict();
     let sdk = sdk(&ivs);
     ivs.advance(Duration::from_secs(3_600));

@@ -76,7 +76,7 @@ fn a_token_never_appears_in_the_log() {
 }
 
 #[tokio::test]
-async fn an_event_sent_by_the_sdk_reaches_the_room_under_the_id_of_the_answer() {
+async fn an_event_sent_by_the_sdk_has_the_id_in_the_response() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let alice = room.participant("alice");

@@ -63,7 +63,7 @@ fn a_body_that_is_too_large_is_refused_and_the_connection_stays() {
 }
 
 #[test]
-fn expect_continue_is_rejected_before_an_oversized_body_is_sent() {
+fn a_client_that_expects_100_continue_is_refused_before_it_sends_too_large_a_body() {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
     wire.write(
@@ -160,7 +160,7 @@ fn a_throttled_call_is_a_429_unless_common_errors_are_asked_for() {
 }
 
 #[test]
-fn the_response_to_head_has_no_body() {
+fn the_response_to_a_head_request_has_no_body() {
     let ivs = MockIvsChat::start();
     let mut wire = Wire::open(&ivs);
     for path in ["/", "/CreateRoom"] {
@@ -176,7 +176,7 @@ fn the_response_to_head_has_no_body() {
 }
 
 #[test]
-fn each_answer_has_an_id_of_its_own_and_the_date_of_the_mocks_clock() {
+fn each_response_has_its_own_id_and_the_date_of_the_mock_clock() {
     let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00.5Z")).start();
     let mut wire = Wire::open(&ivs);
     let answers = [
@@ -307,7 +307,7 @@ async fn the_sdk_sees_the_reason_and_the_fields_of_a_refusal_as_its_own_types() 
 }
 
 #[tokio::test]
-async fn the_log_has_the_access_key_of_a_signed_request() {
+async fn the_log_records_whether_a_request_was_signed_and_with_which_key() {
     let ivs = MockIvsChat::start();
     sdk(&ivs).create_room().send().await.unwrap();
     http(&ivs, "POST", "/CreateRoom", "{}");
@@ -319,7 +319,7 @@ async fn the_log_has_the_access_key_of_a_signed_request() {
 }
 
 #[test]
-fn the_log_has_a_rejected_request_and_its_response() {
+fn the_log_records_a_refused_request_and_its_response() {
     let ivs = MockIvsChat::start();
     http(&ivs, "POST", "/CreateRoom", "not JSON");
     http(&ivs, "GET", "/nothing?at=all", "");

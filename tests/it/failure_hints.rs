@@ -50,8 +50,8 @@ fn a_hook_that_let_events_pass_says_why() {
     let report = ivs.report().to_string();
     for reason in [
         "2 events matched its conditions, but its closure did not ask for an effect",
-        "2 events matched its conditions, but it fires only at number 3",
-        "2 events matched its conditions, but it fires only after 5",
+        "2 events matched its conditions, but it fires only at match 3",
+        "2 events matched its conditions, but it fires only after match 5",
     ] {
         assert!(report.contains(reason), "{reason}\n{report}");
     }

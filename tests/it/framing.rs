@@ -88,7 +88,7 @@ async fn many_frames_may_arrive_in_one_read(ivs: MockIvsChat) {
 #[case::bytes(b"\x00\xff\xfe")]
 #[case::as_long_as_may_be(&[b'p'; 125])]
 #[tokio::test]
-async fn a_pong_has_the_payload_of_its_ping(ivs: MockIvsChat, #[case] payload: &[u8]) {
+async fn a_pong_carries_the_payload_of_its_ping(ivs: MockIvsChat, #[case] payload: &[u8]) {
     let (_room, mut alice) = alice(&ivs).await;
     alice.write(frame(FINAL | PING, payload)).await;
     assert_eq!(alice.next().await, (FINAL | PONG, payload.to_vec()));

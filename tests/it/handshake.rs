@@ -199,7 +199,7 @@ async fn a_refused_client_may_try_again_on_the_same_stream() {
 }
 
 #[tokio::test]
-async fn frames_may_follow_the_handshake_before_its_response() {
+async fn frames_may_follow_the_handshake_request_before_its_response() {
     let ivs = MockIvsChat::start();
     let token = full_token(&ivs.create_room("lobby"), "alice");
     let mut alice = RawClient::open(&ivs).await;
@@ -226,7 +226,7 @@ async fn a_handshake_may_arrive_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_during_its_handshake_affects_no_other_client() {
+async fn a_client_that_disconnects_during_its_handshake_does_not_affect_others() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let token = full_token(&room, "alice");
@@ -257,7 +257,7 @@ async fn too_many_connections_are_refused_with_429() {
 }
 
 #[tokio::test]
-async fn refusals_stand_in_the_log_without_tokens() {
+async fn refusals_are_logged_without_tokens() {
     let ivs = frozen();
     let token = ivs.create_room("lobby").chat_token("alice").create();
     let _alice = RawClient::connect(&ivs, &token).await;
@@ -273,7 +273,7 @@ async fn refusals_stand_in_the_log_without_tokens() {
 }
 
 #[tokio::test]
-async fn an_invalid_token_can_lead_to_a_close_frame_instead() {
+async fn a_bad_token_can_be_refused_with_a_close_frame_instead() {
     let ivs = MockIvsChat::builder().close_refused_handshakes().start();
     let room = ivs.create_room("lobby");
     let token = full_token(&room, "alice");

@@ -42,7 +42,7 @@ async fn pings_come_at_their_times_and_to_clients_alone() {
 }
 
 #[tokio::test]
-async fn a_ping_without_an_answer_is_found_once_the_next_one_is_sent() {
+async fn a_ping_without_a_pong_is_found_once_the_next_ping_is_sent() {
     let ivs = frozen().ping_interval(HALF_A_MINUTE).start();
     let room = ivs.create_room("lobby");
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;

@@ -147,7 +147,7 @@ async fn a_response_without_a_body_is_closed_and_not_the_next_one() {
 }
 
 #[tokio::test]
-async fn operations_are_distinguished_by_room_and_user() {
+async fn hooks_on_operations_match_by_room() {
     let ivs = unlimited();
     let (lobby, other) = (ivs.create_room("lobby"), ivs.create_room("other"));
     ivs.on_operation(Operation::SendEvent).room("lobby").fail(Exception::access_denied("no"));

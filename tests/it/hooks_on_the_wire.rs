@@ -58,7 +58,7 @@ async fn an_action_is_ignored() {
 }
 
 #[tokio::test]
-async fn the_response_to_an_action_can_be_any_text() {
+async fn a_hook_can_respond_to_an_action_with_any_text() {
     let (ivs, mut alice) = chat().await;
     ivs.on_action().respond("no frame at all");
     alice.send(hello()).await;
@@ -306,7 +306,7 @@ async fn a_handshake_succeeds_and_the_connection_is_closed_immediately() {
 }
 
 #[tokio::test]
-async fn a_handshake_is_reset_or_never_gets_a_response() {
+async fn a_handshake_is_reset_or_gets_no_response() {
     let ivs = unlimited();
     let token = full_token(&ivs.create_room("lobby"), "alice");
     ivs.on_handshake().once().reset();
@@ -357,7 +357,7 @@ async fn an_operation_fails_with_a_modelled_exception() {
 }
 
 #[tokio::test]
-async fn the_response_to_an_operation_has_any_status_and_a_whole_half_or_empty_body() {
+async fn an_operation_gets_any_status_an_empty_body_or_half_a_body() {
     let ivs = unlimited();
     let arn = ivs.create_room("lobby").arn().to_owned();
     let body = json!({ "identifier": arn }).to_string();
@@ -409,7 +409,7 @@ async fn a_response_is_closed_midway(
 }
 
 #[tokio::test]
-async fn an_operation_is_reset_delayed_or_never_gets_a_response() {
+async fn an_operation_is_reset_or_delayed_or_gets_no_response() {
     let ivs = frozen();
     let request = "POST /CreateRoom HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
     ivs.on_any_operation().once().reset();

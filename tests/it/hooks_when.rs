@@ -11,7 +11,7 @@ use rstest::rstest;
 use crate::support::{frozen, unlimited};
 
 /// Returns the messages of alice that bob receives.
-fn received_contents(bob: &Participant) -> Vec<String> {
+fn received_by(bob: &Participant) -> Vec<String> {
     let frames = bob.received().into_iter();
     frames
         .map(|frame| match frame {
@@ -48,7 +48,7 @@ fn a_hook_fires_under_its_conditions(#[case] value: HookSpec, #[case] expected: 
     for content in ["1", "2", "3", "4", "5", "6"] {
         alice.send_message(content);
     }
-    assert_eq!(received_contents(&bob), expected);
+    assert_eq!(received_by(&bob), expected);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_hook_on_a_connection_leaves_the_users_other_connections_alone() {
     phone.send_message("from the phone");
     laptop.send_message("lost");
     assert!(phone.received().is_empty());
-    assert_eq!(received_contents(&laptop), ["from the phone"]);
+    assert_eq!(received_by(&laptop), ["from the phone"]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_hook_fires_between_two_moments() {
         alice.send_message(content);
         ivs.advance(second);
     }
-    assert_eq!(received_contents(&bob), ["before", "behind"]);
+    assert_eq!(received_by(&bob), ["before", "behind"]);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_probability_hits_the_same_frames_in_each_run() {
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         ivs.on_delivery().to("bob").with_probability(0.5, seed).drop_frame();
         (0..100).for_each(|n| drop(alice.send_message(&n.to_string())));
-        received_contents(&bob)
+        received_by(&bob)
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
@@ -122,7 +122,7 @@ fn a_hook_is_removed_by_hand_or_by_its_guard() {
         assert_eq!(guard.hits(), 1);
     }
     alice.send_message("4");
-    assert_eq!(received_contents(&bob), ["2", "4"]);
+    assert_eq!(received_by(&bob), ["2", "4"]);
     assert_eq!(hook.hits(), 1, "a hook that was removed is remembered");
 }
 
@@ -158,7 +158,7 @@ fn a_hook_is_added_or_removed_while_it_fires() {
     for content in ["1", "2", "3", "4"] {
         alice.send_message(content);
     }
-    assert_eq!(received_contents(&bob), ["2", "4"]);
+    assert_eq!(received_by(&bob), ["2", "4"]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_closure_calls_back_into_the_mock() {
         ActionVerdict::Pass
     });
     alice.send_message("!poll");
-    assert_eq!(received_contents(&bot), ["app:poll", "!poll"], "what the closure does comes first");
+    assert_eq!(received_by(&bot), ["app:poll", "!poll"], "what the closure does comes first");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_closure_does_not_decide_about_its_own_effects() {
     });
     alice.send_message("hello");
     // The event waits behind the message that the closure decides about.
-    assert_eq!(received_contents(&alice), ["hello", "app:echo"]);
+    assert_eq!(received_by(&alice), ["hello", "app:echo"]);
 }
 
 #[test]

@@ -126,7 +126,7 @@ async fn a_handshake_that_is_never_finished_costs_its_connection_only() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_return_the_close_frame_is_reset_after_five_seconds() {
+async fn a_client_that_ignores_a_close_frame_is_disconnected_after_five_seconds() {
     tokio::time::pause();
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
@@ -145,7 +145,7 @@ async fn a_client_that_does_not_return_the_close_frame_is_reset_after_five_secon
 }
 
 #[tokio::test]
-async fn a_flood_of_frames_does_not_starve_anybody() {
+async fn a_flood_of_frames_does_not_starve_other_clients() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let other_room = ivs.create_room("attic");
@@ -201,7 +201,7 @@ async fn responses_to_pipelined_requests_are_in_order() {
 }
 
 #[tokio::test]
-async fn frames_right_behind_a_handshake_are_read() {
+async fn frames_in_the_same_write_as_the_handshake_are_read() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let token = token(&room, "alice");
@@ -268,7 +268,7 @@ async fn heads_and_bodies_have_a_largest_size() {
 }
 
 #[tokio::test]
-async fn a_client_that_closes_its_side_early_still_gets_its_answer() {
+async fn a_client_that_closes_its_side_early_still_gets_its_response() {
     let ivs = MockIvsChat::start();
     let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
     stream

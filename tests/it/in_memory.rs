@@ -98,7 +98,7 @@ async fn a_refused_handshake_is_a_value_with_status_and_message() {
     assert!(error.to_string().starts_with("the handshake was refused with 401: chat token"));
     ivs.stop();
     let error = ivs.connect(&token).await.unwrap_err();
-    assert_eq!(error.to_string(), "there was no handshake: the mock has stopped");
+    assert_eq!(error.to_string(), "the handshake failed: the mock has stopped");
 }
 
 #[test]

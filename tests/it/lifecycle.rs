@@ -11,8 +11,8 @@ use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame, handshake};
 use crate::support::{Client, connect, full_token};
 use crate::wire::alone;
 
-/// Whether nobody answers where a mock with an address of its own has lived.
-fn is_closed(addr: SocketAddr) -> bool {
+/// Returns `true` if nothing listens any longer at the address of a mock that had its own port.
+fn is_unreachable(addr: SocketAddr) -> bool {
     TcpStream::connect(addr).is_err()
 }
 
@@ -58,7 +58,7 @@ async fn it_may_be_dropped_on_the_only_worker() {
         drop(ivs);
     });
     dropping.await.unwrap();
-    assert!(is_closed(addr));
+    assert!(is_unreachable(addr));
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +104,7 @@ async fn a_dropped_mock_refuses_connections_and_ends_those_it_has() {
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
     let mut idle = RawClient::open(&ivs).await;
     drop(ivs);
-    assert!(is_closed(addr));
+    assert!(is_unreachable(addr));
     assert!(alice.try_next().await.is_err());
     assert!(idle.try_next().await.is_err());
 }
@@ -132,7 +132,7 @@ fn many_concurrent_mocks_are_independent() {
         lived.push(ivs.addr());
     }
     drop(mocks);
-    assert!(lived.into_iter().all(is_closed));
+    assert!(lived.into_iter().all(is_unreachable));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_mock_may_be_dropped_on_another_thread() {
     let ivs = alone().start();
     let addr = ivs.addr();
     thread::spawn(move || drop(ivs)).join().unwrap();
-    assert!(is_closed(addr));
+    assert!(is_unreachable(addr));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_mock_that_is_dropped_by_a_panic_ends_as_well() {
         panic!("the test fails");
     });
     assert!(failing.join().is_err());
-    assert!(is_closed(addr));
+    assert!(is_unreachable(addr));
 }
 
 #[tokio::test]

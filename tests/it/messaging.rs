@@ -41,7 +41,7 @@ fn attributes_come_back_as_they_were_sent(#[case] sent: &str, #[case] received: 
 #[case::null(r#","RequestId":null"#, "")]
 #[case::empty(r#","RequestId":"""#, "")]
 #[case::some(r#","RequestId":"r 1 é""#, "r 1 é")]
-fn the_request_id_comes_back_to_everyone(#[case] sent: &str, #[case] received: &str) {
+fn all_recipients_get_the_request_id_of_an_action(#[case] sent: &str, #[case] received: &str) {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));

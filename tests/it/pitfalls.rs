@@ -115,7 +115,7 @@ fn start_works_inside_and_outside_of_any_runtime() {
 }
 
 #[test]
-fn a_missing_runtime_is_named_in_the_failure() {
+fn starting_on_the_current_runtime_without_one_is_an_error() {
     let error = MockIvsChat::builder().on_current_runtime().try_start().unwrap_err();
     assert_eq!(error.to_string(), "there is no tokio runtime to run on");
 }
@@ -238,7 +238,7 @@ async fn a_closed_user_has_left_the_room_before_the_client_receives_the_close() 
 }
 
 #[tokio::test]
-async fn a_clients_own_close_stands_in_the_log() {
+async fn a_close_frame_of_a_client_is_logged() {
     let ivs = MockIvsChat::start();
     let mut alice = over_tcp(&ivs, &token(&ivs.create_room("lobby"), "alice")).await;
     let frame = CloseFrame { code: 4001.into(), reason: "done".into() };

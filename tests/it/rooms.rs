@@ -5,7 +5,7 @@ use mock_ivs_chat::Attributes;
 use crate::support::frozen;
 
 #[test]
-fn a_message_reaches_only_its_own_room() {
+fn messages_reach_only_their_own_room() {
     let ivs = frozen();
     let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
     let (alice, bob) = (lobby.participant("alice"), stage.participant("bob"));

@@ -213,7 +213,7 @@ async fn a_client_that_has_closed_receives_no_frames() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_without_a_close_frame_leaves_the_room() {
+async fn a_connection_that_ends_within_a_frame_is_logged_as_disconnected() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
@@ -228,7 +228,7 @@ async fn a_connection_that_ends_without_a_close_frame_leaves_the_room() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_leaves_the_room() {
+async fn a_connection_that_is_reset_is_logged_as_disconnected() {
     let ivs = MockIvsChat::start();
     let alice = RawClient::connect(&ivs, full_token(&ivs.create_room("lobby"), "alice")).await;
     alice.stream.set_zero_linger().unwrap();
@@ -238,7 +238,7 @@ async fn a_connection_that_is_reset_leaves_the_room() {
 }
 
 #[tokio::test]
-async fn a_client_that_ends_its_half_of_the_stream_leaves_the_room() {
+async fn a_client_that_ends_its_half_of_the_stream_is_logged_as_disconnected() {
     let ivs = MockIvsChat::start();
     let mut alice = RawClient::connect(&ivs, full_token(&ivs.create_room("lobby"), "alice")).await;
     alice.stream.shutdown().await.unwrap();

@@ -37,9 +37,12 @@ fn settings_that_contradict_each_other_are_refused() {
     let no_listener = refusal(builder().listener(listener()).in_memory());
     assert_eq!(no_listener, "`listener` contradicts `in_memory`, which opens no port");
     let account = refusal(builder().account_id("1234"));
-    assert_eq!(account, "an account id has 12 digits, unlike \"1234\"");
+    assert_eq!(account, "the account ID must have 12 digits, got \"1234\"");
     let region = refusal(builder().region("US West"));
-    assert_eq!(region, "a region has lower-case letters, digits and `-`, unlike \"US West\"");
+    assert_eq!(
+        region,
+        "the region must consist of lower-case letters, digits and `-`, got \"US West\""
+    );
 }
 
 #[test]
@@ -56,7 +59,7 @@ fn a_wait_timeout_that_is_not_a_number_is_refused() {
 fn child_with_a_bad_wait_timeout() {
     assert_eq!(
         refusal(MockIvsChat::builder().in_memory()),
-        "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS must be a number of milliseconds, unlike \"5s\""
+        "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS must be a number of milliseconds, got \"5s\""
     );
     // A setting of the test has precedence.
     let builder = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(1));

@@ -14,7 +14,7 @@ use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame, handshake};
 use crate::support::{connect, full_token, unlimited};
 
 #[tokio::test]
-async fn settled_waits_for_the_responses_to_written_frames() {
+async fn settling_waits_until_written_frames_are_processed() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let mut alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
@@ -27,7 +27,7 @@ async fn settled_waits_for_the_responses_to_written_frames() {
 }
 
 #[tokio::test]
-async fn a_whole_handshake_and_what_is_sent_behind_it_is_worked_off() {
+async fn settling_waits_for_a_handshake_and_the_frames_after_it() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
@@ -102,7 +102,7 @@ async fn waiting_events_do_not_count_as_activity() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_does_not_delay_settled() {
+async fn a_client_that_does_not_read_does_not_delay_settling() {
     let ivs = unlimited();
     let room = ivs.create_room("lobby");
     let _alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;

@@ -193,7 +193,7 @@ async fn upgrade_request(ivs: &Handle, room: &mock_ivs_chat::Room) -> TcpStream 
 }
 
 #[tokio::test]
-async fn a_client_that_abandons_a_pending_handshake_is_recorded() {
+async fn a_client_that_gives_up_on_a_handshake_without_a_response_is_logged() {
     let ivs = MockIvsChat::start();
     let room = ivs.create_room("lobby");
     ivs.on_handshake().never_respond();

@@ -235,7 +235,7 @@ const MAXIMUM_FILE_LINES: usize = 500;
 const MAXIMUM_FUNCTION_LINES: usize = 70;
 
 #[test]
-fn nothing_is_left_for_later() {
+fn there_are_no_to_do_comments() {
     // In two parts each, so that this list is not found itself.
     let words = [
         concat!("TO", "DO"),

@@ -307,7 +307,7 @@ fn member_of(responses: &BTreeMap<String, Value>, reference: &str) -> Result<Val
     let (name, path) = reference.split_once('.').unwrap_or((reference, "arn"));
     let response = responses
         .get(name)
-        .ok_or_else(|| format!("there is not a room, and not a response, named `{name}`"))?;
+        .ok_or_else(|| format!("there is no room and no response named `{name}`"))?;
     let pointer = format!("/{}", path.replace('.', "/"));
     let member = response.pointer(&pointer).cloned();
     member.ok_or_else(|| format!("the response `{name}` has no member `{path}`: {response}"))

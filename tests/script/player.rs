@@ -97,7 +97,7 @@ impl<S: Stage> Player<S> {
             Command::RemoveHook(name) => self.stage.remove_hook(name),
             Command::Release { gate, releases_all } => {
                 if !self.gates.contains(gate) {
-                    return Err(format!("there is not a hook that holds anything at `{gate}`"));
+                    return Err(format!("there is no hook that holds anything at `{gate}`"));
                 }
                 self.stage.release(gate, *releases_all)
             }
@@ -171,7 +171,7 @@ impl<S: Stage> Player<S> {
     /// Returns the ARN of a room.
     fn room(&self, name: &str) -> Result<String, String> {
         let room = self.responses.get(name);
-        let room = room.ok_or_else(|| format!("there is not a room `{name}`"))?;
+        let room = room.ok_or_else(|| format!("there is no room `{name}`"))?;
         let arn = room["arn"].as_str().map(str::to_owned);
         arn.ok_or_else(|| format!("the response `{name}` is not a room: {room}"))
     }

@@ -54,7 +54,7 @@ impl Setting {
             if !is_rate && !QUOTAS.contains(&name.as_str()) {
                 let known = QUOTAS.join(", ");
                 return Err(format!(
-                    "there is not a quota `{name}`; the quotas are {known}, and `{CALLS}…` with \
+                    "there is no quota `{name}`; the quotas are {known}, and `{CALLS}…` with \
                      the name of an operation"
                 ));
             }

@@ -329,14 +329,13 @@ impl Stage for EngineStage {
     }
 
     fn remove_hook(&mut self, name: &str) -> Result<(), String> {
-        let hook =
-            self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))?;
+        let hook = self.hooks.remove(name).ok_or_else(|| format!("there is no hook {name:?}"))?;
         self.feed(Input::arrange(Arrangement::RemoveHook(hook)));
         Ok(())
     }
 
     fn release(&mut self, gate: &str, releases_all: bool) -> Result<(), String> {
-        let gate = self.gates.get(gate).ok_or_else(|| format!("there is not a gate `{gate}`"))?;
+        let gate = self.gates.get(gate).ok_or_else(|| format!("there is no gate `{gate}`"))?;
         if releases_all {
             self.feed(Input::arrange(Arrangement::OpenGate(*gate)));
             return Ok(());

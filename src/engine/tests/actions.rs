@@ -204,7 +204,7 @@ fn frames_without_hooks_are_decided_by_the_service() {
 }
 
 #[test]
-fn frames_after_the_close_frame_of_a_client_are_ignored() {
+fn frames_after_a_close_frame_have_no_effect() {
     let mut scene = Scene::new();
     let (alice, bob) = scene.alice_and_bob();
     assert_eq!(scene.close(alice), ["finish 1 1000 bye"]);
@@ -223,7 +223,7 @@ fn frames_after_the_close_frame_of_a_client_are_ignored() {
 }
 
 #[test]
-fn a_stream_that_ends_without_a_close_frame_ends_its_connection() {
+fn a_stream_that_ends_without_a_close_frame_is_logged_as_disconnected() {
     let mut scene = Scene::new();
     let (alice, _) = scene.alice_and_bob();
     assert_eq!(scene.end(alice, Ending::Stream), ["remove 1"]);

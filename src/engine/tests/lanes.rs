@@ -100,7 +100,7 @@ fn later_deliveries_and_the_close_frame_wait() {
 }
 
 #[test]
-fn a_frame_that_no_hook_sees_waits_behind_one_that_a_closure_decides_about() {
+fn a_frame_that_no_hook_matches_waits_until_a_closure_has_decided_about_the_frame_before() {
     let (mut scene, alice, bob) = asked_about_a_delivery();
     scene.remove(crate::hook::ids::HookId::new(1, 0));
     assert_eq!(scene.send(bob, "b"), [r#"send [2] MESSAGE "b""#]);
@@ -124,7 +124,7 @@ fn a_frame_that_waits_is_seen_by_the_hooks_that_are_installed_by_then() {
 }
 
 #[test]
-fn a_disconnection_by_a_closure_discards_the_frames_behind_it() {
+fn a_disconnection_by_a_closure_discards_the_frames_queued_after_it() {
     let (mut scene, _, bob) = asked_about_a_delivery();
     scene.send(bob, "b");
     let reason = String::new();

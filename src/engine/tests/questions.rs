@@ -49,7 +49,7 @@ fn an_event_waits_for_its_closure_and_then_for_the_next_one() {
 }
 
 #[test]
-fn an_answer_counts_once() {
+fn a_second_answer_to_a_question_is_ignored() {
     let mut scene = Scene::new();
     let (alice, _) = scene.alice_and_bob();
     scene.install(AnyRule::Action(asks(Filter::default())));

@@ -135,7 +135,7 @@ impl Effect {
         }
         V::read(self)?.map(Some).ok_or_else(|| {
             let name = self.name();
-            format!("`{name}` is not an effect of hooks on {point}; there is {}", V::EFFECTS)
+            format!("`{name}` is not an effect of hooks on {point}; known: {}", V::EFFECTS)
         })
     }
 

@@ -41,6 +41,8 @@ impl SharedStream {
     /// Reads and writes again after a stall.
     pub(crate) fn resume(&self) {
         let mut state = self.state.lock();
+        // A poll stores its waker before it finds the stall, so each task that is pending because
+        // of the stall is woken here.
         state.is_stalled = false;
         let wakeups = [state.reader.take(), state.writer.take()];
         drop(state);

@@ -66,11 +66,11 @@ impl Controls {
 
     /// Returns the hook of this name, which is about to be removed.
     pub(crate) fn take_hook(&mut self, name: &str) -> Result<Hook, String> {
-        self.hooks.remove(name).ok_or_else(|| format!("there is not a hook {name:?}"))
+        self.hooks.remove(name).ok_or_else(|| format!("there is no hook {name:?}"))
     }
 
     pub(crate) fn gate(&self, name: &str) -> Result<Gate, String> {
-        self.gates.get(name).cloned().ok_or_else(|| format!("there is not a gate `{name}`"))
+        self.gates.get(name).cloned().ok_or_else(|| format!("there is no gate `{name}`"))
     }
 
     pub(crate) fn add_review_rule(&mut self, ivs: &Handle, function_arn: &str, rule: ReviewRule) {

@@ -140,7 +140,7 @@ fn a_header_with_a_mistake(
 #[case("hook on operation: ignore", "expected `delay`, `hold`, `fail`")]
 #[case("hook on review: maybe", "expected `allow`, `deny`, `fail`, `time out`")]
 #[case("review censor deny", "expected `:`, found `deny`")]
-#[case("mock quota \"smiles\" 5", "there is not a quota `smiles`")]
+#[case("mock quota \"smiles\" 5", "there is no quota `smiles`")]
 #[case("mock quota \"calls of Dance\" 5", "and `calls of …` with the name of an operation")]
 #[case("mock rains", "expected `quotas off`, `quota`")]
 fn a_command_with_a_mistake(#[case] line: &str, #[case] message: &str) {
@@ -198,7 +198,7 @@ fn texts_have_the_escapes_of_json_and_can_be_repeated() {
 }
 
 #[test]
-fn a_frame_is_sent_as_it_stands() {
+fn a_frame_is_sent_unchanged() {
     let line = r#"alice sends { "Action" : "SEND_MESSAGE",  "Content":"a" }  "#;
     let text = r#"{ "Action" : "SEND_MESSAGE",  "Content":"a" }"#;
     let frame = ClientFrame::Text(text.into());

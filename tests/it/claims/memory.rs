@@ -142,7 +142,7 @@ impl MemoryStage {
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(format!("`{client}` cannot send: {error}")),
-            Err(_) => Err(format!("`{client}` cannot send, because nobody reads")),
+            Err(_) => Err(format!("`{client}` cannot send: the peer does not read")),
         }
     }
 
