@@ -142,8 +142,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 /// Plays scripts, and tells each result as soon as it is known. Where the clock cannot be moved,
 /// stories that take longer than the limit are left out. It ends early once the target is
 /// told to stop; the resources of the script that was played are deleted then, too.
-pub fn run(
-    claims: &[Claim],
+pub fn run<'a>(
+    claims: impl IntoIterator<Item = &'a Claim>,
     running: &Running,
     limit: Duration,
     mut tell: impl FnMut(Progress<'_>),

@@ -1,8 +1,8 @@
 //! Session: the service that scripts are played against, and the resources that they leave there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_ivschat::Client;
@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::calls::{self, Request, Response};
 use crate::connector::Connector;
+use crate::labels::arn_prefix;
 use crate::network::{Endpoint, HTTP_SCHEMES, Network};
 use crate::pace::Pace;
 use crate::shared::script::stage::HttpRequest;
@@ -29,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) pace: Option<Pace>,
     pub(crate) run: String,
     pub(crate) ledger: Mutex<Vec<String>>,
+    /// The beginning of the ARNs of the service, with its region and account, once it is known.
+    pub(crate) home: OnceLock<String>,
     /// Set when the run should end.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -63,6 +66,7 @@ impl Session {
             pace: None,
             run: run.into(),
             ledger: Mutex::default(),
+            home: OnceLock::new(),
             stop,
         }
     }
@@ -118,6 +122,25 @@ impl Session {
             tokio::time::sleep(delay).await;
             delay *= 2;
         }
+    }
+
+    /// Creates a room and deletes it, to learn whether the service can be used, and its account.
+    pub(crate) async fn find_home(&self) -> Result<(), String> {
+        let tags = json!({ TAG: self.run });
+        let members = Map::from_iter([("tags".to_owned(), tags)]);
+        let called = self.call("CreateRoom", members).await;
+        let response = called.map_err(|why| format!("the target cannot be called: {why}"))?;
+        if !response.is_success() {
+            return Err(format!("the target refuses CreateRoom: {}", response.text()));
+        }
+        let room = response.json();
+        let arn = room["arn"].as_str().and_then(arn_prefix);
+        let arn = arn.ok_or_else(|| format!("the target creates a room without an ARN: {room}"))?;
+        // It is the same one each time.
+        let _ = self.home.set(arn.to_owned());
+        let left = self.clean().await;
+        let Some(left) = left.first() else { return Ok(()) };
+        Err(format!("the target does not delete a room that was created: {left}"))
     }
 
     /// Deletes the resources that scripts have created; returns those that it could not delete.

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use mock_ivs_chat::{Handle, MockIvsChatBuilder};
+use mock_ivs_chat::{Handle, MockIvsChatBuilder, Quotas};
 use tokio::runtime::Runtime;
 
+use crate::labels::{HOME, arn_prefix};
 use crate::live::{Live, Site, Timing};
 use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
 use crate::session::{Access, Session};
@@ -56,6 +57,7 @@ pub struct Endpoints {
 #[derive(Clone, Default)]
 pub struct Deviation {
     settings: Option<Arc<dyn Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync>>,
+    quotas: Option<Arc<dyn Fn(Quotas) -> Quotas + Send + Sync>>,
     hooks: Option<Arc<dyn Fn(&Handle) + Send + Sync>>,
 }
 
@@ -65,13 +67,19 @@ impl Deviation {
     pub fn of_settings(
         change: impl Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync + 'static,
     ) -> Self {
-        Self { settings: Some(Arc::new(change)), hooks: None }
+        Self { settings: Some(Arc::new(change)), ..Self::default() }
+    }
+
+    /// Changes the quotas of the mock: those of a new account, or those that the script sets.
+    #[must_use]
+    pub fn of_quotas(change: impl Fn(Quotas) -> Quotas + Send + Sync + 'static) -> Self {
+        Self { quotas: Some(Arc::new(change)), ..Self::default() }
     }
 
     /// Installs hooks on the mock.
     #[must_use]
     pub fn of_hooks(install: impl Fn(&Handle) + Send + Sync + 'static) -> Self {
-        Self { settings: None, hooks: Some(Arc::new(install)) }
+        Self { hooks: Some(Arc::new(install)), ..Self::default() }
     }
 }
 
@@ -88,6 +96,8 @@ pub struct Running {
     session: Option<Arc<Session>>,
     timing: Timing,
     run: String,
+    /// The beginning of the ARNs of a mock with other settings.
+    home: OnceLock<String>,
     stop: Arc<AtomicBool>,
     runtime: Runtime,
 }
@@ -116,7 +126,8 @@ impl Running {
                 (Some(Arc::new(session)), timing)
             }
         };
-        Ok(Self { target, session, timing, run: run.into(), stop, runtime })
+        let home = OnceLock::new();
+        Ok(Self { target, session, timing, run: run.into(), home, stop, runtime })
     }
 
     /// The service.
@@ -159,6 +170,9 @@ impl Running {
         if let Some(change) = &deviation.settings {
             builder = change(builder);
         }
+        if let Some(change) = &deviation.quotas {
+            builder = builder.quotas(change(controls::quotas(settings)));
+        }
         let ivs = builder.start();
         if let Some(install) = &deviation.hooks {
             install(&ivs);
@@ -176,22 +190,22 @@ impl Running {
             network: Arc::new(network),
         };
         let session = Session::new(access, &self.run, Arc::clone(&self.stop));
+        if let Some(change) = &deviation.settings {
+            let home = self.home.get_or_init(|| home_of(change(controls::builder(&[]))));
+            let _ = session.home.set(home.clone());
+        }
         (Arc::new(session), Site::Mock { ivs: Box::new(ivs), controls: Controls::default() })
     }
 
-    /// Calls the target once, so that one that cannot be reached is not taken for one that differs.
+    /// Creates a room at the target and deletes it, so that a target that cannot be used is not
+    /// taken for one that differs.
     ///
     /// # Errors
     ///
     /// If there is no response, or a refusal.
     pub fn check(&self) -> Result<(), String> {
         let Some(session) = &self.session else { return Ok(()) };
-        let called = self.runtime.block_on(session.call("ListRooms", serde_json::Map::new()));
-        match called {
-            Ok(response) if response.is_success() => Ok(()),
-            Ok(response) => Err(format!("the target refuses ListRooms: {}", response.text())),
-            Err(why) => Err(format!("the target cannot be called: {why}")),
-        }
+        self.runtime.block_on(session.find_home())
     }
 
     /// Deletes what could not be deleted before; returns the resources that are left.
@@ -223,6 +237,12 @@ impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Running").field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+/// The beginning of the ARNs of a mock.
+fn home_of(builder: MockIvsChatBuilder) -> String {
+    let room = builder.start().create_room("");
+    arn_prefix(room.arn()).unwrap_or(HOME).to_owned()
 }
 
 fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {

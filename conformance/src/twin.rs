@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use crate::calls::Request;
-use crate::labels::{Labels, Now};
+use crate::labels::{HOME, Labels, Now};
 use crate::live::{Before, Cause, Live};
 use crate::shared::claims::memory::MemoryStage;
 use crate::shared::script::Stage;
@@ -53,6 +53,9 @@ impl Twin {
         let printed = mock.ivs.log().to_string().len();
         let mut labels = Labels::new();
         labels.set_tolerance(live.tolerance());
+        if let Some(home) = live.session.home.get() {
+            labels.bind_home(HOME, home);
+        }
         Self {
             mock,
             live,
@@ -345,7 +348,7 @@ impl Stage for Twin {
 
     fn add_review_rule(&mut self, function_arn: &str, rule: ReviewRule) {
         self.mock.add_review_rule(function_arn, rule.clone());
-        self.live.add_review_rule(function_arn, rule);
+        self.live.add_review_rule(&self.labels.to_actual(function_arn), rule);
     }
 
     fn advance(&mut self, duration: Duration) {

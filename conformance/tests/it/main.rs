@@ -1,0 +1,5 @@
+//! Tests of the runner: it finds what differs, reaches nothing but its target, and leaves nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod deviations;
