@@ -173,7 +173,7 @@ pub enum Progress<'a> {
 /// Plays one script; returns `None` if it was interrupted.
 fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimResult> {
     let header = &claim.script.header;
-    if !matches!(running.target(), Target::Mock(_))
+    if !matches!(running.target(), Target::Mock(_) | Target::MockOverTls)
         && let Some(why) = claim.obstacle(limit)
     {
         return Some(ClaimResult::not_shown(header, why));

@@ -11,6 +11,7 @@ use aws_sdk_ivschat::config::timeout::TimeoutConfig;
 use aws_sdk_ivschat::config::{
     BehaviorVersion, Config, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
+use aws_smithy_async::time::SharedTimeSource;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
@@ -43,12 +44,16 @@ pub(crate) struct Access {
     pub(crate) region: String,
     pub(crate) credentials: SharedCredentialsProvider,
     pub(crate) network: Arc<Network>,
+    /// The clock by which requests are signed, if it is not that of the system.
+    pub(crate) clock: Option<SharedTimeSource>,
 }
 
 impl Session {
     pub(crate) fn new(access: Access, run: &str, stop: Arc<AtomicBool>) -> Self {
-        let Access { control, messaging, region, credentials, network } = access;
-        let config = Config::builder()
+        let Access { control, messaging, region, credentials, network, clock } = access;
+        let mut config = Config::builder();
+        config.set_time_source(clock);
+        let config = config
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(control.url(HTTP_SCHEMES))
             .region(Region::new(region))

@@ -7,16 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use mock_ivs_chat::{Handle, MockIvsChatBuilder, Quotas};
 use tokio::runtime::Runtime;
 
-use crate::labels::{HOME, arn_prefix};
 use crate::live::{Live, Site, Timing};
+use crate::mock::{self, Deviation};
 use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
 use crate::session::{Access, Session};
-use crate::shared::claims::controls::{self, Controls};
 use crate::shared::script::settings::Setting;
 
 /// A service.
@@ -24,6 +20,8 @@ use crate::shared::script::settings::Setting;
 pub enum Target {
     /// The mock, in this process: a new one for each script.
     Mock(Deviation),
+    /// The same over TLS, at the host names of the service, and with signatures that it checks.
+    MockOverTls,
     /// A pair of endpoints.
     Url(Endpoints),
     /// Amazon IVS Chat in a region, with the default credential chain.
@@ -53,42 +51,6 @@ pub struct Endpoints {
     pub quiet: Duration,
 }
 
-/// A change of the mock, so that it differs from the scripts.
-#[derive(Clone, Default)]
-pub struct Deviation {
-    settings: Option<Arc<dyn Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync>>,
-    quotas: Option<Arc<dyn Fn(Quotas) -> Quotas + Send + Sync>>,
-    hooks: Option<Arc<dyn Fn(&Handle) + Send + Sync>>,
-}
-
-impl Deviation {
-    /// Changes the settings of the mock.
-    #[must_use]
-    pub fn of_settings(
-        change: impl Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync + 'static,
-    ) -> Self {
-        Self { settings: Some(Arc::new(change)), ..Self::default() }
-    }
-
-    /// Changes the quotas of the mock: those of a new account, or those that the script sets.
-    #[must_use]
-    pub fn of_quotas(change: impl Fn(Quotas) -> Quotas + Send + Sync + 'static) -> Self {
-        Self { quotas: Some(Arc::new(change)), ..Self::default() }
-    }
-
-    /// Installs hooks on the mock.
-    #[must_use]
-    pub fn of_hooks(install: impl Fn(&Handle) + Send + Sync + 'static) -> Self {
-        Self { hooks: Some(Arc::new(install)), ..Self::default() }
-    }
-}
-
-impl fmt::Debug for Deviation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Deviation")
-    }
-}
-
 /// A target that is ready, and the threads that talk to it.
 pub struct Running {
     target: Target,
@@ -116,7 +78,7 @@ impl Running {
             .map_err(|error| format!("cannot start threads: {error}"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (session, timing) = match &target {
-            Target::Mock(_) => (None, MOCK_TIMING),
+            Target::Mock(_) | Target::MockOverTls => (None, MOCK_TIMING),
             Target::Url(endpoints) | Target::Aws(endpoints) => {
                 let access = access(endpoints, &runtime)?;
                 let mut session = Session::new(access, run, Arc::clone(&stop));
@@ -159,42 +121,16 @@ impl Running {
         let handle = self.runtime.handle().clone();
         let (session, site) = match (&self.session, &self.target) {
             (Some(session), _) => (Arc::clone(session), Site::Remote),
-            (None, Target::Mock(deviation)) => self.begin_mock(settings, deviation),
+            (None, Target::MockOverTls) => {
+                mock::begin_over_tls(settings, &self.run, Arc::clone(&self.stop))
+            }
+            (None, Target::Mock(deviation)) => {
+                let home = || self.home.get_or_init(|| deviation.home()).clone();
+                mock::begin(settings, deviation, home, &self.run, Arc::clone(&self.stop))
+            }
             (None, _) => unreachable!("only mocks are started for each script"),
         };
         Live::new(session, site, handle, self.timing)
-    }
-
-    fn begin_mock(&self, settings: &[Setting], deviation: &Deviation) -> (Arc<Session>, Site) {
-        let mut builder = controls::builder(settings);
-        if let Some(change) = &deviation.settings {
-            builder = change(builder);
-        }
-        if let Some(change) = &deviation.quotas {
-            builder = builder.quotas(change(controls::quotas(settings)));
-        }
-        let ivs = builder.start();
-        if let Some(install) = &deviation.hooks {
-            install(&ivs);
-        }
-        let address = ivs.addr();
-        let endpoint =
-            Endpoint { is_tls: false, host: address.ip().to_string(), port: address.port() };
-        let network = Network::new(&[&endpoint], Trust::Nobody);
-        let network = network.expect("a network without TLS needs nothing that could be missing");
-        let access = Access {
-            control: endpoint.clone(),
-            messaging: endpoint,
-            region: "us-west-2".into(),
-            credentials: no_credentials(),
-            network: Arc::new(network),
-        };
-        let session = Session::new(access, &self.run, Arc::clone(&self.stop));
-        if let Some(change) = &deviation.settings {
-            let home = self.home.get_or_init(|| home_of(change(controls::builder(&[]))));
-            let _ = session.home.set(home.clone());
-        }
-        (Arc::new(session), Site::Mock { ivs: Box::new(ivs), controls: Controls::default() })
     }
 
     /// Creates a room at the target and deletes it, so that a target that cannot be used is not
@@ -239,12 +175,6 @@ impl fmt::Debug for Running {
     }
 }
 
-/// The beginning of the ARNs of a mock.
-fn home_of(builder: MockIvsChatBuilder) -> String {
-    let room = builder.start().create_room("");
-    arn_prefix(room.arn()).unwrap_or(HOME).to_owned()
-}
-
 fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
     let control = Endpoint::parse(&endpoints.control, HTTP_SCHEMES)?;
     let messaging = Endpoint::parse(&endpoints.messaging, WS_SCHEMES)?;
@@ -268,10 +198,10 @@ fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
     let credentials = if endpoints.has_credentials {
         crate::credentials::from_default_chain(&endpoints.region, runtime)?
     } else {
-        no_credentials()
+        mock::credentials()
     };
     let region = endpoints.region.clone();
-    Ok(Access { control, messaging, region, credentials, network: Arc::new(network) })
+    Ok(Access { control, messaging, region, credentials, network: Arc::new(network), clock: None })
 }
 
 /// Reads `host:port:address:port`.
@@ -282,12 +212,6 @@ fn connect_to(text: &str) -> Result<(String, u16, SocketAddr), String> {
     let (port, address) = rest.split_once(':').ok_or_else(mistake)?;
     let port = port.parse().map_err(|_| mistake())?;
     Ok((host.to_owned(), port, address.parse().map_err(|_| mistake())?))
-}
-
-/// Keys for services that do not check signatures.
-fn no_credentials() -> SharedCredentialsProvider {
-    let keys = Credentials::from_keys("AKIDEXAMPLE", "secret", None);
-    SharedCredentialsProvider::new(keys)
 }
 
 const MOCK_TIMING: Timing =

@@ -3,3 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod deviations;
+mod support;
+mod tls;

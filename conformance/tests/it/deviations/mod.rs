@@ -12,11 +12,11 @@ mod support;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mock_ivs_chat_conformance::{Claim, Deviation, Outcome, Running, Target, read_claims, run};
+
+use crate::support::{claims_folder, for_each};
 
 /// A mock that differs in one fact.
 struct Case {
@@ -54,11 +54,11 @@ fn cases() -> Vec<Case> {
 /// The claims about the service, each with the text of its script. The mock's own tools are not a
 /// fact about it.
 fn claims() -> Vec<(Claim, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/claims");
-    let mut claims = read_claims(folder.as_ref(), &[]).unwrap();
+    let folder = claims_folder();
+    let mut claims = read_claims(folder, &[]).unwrap();
     claims.retain(|claim| claim.kind() != "mock");
     let text = |claim: &Claim| {
-        let text = fs::read_to_string(format!("{folder}/{}.claim", claim.name())).unwrap();
+        let text = fs::read_to_string(folder.join(format!("{}.claim", claim.name()))).unwrap();
         text.split_once("\n---\n").unwrap().1.to_owned()
     };
     claims
@@ -88,25 +88,6 @@ fn differing(claims: &[&Claim], mock: &Deviation) -> Vec<String> {
         Outcome::NotShown { why } => panic!("{} is not shown: {why}", result.claim),
     });
     different.map(|result| result.claim).collect()
-}
-
-/// Does some work for each case, on as many threads as there are processors.
-fn for_each<T: Sync, R: Send>(cases: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let results: Vec<_> = cases.iter().map(|_| Mutex::new(None)).collect();
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(index) else { return };
-                    *results[index].lock().unwrap() = Some(work(case));
-                }
-            });
-        }
-    });
-    results.into_iter().map(|result| result.into_inner().unwrap().unwrap()).collect()
 }
 
 #[test]
