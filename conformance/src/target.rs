@@ -110,10 +110,10 @@ impl Running {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Returns how many connections to hosts that are not the target's were refused.
+    /// Returns the hosts to which a connection was refused, because they are not the target's.
     #[must_use]
-    pub fn refused(&self) -> usize {
-        self.session.as_ref().map_or(0, |session| session.network.refused())
+    pub fn refused(&self) -> Vec<String> {
+        self.session.as_ref().map_or_else(Vec::new, |session| session.network.refused())
     }
 
     /// Starts the service of one script.
