@@ -19,8 +19,8 @@ use mock_ivs_chat_conformance::{Deviation, Endpoints, Target};
     version,
     about,
     long_about,
-    after_long_help = "Exit status: 0 if nothing differs, 1 if something differs, 2 for a mistake on the command line or a \
-                  target that cannot be used, 3 if resources could not be deleted, 130 after an \
+    after_long_help = "Exit status: 0 if nothing differs, 1 if something differs, 2 for a mistake on the command line or in a \
+                  script, or a target that cannot be used, 3 if resources could not be deleted, 130 after an \
                   interruption.\n\n\
                   Examples:\n  \
                   mock-ivs-chat-conformance mock\n  \

@@ -82,6 +82,8 @@ fn play(job: &Job) -> Result<u8, String> {
         3
     } else if running.is_stopped() {
         130
+    } else if results.iter().any(|result| result.is_broken) {
+        2
     } else {
         u8::from(counts.different > 0)
     })

@@ -196,12 +196,12 @@ fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimR
     Some(match played {
         Ok(Ok(transcript)) if transcript != claim.script.transcript => {
             let why = format!("{path}: this mock does not print the script's transcript");
-            ClaimResult::not_shown(header, why)
+            ClaimResult::broken(header, why)
         }
         Ok(Ok(_)) => ClaimResult::compared(header, &steps, None),
         Ok(Err(problem)) if problem.message == INTERRUPTED => return None,
         Ok(Err(problem)) => ClaimResult::compared(header, &steps, Some(problem.message)),
-        Err(panic) => ClaimResult::not_shown(
+        Err(panic) => ClaimResult::broken(
             header,
             format!("{path}: the runner panicked: {}", message(&*panic)),
         ),

@@ -30,6 +30,8 @@ pub(crate) struct Session {
     /// `None` where calls need not keep to the rates of AWS.
     pub(crate) pace: Option<Pace>,
     pub(crate) run: String,
+    /// Whether each resource must have the tag of this program.
+    pub(crate) marks: bool,
     pub(crate) ledger: Mutex<Vec<String>>,
     /// The beginning of the ARNs of the service, with its region and account, once it is known.
     pub(crate) home: OnceLock<String>,
@@ -70,6 +72,7 @@ impl Session {
             messaging,
             pace: None,
             run: run.into(),
+            marks: false,
             ledger: Mutex::default(),
             home: OnceLock::new(),
             stop,
@@ -82,17 +85,18 @@ impl Session {
 
     /// Sends a request, and takes note of the resources that it creates and deletes.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, String> {
-        if let Some(pace) = &self.pace {
-            tokio::time::sleep(pace.reserve(&request.operation)).await;
-        }
-        let response = calls::send(&self.client, request).await?;
+        let response = self.exchange(request).await?;
         if response.is_success() {
             let is_creation =
                 request.operation.starts_with("Create") || request.operation.is_empty();
-            let arn =
-                if is_creation { response.json()["arn"].as_str().map(str::to_owned) } else { None };
-            if let Some(arn) = arn {
-                self.ledger.lock().push(arn);
+            let created = response.json();
+            if let (true, Some(arn)) = (is_creation, created["arn"].as_str()) {
+                self.ledger.lock().push(arn.to_owned());
+                if self.marks && created["tags"][TAG].is_null() {
+                    // The resource is deleted without its tag, too, unless this program is killed.
+                    let tags = json!({ TAG: self.run });
+                    let _ = self.exchange(&tagging(arn, &tags)).await;
+                }
             }
             if ["DeleteRoom", "DeleteLoggingConfiguration"].contains(&request.operation.as_str()) {
                 let identifier = request.members.get("identifier").and_then(Value::as_str);
@@ -102,22 +106,20 @@ impl Session {
         Ok(response)
     }
 
+    async fn exchange(&self, request: &Request) -> Result<Response, String> {
+        if let Some(pace) = &self.pace {
+            tokio::time::sleep(pace.reserve(&request.operation)).await;
+        }
+        calls::send(&self.client, request).await
+    }
+
     /// Calls an operation again while it is throttled.
     pub(crate) async fn call(
         &self,
         operation: &str,
         members: Map<String, Value>,
     ) -> Result<Response, String> {
-        let HttpRequest { method, target, body, .. } = HttpRequest::new(operation, members.clone());
-        let request = Request {
-            is_signed: true,
-            operation: operation.into(),
-            members,
-            method: method.into(),
-            target,
-            headers: BTreeMap::new(),
-            body,
-        };
+        let request = request(operation, members);
         let mut delay = Duration::from_millis(200);
         loop {
             let response = self.send(&request).await?;
@@ -200,6 +202,25 @@ impl Session {
         }
         Ok(arns)
     }
+}
+
+/// Returns the signed request of an operation.
+pub(crate) fn request(operation: &str, members: Map<String, Value>) -> Request {
+    let HttpRequest { method, target, body, .. } = HttpRequest::new(operation, members.clone());
+    Request {
+        is_signed: true,
+        operation: operation.into(),
+        members,
+        method: method.into(),
+        target,
+        headers: BTreeMap::new(),
+        body,
+    }
+}
+
+fn tagging(arn: &str, tags: &Value) -> Request {
+    let members = [("resourceArn".to_owned(), json!(arn)), ("tags".to_owned(), tags.clone())];
+    request("TagResource", Map::from_iter(members))
 }
 
 /// The key of the tag that resources of this program have; its value is the run.

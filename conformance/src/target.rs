@@ -82,6 +82,7 @@ impl Running {
             Target::Url(endpoints) | Target::Aws(endpoints) => {
                 let access = access(endpoints, &runtime)?;
                 let mut session = Session::new(access, run, Arc::clone(&stop));
+                session.marks = true;
                 session.pace = endpoints.keeps_rates.then(Default::default);
                 let Endpoints { patience, quiet, .. } = *endpoints;
                 let timing = Timing { patience, quiet, tolerance: TOLERANCE };

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::calls::Request;
 use crate::labels::{HOME, Labels, Now};
 use crate::live::{Before, Cause, Live};
+use crate::session;
 use crate::shared::claims::memory::MemoryStage;
 use crate::shared::script::Stage;
 use crate::shared::script::hook::Hook;
@@ -248,18 +249,8 @@ impl Stage for Twin {
         let cause = Cause::Task(&lanes);
         let before = self.begin(cause)?;
         let members = self.to_actual(&request.members);
-        let HttpRequest { method, target, body, .. } =
-            HttpRequest::new(&request.operation, members.clone());
         let response = self.mock.call(request)?;
-        self.live.call(Request {
-            is_signed: true,
-            operation: request.operation.clone(),
-            members,
-            method: method.into(),
-            target,
-            headers: BTreeMap::new(),
-            body,
-        });
+        self.live.call(session::request(&request.operation, members));
         self.end(cause, before, None)?;
         if let (Some(expected), Some(actual)) = (&response, self.live.last_response()) {
             self.labels.bind_response(expected, &actual.json());

@@ -56,10 +56,7 @@ impl Run {
         let out = self.folder.path().join("out").display().to_string();
         arguments.extend(["--out", &out]);
         arguments.extend(more);
-        Program::start_with(arguments, |command| {
-            command.envs(variables.iter().copied());
-        })
-        .end()
+        Program::start(arguments, variables).end()
     }
 }
 

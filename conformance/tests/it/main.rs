@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(unix)]
+mod cleanup;
 mod deviations;
 mod hosts;
 mod support;
 mod tls;
+mod url;

@@ -3,10 +3,9 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 pub(crate) fn claims_folder() -> &'static Path {
@@ -35,7 +34,8 @@ pub(crate) fn for_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + S
 /// The program, as another process with a time limit.
 pub(crate) struct Program {
     child: Child,
-    stdout: Option<ChildStdout>,
+    stdout: Output,
+    stderr: Output,
 }
 
 /// What a process has printed, and how it ended.
@@ -48,13 +48,9 @@ pub(crate) struct Ended {
 
 impl Program {
     /// Starts the program with AWS keys that mean nothing, and without those of the tester.
-    pub(crate) fn start(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        Self::start_with(arguments, |_| {})
-    }
-
-    pub(crate) fn start_with(
+    pub(crate) fn start(
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
-        change: impl FnOnce(&mut Command),
+        variables: &[(&str, &str)],
     ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mock-ivs-chat-conformance"));
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -65,58 +61,33 @@ impl Program {
         }
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         command.env("AWS_EC2_METADATA_DISABLED", "true").env("RUST_BACKTRACE", "0");
-        change(&mut command);
+        command.envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
-        let stdout = child.stdout.take();
-        Self { child, stdout }
+        let stdout = Output::of(child.stdout.take().unwrap());
+        let stderr = Output::of(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    /// Sends a signal, as in `INT`.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success(), "`kill` fails");
     }
 
-    /// Waits for a line that begins with this text.
-    pub(crate) fn wait_for_line(&mut self, start: &'static str) {
-        let mut stdout = BufReader::with_capacity(1, self.stdout.take().unwrap());
-        let stdout = self.within_limit(move || {
-            let mut line = String::new();
-            while !line.starts_with(start) {
-                line.clear();
-                let length = stdout.read_line(&mut line).unwrap();
-                assert_ne!(length, 0, "the program ends without a line `{start}`");
-            }
-            stdout.into_inner()
-        });
-        self.stdout = Some(stdout);
+    /// Waits until the process has printed this to stderr.
+    pub(crate) fn wait_for_error(&self, text: &str) {
+        let found = self.stderr.wait_until(|printed| printed.text.contains(text));
+        assert!(found, "`{text}` was not printed within {LIMIT:?}");
     }
 
     /// Waits for the end of the process.
     pub(crate) fn end(mut self) -> Ended {
-        let mut stdout = self.stdout.take().unwrap();
-        let mut stderr = self.child.stderr.take().unwrap();
-        let (stdout, stderr) = self.within_limit(move || {
-            let errors = std::thread::spawn(move || {
-                let mut text = String::new();
-                stderr.read_to_string(&mut text).map(|_| text).unwrap()
-            });
-            let mut text = String::new();
-            stdout.read_to_string(&mut text).unwrap();
-            (text, errors.join().unwrap())
-        });
-        Ended { status: self.child.wait().unwrap(), stdout, stderr }
-    }
-
-    /// Waits for a thread; ends the process if that takes too long.
-    fn within_limit<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || sender.send(work()));
-        match receiver.recv_timeout(LIMIT) {
-            Ok(done) => done,
-            Err(why) => {
-                let _ = self.child.kill();
-                panic!("the program did not get there within {LIMIT:?}: {why}");
-            }
+        for output in [&self.stdout, &self.stderr] {
+            assert!(output.wait_until(|printed| printed.has_ended), "no end within {LIMIT:?}");
         }
+        let status = self.child.wait().unwrap();
+        Ended { status, stdout: self.stdout.text(), stderr: self.stderr.text() }
     }
 }
 
@@ -125,6 +96,41 @@ impl Drop for Program {
         // A test that fails leaves no process.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What one of the streams of a process has printed so far.
+struct Output(Arc<(Mutex<Printed>, Condvar)>);
+
+#[derive(Default)]
+struct Printed {
+    text: String,
+    has_ended: bool,
+}
+
+impl Output {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let shared = Arc::<(Mutex<Printed>, Condvar)>::default();
+        let output = Self(Arc::clone(&shared));
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines() {
+                shared.0.lock().unwrap().text += &(line.unwrap() + "\n");
+                shared.1.notify_all();
+            }
+            shared.0.lock().unwrap().has_ended = true;
+            shared.1.notify_all();
+        });
+        output
+    }
+
+    fn text(&self) -> String {
+        self.0.0.lock().unwrap().text.clone()
+    }
+
+    fn wait_until(&self, condition: impl Fn(&Printed) -> bool) -> bool {
+        let printed = self.0.0.lock().unwrap();
+        let waited = self.0.1.wait_timeout_while(printed, LIMIT, |printed| !condition(printed));
+        !waited.unwrap().1.timed_out()
     }
 }
 

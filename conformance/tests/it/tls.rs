@@ -63,10 +63,7 @@ impl Stand {
         arguments.extend(["--ca".into(), ca.display().to_string()]);
         arguments.extend(["--out".into(), self.folder.path().join("out").display().to_string()]);
         arguments.extend(more.iter().map(|text| (*text).to_owned()));
-        Program::start_with(arguments, |command| {
-            command.env("AWS_SECRET_ACCESS_KEY", secret);
-        })
-        .end()
+        Program::start(arguments, &[("AWS_SECRET_ACCESS_KEY", secret)]).end()
     }
 
     fn ca(&self) -> std::path::PathBuf {
