@@ -391,7 +391,7 @@ async fn perform_simple(client: &Client, request: &Request, wire: &Wire) -> Resu
 }
 
 /// Returns an error and its causes.
-fn explain(error: &dyn Error) -> String {
+pub(crate) fn explain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -19,8 +19,8 @@ use mock_ivs_chat_conformance::{Deviation, Endpoints, Target};
     version,
     about,
     long_about,
-    after_long_help = "Exit status: 0 if nothing differs, 1 if something differs, 2 for a mistake on the command line or a \
-                  target that cannot be used, 3 if resources could not be deleted, 130 after an \
+    after_long_help = "Exit status: 0 if nothing differs, 1 if something differs, 2 for a mistake on the command line or in a \
+                  script, or a target that cannot be used, 3 if resources could not be deleted, 130 after an \
                   interruption.\n\n\
                   Examples:\n  \
                   mock-ivs-chat-conformance mock\n  \
@@ -37,6 +37,9 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Plays the scripts against the mock in this process, a new one for each script.
     Mock {
+        /// Uses TLS, the host names of AWS, and signatures that the mock checks.
+        #[arg(long)]
+        tls: bool,
         #[command(flatten)]
         common: Common,
     },
@@ -176,8 +179,8 @@ impl Command {
     /// Returns the job of a command that plays scripts; returns other commands unchanged.
     pub(crate) fn into_job(self) -> Result<Job, Self> {
         match self {
-            Self::Mock { common } => Ok(Job {
-                target: Target::Mock(Deviation::default()),
+            Self::Mock { tls, common } => Ok(Job {
+                target: if tls { Target::MockOverTls } else { Target::Mock(Deviation::default()) },
                 common,
                 cleans: false,
                 name: "mock",

@@ -1,6 +1,9 @@
 //! Connector: the HTTP client of the AWS SDK, over the connections of a [`Network`].
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -15,8 +18,9 @@ use http::{Request, Uri};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::network::{Endpoint, HTTP_SCHEMES, Network};
+use crate::network::{Endpoint, HTTP_SCHEMES, Network, Stream};
 
 /// An HTTP client that knows the hosts of a network and no others. It follows no redirects.
 #[derive(Clone, Debug)]
@@ -44,18 +48,62 @@ async fn exchange(network: &Network, request: HttpRequest) -> Result<HttpRespons
     let (endpoint, request) =
         in_origin_form(request).map_err(|error| ConnectorError::user(error.into()))?;
     let stream = network.open(&endpoint).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::PermissionDenied => ConnectorError::user(error.into()),
-        std::io::ErrorKind::TimedOut => ConnectorError::timeout(error.into()),
+        io::ErrorKind::PermissionDenied => ConnectorError::user(error.into()),
+        io::ErrorKind::TimedOut => ConnectorError::timeout(error.into()),
         _ => ConnectorError::io(error.into()),
     })?;
-    let io = |error: hyper::Error| ConnectorError::io(error.into());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io)?;
+    let failed = |error: hyper::Error| ConnectorError::io(error.into());
+    let stream = TokioIo::new(ReadsOn(stream));
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(failed)?;
     // It ends with the response, or with the failure that the response reports.
     tokio::spawn(connection);
-    let (parts, body) = sender.send_request(request).await.map_err(io)?.into_parts();
-    let body = body.collect().await.map_err(io)?.to_bytes();
+    let (parts, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
+    let body = body.collect().await.map_err(failed)?.to_bytes();
     let response = http::Response::from_parts(parts, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// A stream that can be read although it cannot be written any more. A service that refuses a
+/// request may close the connection after its response, while the request is still on its way.
+struct ReadsOn(Box<dyn Stream>);
+
+/// Takes a write for done that fails because the other side has closed the connection.
+fn done<T>(written: Poll<io::Result<T>>, done: T) -> Poll<io::Result<T>> {
+    match written {
+        Poll::Ready(Err(error)) if CLOSED.contains(&error.kind()) => Poll::Ready(Ok(done)),
+        other => other,
+    }
+}
+
+const CLOSED: [io::ErrorKind; 3] =
+    [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
+
+impl AsyncRead for ReadsOn {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for ReadsOn {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        done(Pin::new(&mut self.0).poll_write(cx, buf), buf.len())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        done(Pin::new(&mut self.0).poll_flush(cx), ())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        done(Pin::new(&mut self.0).poll_shutdown(cx), ())
+    }
 }
 
 /// Splits a request into the endpoint and what is sent to it.
@@ -69,4 +117,22 @@ fn in_origin_form(mut request: Request<SdkBody>) -> Result<(Endpoint, Request<Sd
     let path = uri.path_and_query().cloned();
     *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
     Ok((endpoint, request))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test]
+    async fn a_response_is_read_although_the_request_cannot_be_written() {
+        let (client, mut server) = duplex(64);
+        server.write_all(b"HTTP/1.1 431 Too Large").await.unwrap();
+        drop(server);
+        let mut client = ReadsOn(Box::new(client));
+        client.write_all(&[b'x'; 1000]).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert_eq!(response, "HTTP/1.1 431 Too Large");
+    }
 }

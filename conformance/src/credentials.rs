@@ -7,6 +7,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_ivschat::config::Region;
 use tokio::runtime::Runtime;
 
+use crate::calls::explain;
 use crate::connector::Connector;
 use crate::network::{Endpoint, Network, Trust};
 
@@ -34,6 +35,7 @@ pub(crate) fn from_default_chain(
         .credentials_provider()
         .ok_or("the default credential chain has no provider; see `aws configure`")?;
     let found = runtime.block_on(provider.provide_credentials());
-    found.map_err(|error| format!("cannot load AWS credentials: {error}"))?;
+    let found = found.map_err(|error| explain(&error));
+    found.map_err(|error| format!("there are no AWS credentials: {error}"))?;
     Ok(provider)
 }

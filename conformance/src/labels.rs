@@ -22,6 +22,9 @@ pub(crate) struct Labels {
     tolerance: Duration,
 }
 
+/// The beginning of the ARNs of the mock.
+pub(crate) const HOME: &str = "arn:aws:ivschat:us-west-2:123456789012:";
+
 /// The moments at which the mock and the service have come to the end of a step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
@@ -44,15 +47,24 @@ impl Labels {
         let is_free = !self.values.contains_key(label) && !self.labels.contains_key(value);
         if is_free && !label.is_empty() && !value.is_empty() {
             self.values.insert(label.to_owned(), value.to_owned());
-            self.labels.insert(value.to_owned(), label.to_owned());
+            self.labels.insert(value.to_owned(), with_form(label, value));
         }
-        // The prefix of an ARN tells the region and the account of all others.
-        if let (Some(label), Some(value)) = (arn_prefix(label), arn_prefix(value))
-            && !self.values.contains_key(label)
-            && !self.labels.contains_key(value)
-        {
-            self.values.insert(label.to_owned(), value.to_owned());
-            self.labels.insert(value.to_owned(), label.to_owned());
+        if let (Some(label), Some(value)) = (arn_prefix(label), arn_prefix(value)) {
+            self.bind_home(label, value);
+        }
+    }
+
+    /// Gives the region and the account of the service their labels. Both are the beginning of an
+    /// ARN, which tells them for all other ARNs as well: those of rooms, and those of functions.
+    pub(crate) fn bind_home(&mut self, label: &str, value: &str) {
+        for service in ["ivschat", "lambda"] {
+            let of_service =
+                |prefix: &str| prefix.replacen(":ivschat:", &format!(":{service}:"), 1);
+            let (label, value) = (of_service(label), of_service(value));
+            if !self.values.contains_key(&label) && !self.labels.contains_key(&value) {
+                self.values.insert(label.clone(), value.clone());
+                self.labels.insert(value, label);
+            }
         }
     }
 
@@ -202,6 +214,14 @@ fn is_label(key: &str, value: &str) -> bool {
         || arn_id(value).is_some_and(is_id)
 }
 
+/// Returns the label of a value: its form is added where it is not that of an ID, so that it differs.
+fn with_form(label: &str, value: &str) -> String {
+    let of_arn = || Some((arn_id(label)?, arn_id(value)?));
+    let (id, value) = of_arn().unwrap_or((label, value));
+    let has_form = value.len() == 12 && value.chars().all(|c| c.is_ascii_alphanumeric());
+    if is_id(id) && !has_form { format!("[{label}, {}]", shape(value)) } else { label.to_owned() }
+}
+
 /// Returns `true` for an ID as the mock counts them: `Message00001`.
 fn is_id(text: &str) -> bool {
     let letters = text.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -213,7 +233,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// `arn:aws:ivschat:us-west-2:123456789012:` of an ARN of this service.
-fn arn_prefix(text: &str) -> Option<&str> {
+pub(crate) fn arn_prefix(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("arn:")?;
     let mut colons = rest.match_indices(':').map(|(at, _)| at);
     let (service, _, account) = (colons.next()?, colons.next()?, colons.nth(1)?);
@@ -279,6 +299,29 @@ mod tests {
         let there = "arn:aws:ivschat:eu-west-1:999988887777:room/Unknown00001";
         assert_eq!(labels.to_actual(unknown), there);
         assert_eq!(labels.label(&format!("no {there}"), "", now()), format!("no {unknown}"));
+    }
+
+    #[test]
+    fn an_id_of_another_form_differs() {
+        let mut labels = Labels::new();
+        let actual =
+            r#"{"Id":"b7c1f4f0-5a3e","arn":"arn:aws:ivschat:eu-west-1:999988887777:room/lobby"}"#;
+        let expected = r#"{"Id":"Message00001","arn":"arn:aws:ivschat:us-west-2:123456789012:room/Room00000001"}"#;
+        assert_eq!(
+            labels.label(actual, expected, now()),
+            r#"{"Id":"[Message00001, 13 characters of a9-]","arn":"[arn:aws:ivschat:us-west-2:123456789012:room/Room00000001, 5 characters of a]"}"#
+        );
+        assert_eq!(labels.to_actual("delete Message00001"), "delete b7c1f4f0-5a3e");
+    }
+
+    #[test]
+    fn functions_are_in_the_account_of_the_service() {
+        let mut labels = Labels::new();
+        labels.bind_home(HOME, "arn:aws:ivschat:eu-west-1:999988887777:");
+        let function = "arn:aws:lambda:us-west-2:123456789012:function:censor";
+        let there = "arn:aws:lambda:eu-west-1:999988887777:function:censor";
+        assert_eq!(labels.to_actual(function), there);
+        assert_eq!(labels.label(there, "", now()), function);
     }
 
     #[test]

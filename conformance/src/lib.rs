@@ -7,6 +7,7 @@ mod credentials;
 mod feedback;
 mod labels;
 mod live;
+mod mock;
 mod network;
 mod outcome;
 mod pace;
@@ -25,8 +26,9 @@ mod twin;
 mod view;
 
 pub use feedback::{check, score, with_score};
+pub use mock::Deviation;
 pub use outcome::{ClaimFact, ClaimResult, Counts, Outcome, StepResult, to_markdown};
 pub use plan::plan;
 pub use recording::{FORMAT, Recorded, Recording, read_all};
 pub use run::{Claim, Progress, read_claims, run};
-pub use target::{Deviation, Endpoints, Running, Target};
+pub use target::{Endpoints, Running, Target};

@@ -132,7 +132,7 @@ impl Live {
     pub(crate) fn call(&mut self, mut request: Request) {
         let is_creation =
             ["CreateRoom", "CreateLoggingConfiguration"].contains(&request.operation.as_str());
-        if !self.is_mock() && is_creation && !request.members.contains_key("tags") {
+        if !self.is_mock() && is_creation {
             request.members = self.tagged(request.members);
             request.body = Value::Object(request.members.clone()).to_string();
         }

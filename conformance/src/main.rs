@@ -64,6 +64,11 @@ fn play(job: &Job) -> Result<u8, String> {
         }
     });
     bar.finish_and_clear();
+    for host in running.refused() {
+        say_error(&format!(
+            "refused: {host} does not belong to the target; nothing was sent to it"
+        ));
+    }
     let left = running.clean();
     let took = Duration::from_millis(started.elapsed().as_millis() as u64);
     let counts = Counts::of(&results);
@@ -77,6 +82,8 @@ fn play(job: &Job) -> Result<u8, String> {
         3
     } else if running.is_stopped() {
         130
+    } else if results.iter().any(|result| result.is_broken) {
+        2
     } else {
         u8::from(counts.different > 0)
     })

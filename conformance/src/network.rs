@@ -1,13 +1,13 @@
 //! Network: the one place that opens connections, to the hosts of the target and to no others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -87,7 +87,8 @@ pub(crate) struct Network {
     /// Addresses in the place of those that DNS knows.
     addresses: BTreeMap<(String, u16), SocketAddr>,
     tls: TlsConnector,
-    refused: AtomicUsize,
+    /// The other hosts that something was meant for.
+    refused: Mutex<BTreeSet<Endpoint>>,
 }
 
 impl Network {
@@ -119,7 +120,7 @@ impl Network {
             allowed: allowed.iter().map(|one| (one.host.clone(), one.port)).collect(),
             addresses: BTreeMap::new(),
             tls: TlsConnector::from(Arc::new(config)),
-            refused: AtomicUsize::new(0),
+            refused: Mutex::default(),
         })
     }
 
@@ -133,7 +134,7 @@ impl Network {
     pub(crate) async fn open(&self, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>> {
         let place = (endpoint.host.to_ascii_lowercase(), endpoint.port);
         if !self.allowed.contains(&place) {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.refused.lock().insert(endpoint.clone());
             let message =
                 format!("{endpoint} does not belong to the target; nothing was sent to it");
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
@@ -158,9 +159,9 @@ impl Network {
         })
     }
 
-    /// Returns how many connections were refused because their host is not the target's.
-    pub(crate) fn refused(&self) -> usize {
-        self.refused.load(Ordering::Relaxed)
+    /// Returns the hosts to which a connection was refused, because they are not the target's.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.refused.lock().iter().map(ToString::to_string).collect()
     }
 }
 

@@ -25,6 +25,9 @@ pub struct ClaimResult {
     pub steps: Vec<StepResult>,
     /// The frames and responses that clients received, with labels in the place of IDs.
     pub transcript: Vec<String>,
+    /// Whether the script could not be played, which is a mistake in the script or in this program.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_broken: bool,
 }
 
 /// A fact of a claim.
@@ -88,6 +91,11 @@ impl ClaimResult {
         Self::new(header, Outcome::NotShown { why: why.into() }, &Steps::default())
     }
 
+    /// The result of a script that cannot be played anywhere.
+    pub(crate) fn broken(header: &Header, why: impl Into<String>) -> Self {
+        Self { is_broken: true, ..Self::not_shown(header, why) }
+    }
+
     /// Compares the steps of the mock and of the service. The story may have ended early.
     pub(crate) fn compared(header: &Header, steps: &Steps, ended: Option<String>) -> Self {
         let (expected, mut actual) = (view::write(&steps.expected), view::write(&steps.actual));
@@ -124,6 +132,7 @@ impl ClaimResult {
             result,
             steps: results.collect(),
             transcript: view::write(&steps.actual).lines().map(str::to_owned).collect(),
+            is_broken: false,
         }
     }
 

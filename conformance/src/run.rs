@@ -142,8 +142,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
 /// Plays scripts, and tells each result as soon as it is known. Where the clock cannot be moved,
 /// stories that take longer than the limit are left out. It ends early once the target is
 /// told to stop; the resources of the script that was played are deleted then, too.
-pub fn run(
-    claims: &[Claim],
+pub fn run<'a>(
+    claims: impl IntoIterator<Item = &'a Claim>,
     running: &Running,
     limit: Duration,
     mut tell: impl FnMut(Progress<'_>),
@@ -173,7 +173,7 @@ pub enum Progress<'a> {
 /// Plays one script; returns `None` if it was interrupted.
 fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimResult> {
     let header = &claim.script.header;
-    if !matches!(running.target(), Target::Mock(_))
+    if !matches!(running.target(), Target::Mock(_) | Target::MockOverTls)
         && let Some(why) = claim.obstacle(limit)
     {
         return Some(ClaimResult::not_shown(header, why));
@@ -196,12 +196,12 @@ fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimR
     Some(match played {
         Ok(Ok(transcript)) if transcript != claim.script.transcript => {
             let why = format!("{path}: this mock does not print the script's transcript");
-            ClaimResult::not_shown(header, why)
+            ClaimResult::broken(header, why)
         }
         Ok(Ok(_)) => ClaimResult::compared(header, &steps, None),
         Ok(Err(problem)) if problem.message == INTERRUPTED => return None,
         Ok(Err(problem)) => ClaimResult::compared(header, &steps, Some(problem.message)),
-        Err(panic) => ClaimResult::not_shown(
+        Err(panic) => ClaimResult::broken(
             header,
             format!("{path}: the runner panicked: {}", message(&*panic)),
         ),

@@ -1,8 +1,8 @@
 //! Session: the service that scripts are played against, and the resources that they leave there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_ivschat::Client;
@@ -11,11 +11,13 @@ use aws_sdk_ivschat::config::timeout::TimeoutConfig;
 use aws_sdk_ivschat::config::{
     BehaviorVersion, Config, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
+use aws_smithy_async::time::SharedTimeSource;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::calls::{self, Request, Response};
 use crate::connector::Connector;
+use crate::labels::arn_prefix;
 use crate::network::{Endpoint, HTTP_SCHEMES, Network};
 use crate::pace::Pace;
 use crate::shared::script::stage::HttpRequest;
@@ -28,7 +30,11 @@ pub(crate) struct Session {
     /// `None` where calls need not keep to the rates of AWS.
     pub(crate) pace: Option<Pace>,
     pub(crate) run: String,
+    /// Whether each resource must have the tag of this program.
+    pub(crate) marks: bool,
     pub(crate) ledger: Mutex<Vec<String>>,
+    /// The beginning of the ARNs of the service, with its region and account, once it is known.
+    pub(crate) home: OnceLock<String>,
     /// Set when the run should end.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -40,12 +46,16 @@ pub(crate) struct Access {
     pub(crate) region: String,
     pub(crate) credentials: SharedCredentialsProvider,
     pub(crate) network: Arc<Network>,
+    /// The clock by which requests are signed, if it is not that of the system.
+    pub(crate) clock: Option<SharedTimeSource>,
 }
 
 impl Session {
     pub(crate) fn new(access: Access, run: &str, stop: Arc<AtomicBool>) -> Self {
-        let Access { control, messaging, region, credentials, network } = access;
-        let config = Config::builder()
+        let Access { control, messaging, region, credentials, network, clock } = access;
+        let mut config = Config::builder();
+        config.set_time_source(clock);
+        let config = config
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(control.url(HTTP_SCHEMES))
             .region(Region::new(region))
@@ -62,7 +72,9 @@ impl Session {
             messaging,
             pace: None,
             run: run.into(),
+            marks: false,
             ledger: Mutex::default(),
+            home: OnceLock::new(),
             stop,
         }
     }
@@ -73,17 +85,18 @@ impl Session {
 
     /// Sends a request, and takes note of the resources that it creates and deletes.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, String> {
-        if let Some(pace) = &self.pace {
-            tokio::time::sleep(pace.reserve(&request.operation)).await;
-        }
-        let response = calls::send(&self.client, request).await?;
+        let response = self.exchange(request).await?;
         if response.is_success() {
             let is_creation =
                 request.operation.starts_with("Create") || request.operation.is_empty();
-            let arn =
-                if is_creation { response.json()["arn"].as_str().map(str::to_owned) } else { None };
-            if let Some(arn) = arn {
-                self.ledger.lock().push(arn);
+            let created = response.json();
+            if let (true, Some(arn)) = (is_creation, created["arn"].as_str()) {
+                self.ledger.lock().push(arn.to_owned());
+                if self.marks && created["tags"][TAG].is_null() {
+                    // The resource is deleted without its tag, too, unless this program is killed.
+                    let tags = json!({ TAG: self.run });
+                    let _ = self.exchange(&tagging(arn, &tags)).await;
+                }
             }
             if ["DeleteRoom", "DeleteLoggingConfiguration"].contains(&request.operation.as_str()) {
                 let identifier = request.members.get("identifier").and_then(Value::as_str);
@@ -93,22 +106,20 @@ impl Session {
         Ok(response)
     }
 
+    async fn exchange(&self, request: &Request) -> Result<Response, String> {
+        if let Some(pace) = &self.pace {
+            tokio::time::sleep(pace.reserve(&request.operation)).await;
+        }
+        calls::send(&self.client, request).await
+    }
+
     /// Calls an operation again while it is throttled.
     pub(crate) async fn call(
         &self,
         operation: &str,
         members: Map<String, Value>,
     ) -> Result<Response, String> {
-        let HttpRequest { method, target, body, .. } = HttpRequest::new(operation, members.clone());
-        let request = Request {
-            is_signed: true,
-            operation: operation.into(),
-            members,
-            method: method.into(),
-            target,
-            headers: BTreeMap::new(),
-            body,
-        };
+        let request = request(operation, members);
         let mut delay = Duration::from_millis(200);
         loop {
             let response = self.send(&request).await?;
@@ -118,6 +129,25 @@ impl Session {
             tokio::time::sleep(delay).await;
             delay *= 2;
         }
+    }
+
+    /// Creates a room and deletes it, to learn whether the service can be used, and its account.
+    pub(crate) async fn find_home(&self) -> Result<(), String> {
+        let tags = json!({ TAG: self.run });
+        let members = Map::from_iter([("tags".to_owned(), tags)]);
+        let called = self.call("CreateRoom", members).await;
+        let response = called.map_err(|why| format!("the target cannot be called: {why}"))?;
+        if !response.is_success() {
+            return Err(format!("the target refuses CreateRoom: {}", response.text()));
+        }
+        let room = response.json();
+        let arn = room["arn"].as_str().and_then(arn_prefix);
+        let arn = arn.ok_or_else(|| format!("the target creates a room without an ARN: {room}"))?;
+        // It is the same one each time.
+        let _ = self.home.set(arn.to_owned());
+        let left = self.clean().await;
+        let Some(left) = left.first() else { return Ok(()) };
+        Err(format!("the target does not delete a room that was created: {left}"))
     }
 
     /// Deletes the resources that scripts have created; returns those that it could not delete.
@@ -172,6 +202,25 @@ impl Session {
         }
         Ok(arns)
     }
+}
+
+/// Returns the signed request of an operation.
+pub(crate) fn request(operation: &str, members: Map<String, Value>) -> Request {
+    let HttpRequest { method, target, body, .. } = HttpRequest::new(operation, members.clone());
+    Request {
+        is_signed: true,
+        operation: operation.into(),
+        members,
+        method: method.into(),
+        target,
+        headers: BTreeMap::new(),
+        body,
+    }
+}
+
+fn tagging(arn: &str, tags: &Value) -> Request {
+    let members = [("resourceArn".to_owned(), json!(arn)), ("tags".to_owned(), tags.clone())];
+    request("TagResource", Map::from_iter(members))
 }
 
 /// The key of the tag that resources of this program have; its value is the run.

@@ -3,19 +3,16 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use mock_ivs_chat::{Handle, MockIvsChatBuilder};
 use tokio::runtime::Runtime;
 
 use crate::live::{Live, Site, Timing};
+use crate::mock::{self, Deviation};
 use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
 use crate::session::{Access, Session};
-use crate::shared::claims::controls::{self, Controls};
 use crate::shared::script::settings::Setting;
 
 /// A service.
@@ -23,6 +20,8 @@ use crate::shared::script::settings::Setting;
 pub enum Target {
     /// The mock, in this process: a new one for each script.
     Mock(Deviation),
+    /// The same over TLS, at the host names of the service, and with signatures that it checks.
+    MockOverTls,
     /// A pair of endpoints.
     Url(Endpoints),
     /// Amazon IVS Chat in a region, with the default credential chain.
@@ -52,35 +51,6 @@ pub struct Endpoints {
     pub quiet: Duration,
 }
 
-/// A change of the mock, so that it differs from the scripts.
-#[derive(Clone, Default)]
-pub struct Deviation {
-    settings: Option<Arc<dyn Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync>>,
-    hooks: Option<Arc<dyn Fn(&Handle) + Send + Sync>>,
-}
-
-impl Deviation {
-    /// Changes the settings of the mock.
-    #[must_use]
-    pub fn of_settings(
-        change: impl Fn(MockIvsChatBuilder) -> MockIvsChatBuilder + Send + Sync + 'static,
-    ) -> Self {
-        Self { settings: Some(Arc::new(change)), hooks: None }
-    }
-
-    /// Installs hooks on the mock.
-    #[must_use]
-    pub fn of_hooks(install: impl Fn(&Handle) + Send + Sync + 'static) -> Self {
-        Self { settings: None, hooks: Some(Arc::new(install)) }
-    }
-}
-
-impl fmt::Debug for Deviation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Deviation")
-    }
-}
-
 /// A target that is ready, and the threads that talk to it.
 pub struct Running {
     target: Target,
@@ -88,6 +58,8 @@ pub struct Running {
     session: Option<Arc<Session>>,
     timing: Timing,
     run: String,
+    /// The beginning of the ARNs of a mock with other settings.
+    home: OnceLock<String>,
     stop: Arc<AtomicBool>,
     runtime: Runtime,
 }
@@ -106,17 +78,19 @@ impl Running {
             .map_err(|error| format!("cannot start threads: {error}"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (session, timing) = match &target {
-            Target::Mock(_) => (None, MOCK_TIMING),
+            Target::Mock(_) | Target::MockOverTls => (None, MOCK_TIMING),
             Target::Url(endpoints) | Target::Aws(endpoints) => {
                 let access = access(endpoints, &runtime)?;
                 let mut session = Session::new(access, run, Arc::clone(&stop));
+                session.marks = true;
                 session.pace = endpoints.keeps_rates.then(Default::default);
                 let Endpoints { patience, quiet, .. } = *endpoints;
                 let timing = Timing { patience, quiet, tolerance: TOLERANCE };
                 (Some(Arc::new(session)), timing)
             }
         };
-        Ok(Self { target, session, timing, run: run.into(), stop, runtime })
+        let home = OnceLock::new();
+        Ok(Self { target, session, timing, run: run.into(), home, stop, runtime })
     }
 
     /// The service.
@@ -137,10 +111,10 @@ impl Running {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Returns how many connections to hosts that are not the target's were refused.
+    /// Returns the hosts to which a connection was refused, because they are not the target's.
     #[must_use]
-    pub fn refused(&self) -> usize {
-        self.session.as_ref().map_or(0, |session| session.network.refused())
+    pub fn refused(&self) -> Vec<String> {
+        self.session.as_ref().map_or_else(Vec::new, |session| session.network.refused())
     }
 
     /// Starts the service of one script.
@@ -148,50 +122,27 @@ impl Running {
         let handle = self.runtime.handle().clone();
         let (session, site) = match (&self.session, &self.target) {
             (Some(session), _) => (Arc::clone(session), Site::Remote),
-            (None, Target::Mock(deviation)) => self.begin_mock(settings, deviation),
+            (None, Target::MockOverTls) => {
+                mock::begin_over_tls(settings, &self.run, Arc::clone(&self.stop))
+            }
+            (None, Target::Mock(deviation)) => {
+                let home = || self.home.get_or_init(|| deviation.home()).clone();
+                mock::begin(settings, deviation, home, &self.run, Arc::clone(&self.stop))
+            }
             (None, _) => unreachable!("only mocks are started for each script"),
         };
         Live::new(session, site, handle, self.timing)
     }
 
-    fn begin_mock(&self, settings: &[Setting], deviation: &Deviation) -> (Arc<Session>, Site) {
-        let mut builder = controls::builder(settings);
-        if let Some(change) = &deviation.settings {
-            builder = change(builder);
-        }
-        let ivs = builder.start();
-        if let Some(install) = &deviation.hooks {
-            install(&ivs);
-        }
-        let address = ivs.addr();
-        let endpoint =
-            Endpoint { is_tls: false, host: address.ip().to_string(), port: address.port() };
-        let network = Network::new(&[&endpoint], Trust::NoAuthority);
-        let network = network.expect("a network without TLS needs nothing that could be missing");
-        let access = Access {
-            control: endpoint.clone(),
-            messaging: endpoint,
-            region: "us-west-2".into(),
-            credentials: no_credentials(),
-            network: Arc::new(network),
-        };
-        let session = Session::new(access, &self.run, Arc::clone(&self.stop));
-        (Arc::new(session), Site::Mock { ivs: Box::new(ivs), controls: Controls::default() })
-    }
-
-    /// Calls the target once, so that one that cannot be reached is not taken for one that differs.
+    /// Creates a room at the target and deletes it, so that a target that cannot be used is not
+    /// taken for one that differs.
     ///
     /// # Errors
     ///
     /// If no response is received, or if it is an error.
     pub fn check(&self) -> Result<(), String> {
         let Some(session) = &self.session else { return Ok(()) };
-        let called = self.runtime.block_on(session.call("ListRooms", serde_json::Map::new()));
-        match called {
-            Ok(response) if response.is_success() => Ok(()),
-            Ok(response) => Err(format!("the target refuses ListRooms: {}", response.text())),
-            Err(why) => Err(format!("the target cannot be called: {why}")),
-        }
+        self.runtime.block_on(session.find_home())
     }
 
     /// Deletes what could not be deleted before; returns the resources that are left.
@@ -248,10 +199,10 @@ fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
     let credentials = if endpoints.has_credentials {
         crate::credentials::from_default_chain(&endpoints.region, runtime)?
     } else {
-        no_credentials()
+        mock::credentials()
     };
     let region = endpoints.region.clone();
-    Ok(Access { control, messaging, region, credentials, network: Arc::new(network) })
+    Ok(Access { control, messaging, region, credentials, network: Arc::new(network), clock: None })
 }
 
 /// Reads `host:port:address:port`.
@@ -262,12 +213,6 @@ fn connect_to(text: &str) -> Result<(String, u16, SocketAddr), String> {
     let (port, address) = rest.split_once(':').ok_or_else(mistake)?;
     let port = port.parse().map_err(|_| mistake())?;
     Ok((host.to_owned(), port, address.parse().map_err(|_| mistake())?))
-}
-
-/// Keys for services that do not check signatures.
-fn no_credentials() -> SharedCredentialsProvider {
-    let keys = Credentials::from_keys("AKIDEXAMPLE", "secret", None);
-    SharedCredentialsProvider::new(keys)
 }
 
 const MOCK_TIMING: Timing =

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use crate::calls::Request;
-use crate::labels::{Labels, Now};
+use crate::labels::{HOME, Labels, Now};
 use crate::live::{Before, Cause, Live};
+use crate::session;
 use crate::shared::claims::memory::MemoryStage;
 use crate::shared::script::Stage;
 use crate::shared::script::hook::Hook;
@@ -53,6 +54,9 @@ impl Twin {
         let printed = mock.ivs.log().to_string().len();
         let mut labels = Labels::new();
         labels.set_tolerance(live.tolerance());
+        if let Some(home) = live.session.home.get() {
+            labels.bind_home(HOME, home);
+        }
         Self {
             mock,
             live,
@@ -245,18 +249,8 @@ impl Stage for Twin {
         let cause = Cause::Task(&lanes);
         let before = self.begin(cause)?;
         let members = self.to_actual(&request.members);
-        let HttpRequest { method, target, body, .. } =
-            HttpRequest::new(&request.operation, members.clone());
         let response = self.mock.call(request)?;
-        self.live.call(Request {
-            is_signed: true,
-            operation: request.operation.clone(),
-            members,
-            method: method.into(),
-            target,
-            headers: BTreeMap::new(),
-            body,
-        });
+        self.live.call(session::request(&request.operation, members));
         self.end(cause, before, None)?;
         if let (Some(expected), Some(actual)) = (&response, self.live.last_response()) {
             self.labels.bind_response(expected, &actual.json());
@@ -345,7 +339,7 @@ impl Stage for Twin {
 
     fn add_review_rule(&mut self, function_arn: &str, rule: ReviewRule) {
         self.mock.add_review_rule(function_arn, rule.clone());
-        self.live.add_review_rule(function_arn, rule);
+        self.live.add_review_rule(&self.labels.to_actual(function_arn), rule);
     }
 
     fn advance(&mut self, duration: Duration) {

@@ -16,15 +16,9 @@ use crate::script::values::{quota, review};
 /// Returns the builder of a mock with these settings, whose clock stands still at [`START`].
 pub(crate) fn builder(settings: &[Setting]) -> MockIvsChatBuilder {
     let mut builder = MockIvsChat::builder().clock(Clock::frozen_at(START));
-    let mut quotas = Quotas::aws();
     for setting in settings {
         match setting {
-            Setting::QuotasOff => quotas = Quotas::unlimited(),
-            Setting::Quota { name, limit: Some(limit) } => {
-                quotas = quotas.with(quota(name), *limit);
-            }
-            Setting::Quota { name, limit: None } => quotas = quotas.without(quota(name)),
-            Setting::HttpThrottling => quotas = quotas.with_http_throttling(),
+            Setting::QuotasOff | Setting::Quota { .. } | Setting::HttpThrottling => {}
             Setting::TokenLifetime(lifetime) => builder = builder.token_lifetime(*lifetime),
             Setting::PingInterval(interval) => builder = builder.ping_interval(*interval),
             Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
@@ -39,7 +33,18 @@ pub(crate) fn builder(settings: &[Setting]) -> MockIvsChatBuilder {
             Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
         }
     }
-    builder.quotas(quotas)
+    builder.quotas(quotas(settings))
+}
+
+/// Returns the quotas of a mock with these settings.
+pub(crate) fn quotas(settings: &[Setting]) -> Quotas {
+    settings.iter().fold(Quotas::aws(), |quotas, setting| match setting {
+        Setting::QuotasOff => Quotas::unlimited(),
+        Setting::Quota { name, limit: Some(limit) } => quotas.with(quota(name), *limit),
+        Setting::Quota { name, limit: None } => quotas.without(quota(name)),
+        Setting::HttpThrottling => quotas.with_http_throttling(),
+        _ => quotas,
+    })
 }
 
 /// The hooks, gates and review functions of a script, by name.
