@@ -84,7 +84,7 @@ pub(crate) fn begin(
     }
     let address = ivs.addr();
     let endpoint = Endpoint { is_tls: false, host: address.ip().to_string(), port: address.port() };
-    let network = Network::new(&[&endpoint], Trust::Nobody);
+    let network = Network::new(&[&endpoint], Trust::NoAuthority);
     let network = network.expect("a network without TLS needs nothing that could be missing");
     let session = session(&ivs, [endpoint.clone(), endpoint], network, run, stop);
     if deviation.settings.is_some() {

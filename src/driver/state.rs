@@ -66,15 +66,13 @@ impl State {
         self.latest_id
     }
 
-    /// Removes the handshakes whose clients have gone away, and returns their ids.
-    pub(super) fn take_abandoned_handshakes(&mut self) -> Vec<HandshakeId> {
+    /// Removes the handshakes whose clients have gone away. The caller drops them without the lock.
+    pub(super) fn take_abandoned_handshakes(&mut self) -> Vec<(HandshakeId, OpenHandshake)> {
         let is_abandoned = |open: &OpenHandshake| open.sender.is_closed();
         let abandoned = self.handshakes.iter().filter(|(_, open)| is_abandoned(open));
         let abandoned: Vec<_> = abandoned.map(|(id, _)| *id).collect();
-        for id in &abandoned {
-            self.handshakes.remove(id);
-        }
-        abandoned
+        let remove = |id| self.handshakes.remove(&id).map(|open| (id, open));
+        abandoned.into_iter().filter_map(remove).collect()
     }
 
     /// Returns the time, which never goes back.

@@ -53,8 +53,10 @@ enum Afterwards {
     RespondToCall(tokio::sync::oneshot::Sender<HttpReply>, HttpReply),
     Withdraw(QuestionId),
     StartTimer(crate::engine::io::TimerId, std::time::Duration),
-    /// The end of a closure may run any code.
-    Drop(Vec<Closure>),
+    /// Dropping a closure can run any code.
+    DropClosures(Vec<Closure>),
+    /// Dropping a sink can drop a stream of the test, which can run any code.
+    DropSink(Arc<ClientSink>),
 }
 
 impl Driver {
@@ -97,15 +99,17 @@ impl Driver {
         let now = state.now(&self.clock);
         // Before the input: it may open the gate at which such a handshake waits, which would
         // redeem the token of a client that has left.
-        for id in state.take_abandoned_handshakes() {
+        let mut afterwards = Vec::new();
+        for (id, open) in state.take_abandoned_handshakes() {
             state.engine.handle(now, Input::HandshakeAbandoned(id));
+            afterwards.push(Afterwards::DropSink(open.sink));
         }
         Transaction {
             driver: self,
             state,
             now,
             outcome: Outcome::default(),
-            afterwards: Vec::new(),
+            afterwards,
             overflowed: Vec::new(),
         }
     }
@@ -219,7 +223,10 @@ impl Transaction<'_> {
                 let throttle = |stream| Afterwards::Throttle(stream, way, bytes_per_second);
                 self.afterwards.extend(stream.map(throttle));
             }
-            Output::Remove(connection) => drop(self.state.sinks.remove(connection)),
+            Output::Remove(connection) => {
+                let sink = self.state.sinks.remove(connection);
+                self.afterwards.extend(sink.map(Afterwards::DropSink));
+            }
             Output::Handshake { id, reply } => self.answer_handshake(id, reply),
             Output::LimitBandwidth { handshake, bytes_per_second } => {
                 let open = self.state.handshakes.get(&handshake);
@@ -268,7 +275,7 @@ impl Transaction<'_> {
             HandshakeReply::Accept(connection) => {
                 // Listed before the client gets its answer, so no frame is missed. The connection
                 // task owns the queue at first, and writes nothing before the handshake response.
-                self.state.sinks.insert(connection, open.sink);
+                self.state.sinks.insert(connection, Arc::clone(&open.sink));
                 HandshakeResponse::Accept(connection)
             }
             // Not listed among the sinks: the close frame is in the queue, and no other frame
@@ -288,6 +295,7 @@ impl Transaction<'_> {
             HandshakeReply::Never => HandshakeResponse::Never,
         };
         self.afterwards.push(Afterwards::RespondToHandshake(open.sender, answer));
+        self.afterwards.push(Afterwards::DropSink(open.sink));
     }
 
     fn answer_call(&mut self, id: CallId, reply: HttpReply) {
@@ -307,7 +315,7 @@ impl Transaction<'_> {
 
     /// Drops a closure after the lock has been released.
     pub(super) fn drop_later(&mut self, closures: Vec<Closure>) {
-        self.afterwards.push(Afterwards::Drop(closures));
+        self.afterwards.push(Afterwards::DropClosures(closures));
     }
 }
 
@@ -333,7 +341,8 @@ impl Driver {
             Afterwards::RespondToCall(sender, answer) => drop(sender.send(answer)),
             Afterwards::Withdraw(question) => self.questions.withdraw(question),
             Afterwards::StartTimer(id, duration) => self.start_timer(id, duration),
-            Afterwards::Drop(closures) => drop(closures),
+            Afterwards::DropClosures(closures) => drop(closures),
+            Afterwards::DropSink(sink) => drop(sink),
         }
     }
 }

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use mock_ivs_chat::{Handle, MockIvsChat, Operation, log::EntryKind};
+use mock_ivs_chat::{CloseCode, Handle, MockIvsChat, Operation, log::EntryKind};
+use rstest::rstest;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -288,4 +289,94 @@ async fn a_client_without_nodelay_gets_every_frame_to_the_mock_immediately() {
             assert_eq!(received, count, "in round {round}");
         }
     }
+}
+
+/// A stream that calls the mock when it is dropped.
+struct CallsInDrop {
+    stream: DuplexStream,
+    ivs: Handle,
+    dropped: mpsc::Sender<()>,
+}
+
+impl AsyncRead for CallsInDrop {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for CallsInDrop {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for CallsInDrop {
+    fn drop(&mut self) {
+        self.ivs.now();
+        self.ivs.create_room("left");
+        // The test may be over.
+        let _ = self.dropped.send(());
+    }
+}
+
+/// Serves a stream that calls the mock when it is dropped, and sends it a handshake.
+async fn serve_calling_in_drop(ivs: &Handle, token: &str) -> (DuplexStream, mpsc::Receiver<()>) {
+    let (mut client, stream) = tokio::io::duplex(4_096);
+    let (dropped, is_dropped) = mpsc::channel();
+    ivs.serve_stream(CallsInDrop { stream, ivs: ivs.clone(), dropped });
+    let request = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         sec-websocket-protocol: {token}\r\n\r\n"
+    );
+    client.write_all(request.as_bytes()).await.unwrap();
+    (client, is_dropped)
+}
+
+#[rstest]
+#[case::abandoned(|ivs: &Handle| drop(ivs.on_handshake().hold()))]
+#[case::refused(|ivs: &Handle| drop(ivs.on_handshake().refuse(503, "no")))]
+#[case::reset(|ivs: &Handle| drop(ivs.on_handshake().reset()))]
+#[case::without_response(|ivs: &Handle| drop(ivs.on_handshake().never_respond()))]
+#[case::accepted_and_closed(|ivs: &Handle| drop(ivs.on_handshake().disconnect(CloseCode::GOING_AWAY)))]
+#[case::accepted(|_: &Handle| ())]
+fn a_stream_may_call_the_mock_when_it_is_dropped(#[case] arrange: fn(&Handle)) {
+    on_two_workers(async move {
+        let ivs = MockIvsChat::start();
+        arrange(&ivs);
+        let token = token(&ivs.create_room("lobby"), "alice").token;
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let handle = ivs.handle();
+        // The end of its runtime drops the task that serves the stream, in the midst of whatever.
+        let is_dropped = thread::spawn(move || {
+            let is_dropped = runtime.block_on(async {
+                let mark = handle.log().mark();
+                let (client, is_dropped) = serve_calling_in_drop(&handle, &token).await;
+                let _ = handle.log().since(mark).wait_for(|_| true).await;
+                drop(client);
+                is_dropped
+            });
+            drop(runtime);
+            is_dropped
+        });
+        let is_dropped = is_dropped.join().unwrap();
+        ivs.create_room("other");
+        is_dropped.recv_timeout(WATCHDOG).unwrap();
+    });
 }
