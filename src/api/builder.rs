@@ -348,7 +348,7 @@ impl MockIvsChatBuilder {
     /// # Errors
     ///
     /// If a port, a thread or a runtime is not available, if the tokio runtime to run on is
-    /// missing or lacks a driver, if settings contradict each other, such as a port of a listener
+    /// missing, has ended or lacks a driver, if settings contradict each other, such as a port of a listener
     /// that has one, if the account id or the region cannot be part of an ARN, or if the
     /// environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` is not a number.
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
@@ -429,6 +429,9 @@ impl MockIvsChatBuilder {
         server
             .start(&driver)
             .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;
+        if server.stop_reason().is_some() {
+            return Err(StartError::new("the tokio runtime to run on has ended", None));
+        }
         Ok(Handle::new(driver, server))
     }
 

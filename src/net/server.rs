@@ -142,12 +142,14 @@ impl Server {
 
     /// Starts the mock's tasks.
     pub(crate) fn start(self: &Arc<Self>, driver: &Arc<Driver>) -> io::Result<()> {
-        let mut state = self.state.lock();
-        if let Some(runtime) = state.runtime.clone() {
+        let runtime = self.state.lock().runtime.clone();
+        if let Some(runtime) = runtime {
             let timer = run_timer(Arc::clone(driver), RuntimeGuard(Arc::downgrade(self)));
-            state.timer = Some(runtime.spawn(timer).abort_handle());
+            // Without the lock: a runtime that has ended drops the task here, and with it the
+            // guard, which takes the lock.
+            let timer = runtime.spawn(timer).abort_handle();
+            self.state.lock().timer = Some(timer);
         }
-        drop(state);
         self.resume(driver)
     }
 

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use mock_ivs_chat::{Clock, Handle, MockIvsChat, StartError, log::EntryKind};
@@ -14,6 +15,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::wire::{
     alone, end, in_memory, is_child, isolated, over_tcp, receive, run_child, say, token,
 };
+
+/// Fails a test that would otherwise hang.
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 fn runtime(is_paused: bool) -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(is_paused).build().unwrap()
@@ -36,6 +40,27 @@ fn message_of(panics: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
     let text = payload.downcast_ref::<String>().cloned();
     text.unwrap_or_else(|| (*payload.downcast_ref::<&str>().unwrap()).to_owned())
+}
+
+#[test]
+fn a_mock_does_not_start_on_a_runtime_that_has_ended() {
+    let over_tcp =
+        "cannot listen on 127.0.0.1:0: A Tokio 1.x context was found, but it is being shutdown.";
+    let in_memory = "the tokio runtime to run on has ended";
+    for (is_in_memory, expected) in [(false, over_tcp), (true, in_memory)] {
+        let ended = runtime(false);
+        let handle = ended.handle().clone();
+        drop(ended);
+        let (done, is_done) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _entered = handle.enter();
+            let builder = MockIvsChat::builder().on_current_runtime();
+            let builder = if is_in_memory { builder.in_memory() } else { builder };
+            done.send(builder.try_start().map(drop)).unwrap();
+        });
+        let error = is_done.recv_timeout(WATCHDOG).expect("the start hangs").unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]
