@@ -38,7 +38,7 @@ pub(crate) struct Program {
     stderr: Output,
 }
 
-/// What a process has printed, and how it ended.
+/// The output of a process, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
@@ -99,7 +99,7 @@ impl Drop for Program {
     }
 }
 
-/// What one of the streams of a process has printed so far.
+/// The output of a process so far, on one of its streams.
 struct Output(Arc<(Mutex<Printed>, Condvar)>);
 
 #[derive(Default)]

@@ -7,6 +7,10 @@ use super::support::{of_refusals, of_requests, of_responses, text};
 use super::{Case, case};
 
 pub(super) fn cases() -> Vec<Case> {
+    [tokens(), limits_of_tokens(), events_and_deletions()].into_iter().flatten().collect()
+}
+
+fn tokens() -> Vec<Case> {
     vec![
         case(
             "an unknown capability is ignored",
@@ -30,6 +34,11 @@ pub(super) fn cases() -> Vec<Case> {
                 }
             }),
         ),
+    ]
+}
+
+fn limits_of_tokens() -> Vec<Case> {
+    vec![
         case(
             "a session that is too long is shortened to 180 minutes",
             r#""sessionDurationInMinutes":"#,
@@ -78,6 +87,11 @@ pub(super) fn cases() -> Vec<Case> {
                 }
             }),
         ),
+    ]
+}
+
+fn events_and_deletions() -> Vec<Case> {
+    vec![
         case(
             "an event cannot have a name of the service",
             "SendEvent",

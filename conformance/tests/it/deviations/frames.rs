@@ -7,6 +7,10 @@ use super::support::of_frames;
 use super::{Case, case};
 
 pub(super) fn cases() -> Vec<Case> {
+    [json(), messages_and_events(), errors()].into_iter().flatten().collect()
+}
+
+fn json() -> Vec<Case> {
     vec![
         case(
             "`<`, `>` and `&` are escaped in frames, as in JSON of Go",
@@ -45,6 +49,11 @@ pub(super) fn cases() -> Vec<Case> {
                 Some(text.replace("\"Attributes\":{}", "\"Attributes\":null"))
             }),
         ),
+    ]
+}
+
+fn messages_and_events() -> Vec<Case> {
+    vec![
         case(
             "a sender has no attributes",
             r#""Type":"MESSAGE""#,
@@ -102,6 +111,11 @@ pub(super) fn cases() -> Vec<Case> {
                 Some(serde_json::to_string(&Frame::Event(event)).unwrap())
             }),
         ),
+    ]
+}
+
+fn errors() -> Vec<Case> {
+    vec![
         case(
             "an error for a missing capability DISCONNECT_USER has the code 401",
             r#""ErrorCode":403"#,

@@ -12,6 +12,10 @@ use super::support::{of_calls, of_requests, of_responses, text};
 use super::{Case, case};
 
 pub(super) fn cases() -> Vec<Case> {
+    [pages(), order(), items()].into_iter().flatten().collect()
+}
+
+fn pages() -> Vec<Case> {
     vec![
         case(
             "a page has 20 rooms unless the request says otherwise",
@@ -37,6 +41,11 @@ pub(super) fn cases() -> Vec<Case> {
             &["control-plane/filters-of-rooms"],
             of_calls(Operation::ListRooms, |mock, call| rooms_by_prefix(mock, &call.request)),
         ),
+    ]
+}
+
+fn order() -> Vec<Case> {
+    vec![
         case(
             "rooms are sorted by createTime",
             "/ListRooms",
@@ -72,6 +81,11 @@ pub(super) fn cases() -> Vec<Case> {
             &["control-plane/next-token-can-be-used-again"],
             once(),
         ),
+    ]
+}
+
+fn items() -> Vec<Case> {
+    vec![
         case(
             "tags that are empty are left out of ListTagsForResource",
             "ListTagsForResource",

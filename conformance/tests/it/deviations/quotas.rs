@@ -6,6 +6,10 @@ use mock_ivs_chat_conformance::Deviation;
 use super::{Case, case};
 
 pub(super) fn cases() -> Vec<Case> {
+    [of_messaging(), of_the_account(), of_calls()].into_iter().flatten().collect()
+}
+
+fn of_messaging() -> Vec<Case> {
     vec![
         case(
             "a connection may make one request a second more",
@@ -31,6 +35,11 @@ pub(super) fn cases() -> Vec<Case> {
             &["quotas/disconnections-per-second"],
             one_more(Quota::DisconnectUser),
         ),
+    ]
+}
+
+fn of_the_account() -> Vec<Case> {
+    vec![
         case(
             "an account may have one connection more",
             "too many concurrent connections",
@@ -55,6 +64,11 @@ pub(super) fn cases() -> Vec<Case> {
             &["messaging/attributes-have-a-limit", "messaging/texts-of-errors"],
             one_more(Quota::MessageAttributeBytes),
         ),
+    ]
+}
+
+fn of_calls() -> Vec<Case> {
+    vec![
         case(
             "CreateChatToken may be called once a second more",
             "CreateChatToken exceeds its rate",

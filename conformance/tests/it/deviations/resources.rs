@@ -20,6 +20,10 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn rooms() -> Vec<Case> {
+    [new_rooms(), changed_rooms()].into_iter().flatten().collect()
+}
+
+fn new_rooms() -> Vec<Case> {
     vec![
         case(
             "the name of a room is unique",
@@ -61,6 +65,11 @@ fn rooms() -> Vec<Case> {
                 }
             }),
         ),
+    ]
+}
+
+fn changed_rooms() -> Vec<Case> {
+    vec![
         case(
             "UpdateRoom ignores maximumMessageRatePerSecond",
             "UpdateRoom",
