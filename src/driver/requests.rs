@@ -81,8 +81,8 @@ impl Driver {
     }
 
     /// Records a handshake that breaks RFC 6455.
-    pub(crate) fn refuse_handshake(self: &Arc<Self>, status: u16, message: &str) {
-        self.feed(Input::InvalidHandshake { status, message: message.into() });
+    pub(crate) fn refuse_handshake(self: &Arc<Self>, status: u16, message: &str, headers: Headers) {
+        self.feed(Input::InvalidHandshake { status, message: message.into(), headers });
     }
 
     /// Executes an operation for a client. The response may come later.

@@ -11,7 +11,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::ids::HookId;
-use crate::log::record::{Event, HandshakeRefused, Peer};
+use crate::log::record::{Connected, Event, HandshakeRefused, Peer};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::headers::Headers;
 use crate::service::session::Refusal;
@@ -21,6 +21,12 @@ use crate::service::session::Refusal;
 pub(super) struct PendingHandshake {
     id: HandshakeId,
     token: Option<String>,
+    client: Client,
+}
+
+/// The client of a handshake.
+#[derive(Debug)]
+struct Client {
     headers: Headers,
     peer_ip: Option<Arc<str>>,
 }
@@ -34,7 +40,8 @@ impl Engine {
         headers: Headers,
         peer_ip: Option<String>,
     ) {
-        let handshake = PendingHandshake { id, token, headers, peer_ip: peer_ip.map(Arc::from) };
+        let client = Client { headers, peer_ip: peer_ip.map(Arc::from) };
+        let handshake = PendingHandshake { id, token, client };
         let cause = self.log.len();
         if self.hooks.handshakes.is_empty() {
             // Only hooks need to know beforehand what a token says.
@@ -64,7 +71,7 @@ impl Engine {
                 user_id: user_id.as_deref().map(str::to_owned),
                 room: room.clone(),
                 path: path.clone(),
-                headers: handshake.headers.clone(),
+                headers: handshake.client.headers.clone(),
             })
         };
         match self.consult(&context, last, event) {
@@ -110,7 +117,8 @@ impl Engine {
             HandshakeVerdict::Pass => return self.admit(cause, handshake),
             HandshakeVerdict::Refuse { status, message, headers } => {
                 self.record_effect(cause, None, hook, format!("handshake refused with {status}"));
-                self.record_refusal(cause, status, &message, handshake.token.as_deref(), None);
+                let (token, shown) = (handshake.token.as_deref(), handshake.client.headers);
+                self.record_refusal(cause, status, &message, token, None, Some(shown));
                 let refusal = HandshakeReply::Refuse { status, message, headers };
                 return self.answer_handshake(id, refusal);
             }
@@ -140,8 +148,8 @@ impl Engine {
 
     /// Hands a handshake to the service.
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
-        let PendingHandshake { id, token, peer_ip, .. } = handshake;
-        match self.connect(cause, token.as_deref(), true, peer_ip) {
+        let PendingHandshake { id, token, client } = handshake;
+        match self.connect(cause, token.as_deref(), Some(client)) {
             Ok(peer) => self.answer_handshake(id, HandshakeReply::Accept(peer.connection)),
             Err(HandshakeRefused { status, message, .. })
                 if matches!(status, 401 | 404) && self.service.closes_refused_handshakes() =>
@@ -189,7 +197,7 @@ impl Engine {
     /// Connects a participant. No hook sees it, because it makes no handshake.
     pub(super) fn join(&mut self, token: &str) {
         let cause = self.log.len();
-        let joined = self.connect(cause, Some(token), false, None).map_err(Box::new);
+        let joined = self.connect(cause, Some(token), None).map_err(Box::new);
         self.outputs.push_back(Output::Return(Reply::Joined(joined)));
     }
 
@@ -197,15 +205,18 @@ impl Engine {
         &mut self,
         cause: u64,
         token: Option<&str>,
-        has_stream: bool,
-        peer_ip: Option<Arc<str>>,
+        client: Option<Client>,
     ) -> Result<Arc<Peer>, HandshakeRefused> {
+        let has_stream = client.is_some();
+        let (headers, peer_ip) =
+            client.map_or((None, None), |client| (Some(client.headers), client.peer_ip));
         let connection = self.connections.next_id();
         let admission = match self.service.connect(self.now, connection, token) {
             Ok(admission) => admission,
             Err(refusal) => {
                 let (status, message) = (refusal.status(), refusal.message());
-                return Err(self.record_refusal(cause, status, message, token, Some(refusal)));
+                let refusal = Some(refusal);
+                return Err(self.record_refusal(cause, status, message, token, refusal, headers));
             }
         };
         let (user_id, label) = self.connections.name(&admission.user_id);
@@ -228,8 +239,8 @@ impl Engine {
         };
         // Inserted before the entry is recorded, because the entry takes its peer from there.
         self.connections.open.insert(connection, open);
-        let capabilities = admission.capabilities.into();
-        self.record(cause, Some(connection), Event::Connected(capabilities));
+        let connected = Connected { capabilities: admission.capabilities.into(), headers };
+        self.record(cause, Some(connection), Event::Connected(Box::new(connected)));
         if has_stream {
             self.watch(connection);
         }
@@ -243,10 +254,11 @@ impl Engine {
         message: &str,
         token: Option<&str>,
         refusal: Option<Refusal>,
+        headers: Option<Headers>,
     ) -> HandshakeRefused {
         let label = |token| self.service.token_label(token).unwrap_or_else(|| redact(token));
         let (message, token) = (message.into(), token.map(label));
-        let refused = HandshakeRefused { status, message, token, refusal };
+        let refused = HandshakeRefused { status, message, token, refusal, headers };
         self.record(cause, None, Event::HandshakeRefused(Box::new(refused.clone())));
         refused
     }

@@ -159,9 +159,9 @@ impl Engine {
             Input::Handshake { id, token, path, headers, peer_ip } => {
                 self.handshake(id, token, path, headers, peer_ip);
             }
-            Input::InvalidHandshake { status, message } => {
+            Input::InvalidHandshake { status, message, headers } => {
                 let cause = self.log.len();
-                self.record_refusal(cause, status, &message, None, None);
+                self.record_refusal(cause, status, &message, None, None, Some(headers));
             }
             Input::HandshakeAbandoned(id) => self.abandon_handshake(id),
             Input::GaveUp { operation, user_id } => {

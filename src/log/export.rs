@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 
 use crate::log::entry::{Direction, Entry};
-use crate::log::record::{Caller, Event, Request, Response};
+use crate::log::record::{Caller, Event, HandshakeRefused, Request, Response};
 use crate::log::secrets::{TokenLabels, hide, marked_body};
 use crate::log::summary;
 use crate::log::timeline::{Columns, next_row, shortened};
@@ -95,6 +95,7 @@ fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {
                 connections.insert(connection, har.len());
                 har.push(har_connection(entry));
             }
+            (Event::HandshakeRefused(refused), _) => har.push(har_refusal(entry, refused)),
             _ => {}
         }
     }
@@ -221,10 +222,7 @@ fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Val
     };
     let body = hide(entry.mock, &called.body);
     let mut request = har_request(method, &format!("http://localhost{path}"), Some(&body));
-    if let Caller::Http { headers, .. } = &called.origin {
-        let named = headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
-        request["headers"] = named.collect();
-    }
+    add_headers(&mut request, entry);
     let response = answered.map_or_else(
         || har_response(0, "", ""),
         |answered| {
@@ -237,12 +235,27 @@ fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Val
 
 fn har_connection(entry: &Entry) -> Value {
     let user_id = entry.record.peer.as_ref().map_or("", |peer| &peer.label);
-    let request = har_request("GET", "ws://localhost/", None);
+    let mut request = har_request("GET", "ws://localhost/", None);
+    add_headers(&mut request, entry);
     let response = har_response(101, "Switching Protocols", "");
     let mut har = har_entry(entry, "websocket", &request, &response);
     har["comment"] = json!(user_id);
     har[MESSAGES] = json!([]);
     har
+}
+
+fn har_refusal(entry: &Entry, refused: &HandshakeRefused) -> Value {
+    let mut request = har_request("GET", "ws://localhost/", None);
+    add_headers(&mut request, entry);
+    let body = json!({ "message": refused.message }).to_string();
+    har_entry(entry, "websocket", &request, &har_response(refused.status, "", &body))
+}
+
+fn add_headers(request: &mut Value, entry: &Entry) {
+    if let Some(headers) = entry.headers() {
+        let named = headers.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+        request["headers"] = named.collect();
+    }
 }
 
 fn har_message(entry: &Entry, payload: &Payload, labels: &mut TokenLabels) -> Value {

@@ -111,7 +111,7 @@ impl Checker {
                 }
             }
             Event::Response(answered) => self.check_answer(entry, answered),
-            Event::Connected(capabilities) => self.check_connection(entry, capabilities),
+            Event::Connected(connected) => self.check_connection(entry, &connected.capabilities),
             Event::HandshakeRefused(refused) => {
                 self.check_refusal(entry, refused.refusal, refused.token.as_deref());
             }

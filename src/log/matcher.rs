@@ -97,7 +97,7 @@ impl Matcher {
     /// room.send_event("app:poll", [("question", "tea?")]);
     /// ivs.log().expect(Matcher::event("app:poll").attribute("question", "tea?")).wait();
     /// ```
-    pub fn event(event_name: &str) -> Self {
+    pub fn event(event_name: impl Into<String>) -> Self {
         Self::of_type("EVENT").is(Name::Named, event_name)
     }
 
@@ -222,7 +222,7 @@ impl Matcher {
     /// ivs.create_room("lobby").participant("alice").send_message("hello");
     /// ivs.log().expect(Matcher::hook("silence")).wait();
     /// ```
-    pub fn hook(name: &str) -> Self {
+    pub fn hook(name: impl Into<String>) -> Self {
         Self::of_type("hook").is(Name::Named, name)
     }
 
@@ -301,7 +301,7 @@ impl Matcher {
     /// ivs.log().expect(Matcher::message().attribute("color", "red")).wait();
     /// ```
     #[track_caller]
-    pub fn attribute(self, key: &str, value: impl Into<String>) -> Self {
+    pub fn attribute(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.is(Name::Attribute(key.into()), value)
     }
 

@@ -71,7 +71,7 @@ impl Matcher {
     ///
     /// If a matcher of requests is for an operation that has no such member.
     #[track_caller]
-    pub fn member(self, name: &str, value: impl Into<String>) -> Self {
+    pub fn member(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.is(Name::Member(name.into()), value)
     }
 }

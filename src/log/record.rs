@@ -67,7 +67,7 @@ pub(crate) enum Event {
     /// The client closed a connection.
     ClosedByClient(Box<Close>),
     /// A handshake succeeded.
-    Connected(Box<[Capability]>),
+    Connected(Box<Connected>),
     /// A quota refused something.
     QuotaExceeded { quota: Quota, limit: u32 },
     /// A client ended its stream before its request was answered.
@@ -190,6 +190,14 @@ impl GaveUp {
     }
 }
 
+/// An accepted handshake, or a participant that connected.
+#[derive(Clone, Debug)]
+pub(crate) struct Connected {
+    pub(crate) capabilities: Box<[Capability]>,
+    /// The headers of the handshake, without secrets; a participant has none.
+    pub(crate) headers: Option<Headers>,
+}
+
 /// A refused handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct HandshakeRefused {
@@ -199,6 +207,8 @@ pub(crate) struct HandshakeRefused {
     pub(crate) token: Option<String>,
     /// The reason of the service, unless a hook refused the handshake.
     pub(crate) refusal: Option<Refusal>,
+    /// The headers of the handshake, without secrets; a participant has none.
+    pub(crate) headers: Option<Headers>,
 }
 
 /// The effect of a hook.

@@ -39,7 +39,9 @@ impl Entry {
             Event::Request(called) => serialize_request(&mut map, called, mock, labels)?,
             Event::ClosedByService(close) => serialize_close(&mut map, "service", close)?,
             Event::ClosedByClient(close) => serialize_close(&mut map, "client", close)?,
-            Event::Connected(capabilities) => map.serialize_entry("capabilities", capabilities)?,
+            Event::Connected(connected) => {
+                map.serialize_entry("capabilities", &connected.capabilities)?;
+            }
             Event::QuotaExceeded { quota, limit } => {
                 map.serialize_entry("quota", &quota.to_string())?;
                 map.serialize_entry("limit", limit)?;

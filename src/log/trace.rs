@@ -38,7 +38,7 @@ impl Texts {
 /// Emits an entry, in the span of its connection if that is open.
 pub(crate) fn emit(entry: &Entry, span: Option<&Span>, texts: &Texts) {
     let (kind, parent) = (entry.kind(), span.and_then(Span::id));
-    let number = entry.index();
+    let index = entry.index();
     let Texts { summary, text } = texts;
-    event!(target: TARGET, parent: parent, Level::DEBUG, number, ?kind, text, "{summary}");
+    event!(target: TARGET, parent: parent, Level::DEBUG, index, ?kind, text, "{summary}");
 }

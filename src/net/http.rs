@@ -186,7 +186,8 @@ async fn upgrade(
     let accept = match accept_key(&request) {
         Ok(accept) => accept,
         Err((status, message)) => {
-            driver.refuse_handshake(status.as_u16(), message);
+            let headers = request::shown_headers(request.headers());
+            driver.refuse_handshake(status.as_u16(), message, headers);
             return handshake_refusal(status, message, &driver);
         }
     };

@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use mock_ivs_chat::hook::{HandshakeVerdict, OperationVerdict};
+use mock_ivs_chat::log::EntryKind;
 use mock_ivs_chat::{Exception, MockIvsChat, Operation};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::control_plane_support::{http, sdk};
+use crate::control_plane_support::{Wire, http, sdk};
 use crate::support::{connect, try_connect};
 
 #[tokio::test]
@@ -47,6 +48,53 @@ async fn hooks_have_the_headers_of_a_handshake_without_its_token() {
     assert_eq!(headers.get("Sec-WebSocket-Protocol"), Some("[token]"));
     assert!(headers.get("host").unwrap().starts_with("127.0.0.1:"), "{headers:?}");
     assert!(!format!("{headers:?}").contains(&token.token));
+}
+
+#[tokio::test]
+async fn the_log_has_the_headers_of_handshakes_without_their_tokens() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let token = room.chat_token("alice").create();
+    drop(connect(&ivs, &token).await);
+    let _ = try_connect(&ivs, &token).await.unwrap_err();
+    drop(room.participant("bob"));
+    let headers_of = |kind| {
+        let entries = ivs.log().kind(kind).entries();
+        entries.iter().map(|entry| entry.headers().cloned()).collect::<Vec<_>>()
+    };
+    let connected = headers_of(EntryKind::Connected);
+    let refused = headers_of(EntryKind::HandshakeRefused);
+    assert_eq!((connected.len(), refused.len()), (2, 1));
+    assert_eq!(connected[1], None, "a participant has no handshake");
+    for headers in [&connected[0], &refused[0]] {
+        let headers = headers.as_ref().unwrap();
+        assert_eq!(headers.get("sec-websocket-version"), Some("13"));
+        assert_eq!(headers.get("Sec-WebSocket-Protocol"), Some("[token]"));
+    }
+    let text = ivs.log().to_har();
+    assert!(!text.contains(&token.token), "{text}");
+    let har: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let entries = har["log"]["entries"].as_array().unwrap();
+    let handshakes: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["_resourceType"] == "websocket")
+        .map(|entry| {
+            let headers = entry["request"]["headers"].as_array().unwrap();
+            let has_version = headers.iter().any(|h| h["name"] == "sec-websocket-version");
+            (entry["response"]["status"].as_u64().unwrap(), has_version)
+        })
+        .collect();
+    assert_eq!(handshakes, [(101, true), (401, true), (101, false)]);
+}
+
+#[tokio::test]
+async fn the_log_has_the_headers_of_a_handshake_that_breaks_the_protocol() {
+    let ivs = MockIvsChat::start();
+    let mut wire = Wire::open(&ivs);
+    wire.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nuser-agent: me\r\n\r\n");
+    assert_eq!(wire.read().status, 426);
+    let entry = ivs.log().last().unwrap();
+    assert_eq!(entry.headers().unwrap().get("user-agent"), Some("me"));
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use mock_ivs_chat::MockIvsChat;
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+
+use crate::wire::{over_tcp, receive, say};
 
 /// Writes down what it is told.
 #[derive(Clone, Default)]
@@ -83,10 +86,33 @@ fn each_entry_is_an_event_in_the_span_of_its_connection() {
     let told: Vec<String> =
         lines.iter().filter(about).map(|line| line.replacen(span, "N", 1)).collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    in N: message=connects to lobby number=4 kind=Connected
-    in N: message=SEND_MESSAGE "hi" number=5 kind=FrameReceived
-    in N: message=MESSAGE "hi" number=6 kind=FrameSent
-    in N: message=closes 1000 number=7 kind=Closed
+    in N: message=connects to lobby index=4 kind=Connected
+    in N: message=SEND_MESSAGE "hi" index=5 kind=FrameReceived
+    in N: message=MESSAGE "hi" index=6 kind=FrameSent
+    in N: message=closes 1000 index=7 kind=Closed
     span N ends
     "#);
+}
+
+#[tokio::test]
+async fn events_of_the_mocks_threads_reach_the_subscriber_of_the_tests_thread() {
+    let notes = Notes::default();
+    let _default = tracing::subscriber::set_default(notes.clone());
+    let ivs = MockIvsChat::start();
+    let token = ivs.create_room("lobby").chat_token("alice").create();
+    let mut alice = over_tcp(&ivs, &token).await;
+    for content in ["one", "two", "three"] {
+        say(&mut alice, content).await;
+        receive(&mut alice).await;
+    }
+    ivs.settled().await;
+    let count_events = || notes.lines.lock().iter().filter(|line| line.starts_with("in ")).count();
+    // The mock's thread may still be emitting the last of them.
+    let all_events = async {
+        while count_events() < ivs.log().count() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), all_events).await;
+    assert_eq!(count_events(), ivs.log().count(), "{waited:?} {:#?}", notes.lines.lock());
 }

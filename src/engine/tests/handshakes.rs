@@ -14,6 +14,7 @@ use crate::hook::handshake::HandshakeVerdict;
 use crate::hook::ids::HookId;
 use crate::hook::registry::AnyRule;
 use crate::proto::close::CloseCode;
+use crate::proto::headers::Headers;
 use crate::service::Settings;
 
 /// A verdict about a handshake of alice, the outputs, and the text for the log.
@@ -189,8 +190,8 @@ fn no_hook_sees_a_participant_join() {
 #[test]
 fn broken_handshakes_and_clients_that_give_up_are_recorded() {
     let mut scene = Scene::new();
-    let message = "no key".to_owned();
-    assert!(scene.feed(Input::InvalidHandshake { status: 400, message }).is_empty());
+    let (message, headers) = ("no key".to_owned(), Headers::default());
+    assert!(scene.feed(Input::InvalidHandshake { status: 400, message, headers }).is_empty());
     scene.feed(Input::GaveUp { operation: None, user_id: Some("alice".into()) });
     let expected = ["handshake refused 400: no key", "alice gives up on the handshake"];
     assert_eq!(scene.log(), expected);
