@@ -24,7 +24,7 @@ fn main() {
     // She may only send messages, and this one is too long.
     alice.delete_message(&message.id, "second thoughts");
     alice.expect_error(ErrorCode::Forbidden).wait();
-    alice.send_message(&"spam! ".repeat(20));
+    alice.send_message("spam! ".repeat(20));
     alice.expect_error(ErrorCode::BadRequest).wait();
     // A client that omits the ID of its request, and writes a member in lower case.
     alice.send_raw(r#"{"Action":"SEND_MESSAGE","content":"more spam"}"#);

@@ -51,7 +51,7 @@ impl MockIvsChatBuilder {
     /// # use mock_ivs_chat::MockIvsChat;
     /// let ivs = MockIvsChat::builder().trim_content().start();
     /// let alice = ivs.create_room("lobby").participant("alice");
-    /// alice.send_message(&format!("hello{}", " ".repeat(500)));
+    /// alice.send_message(format!("hello{}", " ".repeat(500)));
     /// alice.expect_message("hello").wait();
     /// ```
     pub const fn trim_content(mut self) -> Self {

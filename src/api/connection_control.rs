@@ -25,9 +25,8 @@ impl Connection {
     /// room.connection("alice").close(CloseCode::SERVICE_RESTART, "maintenance");
     /// assert!(!alice.is_connected());
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
-    pub fn close(&self, code: CloseCode, reason: &str) -> bool {
-        self.control(Control::Close(Close::new(code, reason)))
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) -> bool {
+        self.control(Control::Close(Close::new(code, &reason.into())))
     }
 
     /// Resets the connection: the client gets no close frame, but a reset if it is connected over

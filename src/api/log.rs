@@ -356,12 +356,21 @@ impl fmt::Display for Log {
     }
 }
 
+/// The transcript, or the end of a long one. `Display` writes all of it.
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Log:")?;
-        fmt::Display::fmt(self, f)
+        let entries = self.entries();
+        let hidden = entries.len().saturating_sub(LONGEST_DEBUG);
+        match hidden {
+            0 => writeln!(f, "Log:")?,
+            _ => writeln!(f, "Log, the last {LONGEST_DEBUG} of {} entries:", entries.len())?,
+        }
+        transcript::write(f, &entries[hidden..], &mut self.labels())
     }
 }
+
+/// The most entries that `Debug` writes. It is often part of the message of a failed assertion.
+const LONGEST_DEBUG: usize = 100;
 
 impl Serialize for Log {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

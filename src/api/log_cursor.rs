@@ -123,7 +123,7 @@ impl LogCursor {
     ///
     /// If nothing matches within the wait timeout.
     #[track_caller]
-    pub fn expect_event(&self, event_name: &str) -> Wait<ChatEvent> {
+    pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<ChatEvent> {
         self.expect_as(Matcher::event(event_name), Entry::event)
     }
 

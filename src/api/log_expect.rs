@@ -167,7 +167,7 @@ impl Log {
     ///
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
-    pub fn expect_event(&self, event_name: &str) -> Wait<ChatEvent> {
+    pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<ChatEvent> {
         self.expect_as(Matcher::event(event_name), Entry::event)
     }
 

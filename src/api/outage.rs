@@ -80,8 +80,9 @@ impl Handle {
     /// ivs.close_all(CloseCode::GOING_AWAY, "maintenance");
     /// assert!(ivs.log().to_string().ends_with("alice closed 1001 \"maintenance\"\n"));
     /// ```
-    pub fn close_all(&self, code: CloseCode, reason: &str) {
-        self.driver().end_all(record::OutageEvent::Close(Box::new(Close::new(code, reason))));
+    pub fn close_all(&self, code: CloseCode, reason: impl Into<String>) {
+        let close = Close::new(code, &reason.into());
+        self.driver().end_all(record::OutageEvent::Close(Box::new(close)));
     }
 
     /// Closes all streams, including those of HTTP, and listens again on the same port. Rooms,

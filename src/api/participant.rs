@@ -129,9 +129,9 @@ impl Participant {
     /// assert_eq!(bob.send_message("hello"), "bob-1");
     /// ```
     #[doc(alias = "say")]
-    pub fn send_message(&self, content: &str) -> String {
+    pub fn send_message(&self, content: impl Into<String>) -> String {
         let request_id = self.request_id();
-        let (id, content) = (json!(request_id), json!(content));
+        let (id, content) = (json!(request_id), json!(content.into()));
         self.send_raw(format!(
             r#"{{"Action":"SEND_MESSAGE","RequestId":{id},"Content":{content}}}"#
         ));
@@ -148,10 +148,14 @@ impl Participant {
     /// assert_eq!(bob.expect_message("hello").wait().attributes.unwrap()["color"], "red");
     /// ```
     #[doc(alias = "say_with")]
-    pub fn send_message_with(&self, content: &str, attributes: impl Into<Attributes>) -> String {
+    pub fn send_message_with(
+        &self,
+        content: impl Into<String>,
+        attributes: impl Into<Attributes>,
+    ) -> String {
         let request_id = self.request_id();
         let (id, content, attributes) =
-            (json!(request_id), json!(content), json!(attributes.into()));
+            (json!(request_id), json!(content.into()), json!(attributes.into()));
         self.send_raw(format!(
             r#"{{"Action":"SEND_MESSAGE","RequestId":{id},"Attributes":{attributes},"Content":{content}}}"#
         ));
@@ -167,8 +171,8 @@ impl Participant {
     /// bob.delete_message("Message00001", "spam");
     /// bob.expect_event("aws:DELETE_MESSAGE").wait();
     /// ```
-    pub fn delete_message(&self, id: &str, reason: &str) -> String {
-        self.moderate("DELETE_MESSAGE", "Id", id, reason)
+    pub fn delete_message(&self, id: impl Into<String>, reason: impl Into<String>) -> String {
+        self.moderate("DELETE_MESSAGE", "Id", &id.into(), &reason.into())
     }
 
     /// Requests that a user be disconnected and returns the `RequestId`. The reason may be empty.
@@ -182,8 +186,8 @@ impl Participant {
     /// assert!(!bob.is_connected());
     /// ```
     #[doc(alias = "kick")]
-    pub fn disconnect_user(&self, user_id: &str, reason: &str) -> String {
-        self.moderate("DISCONNECT_USER", "UserId", user_id, reason)
+    pub fn disconnect_user(&self, user_id: impl Into<String>, reason: impl Into<String>) -> String {
+        self.moderate("DISCONNECT_USER", "UserId", &user_id.into(), &reason.into())
     }
 
     fn moderate(&self, action: &str, member: &str, value: &str, reason: &str) -> String {

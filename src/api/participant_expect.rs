@@ -89,7 +89,7 @@ impl Participant {
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_event(&self, event_name: impl Into<String>) -> Wait<ChatEvent> {
-        self.expect_as(Matcher::event(&event_name.into()), Entry::event)
+        self.expect_as(Matcher::event(event_name.into()), Entry::event)
     }
 
     /// Removes and returns the next ERROR with this code, waiting if there is none.
@@ -166,7 +166,7 @@ impl Participant {
     ///
     /// If one has arrived; see [`Log::assert_none`].
     #[track_caller]
-    pub fn assert_no_event(&self, event_name: &str) {
+    pub fn assert_no_event(&self, event_name: impl Into<String>) {
         self.log().assert_none(Matcher::event(event_name));
     }
 

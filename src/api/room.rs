@@ -163,13 +163,16 @@ impl Room {
     ///
     /// If the service refuses: an ID has 12 letters and digits, a reason at most 256 characters,
     /// and the room must exist.
-    #[expect(clippy::must_use_candidate, reason = "tests often need only the effect")]
     #[track_caller]
-    pub fn delete_message(&self, id_of_message: &str, reason: &str) -> String {
+    pub fn delete_message(
+        &self,
+        id_of_message: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> String {
         let request = members([
             ("roomIdentifier", json!(self.arn)),
-            ("id", json!(id_of_message)),
-            ("reason", unless_empty(reason)),
+            ("id", json!(id_of_message.into())),
+            ("reason", unless_empty(&reason.into())),
         ]);
         id(&self.handle.expect(Operation::DeleteMessage, request))
     }
@@ -191,11 +194,11 @@ impl Room {
     /// room must exist.
     #[doc(alias = "kick")]
     #[track_caller]
-    pub fn disconnect_user(&self, user_id: &str, reason: &str) {
+    pub fn disconnect_user(&self, user_id: impl Into<String>, reason: impl Into<String>) {
         let request = members([
             ("roomIdentifier", json!(self.arn)),
-            ("userId", json!(user_id)),
-            ("reason", unless_empty(reason)),
+            ("userId", json!(user_id.into())),
+            ("reason", unless_empty(&reason.into())),
         ]);
         self.handle.expect(Operation::DisconnectUser, request);
     }

@@ -181,8 +181,10 @@ impl Exception {
     /// If the name or the value cannot be part of a head, such as a value with a line break.
     #[must_use]
     #[track_caller]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers = Headers::of_response(self.headers.iter().chain([(name, value)]));
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        let headers = self.headers.iter().chain([(name.as_str(), value.as_str())]);
+        self.headers = Headers::of_response(headers);
         self
     }
 

@@ -1,11 +1,13 @@
 //! Logging configurations, and the chat logs that rooms yield to them.
 
+use std::io::Read;
 use std::time::Duration;
 
 use aws_sdk_ivschat::types::{
     CreateLoggingConfigurationState, DestinationConfiguration, FirehoseDestinationConfiguration,
     LoggingConfigurationState,
 };
+use flate2::read::GzDecoder;
 use mock_ivs_chat::{
     Clock, ErrorCode, MockIvsChat, Operation, Quota, Quotas, logging::ChatLogDestination,
 };
@@ -161,6 +163,31 @@ fn a_room_yields_the_records_of_its_messages_and_events_to_each_destination() {
     let message = alice.expect_message("hello").wait();
     assert_eq!(records[0].message(), Some(&message));
     assert_eq!(records[5].event().unwrap().event_name, "app:poll");
+}
+
+#[test]
+fn an_object_in_s3_is_gzip_with_one_record_per_line() {
+    let ivs = MockIvsChat::builder()
+        .clock(Clock::frozen_at("2026-01-02T03:04:05Z"))
+        .quotas(Quotas::unlimited())
+        .start();
+    let archive = ivs.new_logging_configuration("archive").s3("my-bucket").create();
+    let room = ivs.new_room("lobby").logging_configuration(&archive).create();
+    let alice = room.participant("alice");
+    // More than fits into one block of the format.
+    for number in 0..300 {
+        alice.send_message(format!("{number} {}", "🙂".repeat(100)));
+    }
+    let objects = ivs.chat_log_objects("my-bucket");
+    let (key, object) = objects.first_key_value().unwrap();
+    assert!(key.ends_with(".log.gz"), "{key}");
+    let mut text = String::new();
+    GzDecoder::new(object.as_slice()).read_to_string(&mut text).unwrap();
+    assert!(text.len() > 65_536, "{}", text.len());
+    let records: Vec<_> = ivs.chat_logs().iter().map(ToString::to_string).collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), records);
+    assert_eq!(objects.len(), 1);
+    assert!(ivs.chat_log_objects("another").is_empty());
 }
 
 #[test]

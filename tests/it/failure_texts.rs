@@ -82,7 +82,7 @@ fn argument_of(code: &str) -> &str {
 fn every_failure_after_a_long_log_is_short_and_comes_soon() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
-    (0..5_000).for_each(|n| drop(alice.send_message(&format!("message {n}"))));
+    (0..5_000).for_each(|n| drop(alice.send_message(format!("message {n}"))));
     ivs.on_handshake().named("nobody").expect(1..).refuse(503, "closed");
     let start = Instant::now();
     let texts = [failure(|| ivs.room("nope")), failure(|| ivs.verify()), failure(|| drop(ivs))];
@@ -207,7 +207,7 @@ fn a_token_in_a_frame_has_its_label_in_every_rendering() {
     let bob = room.participant("bob");
     bob.send_raw(json!({ "action": "JOIN", "token": token }).to_string());
     bob.send_message(&token);
-    bob.send_message(&format!("{token}{token}"));
+    bob.send_message(format!("{token}{token}"));
     let wait = failure(|| bob.expect_message(&token).wait());
     let log = ivs.log();
     let yaml = serde_json::to_string(&log).unwrap();
@@ -365,4 +365,20 @@ async fn a_mock_that_cannot_start_is_the_error_of_its_run() {
     let failure = builder.run(async |_| Ok(())).await.unwrap_err();
     assert!(failure.report().is_none());
     assert!(failure.to_string().contains("cannot listen on"), "{failure}");
+}
+
+#[test]
+fn the_debug_text_of_a_log_is_bounded() {
+    let ivs = unlimited();
+    let alice = ivs.create_room("lobby").participant("alice");
+    assert_eq!(format!("{:?}", ivs.log()), format!("Log:\n{}", ivs.log()));
+    for number in 0..200 {
+        alice.send_message(format!("message {number}"));
+    }
+    let (debug, all) = (format!("{:?}", ivs.log()), ivs.log().to_string());
+    let count = ivs.log().count();
+    assert!(debug.starts_with(&format!("Log, the last 100 of {count} entries:\n")), "{debug}");
+    assert!(debug.lines().count() <= 101, "{debug}");
+    assert!(debug.contains("message 199") && !debug.contains("message 0\""), "{debug}");
+    assert!(all.contains("message 199") && all.contains("message 0\""), "{all}");
 }

@@ -85,7 +85,7 @@ fn a_probability_hits_the_same_frames_in_each_run() {
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         ivs.on_delivery().to("bob").with_probability(0.5, seed).drop_frame();
-        (0..100).for_each(|n| drop(alice.send_message(&n.to_string())));
+        (0..100).for_each(|n| drop(alice.send_message(n.to_string())));
         received_by(&bob)
     };
     assert_eq!(run(1), run(1));

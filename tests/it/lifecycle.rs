@@ -127,7 +127,7 @@ fn many_concurrent_mocks_are_independent() {
     for (n, ivs) in mocks.iter().enumerate() {
         let room = ivs.create_room("lobby");
         let alice = room.participant("alice");
-        alice.send_message(&format!("in mock {n}"));
+        alice.send_message(format!("in mock {n}"));
         assert_eq!(alice.received().len(), 1);
         lived.push(ivs.addr());
     }

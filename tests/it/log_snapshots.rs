@@ -112,7 +112,7 @@ async fn tokens_are_numbered_by_their_first_appearance_in_each_rendering() {
         request.send().await.unwrap().token().unwrap().to_owned()
     };
     let (first, second) = (create().await, create().await);
-    people[0].send_message(&format!("[token-99] {second} {first}"));
+    people[0].send_message(format!("[token-99] {second} {first}"));
     people[0].send_raw(format!(r#"{{"action":"JOIN","token":"{second}"}}"#));
     let mark = ivs.log().mark();
     crate::support::try_connect(&ivs, second.clone()).await.unwrap().close().await;

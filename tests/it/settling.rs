@@ -108,7 +108,7 @@ async fn a_client_that_does_not_read_does_not_delay_settling() {
     let _alice = RawClient::connect(&ivs, &full_token(&room, "alice")).await;
     let bob = room.participant("bob");
     for _ in 0..20_000 {
-        bob.send_message(&"x".repeat(500));
+        bob.send_message("x".repeat(500));
     }
     ivs.settled().await;
     assert_eq!(bob.received().len(), 20_000);

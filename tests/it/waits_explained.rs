@@ -14,7 +14,7 @@ fn a_failure_after_a_long_log_is_short_and_comes_soon() {
         let people: Vec<_> = (0..12).map(|n| room.participant(format!("user-{n}"))).collect();
         let speaker = &people[0];
         for number in 0..7_200 {
-            speaker.send_message(&format!("message {number}"));
+            speaker.send_message(format!("message {number}"));
         }
         assert!(ivs.log().entries().len() > 90_000);
         let start = Instant::now();
