@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod cleanup;
 mod deviations;
+mod feedback;
 mod hosts;
 mod support;
 mod tls;
