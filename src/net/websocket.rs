@@ -165,6 +165,7 @@ impl Socket<'_> {
                     ReadState::Frames => self.poll_frame(cx),
                     ReadState::Discard => self.poll_discard(cx),
                 };
+                self.stream.acknowledge();
                 match read {
                     Poll::Ready(Outcome::Open) => {}
                     Poll::Ready(Outcome::Gone) => return Poll::Ready(()),
@@ -185,7 +186,7 @@ impl Socket<'_> {
         if !self.has_read_ahead && self.stream.poll_readable(cx).is_pending() {
             return Poll::Pending;
         }
-        let _flushing = self.driver.flush_later();
+        let flushing = self.driver.flush_later();
         let mut read = Poll::Ready(Outcome::Open);
         for _ in 0..MAX_FRAMES_PER_POLL {
             read = self.poll_frame(cx);
@@ -196,6 +197,9 @@ impl Socket<'_> {
                 break;
             }
         }
+        drop(flushing);
+        // After the responses, which acknowledge the frames that have one.
+        self.stream.acknowledge();
         read
     }
 
@@ -333,7 +337,7 @@ struct SyncAdapter<'a, 'b, 'c> {
 impl Read for SyncAdapter<'_, '_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut buf = ReadBuf::new(buffer);
-        match self.stream.poll_read(self.cx, &mut buf) {
+        match self.stream.poll_read_only(self.cx, &mut buf) {
             Poll::Ready(result) => result.map(|()| buf.filled().len()),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }

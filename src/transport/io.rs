@@ -88,17 +88,24 @@ impl Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => {
-                let read = Pin::new(&mut *stream).poll_read(cx, buf);
-                if read.is_ready() {
-                    acknowledge_immediately(stream);
-                }
-                read
-            }
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Other(stream) => stream.as_mut().poll_read(cx, buf),
+        }
+    }
+
+    /// Makes the system acknowledge what was read now instead of some 40 ms later. A client that has
+    /// not set `TCP_NODELAY` keeps its next frame until then. The system falls back to delayed
+    /// acknowledgements by itself, hence this is called after each read.
+    pub(crate) fn acknowledge(&self) {
+        match self {
+            Self::Tcp(stream) => acknowledge_immediately(stream),
+            // The stream below was read, and acknowledges by itself.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => {}
+            Self::Memory(_) | Self::Other(_) => {}
         }
     }
 
@@ -160,9 +167,6 @@ fn try_write_to_memory(stream: &mut DuplexStream, slices: &[io::IoSlice<'_>]) ->
     }
 }
 
-/// Makes the system acknowledge what was read now instead of some 40 ms later. A client that has
-/// not set `TCP_NODELAY` keeps its next frame until then. The system falls back to delayed
-/// acknowledgements by itself, hence once per read.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn acknowledge_immediately(stream: &TcpStream) {
     // A connection that has failed needs no acknowledgement.
