@@ -68,9 +68,8 @@ pub fn plan(
         text,
         "Connections: {}. Frames sent by clients: {}. Frames received: {}.\n\
          Time: about {}, at the documented rates.\n\
-         Cost on AWS: calls of operations, rooms and connections are free; messages that are sent, \
-         and those that are delivered, are billed by number: at most {} sent and {} delivered. The \
-         price of each is at {PRICES}.\n\
+         Cost on AWS: chat is billed by messages sent and messages delivered, at most {} and {} \
+         here. The prices are at {PRICES}.\n\
          Each resource is deleted after its script.",
         total.connections,
         total.frames_sent,

@@ -66,7 +66,7 @@ impl Driver {
         state.engine.service().token_info(token).map(|(user_id, _)| user_id.as_ref().to_owned())
     }
 
-    /// Records that a client has ended its stream while its request was unanswered.
+    /// Records that a client has ended its stream while its request had no response.
     pub(crate) fn client_gave_up(
         self: &Arc<Self>,
         operation: Option<Operation>,

@@ -227,7 +227,7 @@ impl Transaction<'_> {
                 let sink = self.state.sinks.remove(connection);
                 self.afterwards.extend(sink.map(Afterwards::DropSink));
             }
-            Output::Handshake { id, reply } => self.answer_handshake(id, reply),
+            Output::Handshake { id, reply } => self.respond_to_handshake(id, reply),
             Output::LimitBandwidth { handshake, bytes_per_second } => {
                 let open = self.state.handshakes.get(&handshake);
                 let stream = open.map(|open| Arc::clone(&open.sink.stream));
@@ -235,7 +235,7 @@ impl Transaction<'_> {
                     |stream| Afterwards::Throttle(stream, Way::Outbound, Some(bytes_per_second));
                 self.afterwards.extend(stream.map(throttle));
             }
-            Output::Respond { id, reply } => self.answer_call(id, reply),
+            Output::Respond { id, reply } => self.respond_to_call(id, reply),
             Output::Ask { question, closure, name, event, ancestry } => {
                 let function = self.state.closures.get(&closure).cloned();
                 let question = Question::new(question, closure, function, &name, event, ancestry);
@@ -269,11 +269,11 @@ impl Transaction<'_> {
         }
     }
 
-    fn answer_handshake(&mut self, id: HandshakeId, reply: HandshakeReply) {
+    fn respond_to_handshake(&mut self, id: HandshakeId, reply: HandshakeReply) {
         let Some(open) = self.state.handshakes.remove(&id) else { return };
-        let answer = match reply {
+        let response = match reply {
             HandshakeReply::Accept(connection) => {
-                // Listed before the client gets its answer, so no frame is missed. The connection
+                // Listed before the client gets its response, so no frame is missed. The connection
                 // task owns the queue at first, and writes nothing before the handshake response.
                 self.state.sinks.insert(connection, Arc::clone(&open.sink));
                 HandshakeResponse::Accept(connection)
@@ -294,11 +294,11 @@ impl Transaction<'_> {
             }
             HandshakeReply::Never => HandshakeResponse::Never,
         };
-        self.afterwards.push(Afterwards::RespondToHandshake(open.sender, answer));
+        self.afterwards.push(Afterwards::RespondToHandshake(open.sender, response));
         self.afterwards.push(Afterwards::DropSink(open.sink));
     }
 
-    fn answer_call(&mut self, id: CallId, reply: HttpReply) {
+    fn respond_to_call(&mut self, id: CallId, reply: HttpReply) {
         if let Some(sender) = self.state.calls.remove(&id) {
             self.afterwards.push(Afterwards::RespondToCall(sender, reply));
         }
@@ -333,12 +333,12 @@ impl Driver {
                 stream.throttle_writes(bytes_per_second);
             }
             // A client may have gone away meanwhile.
-            Afterwards::RespondToHandshake(sender, answer) => {
-                if let Err(HandshakeResponse::Accept(connection)) = sender.send(answer) {
+            Afterwards::RespondToHandshake(sender, response) => {
+                if let Err(HandshakeResponse::Accept(connection)) = sender.send(response) {
                     self.stream_ended(connection);
                 }
             }
-            Afterwards::RespondToCall(sender, answer) => drop(sender.send(answer)),
+            Afterwards::RespondToCall(sender, response) => drop(sender.send(response)),
             Afterwards::Withdraw(question) => self.questions.withdraw(question),
             Afterwards::StartTimer(id, duration) => self.start_timer(id, duration),
             Afterwards::DropClosures(closures) => drop(closures),

@@ -120,7 +120,7 @@ impl Engine {
                 let (token, shown) = (handshake.token.as_deref(), handshake.client.headers);
                 self.record_refusal(cause, status, &message, token, None, Some(shown));
                 let refusal = HandshakeReply::Refuse { status, message, headers };
-                return self.answer_handshake(id, refusal);
+                return self.respond_to_handshake(id, refusal);
             }
             HandshakeVerdict::Disconnect { code, reason } => {
                 let effect = format!("handshake accepted, then closed with {code}");
@@ -129,11 +129,11 @@ impl Engine {
             }
             HandshakeVerdict::Reset => {
                 self.record_effect(cause, None, hook, "handshake reset");
-                return self.answer_handshake(id, HandshakeReply::Reset);
+                return self.respond_to_handshake(id, HandshakeReply::Reset);
             }
             HandshakeVerdict::NeverRespond => {
                 self.record_effect(cause, None, hook, "handshake left without a response");
-                return self.answer_handshake(id, HandshakeReply::Never);
+                return self.respond_to_handshake(id, HandshakeReply::Never);
             }
             HandshakeVerdict::LimitBandwidth(bytes_per_second) => {
                 let effect = format!("link slowed to {bytes_per_second} bytes a second");
@@ -150,7 +150,7 @@ impl Engine {
     pub(super) fn admit(&mut self, cause: u64, handshake: PendingHandshake) {
         let PendingHandshake { id, token, client } = handshake;
         match self.connect(cause, token.as_deref(), Some(client)) {
-            Ok(peer) => self.answer_handshake(id, HandshakeReply::Accept(peer.connection)),
+            Ok(peer) => self.respond_to_handshake(id, HandshakeReply::Accept(peer.connection)),
             Err(HandshakeRefused { status, message, .. })
                 if matches!(status, 401 | 404) && self.service.closes_refused_handshakes() =>
             {
@@ -159,7 +159,7 @@ impl Engine {
             }
             Err(HandshakeRefused { status, message, .. }) => {
                 let headers = Headers::default();
-                self.answer_handshake(id, HandshakeReply::Refuse { status, message, headers });
+                self.respond_to_handshake(id, HandshakeReply::Refuse { status, message, headers });
             }
         }
     }
@@ -187,10 +187,10 @@ impl Engine {
         // The id stands for the stream only. There is no session behind it, so whatever the client
         // sends under it finds no connection and is ignored.
         let connection = self.connections.next_id();
-        self.answer_handshake(id, HandshakeReply::AcceptAndClose(connection, close));
+        self.respond_to_handshake(id, HandshakeReply::AcceptAndClose(connection, close));
     }
 
-    fn answer_handshake(&mut self, id: HandshakeId, reply: HandshakeReply) {
+    fn respond_to_handshake(&mut self, id: HandshakeId, reply: HandshakeReply) {
         self.outputs.push_back(Output::Handshake { id, reply });
     }
 

@@ -56,7 +56,7 @@ pub(crate) enum Input {
     },
     /// A client asks for a WebSocket in a way that breaks RFC 6455.
     InvalidHandshake { status: u16, message: String, headers: Headers },
-    /// A client ended its stream while its handshake was unanswered. The token stays unused.
+    /// A client ended its stream before the response to its handshake. The token stays unused.
     HandshakeAbandoned(HandshakeId),
     /// A client did not wait for the response to a handshake, or to a call of an operation.
     GaveUp { operation: Option<Operation>, user_id: Option<String> },

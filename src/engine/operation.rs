@@ -72,7 +72,7 @@ impl Engine {
     ) {
         let cause = self.record_call(Caller::Test, Some(operation), body);
         let response = self.operate(cause, operation, request);
-        self.record_answer(cause, Caller::Test, Some(operation), &response);
+        self.record_response(cause, Caller::Test, Some(operation), &response);
         self.outputs.push_back(Output::Return(Reply::Called(response)));
     }
 
@@ -85,7 +85,7 @@ impl Engine {
         exception: Exception,
     ) {
         let cause = self.record_call(origin.clone(), operation, body);
-        self.record_answer(cause, origin, operation, &Err(exception));
+        self.record_response(cause, origin, operation, &Err(exception));
     }
 
     /// Evaluates the hooks that come after `last`.
@@ -159,14 +159,14 @@ impl Engine {
                 self.record_effect(cause, None, hook, "answered");
                 let Call { id, origin, operation } = asked.call;
                 let text = body.clone();
-                let answered = Response {
+                let response = Response {
                     origin,
                     operation: Some(operation),
                     status,
                     exception: None,
                     body: text,
                 };
-                self.record(cause, None, Event::Response(Box::new(answered)));
+                self.record(cause, None, Event::Response(Box::new(response)));
                 self.respond(id, HttpReply::Raw { status, body, headers });
             }
             OperationVerdict::Reset => {
@@ -241,10 +241,10 @@ impl Engine {
         self.defer(cause, None, hook, delay, reply);
     }
 
-    /// Answers a call that was carried out.
+    /// Responds to a call that was carried out.
     pub(super) fn reply(&mut self, cause: u64, reply: PendingReply) {
         let PendingReply { call, response } = reply;
-        self.record_answer(cause, call.origin, Some(call.operation), &response);
+        self.record_response(cause, call.origin, Some(call.operation), &response);
         self.respond(call.id, HttpReply::Response(response));
     }
 
@@ -272,7 +272,7 @@ impl Engine {
         cause
     }
 
-    fn record_answer(
+    fn record_response(
         &mut self,
         cause: u64,
         origin: Caller,
@@ -291,7 +291,7 @@ impl Engine {
                 text = text.replace(token, &label);
             }
         }
-        let answered = Response { origin, operation, status, exception, body: text };
-        self.record(cause, None, Event::Response(Box::new(answered)));
+        let response = Response { origin, operation, status, exception, body: text };
+        self.record(cause, None, Event::Response(Box::new(response)));
     }
 }

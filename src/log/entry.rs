@@ -259,7 +259,7 @@ impl Entry {
         match &self.record.event {
             Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.text(),
             Event::Request(called) => Some(&called.body),
-            Event::Response(answered) => Some(&answered.body),
+            Event::Response(response) => Some(&response.body),
             _ => None,
         }
     }
@@ -409,7 +409,7 @@ impl Entry {
     pub fn operation(&self) -> Option<Operation> {
         match &self.record.event {
             Event::Request(called) => called.operation,
-            Event::Response(answered) => answered.operation,
+            Event::Response(response) => response.operation,
             _ => None,
         }
     }
@@ -425,7 +425,7 @@ impl Entry {
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match &self.record.event {
-            Event::Response(answered) => Some(answered.status),
+            Event::Response(response) => Some(response.status),
             Event::HandshakeRefused(refused) => Some(refused.status),
             _ => None,
         }

@@ -75,10 +75,10 @@ fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {
                 har.push(har_call(entry, called, None));
                 calls.insert(entry.number, origin);
             }
-            (Event::Response(answered), _) => {
+            (Event::Response(response), _) => {
                 if let Some((call, place)) = calls.get(&entry.record.cause) {
                     if let Event::Request(called) = &call.record.event {
-                        har[*place] = har_call(call, called, Some(answered));
+                        har[*place] = har_call(call, called, Some(response));
                     }
                 }
             }
@@ -211,7 +211,7 @@ fn har_response(status: u16, text: &str, body: &str) -> Value {
     })
 }
 
-fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Value {
+fn har_call(entry: &Entry, called: &Request, response: Option<&Response>) -> Value {
     let (method, path) = match (&called.origin, called.operation) {
         (Caller::Http { method, path, .. }, _) => {
             (method.as_str(), hide(entry.mock, path).into_owned())
@@ -223,11 +223,11 @@ fn har_call(entry: &Entry, called: &Request, answered: Option<&Response>) -> Val
     let body = hide(entry.mock, &called.body);
     let mut request = har_request(method, &format!("http://localhost{path}"), Some(&body));
     add_headers(&mut request, entry);
-    let response = answered.map_or_else(
+    let response = response.map_or_else(
         || har_response(0, "", ""),
-        |answered| {
-            let exception = answered.exception.as_deref().unwrap_or_default();
-            har_response(answered.status, exception, &marked_body(answered))
+        |response| {
+            let exception = response.exception.as_deref().unwrap_or_default();
+            har_response(response.status, exception, &marked_body(response))
         },
     );
     har_entry(entry, "fetch", &request, &response)

@@ -74,8 +74,8 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
         Event::FrameReceived(payload) => of_publish(payload, name),
         Event::FrameSent(payload) => of_frame(payload.frame()?, name),
         Event::Request(called) => of_request(&called.body, name).map(Cow::Owned),
-        Event::Response(answered) if matches!(name, Name::Member(_)) => {
-            of_request(&answered.body, name).map(Cow::Owned)
+        Event::Response(response) if matches!(name, Name::Member(_)) => {
+            of_request(&response.body, name).map(Cow::Owned)
         }
         Event::QuotaExceeded { quota, .. } if *name == Name::Named => {
             Some(quota.to_string().into())

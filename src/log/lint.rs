@@ -110,7 +110,7 @@ impl Checker {
                     self.asked_for.insert(entry.number, user_id);
                 }
             }
-            Event::Response(answered) => self.check_answer(entry, answered),
+            Event::Response(response) => self.check_response(entry, response),
             Event::Connected(connected) => self.check_connection(entry, &connected.capabilities),
             Event::HandshakeRefused(refused) => {
                 self.check_refusal(entry, refused.refusal, refused.token.as_deref());
@@ -156,18 +156,18 @@ impl Checker {
         self.connections.entry(connection).or_default()
     }
 
-    fn check_answer(&mut self, entry: &Entry, answered: &Response) {
-        match answered.operation {
+    fn check_response(&mut self, entry: &Entry, response: &Response) {
+        match response.operation {
             Some(Operation::CreateChatToken) => {
                 let user_id = self.asked_for.remove(&entry.record.cause);
                 if let (Some(user_id), Some(token)) =
-                    (user_id, member(&object(&answered.body), "token"))
+                    (user_id, member(&object(&response.body), "token"))
                 {
                     self.users.insert(token, user_id);
                 }
             }
             Some(Operation::CreateRoom | Operation::UpdateRoom) => {
-                let room = object(&answered.body);
+                let room = object(&response.body);
                 let length = room.get("maximumMessageLength").and_then(Value::as_u64);
                 for name in [member(&room, "name"), member(&room, "id")].into_iter().flatten() {
                     let length = length.map_or(LONGEST_CONTENT, |length| length as usize);

@@ -30,7 +30,7 @@ impl Record {
         match &self.event {
             Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.key(),
             Event::Request(called) => Some(Key::new("request", called.operation?.name())),
-            Event::Response(answered) => Some(Key::new("response", answered.operation?.name())),
+            Event::Response(response) => Some(Key::new("response", response.operation?.name())),
             Event::Connected(_) => Some(Key::new("connect", &self.peer.as_ref()?.user_id)),
             Event::HookFired(hooked) => Some(Key::new("hook", &hooked.hook)),
             Event::ClosedByService(close) | Event::ClosedByClient(close) => {
@@ -70,7 +70,7 @@ pub(crate) enum Event {
     Connected(Box<Connected>),
     /// A quota refused something.
     QuotaExceeded { quota: Quota, limit: u32 },
-    /// A client ended its stream before its request was answered.
+    /// A client ended its stream before its response.
     GaveUp(Box<GaveUp>),
     /// A connection ended without a closing handshake.
     Disconnected,

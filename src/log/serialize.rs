@@ -35,7 +35,7 @@ impl Entry {
             Event::ClockAdvanced(by) => {
                 map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
             }
-            Event::Response(answered) => serialize_response(&mut map, answered, mock, labels)?,
+            Event::Response(response) => serialize_response(&mut map, response, mock, labels)?,
             Event::Request(called) => serialize_request(&mut map, called, mock, labels)?,
             Event::ClosedByService(close) => serialize_close(&mut map, "service", close)?,
             Event::ClosedByClient(close) => serialize_close(&mut map, "client", close)?,
@@ -90,16 +90,16 @@ fn serialize_request<M: SerializeMap>(
 
 fn serialize_response<M: SerializeMap>(
     map: &mut M,
-    answered: &Response,
+    response: &Response,
     mock: u64,
     labels: &mut Labels,
 ) -> Result<(), M::Error> {
-    map.serialize_entry("operation", &answered.operation.map(Operation::name))?;
-    map.serialize_entry("status", &answered.status)?;
-    if let Some(exception) = &answered.exception {
+    map.serialize_entry("operation", &response.operation.map(Operation::name))?;
+    map.serialize_entry("status", &response.status)?;
+    if let Some(exception) = &response.exception {
         map.serialize_entry("exception", exception)?;
     }
-    serialize_text(map, "body", &shown(labels, mock, &marked_body(answered)))
+    serialize_text(map, "body", &shown(labels, mock, &marked_body(response)))
 }
 
 fn serialize_close<M: SerializeMap>(map: &mut M, by: &str, close: &Close) -> Result<(), M::Error> {

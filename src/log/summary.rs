@@ -19,9 +19,9 @@ fn words(entry: &Entry) -> String {
         Event::ClockAdvanced(duration) => {
             format!("clock + {}", humantime::format_duration(*duration))
         }
-        Event::Response(answered) => match &answered.exception {
-            Some(exception) => format!("{} {exception}", answered.status),
-            None => answered.status.to_string(),
+        Event::Response(response) => match &response.exception {
+            Some(exception) => format!("{} {exception}", response.status),
+            None => response.status.to_string(),
         },
         Event::Request(called) => match (&called.origin, called.operation) {
             (_, Some(operation)) => operation.to_string(),
@@ -105,7 +105,7 @@ const LONGEST_FRAME: usize = 4096;
 /// Returns `true` if an entry reports an error, which pictures show in color.
 pub(crate) fn is_trouble(entry: &Entry) -> bool {
     match &entry.record.event {
-        Event::Response(answered) => answered.status >= 400,
+        Event::Response(response) => response.status >= 400,
         Event::QuotaExceeded { .. }
         | Event::GaveUp(_)
         | Event::Disconnected

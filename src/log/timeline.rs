@@ -80,7 +80,7 @@ pub(crate) fn title(entry: &Entry) -> Option<String> {
     match (&entry.record.peer, &entry.record.event) {
         (Some(peer), _) => Some(format!("{} ({})", escaped(&peer.label), escaped(&peer.room))),
         (None, Event::Request(called)) => Some(caller(&called.origin).into()),
-        (None, Event::Response(answered)) => Some(caller(&answered.origin).into()),
+        (None, Event::Response(response)) => Some(caller(&response.origin).into()),
         (None, _) => None,
     }
 }

@@ -50,8 +50,8 @@ pub(crate) fn write_entry(
 /// repeat the requests.
 pub(crate) fn is_as_expected(entry: &Entry) -> bool {
     match &entry.record.event {
-        Event::Response(answered) => {
-            answered.origin == Caller::Test && answered.exception.is_none()
+        Event::Response(response) => {
+            response.origin == Caller::Test && response.exception.is_none()
         }
         _ => false,
     }
@@ -78,7 +78,7 @@ fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -
     let who = Who(record.peer.as_ref());
     match &record.event {
         Event::ClockAdvanced(duration) => write!(f, "clock + {}", Length(*duration)),
-        Event::Response(answered) => write_answer(f, answered, labels),
+        Event::Response(response) => write_response(f, response, labels),
         Event::Request(called) => write_call(f, called, labels),
         Event::ClosedByService(close) => write!(f, "{who} closed {}", Reason(close)),
         Event::ClosedByClient(close) => write!(f, "{who} closes {}", Reason(close)),
@@ -131,13 +131,13 @@ fn write_call(f: &mut dyn fmt::Write, called: &Request, labels: &mut Labels) -> 
     write_body(f, &called.body, labels)
 }
 
-fn write_answer(f: &mut dyn fmt::Write, answered: &Response, labels: &mut Labels) -> fmt::Result {
-    let who = if answered.origin == Caller::Test { "test" } else { "http" };
-    write!(f, "{who} < {}", answered.status)?;
-    if let Some(exception) = &answered.exception {
+fn write_response(f: &mut dyn fmt::Write, response: &Response, labels: &mut Labels) -> fmt::Result {
+    let who = if response.origin == Caller::Test { "test" } else { "http" };
+    write!(f, "{who} < {}", response.status)?;
+    if let Some(exception) = &response.exception {
         write!(f, " {exception}")?;
     }
-    write_body(f, &marked_body(answered), labels)
+    write_body(f, &marked_body(response), labels)
 }
 
 fn write_body(f: &mut dyn fmt::Write, body: &str, labels: &mut Labels) -> fmt::Result {

@@ -50,7 +50,7 @@ areas!(control_plane, gates, hooks, messaging, moderation, quotas, reviews, sess
 struct EngineStage {
     engine: Engine,
     now: Timestamp,
-    /// The clients whose handshakes have no answer yet.
+    /// The clients whose handshakes have no response yet.
     handshakes: BTreeMap<HandshakeId, String>,
     clients: BTreeMap<String, ConnectionId>,
     participants: BTreeMap<String, ConnectionId>,

@@ -247,6 +247,6 @@ fn a_protocol_error_closes_once() {
     assert_eq!(scene.end(alice, error()), ["finish 1 1002 bad"]);
     assert_eq!(scene.log(), [r#"alice closed 1002 "bad""#]);
     assert!(scene.end(alice, error()).is_empty() && scene.log().is_empty());
-    // The answer of the client to the close frame ends nothing.
+    // The close frame that the client responds with ends nothing.
     assert!(scene.close(alice).is_empty());
 }
