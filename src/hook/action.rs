@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::hook::builder::{Actions, Destination, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
+use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
@@ -200,6 +201,30 @@ impl sealed::HookPoint for Actions {
 
     fn hold(gate: GateId) -> ActionVerdict {
         ActionVerdict::Hold(gate)
+    }
+}
+
+impl Describe for ActionVerdict {
+    const POINT: &'static str = "on_action";
+
+    fn call(&self) -> String {
+        match self {
+            Self::Pass => "pass()".into(),
+            Self::Reject { error_code, error_message } => {
+                format!("reject({error_code:?}, {})", Quoted(error_message))
+            }
+            Self::Ignore => "ignore()".into(),
+            Self::Respond(text) => format!("respond({})", Quoted(text)),
+            Self::Change(action) => format!("change({})", action.name()),
+            Self::Duplicate => "duplicate()".into(),
+            Self::Reorder => "reorder()".into(),
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => "hold()".into(),
+            Self::Disconnect { code, reason } => disconnect(*code, reason),
+            Self::Reset => "reset()".into(),
+            Self::Stall => "stall()".into(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hook::builder::{Deliveries, Destination, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
+use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::FrameKind;
 use crate::hook::ids::GateId;
@@ -210,6 +211,29 @@ impl sealed::HookPoint for Deliveries {
 
     fn hold(gate: GateId) -> DeliveryVerdict {
         DeliveryVerdict::Hold(gate)
+    }
+}
+
+impl Describe for DeliveryVerdict {
+    const POINT: &'static str = "on_delivery";
+    const USER: &'static str = "to";
+
+    fn call(&self) -> String {
+        match self {
+            Self::Pass => "pass()".into(),
+            Self::Drop => "drop_frame()".into(),
+            Self::Change(_) => "change(…)".into(),
+            Self::Replace(text) => format!("replace({})", Quoted(text)),
+            Self::Corrupt(corruption) => format!("corrupt({corruption:?})"),
+            Self::Duplicate => "duplicate()".into(),
+            Self::Reorder => "reorder()".into(),
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => "hold()".into(),
+            Self::Disconnect { code, reason } => disconnect(*code, reason),
+            Self::Reset => "reset()".into(),
+            Self::Stall => "stall()".into(),
+        }
     }
 }
 

@@ -3,18 +3,14 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::hook::action::ActionVerdict;
 use crate::hook::chain::{Behavior, Rule};
-use crate::hook::delivery::DeliveryVerdict;
 use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::frequency::Frequency;
-use crate::hook::handshake::HandshakeVerdict;
-use crate::hook::operation::OperationVerdict;
-use crate::hook::review::ReviewVerdict;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
 
-/// A verdict that can be written as the call that sets it.
+/// A verdict that can be written as the call that sets it. Each hook point implements it beside its
+/// verdict.
 pub(crate) trait Describe {
     /// The method that starts a hook of the hook point.
     const POINT: &'static str;
@@ -91,119 +87,15 @@ fn write_frequency(text: &mut String, frequency: &Frequency) {
     }
 }
 
-impl Describe for HandshakeVerdict {
-    const POINT: &'static str = "on_handshake";
-
-    fn call(&self) -> String {
-        match self {
-            Self::Pass => "pass()".into(),
-            Self::Refuse { status, message, headers } => {
-                with_headers("refuse", *status, message, headers)
-            }
-            Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => "hold()".into(),
-            Self::Reset => "reset()".into(),
-            Self::NeverRespond => "never_respond()".into(),
-            Self::LimitBandwidth(bytes) => format!("limit_bandwidth({bytes})"),
-        }
-    }
-}
-
-impl Describe for ActionVerdict {
-    const POINT: &'static str = "on_action";
-
-    fn call(&self) -> String {
-        match self {
-            Self::Pass => "pass()".into(),
-            Self::Reject { error_code, error_message } => {
-                format!("reject({error_code:?}, {})", Quoted(error_message))
-            }
-            Self::Ignore => "ignore()".into(),
-            Self::Respond(text) => format!("respond({})", Quoted(text)),
-            Self::Change(action) => format!("change({})", action.name()),
-            Self::Duplicate => "duplicate()".into(),
-            Self::Reorder => "reorder()".into(),
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => "hold()".into(),
-            Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Reset => "reset()".into(),
-            Self::Stall => "stall()".into(),
-        }
-    }
-}
-
-impl Describe for ReviewVerdict {
-    const POINT: &'static str = "on_review";
-
-    fn call(&self) -> String {
-        match self {
-            Self::Pass => "pass()".into(),
-            Self::Respond(_) => "respond(…)".into(),
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => "hold()".into(),
-        }
-    }
-}
-
-impl Describe for DeliveryVerdict {
-    const POINT: &'static str = "on_delivery";
-    const USER: &'static str = "to";
-
-    fn call(&self) -> String {
-        match self {
-            Self::Pass => "pass()".into(),
-            Self::Drop => "drop_frame()".into(),
-            Self::Change(_) => "change(…)".into(),
-            Self::Replace(text) => format!("replace({})", Quoted(text)),
-            Self::Corrupt(corruption) => format!("corrupt({corruption:?})"),
-            Self::Duplicate => "duplicate()".into(),
-            Self::Reorder => "reorder()".into(),
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => "hold()".into(),
-            Self::Disconnect { code, reason } => disconnect(*code, reason),
-            Self::Reset => "reset()".into(),
-            Self::Stall => "stall()".into(),
-        }
-    }
-}
-
-impl Describe for OperationVerdict {
-    const POINT: &'static str = "on_any_operation";
-
-    fn call(&self) -> String {
-        match self {
-            Self::Pass => "pass()".into(),
-            Self::Fail(exception) => format!("fail({})", exception.name()),
-            Self::Respond { status, body, headers } => {
-                with_headers("respond", *status, body, headers)
-            }
-            Self::EmptyBody => "empty_body()".into(),
-            Self::TruncatedBody => "truncated_body()".into(),
-            Self::CloseInHead => "close_in_head()".into(),
-            Self::CloseInBody => "close_in_body()".into(),
-            Self::Delay(duration) => delay(*duration),
-            Self::DelayRealTime(duration) => delay_real_time(*duration),
-            Self::Hold(_) => "hold()".into(),
-            Self::Reset => "reset()".into(),
-            Self::NeverRespond => "never_respond()".into(),
-        }
-    }
-}
-
-fn delay(duration: Duration) -> String {
+pub(super) fn delay(duration: Duration) -> String {
     format!("delay({duration:?})")
 }
 
-fn delay_real_time(duration: Duration) -> String {
+pub(super) fn delay_real_time(duration: Duration) -> String {
     format!("delay_real_time({duration:?})")
 }
 
-fn with_headers(method: &str, status: u16, text: &str, headers: &Headers) -> String {
+pub(super) fn with_headers(method: &str, status: u16, text: &str, headers: &Headers) -> String {
     if headers.is_empty() {
         return format!("{method}({status}, {})", Quoted(text));
     }
@@ -211,7 +103,7 @@ fn with_headers(method: &str, status: u16, text: &str, headers: &Headers) -> Str
     format!("{method}_with_headers({status}, {}, {names:?})", Quoted(text))
 }
 
-fn disconnect(code: CloseCode, reason: &str) -> String {
+pub(super) fn disconnect(code: CloseCode, reason: &str) -> String {
     if reason.is_empty() {
         return format!("disconnect({code})");
     }
@@ -219,7 +111,7 @@ fn disconnect(code: CloseCode, reason: &str) -> String {
 }
 
 /// A text in quotes, cut off where it is too long for a line.
-struct Quoted<'a>(&'a str);
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::hook::builder::{Destination, Handshakes, HookBuilder, sealed};
 use crate::hook::chain::{Chain, Rule};
+use crate::hook::describe::{Describe, delay, delay_real_time, disconnect, with_headers};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
@@ -173,6 +174,26 @@ impl sealed::HookPoint for Handshakes {
 
     fn hold(gate: GateId) -> HandshakeVerdict {
         HandshakeVerdict::Hold(gate)
+    }
+}
+
+impl Describe for HandshakeVerdict {
+    const POINT: &'static str = "on_handshake";
+
+    fn call(&self) -> String {
+        match self {
+            Self::Pass => "pass()".into(),
+            Self::Refuse { status, message, headers } => {
+                with_headers("refuse", *status, message, headers)
+            }
+            Self::Disconnect { code, reason } => disconnect(*code, reason),
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => "hold()".into(),
+            Self::Reset => "reset()".into(),
+            Self::NeverRespond => "never_respond()".into(),
+            Self::LimitBandwidth(bytes) => format!("limit_bandwidth({bytes})"),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::hook::builder::{Destination, HookBuilder, Operations, sealed};
 use crate::hook::chain::{Chain, Rule};
+use crate::hook::describe::{Describe, delay, delay_real_time, with_headers};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
@@ -179,6 +180,29 @@ impl sealed::HookPoint for Operations {
 
     fn hold(gate: GateId) -> OperationVerdict {
         OperationVerdict::Hold(gate)
+    }
+}
+
+impl Describe for OperationVerdict {
+    const POINT: &'static str = "on_any_operation";
+
+    fn call(&self) -> String {
+        match self {
+            Self::Pass => "pass()".into(),
+            Self::Fail(exception) => format!("fail({})", exception.name()),
+            Self::Respond { status, body, headers } => {
+                with_headers("respond", *status, body, headers)
+            }
+            Self::EmptyBody => "empty_body()".into(),
+            Self::TruncatedBody => "truncated_body()".into(),
+            Self::CloseInHead => "close_in_head()".into(),
+            Self::CloseInBody => "close_in_body()".into(),
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => "hold()".into(),
+            Self::Reset => "reset()".into(),
+            Self::NeverRespond => "never_respond()".into(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::hook::builder::{Destination, HookBuilder, Reviews, sealed};
 use crate::hook::chain::{Chain, Rule};
+use crate::hook::describe::{Describe, delay, delay_real_time};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
 use crate::hook::registry::{AnyRule, HookRegistry};
@@ -101,6 +102,20 @@ impl sealed::HookPoint for Reviews {
 
     fn hold(gate: GateId) -> ReviewVerdict {
         ReviewVerdict::Hold(gate)
+    }
+}
+
+impl Describe for ReviewVerdict {
+    const POINT: &'static str = "on_review";
+
+    fn call(&self) -> String {
+        match self {
+            Self::Pass => "pass()".into(),
+            Self::Respond(_) => "respond(…)".into(),
+            Self::Delay(duration) => delay(*duration),
+            Self::DelayRealTime(duration) => delay_real_time(*duration),
+            Self::Hold(_) => "hold()".into(),
+        }
     }
 }
 
