@@ -10,4 +10,6 @@ pub(crate) mod claims {
     pub(crate) mod controls;
     pub(crate) mod install;
     pub(crate) mod memory;
+    #[path = "../../../conformance/src/signatures.rs"]
+    pub(crate) mod signatures;
 }

@@ -7,6 +7,7 @@ use mock_ivs_chat::{Clock, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder, 
 use parking_lot::Mutex;
 
 use super::install::{Installed, install};
+use super::signatures;
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
@@ -24,13 +25,7 @@ pub(crate) fn builder(settings: &[Setting]) -> MockIvsChatBuilder {
             Setting::IdleTimeout(timeout) => builder = builder.idle_timeout(*timeout),
             Setting::OmitEmptyReason => builder = builder.omit_empty_reason(),
             Setting::CloseRefusedHandshakes => builder = builder.close_refused_handshakes(),
-            #[cfg(feature = "sigv4")]
-            Setting::DemandSignatures => {
-                let credentials = mock_ivs_chat::Credentials::new("AKIDEXAMPLE", "secret");
-                builder = builder.require_signature(credentials);
-            }
-            #[cfg(not(feature = "sigv4"))]
-            Setting::DemandSignatures => unreachable!("`HAS_SIGNATURES` is false"),
+            Setting::DemandSignatures => builder = signatures::require(builder),
         }
     }
     builder.quotas(quotas(settings))

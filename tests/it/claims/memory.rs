@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::http::HeaderName;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::controls::{Controls, builder, release};
+use super::signatures;
 use crate::script::hook::Hook as HookData;
 use crate::script::review::ReviewRule;
 use crate::script::settings::Setting;
@@ -178,7 +179,7 @@ impl MemoryStage {
 
 impl Stage for MemoryStage {
     const HAS_WIRE: bool = true;
-    const HAS_SIGNATURES: bool = cfg!(feature = "sigv4");
+    const HAS_SIGNATURES: bool = signatures::ARE_AVAILABLE;
 
     fn prepare(&mut self, name: &str, request: Map<String, Value>) -> Result<Value, String> {
         let operation = operation(name);

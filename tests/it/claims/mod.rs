@@ -7,6 +7,7 @@ mod install;
 mod manifest;
 mod memory;
 mod page;
+mod signatures;
 
 use std::collections::BTreeSet;
 use std::fs;
