@@ -1,6 +1,5 @@
 //! How a mock starts and ends: in any kind of test, in any number, and without a trace.
 
-use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
 use mock_ivs_chat::{Handle, MockIvsChat, log::EntryKind};
@@ -9,12 +8,7 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::raw::{FINAL, HELLO, RawClient, TEXT, frame, handshake};
 use crate::support::{Client, connect, full_token};
-use crate::wire::alone;
-
-/// Returns `true` if nothing listens any longer at the address of a mock that had its own port.
-fn is_unreachable(addr: SocketAddr) -> bool {
-    TcpStream::connect(addr).is_err()
-}
+use crate::wire::{alone, refuses};
 
 /// A message there and back.
 async fn chat(ivs: &Handle) -> Client {
@@ -58,7 +52,7 @@ async fn it_may_be_dropped_on_the_only_worker() {
         drop(ivs);
     });
     dropping.await.unwrap();
-    assert!(is_unreachable(addr));
+    assert!(refuses(addr));
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +98,7 @@ async fn a_dropped_mock_refuses_connections_and_ends_those_it_has() {
     let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
     let mut idle = RawClient::open(&ivs).await;
     drop(ivs);
-    assert!(is_unreachable(addr));
+    assert!(refuses(addr));
     assert!(alice.try_next().await.is_err());
     assert!(idle.try_next().await.is_err());
 }
@@ -132,7 +126,7 @@ fn many_concurrent_mocks_are_independent() {
         lived.push(ivs.addr());
     }
     drop(mocks);
-    assert!(lived.into_iter().all(is_unreachable));
+    assert!(lived.into_iter().all(refuses));
 }
 
 #[test]
@@ -140,7 +134,7 @@ fn a_mock_may_be_dropped_on_another_thread() {
     let ivs = alone().start();
     let addr = ivs.addr();
     thread::spawn(move || drop(ivs)).join().unwrap();
-    assert!(is_unreachable(addr));
+    assert!(refuses(addr));
 }
 
 #[test]
@@ -159,7 +153,7 @@ fn a_mock_that_is_dropped_by_a_panic_ends_as_well() {
         panic!("the test fails");
     });
     assert!(failing.join().is_err());
-    assert!(is_unreachable(addr));
+    assert!(refuses(addr));
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use futures_util::SinkExt;
 use mock_ivs_chat::{MockIvsChat, Quotas, hook::ActionVerdict};
 
-use crate::wire::{alone, end, in_memory, isolated, message, over_tcp, receive, say, token};
+use crate::wire::{
+    alone, end, in_memory, isolated, message, over_tcp, receive, refuses, say, token,
+};
 
 /// Far more than any end takes, and less than what it would wait for a thread that hangs.
 const BOUND: Duration = Duration::from_secs(4);
@@ -21,7 +23,7 @@ fn drop_within_bound(ivs: MockIvsChat) {
     let (addr, start) = (ivs.addr(), Instant::now());
     drop(ivs);
     assert!(start.elapsed() < BOUND, "the drop took {:?}", start.elapsed());
-    assert!(TcpStream::connect(addr).is_err(), "the port is still open");
+    assert!(refuses(addr), "the port is still open");
 }
 
 #[tokio::test]

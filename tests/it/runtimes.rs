@@ -3,17 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 
 use std::cell::RefCell;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mock_ivs_chat::{Clock, Handle, MockIvsChat, StartError, log::EntryKind};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::wire::{
-    alone, end, in_memory, is_child, isolated, over_tcp, receive, run_child, say, token,
+    alone, end, in_memory, is_child, isolated, over_tcp, receive, refuses, run_child, say, token,
 };
 
 /// Fails a test that would otherwise hang.
@@ -21,19 +21,6 @@ const WATCHDOG: Duration = Duration::from_secs(60);
 
 fn runtime(is_paused: bool) -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(is_paused).build().unwrap()
-}
-
-/// Whether a port refuses. A process that another test is just starting has a copy of the socket
-/// until it runs its program, and so the port may listen for a moment longer.
-fn refuses(addr: SocketAddr) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(10) {
-        if TcpStream::connect(addr).is_err() {
-            return true;
-        }
-        std::thread::yield_now();
-    }
-    false
 }
 
 fn message_of(panics: impl FnOnce()) -> String {

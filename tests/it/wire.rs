@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use mock_ivs_chat::{
@@ -38,6 +38,20 @@ pub(crate) fn alone() -> MockIvsChatBuilder {
     let process = (std::process::id() % 250) as u8 + 2;
     let listener = TcpListener::bind(SocketAddr::from(([127, process, high, low], 0)));
     MockIvsChat::builder().listener(listener.unwrap())
+}
+
+/// Returns `true` if a port refuses clients, as that of a mock from [`alone`] does after its end. A
+/// process that another test is just starting has a copy of the socket until it runs its program, so
+/// the port may listen for a moment longer.
+pub(crate) fn refuses(addr: SocketAddr) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        if std::net::TcpStream::connect(addr).is_err() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
 }
 
 /// A token that allows everything.
