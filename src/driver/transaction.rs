@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 
 use crate::driver::closures::{Closure, Question};
 use crate::driver::requests::HandshakeResponse;
-use crate::driver::state::State;
+use crate::driver::state::{OpenHandshake, State};
 use crate::driver::{Driver, stack};
 use crate::engine::QuestionId;
 use crate::engine::io::{
@@ -57,6 +57,8 @@ enum Afterwards {
     DropClosures(Vec<Closure>),
     /// Dropping a sink can drop a stream of the test, which can run any code.
     DropSink(Arc<ClientSink>),
+    /// Dropping a handshake drops its sink, and the waker of the task that waited for the response.
+    DropHandshake(OpenHandshake),
 }
 
 impl Driver {
@@ -102,7 +104,7 @@ impl Driver {
         let mut afterwards = Vec::new();
         for (id, open) in state.take_abandoned_handshakes() {
             state.engine.handle(now, Input::HandshakeAbandoned(id));
-            afterwards.push(Afterwards::DropSink(open.sink));
+            afterwards.push(Afterwards::DropHandshake(open));
         }
         Transaction {
             driver: self,
@@ -343,6 +345,7 @@ impl Driver {
             Afterwards::StartTimer(id, duration) => self.start_timer(id, duration),
             Afterwards::DropClosures(closures) => drop(closures),
             Afterwards::DropSink(sink) => drop(sink),
+            Afterwards::DropHandshake(handshake) => drop(handshake),
         }
     }
 }
