@@ -1,6 +1,6 @@
 //! Options: the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -236,9 +236,14 @@ impl Command {
 
 /// The scripts of the repository that this program was built from.
 fn default_claims() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/claims"))
+    in_repository("tests/claims")
 }
 
 fn default_recordings() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/recordings"))
+    in_repository("tests/recordings")
+}
+
+fn in_repository(folder: &str) -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).join(folder)
 }

@@ -195,7 +195,10 @@ fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimR
     let path = claim.path.display();
     Some(match played {
         Ok(Ok(transcript)) if transcript != claim.script.transcript => {
-            let why = format!("{path}: this mock does not print the script's transcript");
+            let why = format!(
+                "{path}: the mock prints another transcript than this script has; the page \
+                 tests/claims/README.md says how to write it into the script"
+            );
             ClaimResult::broken(header, why)
         }
         Ok(Ok(_)) => ClaimResult::compared(header, &steps, None),

@@ -7,6 +7,7 @@ mod cleanup;
 mod deviations;
 mod feedback;
 mod hosts;
+mod scripts;
 mod support;
 mod tls;
 mod url;
