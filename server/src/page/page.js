@@ -557,8 +557,8 @@ function curlOf(method, path, body) {
 async function change(method, path, body) {
   const command = curlOf(method, path, body);
   const outcome = element("p", { className: "outcome" }, "…");
-  const response = element("pre", { tabIndex: 0, hidden: true });
-  showRequest(command, outcome, response);
+  const shownBody = element("pre", { tabIndex: 0, hidden: true });
+  showRequest(command, outcome, shownBody);
   const options = { method };
   if (body !== undefined) {
     options.headers = { "content-type": "application/json" };
@@ -570,8 +570,8 @@ async function change(method, path, body) {
     const text = await response.text();
     outcome.textContent = `${response.status} ${response.statusText}`.trim();
     outcome.classList.toggle("error", !response.ok);
-    response.textContent = formatted(text);
-    response.hidden = text === "";
+    shownBody.textContent = formatted(text);
+    shownBody.hidden = text === "";
     value = response.ok ? JSON.parse(text || "{}") : undefined;
   } catch (error) {
     outcome.textContent = `No response: ${error.message}`;
