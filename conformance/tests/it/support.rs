@@ -76,6 +76,7 @@ impl Program {
     }
 
     /// Waits until the process has printed this to stderr.
+    #[cfg(unix)]
     pub(crate) fn wait_for_error(&self, text: &str) {
         let found = self.stderr.wait_until(|printed| printed.text.contains(text));
         assert!(found, "`{text}` was not printed within {LIMIT:?}");

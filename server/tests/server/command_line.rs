@@ -1,6 +1,7 @@
 //! The command line: options, output, exit codes and signals.
 
 use std::fs;
+#[cfg(unix)]
 use std::process::Command;
 
 use serde_json::json;

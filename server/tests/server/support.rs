@@ -65,6 +65,7 @@ impl Server {
         self.url().rsplit(':').next().unwrap().parse().unwrap()
     }
 
+    #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -109,6 +110,7 @@ impl Server {
     }
 
     /// Waits for the end of the program, and returns its exit code and the rest of its output.
+    #[cfg(unix)]
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
