@@ -22,8 +22,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
+use crate::connector::is_not_connected;
+
 /// A request as it must go over the wire.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) is_signed: bool,
     /// Empty for a request that belongs to no operation.
@@ -68,13 +70,17 @@ impl Response {
     }
 }
 
-/// Sends a request and returns the response. An error is the reason why none was received.
-pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response, String> {
-    let wire = Wire {
-        request: Arc::new(request.clone()),
-        seen: Arc::default(),
-        is_by_hand: Arc::default(),
-    };
+/// The reason why no response was received.
+#[derive(Clone, Debug)]
+pub(crate) struct Silence {
+    pub(crate) why: String,
+    /// The service may have received the request, and may have done what it says.
+    pub(crate) is_sent: bool,
+}
+
+/// Sends a request and returns the response.
+pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response, Silence> {
+    let wire = Wire { request: Arc::new(request.clone()), ..Wire::default() };
     let mut result = perform(client, request, &wire).await;
     if wire.seen.lock().is_none() && result.as_ref().is_err_and(|error| error.is_unbuilt) {
         // The SDK refuses to build the request, so another operation of it carries it.
@@ -83,9 +89,10 @@ pub(crate) async fn send(client: &Client, request: &Request) -> Result<Response,
     }
     let seen = wire.seen.lock().take();
     let Some(mut response) = seen else {
+        let is_sent = *wire.is_sent.lock();
         return Err(result.err().map_or_else(
-            || "the SDK reported success without a response".into(),
-            |error| error.message,
+            || Silence { why: "the SDK reported success without a response".into(), is_sent },
+            |error| Silence { is_sent: is_sent && !error.is_unconnected, why: error.message },
         ));
     };
     let is_understood = *wire.is_by_hand.lock() || response.is_success() == result.is_ok();
@@ -103,12 +110,16 @@ struct Failure {
     message: String,
     /// Nothing was sent, because the SDK refuses to build such a request.
     is_unbuilt: bool,
+    /// Nothing was sent, because there is no connection.
+    is_unconnected: bool,
 }
 
 /// Makes the SDK send a request as it must go over the wire, and keeps the response.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Wire {
     request: Arc<Request>,
+    /// The request has been handed to the connection.
+    is_sent: Arc<Mutex<bool>>,
     seen: Arc<Mutex<Option<Response>>>,
     /// The SDK would have sent another request.
     is_by_hand: Arc<Mutex<bool>>,
@@ -140,6 +151,7 @@ impl Intercept for Wire {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        *self.is_sent.lock() = true;
         // The SDK signs every request, and a script may need another signature, or none.
         let headers = context.request_mut().headers_mut();
         let mut own = self.request.headers.iter();
@@ -283,7 +295,8 @@ macro_rules! sent {
                 error,
                 aws_smithy_runtime_api::client::result::SdkError::ConstructionFailure(_)
             );
-            Failure { message: explain(&error), is_unbuilt }
+            let is_unconnected = is_not_connected(&error);
+            Failure { message: explain(&error), is_unbuilt, is_unconnected }
         })
     };
 }

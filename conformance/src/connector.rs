@@ -1,5 +1,7 @@
 //! Connector: the HTTP client of the AWS SDK, over the connections of a [`Network`].
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,9 +50,9 @@ async fn exchange(network: &Network, request: HttpRequest) -> Result<HttpRespons
     let (endpoint, request) =
         in_origin_form(request).map_err(|error| ConnectorError::user(error.into()))?;
     let stream = network.open(&endpoint).await.map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => ConnectorError::user(error.into()),
-        io::ErrorKind::TimedOut => ConnectorError::timeout(error.into()),
-        _ => ConnectorError::io(error.into()),
+        io::ErrorKind::PermissionDenied => ConnectorError::user(NotConnected(error).into()),
+        io::ErrorKind::TimedOut => ConnectorError::timeout(NotConnected(error).into()),
+        _ => ConnectorError::io(NotConnected(error).into()),
     })?;
     let failed = |error: hyper::Error| ConnectorError::io(error.into());
     let stream = TokioIo::new(ReadsOn(stream));
@@ -61,6 +63,29 @@ async fn exchange(network: &Network, request: HttpRequest) -> Result<HttpRespons
     let body = body.collect().await.map_err(failed)?.to_bytes();
     let response = http::Response::from_parts(parts, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+/// The reason why there is no connection: nothing of the request was sent.
+#[derive(Debug)]
+struct NotConnected(io::Error);
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for NotConnected {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Returns `true` if an error of the SDK comes from a connection that was never opened.
+pub(crate) fn is_not_connected(error: &(dyn Error + 'static)) -> bool {
+    let mut causes =
+        std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.any(<dyn Error>::is::<NotConnected>)
 }
 
 /// A stream that can be read although it cannot be written any more. A service that refuses a

@@ -10,12 +10,14 @@ use tokio::runtime::Runtime;
 use crate::calls::explain;
 use crate::connector::Connector;
 use crate::network::{Endpoint, Network, Trust};
+use crate::redaction::can_be_hidden;
 
-/// Finds credentials; an error says where the chain has looked.
+/// Finds credentials, and returns them with the parts that no file may have. An error says where
+/// the chain has looked.
 pub(crate) fn from_default_chain(
     region: &str,
     runtime: &Runtime,
-) -> Result<SharedCredentialsProvider, String> {
+) -> Result<(SharedCredentialsProvider, Vec<String>), String> {
     // The chain talks to these hosts only, and these hosts only talk about credentials.
     let hosts = [
         (false, "169.254.169.254".to_owned(), 80),
@@ -36,6 +38,9 @@ pub(crate) fn from_default_chain(
         .ok_or("the default credential chain has no provider; see `aws configure`")?;
     let found = runtime.block_on(provider.provide_credentials());
     let found = found.map_err(|error| explain(&error));
-    found.map_err(|error| format!("there are no AWS credentials: {error}"))?;
-    Ok(provider)
+    let found = found.map_err(|error| format!("there are no AWS credentials: {error}"))?;
+    let parts =
+        [Some(found.access_key_id()), Some(found.secret_access_key()), found.session_token()];
+    let secrets = parts.into_iter().flatten().filter(|part| can_be_hidden(part));
+    Ok((provider, secrets.map(str::to_owned).collect()))
 }

@@ -4,12 +4,13 @@
 //! `123456789012` where it had yours. So a recording of the service can be compared with the
 //! transcript of a script line by line, and holds nothing that identifies an account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mock_ivs_chat::Timestamp;
 use serde_json::Value;
 
+use crate::redaction::{can_be_hidden, hide, redact};
 use crate::text::{Literal, values};
 
 /// The values of the service that are known so far, each with its label.
@@ -18,6 +19,8 @@ pub(crate) struct Labels {
     /// Label by value, and value by label.
     labels: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
+    /// Values that no file may have.
+    secrets: BTreeSet<String>,
     /// How far a time of the service may be from the one that is expected.
     tolerance: Duration,
 }
@@ -34,7 +37,24 @@ pub(crate) struct Now {
 
 impl Labels {
     pub(crate) const fn new() -> Self {
-        Self { labels: BTreeMap::new(), values: BTreeMap::new(), tolerance: Duration::ZERO }
+        Self {
+            labels: BTreeMap::new(),
+            values: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            tolerance: Duration::ZERO,
+        }
+    }
+
+    /// Keeps a secret out of all texts, unless it is so short that it may be a word of them.
+    pub(crate) fn hide(&mut self, secret: &str) {
+        if can_be_hidden(secret) {
+            self.secrets.insert(secret.to_owned());
+        }
+    }
+
+    /// Returns a text of the service that nothing expects, as a file may have it.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        redact(&hide(&self.to_labels(text), &self.secrets))
     }
 
     /// Sets how far times may be apart from now on.
@@ -66,6 +86,12 @@ impl Labels {
                 self.labels.insert(value, label);
             }
         }
+        // Texts of refusals name the account in ARNs of other services as well.
+        if let (Some(label), Some(value)) = (account(label), account(value)) {
+            if label != value && !self.labels.contains_key(value) {
+                self.labels.insert(value.to_owned(), label.to_owned());
+            }
+        }
     }
 
     /// Gives the values of a response the labels that the mock's response has at the same places.
@@ -76,6 +102,7 @@ impl Labels {
                     match (label, values.get(key)) {
                         (Value::String(label), Some(Value::String(value))) => {
                             if ["token", "nextToken"].contains(&key.as_str()) {
+                                self.hide(value);
                                 // A transcript has a label of its own for it.
                                 let alias = self.values.entry(label.clone());
                                 alias.or_insert_with(|| value.clone());
@@ -112,6 +139,9 @@ impl Labels {
         let found = values(text);
         let expected = values(template);
         for literal in &found {
+            if ["token", "nextToken"].contains(&literal.key) {
+                self.hide(literal.value);
+            }
             let counterpart = counterpart(&found, &expected, literal);
             if let Some(label) = counterpart.filter(|label| is_label(literal.key, label)) {
                 self.bind(label, literal.value);
@@ -240,6 +270,12 @@ pub(crate) fn arn_prefix(text: &str) -> Option<&str> {
     rest[service..].starts_with(":ivschat:").then(|| &text[..4 + account + 1])
 }
 
+/// `123456789012` of the beginning of an ARN.
+fn account(prefix: &str) -> Option<&str> {
+    let account = prefix.trim_end_matches(':').rsplit(':').next()?;
+    account.bytes().all(|byte| byte.is_ascii_digit()).then_some(account)
+}
+
 fn arn_id(text: &str) -> Option<&str> {
     arn_prefix(text)?;
     text.rsplit_once('/').map(|(_, id)| id)
@@ -322,6 +358,19 @@ mod tests {
         let there = "arn:aws:lambda:eu-west-1:999988887777:function:censor";
         assert_eq!(labels.to_actual(function), there);
         assert_eq!(labels.label(there, "", now()), function);
+    }
+
+    #[test]
+    fn an_account_and_a_token_have_no_place_in_other_texts() {
+        let mut labels = Labels::new();
+        labels.bind_home(HOME, "arn:aws:ivschat:eu-west-1:999988887777:");
+        labels.label(r#"{"token":"a-chat-token"}"#, r#"{"token":"[token-1]"}"#, now());
+        let text = "arn:aws:logs:eu-west-1:999988887777:x with a-chat-token";
+        let expected = "arn:aws:logs:eu-west-1:123456789012:x with [token-1]";
+        assert_eq!(labels.redact(text), expected);
+        labels.hide("another-token");
+        assert_eq!(labels.redact("another-token"), "[secret]");
+        assert_eq!(labels.to_actual("999 of 123456789012"), "999 of 123456789012");
     }
 
     #[test]

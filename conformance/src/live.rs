@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::calls::{Request, Response};
+use crate::ledger::creation_of;
 use crate::session::{Session, TAG};
 use crate::shared::claims::controls::{Controls, release};
 use crate::shared::script::hook::Hook;
@@ -113,7 +114,7 @@ impl Live {
             return members;
         }
         let name = members.get("name").and_then(Value::as_str).unwrap_or_default();
-        let marked = format!("{TAG}-{}-{name}", self.session.run);
+        let marked = format!("{}{name}", self.session.name_prefix());
         if marked.len() <= LONGEST_NAME {
             members.insert("name".into(), json!(marked));
         }
@@ -130,8 +131,7 @@ impl Live {
 
     /// Starts a call; its response is an event.
     pub(crate) fn call(&mut self, mut request: Request) {
-        let is_creation =
-            ["CreateRoom", "CreateLoggingConfiguration"].contains(&request.operation.as_str());
+        let is_creation = !request.operation.is_empty() && creation_of(&request).is_some();
         if !self.is_mock() && is_creation {
             request.members = self.tagged(request.members);
             request.body = Value::Object(request.members.clone()).to_string();
@@ -156,6 +156,7 @@ impl Live {
             handshake,
             Arc::clone(&self.lanes),
             &self.runtime,
+            self.session.stop.clone(),
         )?;
         // A client that is open stays the one of this name, although a second handshake fails.
         let key = if self.clients.get(name).is_some_and(Client::is_open) {
@@ -285,6 +286,7 @@ impl Live {
                     self.lanes.wait(counts, Duration::from_millis(50), is_over);
                 }
             }
+            Site::Remote if is_over() => {}
             Site::Remote => {
                 self.fence(cause);
                 self.lanes.wait(counts, patience, is_over);
@@ -340,15 +342,19 @@ impl Drop for Live {
             calls.iter().for_each(JoinHandle::abort);
             return;
         }
-        // A call that is under way may create something, which must be deleted as well.
+        // A call that is under way may create something, which must be deleted as well. One that
+        // goes on after that is looked for at the end of the run.
         let under_way = async {
-            for call in calls {
-                let _ = tokio::time::timeout(Duration::from_secs(10), call).await;
+            let deadline = tokio::time::Instant::now() + LAST_CALLS;
+            for mut call in calls {
+                if tokio::time::timeout_at(deadline, &mut call).await.is_err() {
+                    call.abort();
+                }
             }
         };
         self.runtime.block_on(under_way);
-        let left = self.runtime.block_on(self.session.clean());
-        self.session.ledger.lock().extend(left);
+        // They stay in the ledger, and are tried again at the end of the run.
+        let _ = self.runtime.block_on(self.session.clean(false));
     }
 }
 
@@ -357,8 +363,7 @@ fn hide_others(session: &Session, response: &mut Response) {
     let Ok(mut body) = serde_json::from_str::<Value>(&response.body) else { return };
     for list in ["rooms", "loggingConfigurations"] {
         if let Some(items) = body.get_mut(list).and_then(Value::as_array_mut) {
-            let ledger = session.ledger.lock();
-            items.retain(|item| ledger.iter().any(|arn| item["arn"] == json!(arn)));
+            items.retain(|item| item["arn"].as_str().is_some_and(|arn| session.ledger.has(arn)));
         }
     }
     remove_tag(&mut body);
@@ -377,6 +382,9 @@ fn remove_tag(value: &mut Value) {
 }
 
 const ONLY_A_MOCK: &str = "only a mock in this process has hooks and gates";
+
+/// How long the calls of a story may go on after its end.
+const LAST_CALLS: Duration = Duration::from_secs(10);
 
 /// How long a handshake or a call may take.
 const TASK_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,20 +1,19 @@
 //! Plays the claims of the repository against a service; see `--help`.
 
 mod cli;
+mod files;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use mock_ivs_chat_conformance::{
-    ClaimResult, Counts, FORMAT, Outcome, Progress, Recording, Running, check, plan, read_all,
-    read_claims, run, score, to_markdown, with_score,
+    ClaimResult, Cleanup, Counts, Level, Outcome, Progress, Running, Stop, check, plan, read_all,
+    read_claims, run, score, with_score,
 };
 
 use crate::cli::{Command, Job, Options};
@@ -45,15 +44,20 @@ fn play(job: &Job) -> Result<u8, String> {
         say(&plan(&claims, is_mock, job.common.limit(), job.quiet)?);
         return Ok(0);
     }
+    if !job.cleans {
+        files::check_writable(&job.common.out)?;
+    }
     let run_id = run_id();
     let running = Running::start(job.target.clone(), &run_id)?;
     watch_signals(running.stop_switch())?;
     if job.cleans {
-        let (count, left) = running.clean_all()?;
+        let (count, cleanup) = running.clean_all()?;
         say(&format!("{count} resources deleted"));
-        return Ok(if complain_about(&left) { 3 } else { 0 });
+        return Ok(if complain_about(&cleanup) { 3 } else { 0 });
     }
-    running.check()?;
+    if let Err(mistake) = running.check() {
+        return Ok(end_without_results(&running, &mistake));
+    }
     let started = Instant::now();
     let bar = progress_bar(claims.len());
     let results = run(&claims, &running, job.common.limit(), |progress| match progress {
@@ -69,24 +73,47 @@ fn play(job: &Job) -> Result<u8, String> {
             "refused: {host} does not belong to the target; nothing was sent to it"
         ));
     }
-    let left = running.clean();
+    let cleanup = running.clean();
+    let is_left = complain_about(&cleanup);
     let took = Duration::from_millis(started.elapsed().as_millis() as u64);
     let counts = Counts::of(&results);
     say(&format!("{counts}, in {}", humantime::format_duration(took)));
-    if running.is_stopped() {
+    let is_stopped = running.is_stopped();
+    let mut is_written = true;
+    if is_stopped {
         say_error("interrupted: nothing is written");
+    } else if let Err(mistake) = files::write_all(job, &results) {
+        say_error(&format!("error: {mistake}"));
+        is_written = false;
     } else {
-        write_all(job, &results)?;
+        let folder = job.common.out.display();
+        say(&format!("written: recording.json, table.json and table.md in {folder}"));
     }
-    Ok(if complain_about(&left) {
+    Ok(if is_left {
         3
-    } else if running.is_stopped() {
+    } else if is_stopped {
         130
-    } else if results.iter().any(|result| result.is_broken) {
+    } else if !is_written || results.iter().any(|result| result.is_broken) {
         2
     } else {
         u8::from(counts.different > 0)
     })
+}
+
+/// Ends a run whose target cannot be used, or that was interrupted before its first script.
+fn end_without_results(running: &Running, mistake: &str) -> u8 {
+    let is_stopped = running.is_stopped();
+    if is_stopped {
+        say_error("interrupted: nothing is written");
+    } else {
+        say_error(&format!("error: {mistake}"));
+    }
+    let is_left = complain_about(&running.clean());
+    match (is_left, is_stopped) {
+        (true, _) => 3,
+        (false, true) => 130,
+        (false, false) => 2,
+    }
 }
 
 /// Prints the score, or writes it into a file.
@@ -116,36 +143,6 @@ fn check_recordings(recordings: &Path, claims: &Path) -> Result<u8, String> {
     Ok(u8::from(!complaints.is_empty()))
 }
 
-/// Writes the recording and the tables.
-fn write_all(job: &Job, results: &[ClaimResult]) -> Result<(), String> {
-    let folder = &job.common.out;
-    let failed = |error: io::Error| format!("{}: {error}", folder.display());
-    fs::create_dir_all(folder).map_err(failed)?;
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let date = now[..10].to_owned();
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    let title = format!("{} in {}, {date}, version {version}", job.name, job.region);
-    let recording = Recording {
-        format: FORMAT,
-        target: job.name.into(),
-        region: job.region.clone(),
-        date,
-        version,
-        claims: results.iter().filter_map(ClaimResult::recorded).collect(),
-        digest: String::new(),
-    };
-    let table = serde_json::to_string_pretty(results).map_err(|error| error.to_string())?;
-    for (name, text) in [
-        ("recording.json", recording.sealed().to_text()),
-        ("table.json", table + "\n"),
-        ("table.md", to_markdown(&title, results)),
-    ] {
-        fs::write(folder.join(name), text).map_err(failed)?;
-    }
-    say(&format!("written: recording.json, table.json and table.md in {}", folder.display()));
-    Ok(())
-}
-
 fn say_result(result: &ClaimResult, has_steps: bool) {
     let detail = match &result.result {
         Outcome::NotShown { why } => format!(": {why}"),
@@ -163,8 +160,8 @@ fn say_result(result: &ClaimResult, has_steps: bool) {
     }
 }
 
-/// Ends the run after the current step once the program is told to end.
-fn watch_signals(stop: Arc<AtomicBool>) -> Result<(), String> {
+/// Ends the run once the program is told to end; the second time it ends the deletion as well.
+fn watch_signals(stop: Stop) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -176,8 +173,13 @@ fn watch_signals(stop: Arc<AtomicBool>) -> Result<(), String> {
             let _ = sender.send(ended.is_ok());
             let Ok(mut ended) = ended else { return };
             while ended.recv().await.is_some() {
-                stop.store(true, Ordering::Relaxed);
-                say_error("ending: the resources of this run are being deleted");
+                say_error(match stop.request() {
+                    Level::Deletion => "stopping: resources that are not deleted are named",
+                    _ => {
+                        "ending: the resources of this run are being deleted, which takes at most \
+                         a minute; another signal stops that as well"
+                    }
+                });
             }
         });
     });
@@ -227,7 +229,10 @@ fn progress_bar(length: usize) -> ProgressBar {
 }
 
 /// Names the resources that are left; returns `true` if there are any.
-fn complain_about(left: &[String]) -> bool {
+fn complain_about(Cleanup { left, doubts }: &Cleanup) -> bool {
+    for doubt in doubts {
+        say_error(&format!("warning: {doubt}"));
+    }
     for resource in left {
         say_error(&format!("not deleted: {resource}"));
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -16,6 +15,7 @@ use crate::network::{Endpoint, Network, Trust};
 use crate::session::{Access, Session};
 use crate::shared::claims::controls::{self, Controls};
 use crate::shared::script::settings::Setting;
+use crate::stop::Stop;
 
 /// A change of the mock, so that it differs from the scripts.
 #[derive(Clone, Default)]
@@ -69,7 +69,7 @@ pub(crate) fn begin(
     deviation: &Deviation,
     home: impl FnOnce() -> String,
     run: &str,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
 ) -> (Arc<Session>, Site) {
     let mut builder = controls::builder(settings);
     if let Some(change) = &deviation.settings {
@@ -95,11 +95,7 @@ pub(crate) fn begin(
 
 /// Starts the mock of a script as a stand-in for the service: it has the service's names and a
 /// certificate for them, and refuses requests whose signatures are not valid.
-pub(crate) fn begin_over_tls(
-    settings: &[Setting],
-    run: &str,
-    stop: Arc<AtomicBool>,
-) -> (Arc<Session>, Site) {
+pub(crate) fn begin_over_tls(settings: &[Setting], run: &str, stop: Stop) -> (Arc<Session>, Site) {
     let keys = mock_ivs_chat::Credentials::new(ACCESS_KEY, SECRET_KEY);
     let ivs = controls::builder(settings).tls().require_signature(keys).start();
     let [control, messaging] = ["ivschat", "edge.ivschat"].map(|name| Endpoint {
@@ -121,13 +117,14 @@ fn session(
     [control, messaging]: [Endpoint; 2],
     network: Network,
     run: &str,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
 ) -> Arc<Session> {
     let access = Access {
         control,
         messaging,
         region: REGION.into(),
         credentials: credentials(),
+        secrets: Vec::new(),
         network: Arc::new(network),
         clock: Some(SharedTimeSource::new(MockClock(ivs.handle()))),
     };

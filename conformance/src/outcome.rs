@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::recording::Recorded;
+use crate::recording::{Recorded, Recording};
 use crate::shared::script::Header;
 use crate::shared::script::diff::diff;
 use crate::twin::Steps;
@@ -182,6 +182,30 @@ impl std::fmt::Display for Counts {
         let Self { same, different, not_shown } = self;
         write!(f, "{same} same, {different} different, {not_shown} not shown")
     }
+}
+
+/// The results as a table for programs.
+#[derive(Serialize)]
+struct Table<'a> {
+    target: &'a str,
+    region: &'a str,
+    date: &'a str,
+    version: &'a str,
+    counts: Counts,
+    claims: &'a [ClaimResult],
+}
+
+/// Returns the results as JSON, with the target, region, date and version of their recording.
+///
+/// # Errors
+///
+/// If a result cannot be written as JSON.
+pub fn to_json(recording: &Recording, results: &[ClaimResult]) -> Result<String, String> {
+    let Recording { target, region, date, version, .. } = recording;
+    let counts = Counts::of(results);
+    let table = Table { target, region, date, version, counts, claims: results };
+    let text = serde_json::to_string_pretty(&table).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
 }
 
 /// Returns the results as a page of Markdown, with a diff for each difference.

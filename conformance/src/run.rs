@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::outcome::ClaimResult;
+use crate::redaction::redact;
 use crate::shared::claims::memory::MemoryStage;
 use crate::shared::script::header::Requirement;
 use crate::shared::script::hook::Verdict;
@@ -206,7 +207,7 @@ fn run_claim(claim: &Claim, running: &Running, limit: Duration) -> Option<ClaimR
         Ok(Err(problem)) => ClaimResult::compared(header, &steps, Some(problem.message)),
         Err(panic) => ClaimResult::broken(
             header,
-            format!("{path}: the runner panicked: {}", message(&*panic)),
+            format!("{path}: the runner panicked: {}", redact(&message(&*panic))),
         ),
     })
 }

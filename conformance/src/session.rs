@@ -1,7 +1,6 @@
 //! Session: the service that scripts are played against, and the resources that they leave there.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,15 +11,17 @@ use aws_sdk_ivschat::config::{
     BehaviorVersion, Config, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
 };
 use aws_smithy_async::time::SharedTimeSource;
-use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use crate::calls::{self, Request, Response};
+use crate::calls::{self, Request, Response, Silence};
 use crate::connector::Connector;
 use crate::labels::arn_prefix;
+use crate::ledger::{Ledger, creation_of};
 use crate::network::{Endpoint, HTTP_SCHEMES, Network};
 use crate::pace::Pace;
 use crate::shared::script::stage::HttpRequest;
+use crate::stop::Stop;
+use crate::twin::INTERRUPTED;
 
 /// A service: its endpoints, and how to call it.
 pub(crate) struct Session {
@@ -32,11 +33,13 @@ pub(crate) struct Session {
     pub(crate) run: String,
     /// Whether each resource must have the tag of this program.
     pub(crate) marks: bool,
-    pub(crate) ledger: Mutex<Vec<String>>,
+    pub(crate) ledger: Ledger,
+    /// The credentials themselves, which no file may have.
+    pub(crate) secrets: Vec<String>,
     /// The beginning of the ARNs of the service, with its region and account, once it is known.
     pub(crate) home: OnceLock<String>,
-    /// Set when the run should end.
-    pub(crate) stop: Arc<AtomicBool>,
+    /// Says when the run should end.
+    pub(crate) stop: Stop,
 }
 
 /// The endpoints of a service, and the credentials for it.
@@ -45,14 +48,16 @@ pub(crate) struct Access {
     pub(crate) messaging: Endpoint,
     pub(crate) region: String,
     pub(crate) credentials: SharedCredentialsProvider,
+    /// The parts of the credentials, if they are those of somebody.
+    pub(crate) secrets: Vec<String>,
     pub(crate) network: Arc<Network>,
     /// The clock by which requests are signed, if it is not that of the system.
     pub(crate) clock: Option<SharedTimeSource>,
 }
 
 impl Session {
-    pub(crate) fn new(access: Access, run: &str, stop: Arc<AtomicBool>) -> Self {
-        let Access { control, messaging, region, credentials, network, clock } = access;
+    pub(crate) fn new(access: Access, run: &str, stop: Stop) -> Self {
+        let Access { control, messaging, region, credentials, secrets, network, clock } = access;
         let mut config = Config::builder();
         config.set_time_source(clock);
         let config = config
@@ -73,48 +78,105 @@ impl Session {
             pace: None,
             run: run.into(),
             marks: false,
-            ledger: Mutex::default(),
+            ledger: Ledger::default(),
+            secrets,
             home: OnceLock::new(),
             stop,
         }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_stopped()
     }
 
-    /// Sends a request, and takes note of the resources that it creates and deletes.
+    /// The beginning of the names of this run's rooms.
+    pub(crate) fn name_prefix(&self) -> String {
+        format!("{TAG}-{}-", self.run)
+    }
+
+    /// Sends a request, and takes note of the resources that it creates and deletes. The end of the
+    /// run stops it.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, String> {
-        let response = self.exchange(request).await?;
-        if response.is_success() {
-            let is_creation =
-                request.operation.starts_with("Create") || request.operation.is_empty();
-            let created = response.json();
-            if let (true, Some(arn)) = (is_creation, created["arn"].as_str()) {
-                self.ledger.lock().push(arn.to_owned());
-                if self.marks && created["tags"][TAG].is_null() {
-                    // The resource is deleted without its tag, too, unless this program is killed.
-                    let tags = json!({ TAG: self.run });
-                    let _ = self.exchange(&tagging(arn, &tags)).await;
-                }
-            }
-            if ["DeleteRoom", "DeleteLoggingConfiguration"].contains(&request.operation.as_str()) {
-                let identifier = request.members.get("identifier").and_then(Value::as_str);
-                self.ledger.lock().retain(|arn| Some(arn.as_str()) != identifier);
-            }
+        tokio::select! {
+            biased;
+            () = self.stop.stopped() => Err(INTERRUPTED.into()),
+            response = self.transmit(request) => response,
+        }
+    }
+
+    /// Calls an operation, again while it is throttled. The end of the run stops it.
+    pub(crate) async fn call(
+        &self,
+        operation: &str,
+        members: Map<String, Value>,
+    ) -> Result<Response, String> {
+        tokio::select! {
+            biased;
+            () = self.stop.stopped() => Err(INTERRUPTED.into()),
+            response = self.persist(operation, members) => response,
+        }
+    }
+
+    async fn transmit(&self, request: &Request) -> Result<Response, String> {
+        let creation = creation_of(request);
+        let creation = creation.map(|name| self.ledger.begin(name, self.is_marked(request)));
+        let exchanged = self.exchange(request).await;
+        if let Some(number) = creation {
+            self.take_note(number, &exchanged).await;
+        }
+        let response = exchanged.map_err(|silence| silence.why)?;
+        let is_deletion =
+            ["DeleteRoom", "DeleteLoggingConfiguration"].contains(&request.operation.as_str());
+        let identifier = request.members.get("identifier").and_then(Value::as_str);
+        if let (true, true, Some(arn)) = (response.is_success(), is_deletion, identifier) {
+            self.ledger.remove(arn);
         }
         Ok(response)
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Response, String> {
+    /// Takes note of what a creation has come to.
+    async fn take_note(&self, number: u64, exchanged: &Result<Response, Silence>) {
+        let response = match exchanged {
+            Err(Silence { is_sent: false, .. }) => return self.ledger.settle(number),
+            Err(Silence { why, .. }) => {
+                return self.ledger.doubt(number, &format!("got no response ({why})"));
+            }
+            Ok(response) => response,
+        };
+        if (400..500).contains(&response.status) {
+            return self.ledger.settle(number);
+        }
+        let created = response.json();
+        let Some(arn) = created["arn"].as_str().filter(|_| response.is_success()) else {
+            let status = response.status;
+            return self.ledger.doubt(number, &format!("got a {status} without an ARN"));
+        };
+        self.ledger.add(arn);
+        self.ledger.settle(number);
+        if self.marks && created["tags"][TAG].is_null() {
+            // The resource is deleted without its tag, too, unless this program is killed.
+            let tags = json!({ TAG: self.run });
+            let _ = self.exchange(&tagging(arn, &tags)).await;
+        }
+    }
+
+    /// Returns `true` if what a request creates can be found by its tag or its name.
+    fn is_marked(&self, request: &Request) -> bool {
+        let name = request.members.get("name").and_then(Value::as_str).unwrap_or_default();
+        let tags = request.members.get("tags");
+        name.starts_with(&self.name_prefix())
+            || tags.is_some_and(|tags| tags[TAG] == json!(self.run))
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Response, Silence> {
         if let Some(pace) = &self.pace {
             tokio::time::sleep(pace.reserve(&request.operation)).await;
         }
         calls::send(&self.client, request).await
     }
 
-    /// Calls an operation again while it is throttled.
-    pub(crate) async fn call(
+    /// Calls an operation, again while it is throttled, whether the run should end or not.
+    pub(crate) async fn persist(
         &self,
         operation: &str,
         members: Map<String, Value>,
@@ -122,7 +184,7 @@ impl Session {
         let request = request(operation, members);
         let mut delay = Duration::from_millis(200);
         loop {
-            let response = self.send(&request).await?;
+            let response = self.transmit(&request).await?;
             if !response.is_throttled() || delay > Duration::from_secs(7) {
                 return Ok(response);
             }
@@ -134,7 +196,10 @@ impl Session {
     /// Creates a room and deletes it, to learn whether the service can be used, and its account.
     pub(crate) async fn find_home(&self) -> Result<(), String> {
         let tags = json!({ TAG: self.run });
-        let members = Map::from_iter([("tags".to_owned(), tags)]);
+        let members = Map::from_iter([
+            ("name".to_owned(), json!(format!("{}check", self.name_prefix()))),
+            ("tags".to_owned(), tags),
+        ]);
         let called = self.call("CreateRoom", members).await;
         let response = called.map_err(|why| format!("the target cannot be called: {why}"))?;
         if !response.is_success() {
@@ -145,62 +210,9 @@ impl Session {
         let arn = arn.ok_or_else(|| format!("the target creates a room without an ARN: {room}"))?;
         // It is the same one each time.
         let _ = self.home.set(arn.to_owned());
-        let left = self.clean().await;
+        let left = self.clean(true).await;
         let Some(left) = left.first() else { return Ok(()) };
         Err(format!("the target does not delete a room that was created: {left}"))
-    }
-
-    /// Deletes the resources that scripts have created; returns those that it could not delete.
-    pub(crate) async fn clean(&self) -> Vec<String> {
-        let mut arns = std::mem::take(&mut *self.ledger.lock());
-        // A logging configuration can be deleted once no room has it.
-        arns.sort_by_key(|arn| arn.contains(":logging-configuration/"));
-        let mut left = Vec::new();
-        for arn in arns {
-            if let Err(why) = self.delete(&arn).await {
-                left.push(format!("{arn}: {why}"));
-            }
-        }
-        left
-    }
-
-    pub(crate) async fn delete(&self, arn: &str) -> Result<(), String> {
-        let is_room = arn.contains(":room/");
-        let operation = if is_room { "DeleteRoom" } else { "DeleteLoggingConfiguration" };
-        let members = Map::from_iter([("identifier".to_owned(), json!(arn))]);
-        let response = self.call(operation, members).await?;
-        // A script may have deleted it in a way of its own.
-        let is_gone = response.is_success() || response.status == 404;
-        if is_gone { Ok(()) } else { Err(response.text()) }
-    }
-
-    /// Returns the ARNs of all resources with the tag of this program, whichever run made them.
-    pub(crate) async fn tagged(&self) -> Result<Vec<String>, String> {
-        let mut arns = Vec::new();
-        for (operation, list) in
-            [("ListRooms", "rooms"), ("ListLoggingConfigurations", "loggingConfigurations")]
-        {
-            let mut next_token = Value::Null;
-            loop {
-                let mut members = Map::new();
-                if !next_token.is_null() {
-                    members.insert("nextToken".into(), next_token);
-                }
-                let response = self.call(operation, members).await?;
-                if !response.is_success() {
-                    return Err(format!("{operation}: {}", response.text()));
-                }
-                let page = response.json();
-                let items = page[list].as_array().into_iter().flatten();
-                let ours = items.filter(|item| !item["tags"][TAG].is_null());
-                arns.extend(ours.filter_map(|item| item["arn"].as_str().map(str::to_owned)));
-                next_token = page["nextToken"].clone();
-                if next_token.as_str().unwrap_or_default().is_empty() {
-                    break;
-                }
-            }
-        }
-        Ok(arns)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -15,6 +15,7 @@ use crate::calls::Response;
 use crate::network::{Endpoint, Network, Stream, WS_SCHEMES};
 use crate::shared::claims::memory::upgrade_request;
 use crate::shared::script::stage::Handshake;
+use crate::stop::Stop;
 use crate::view::{HANDSHAKES, HTTP};
 
 type Socket = WebSocketStream<Box<dyn Stream>>;
@@ -80,7 +81,7 @@ impl Lanes {
             if counts.iter().all(|(lane, count)| has(lane) >= *count) {
                 return true;
             }
-            if is_over() || self.changed.wait_until(&mut lanes, deadline).timed_out() {
+            if is_over() || !wait_a_little(&self.changed, &mut lanes, deadline) {
                 return false;
             }
         }
@@ -97,7 +98,7 @@ impl Lanes {
         let deadline = Instant::now() + limit;
         let mut lanes = self.lanes.lock();
         while Self::sum(&lanes, watched) <= before {
-            if is_over() || self.changed.wait_until(&mut lanes, deadline).timed_out() {
+            if is_over() || !wait_a_little(&self.changed, &mut lanes, deadline) {
                 return false;
             }
         }
@@ -131,8 +132,23 @@ impl Lanes {
     }
 }
 
+/// Waits for a change, and no longer than the end of a run may take to be noticed. Returns `false`
+/// after the deadline.
+fn wait_a_little<T>(changed: &Condvar, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
+    let now = Instant::now();
+    if now >= deadline {
+        return false;
+    }
+    changed.wait_until(guard, deadline.min(now + NOTICE));
+    true
+}
+
+/// How long the end of a run may take to be noticed.
+const NOTICE: Duration = Duration::from_millis(50);
+
 /// A WebSocket client. Its handshake may still be unanswered.
 pub(crate) struct Client {
+    stop: Stop,
     state: Arc<State>,
     task: JoinHandle<()>,
 }
@@ -171,6 +187,7 @@ impl Client {
         handshake: &Handshake,
         lanes: Arc<Lanes>,
         runtime: &tokio::runtime::Handle,
+        stop: Stop,
     ) -> Result<Self, String> {
         let request = upgrade_request(&endpoint.url(WS_SCHEMES), handshake)?;
         let state = Arc::<State>::default();
@@ -190,7 +207,7 @@ impl Client {
                 Err(error) => lanes.push(HANDSHAKES, failed(error)),
             }
         });
-        Ok(Self { state, task })
+        Ok(Self { stop, state, task })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -211,8 +228,14 @@ impl Client {
             let sink = if connection.has_ended { None } else { connection.sink.take() };
             sink.ok_or("is not connected")?
         };
-        let sent =
-            runtime.block_on(async { tokio::time::timeout(limit, sink.send(message)).await });
+        let sending = async {
+            tokio::select! {
+                biased;
+                () = self.stop.stopped() => Ok(Ok(())),
+                sent = tokio::time::timeout(limit, sink.send(message)) => sent,
+            }
+        };
+        let sent = runtime.block_on(sending);
         self.state.inner.lock().sink = Some(sink);
         match sent {
             Ok(Ok(())) => Ok(()),
@@ -234,8 +257,8 @@ impl Client {
         }
         let deadline = Instant::now() + limit;
         let mut connection = self.state.inner.lock();
-        while connection.fence < number && !connection.has_ended {
-            if self.state.changed.wait_until(&mut connection, deadline).timed_out() {
+        while connection.fence < number && !connection.has_ended && !self.stop.is_stopped() {
+            if !wait_a_little(&self.state.changed, &mut connection, deadline) {
                 return;
             }
         }
@@ -248,8 +271,8 @@ impl Client {
         }
         let deadline = Instant::now() + limit;
         let mut connection = self.state.inner.lock();
-        while !connection.has_ended {
-            if self.state.changed.wait_until(&mut connection, deadline).timed_out() {
+        while !connection.has_ended && !self.stop.is_stopped() {
+            if !wait_a_little(&self.state.changed, &mut connection, deadline) {
                 return;
             }
         }

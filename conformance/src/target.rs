@@ -1,19 +1,21 @@
 //! Target: the services that scripts can be played against.
 
 use std::fmt;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use crate::ledger::Cleanup;
 use crate::live::{Live, Site, Timing};
 use crate::mock::{self, Deviation};
 use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
 use crate::session::{Access, Session};
 use crate::shared::script::settings::Setting;
+use crate::stop::Stop;
 
 /// A service.
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ pub struct Running {
     run: String,
     /// The beginning of the ARNs of a mock with other settings.
     home: OnceLock<String>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     runtime: Runtime,
 }
 
@@ -76,12 +78,12 @@ impl Running {
             .enable_all()
             .build()
             .map_err(|error| format!("cannot start threads: {error}"))?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Stop::default();
         let (session, timing) = match &target {
             Target::Mock(_) | Target::MockOverTls => (None, MOCK_TIMING),
             Target::Url(endpoints) | Target::Aws(endpoints) => {
                 let access = access(endpoints, &runtime)?;
-                let mut session = Session::new(access, run, Arc::clone(&stop));
+                let mut session = Session::new(access, run, stop.clone());
                 session.marks = true;
                 session.pace = endpoints.keeps_rates.then(Default::default);
                 let Endpoints { patience, quiet, .. } = *endpoints;
@@ -99,16 +101,16 @@ impl Running {
         &self.target
     }
 
-    /// Returns the switch that ends the run after the current step.
+    /// Returns the switch that ends the run.
     #[must_use]
-    pub fn stop_switch(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.stop)
+    pub fn stop_switch(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// Returns `true` once the run should end.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_stopped()
     }
 
     /// Returns the hosts to which a connection was refused, because they are not the target's.
@@ -123,11 +125,11 @@ impl Running {
         let (session, site) = match (&self.session, &self.target) {
             (Some(session), _) => (Arc::clone(session), Site::Remote),
             (None, Target::MockOverTls) => {
-                mock::begin_over_tls(settings, &self.run, Arc::clone(&self.stop))
+                mock::begin_over_tls(settings, &self.run, self.stop.clone())
             }
             (None, Target::Mock(deviation)) => {
                 let home = || self.home.get_or_init(|| deviation.home()).clone();
-                mock::begin(settings, deviation, home, &self.run, Arc::clone(&self.stop))
+                mock::begin(settings, deviation, home, &self.run, self.stop.clone())
             }
             (None, _) => unreachable!("only mocks are started for each script"),
         };
@@ -139,18 +141,18 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// If no response is received, or if it is an error.
+    /// If no response is received, or if it is an error. [`Running::clean`] deletes what is left.
     pub fn check(&self) -> Result<(), String> {
         let Some(session) = &self.session else { return Ok(()) };
         self.runtime.block_on(session.find_home())
     }
 
-    /// Deletes what could not be deleted before; returns the resources that are left.
+    /// Deletes what could not be deleted before, and what may have been created without a response.
     #[must_use]
-    pub fn clean(&self) -> Vec<String> {
+    pub fn clean(&self) -> Cleanup {
         match &self.session {
-            Some(session) => self.runtime.block_on(session.clean()),
-            None => Vec::new(),
+            Some(session) => self.runtime.block_on(session.finish()),
+            None => Cleanup::default(),
         }
     }
 
@@ -160,13 +162,24 @@ impl Running {
     /// # Errors
     ///
     /// If the resources cannot be listed.
-    pub fn clean_all(&self) -> Result<(usize, Vec<String>), String> {
-        let Some(session) = &self.session else { return Ok((0, Vec::new())) };
-        let arns = self.runtime.block_on(session.tagged())?;
-        let count = arns.len();
-        session.ledger.lock().extend(arns);
-        let left = self.clean();
-        Ok((count - left.len(), left))
+    pub fn clean_all(&self) -> Result<(usize, Cleanup), String> {
+        let Some(session) = &self.session else { return Ok((0, Cleanup::default())) };
+        let count = self.runtime.block_on(session.find_all())?;
+        let cleanup = self.clean();
+        Ok((count - cleanup.left.len(), cleanup))
+    }
+}
+
+/// Deletes what a panic has left.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Cleanup { left, .. } = self.clean();
+            for resource in left {
+                // If stderr cannot be written, no other place is left to report it.
+                let _ = writeln!(std::io::stderr(), "not deleted: {resource}");
+            }
+        }
     }
 }
 
@@ -196,13 +209,13 @@ fn access(endpoints: &Endpoints, runtime: &Runtime) -> Result<Access, String> {
         let (host, port, address) = connect_to(text)?;
         network.connect_to(&host, port, address);
     }
-    let credentials = if endpoints.has_credentials {
+    let (credentials, secrets) = if endpoints.has_credentials {
         crate::credentials::from_default_chain(&endpoints.region, runtime)?
     } else {
-        mock::credentials()
+        (mock::credentials(), Vec::new())
     };
-    let region = endpoints.region.clone();
-    Ok(Access { control, messaging, region, credentials, network: Arc::new(network), clock: None })
+    let (region, network) = (endpoints.region.clone(), Arc::new(network));
+    Ok(Access { control, messaging, region, credentials, secrets, network, clock: None })
 }
 
 /// Reads `host:port:address:port`.

@@ -54,6 +54,7 @@ impl Twin {
         let printed = mock.ivs.log().to_string().len();
         let mut labels = Labels::new();
         labels.set_tolerance(live.tolerance());
+        live.session.secrets.iter().for_each(|secret| labels.hide(secret));
         if let Some(home) = live.session.home.get() {
             labels.bind_home(HOME, home);
         }
@@ -122,12 +123,14 @@ impl Twin {
                 let template = alike.or(if open.is_empty() { None } else { Some(0) });
                 let template = template.map_or("", |at| open.remove(at));
                 let text = adopt(&self.labels.label(&text, template, now), template);
-                let text = if text == template { text } else { shown_event(&text) };
+                let is_same = text == template;
+                let text = if is_same { text } else { shown_event(&self.labels.redact(&text)) };
                 actual.events.push(Event::new(&lane, text));
                 if let (Seen::Response(response), false) = (&seen, template.ends_with(ANYTHING))
                     && let Some(complaint) = &response.complaint
                 {
                     let complaint = self.labels.label(complaint, "", now);
+                    let complaint = shown(&self.labels.redact(&complaint));
                     let text = format!("! the SDK does not understand it: {complaint}");
                     actual.events.push(Event::new(&lane, text));
                 }
@@ -145,16 +148,19 @@ impl Twin {
     /// Records that a client could not do what the story says.
     fn check(&mut self, client: &str, done: Result<(), String>) {
         if let Err(why) = done {
-            let why = self.labels.label(
-                &why,
-                "",
-                Now { expected: self.mock.ivs.now(), actual: self.live.now() },
-            );
+            let why = self.as_shown(&why);
             let mut steps = self.steps.lock();
             let event = Event::new(client, format!("! {why}"));
             steps.expected.push(Step::default());
             steps.actual.push(Step { causes: Vec::new(), events: vec![event] });
         }
+    }
+
+    /// Returns a text of the service that nothing expects, as a transcript may have it.
+    fn as_shown(&mut self, text: &str) -> String {
+        let now = Now { expected: self.mock.ivs.now(), actual: self.live.now() };
+        let labeled = self.labels.label(text, "", now);
+        shown(&self.labels.redact(&labeled))
     }
 
     fn to_actual(&self, members: &Map<String, Value>) -> Map<String, Value> {
@@ -224,7 +230,7 @@ impl Stage for Twin {
         let before = self.begin(Cause::Other)?;
         let members = self.to_actual(&request);
         let expected = self.mock.prepare(operation, request)?;
-        let actual = self.live.prepare(operation, members)?;
+        let actual = self.live.prepare(operation, members).map_err(|why| self.as_shown(&why))?;
         self.labels.bind_response(&expected, &actual);
         self.end(Cause::Other, before, None)?;
         Ok(expected)
@@ -236,8 +242,11 @@ impl Stage for Twin {
         let before = self.begin(cause)?;
         let members = self.to_actual(&request);
         self.mock.join(client, request)?;
-        let response = self.live.prepare("CreateChatToken", members)?;
-        let tokens = response["token"].as_str().map(str::to_owned).into_iter().collect();
+        let response = self.live.prepare("CreateChatToken", members);
+        let response = response.map_err(|why| self.as_shown(&why))?;
+        let token = response["token"].as_str();
+        token.iter().for_each(|token| self.labels.hide(token));
+        let tokens = token.map(str::to_owned).into_iter().collect();
         let handshake = Handshake { tokens, path: "/".into(), headers: BTreeMap::new() };
         let connected = self.live.connect(client, &handshake);
         self.check(client, connected);

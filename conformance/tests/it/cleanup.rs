@@ -12,13 +12,13 @@ use tempfile::TempDir;
 use crate::support::{Ended, Program};
 
 /// A claim whose story creates a logging configuration, a room, and then shows the room.
-const CLAIM: &str = "control-plane/every-member-of-a-new-room";
+pub(crate) const CLAIM: &str = "control-plane/every-member-of-a-new-room";
 
-fn start_mock() -> MockIvsChat {
+pub(crate) fn start_mock() -> MockIvsChat {
     MockIvsChat::builder().wait_timeout(Duration::from_secs(60)).start()
 }
 
-fn start(ivs: &MockIvsChat, folder: &TempDir, more: &[&str]) -> Program {
+pub(crate) fn start(ivs: &MockIvsChat, folder: &TempDir, more: &[&str]) -> Program {
     let (control, messaging) = (ivs.endpoint_url(), ivs.ws_url());
     let out = folder.path().join("out").display().to_string();
     let mut arguments =
@@ -28,7 +28,7 @@ fn start(ivs: &MockIvsChat, folder: &TempDir, more: &[&str]) -> Program {
 }
 
 /// Counts rooms and logging configurations, as any client of the service would.
-fn count(ivs: &MockIvsChat) -> [usize; 2] {
+pub(crate) fn count(ivs: &MockIvsChat) -> [usize; 2] {
     [("ListRooms", "rooms"), ("ListLoggingConfigurations", "loggingConfigurations")].map(
         |(operation, list)| {
             let mut stream = TcpStream::connect(ivs.addr()).unwrap();

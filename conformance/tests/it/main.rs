@@ -7,7 +7,10 @@ mod cleanup;
 mod deviations;
 mod feedback;
 mod hosts;
+#[cfg(unix)]
+mod leftovers;
 mod scripts;
+mod secrets;
 mod support;
 mod tls;
 mod url;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use mock_ivs_chat::hook::OperationVerdict;
 use mock_ivs_chat::{MockIvsChat, Operation};
-use mock_ivs_chat_conformance::{Counts, Endpoints, Outcome, Running, Target, read_claims, run};
+use mock_ivs_chat_conformance::{
+    Cleanup, Counts, Endpoints, Outcome, Running, Target, read_claims, run,
+};
 use serde_json::json;
 
 use crate::support::claims_folder;
@@ -46,7 +48,7 @@ fn play(endpoints: Endpoints) -> usize {
     let running = Running::start(Target::Url(endpoints), "url").unwrap();
     running.check().unwrap();
     let results = run(&claims, &running, Duration::ZERO, |_| {});
-    assert_eq!(running.clean(), [""; 0]);
+    assert_eq!(running.clean(), Cleanup::default());
     for result in &results {
         if let Outcome::Different { diff, .. } = &result.result {
             panic!("{} differs:\n{diff}", result.claim);
