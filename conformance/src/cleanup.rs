@@ -77,26 +77,31 @@ impl Session {
                 break;
             }
             // A service may list a new resource later than it creates it.
-            let pause = async { Ok(tokio::time::sleep(PAUSE).await) };
+            let pause = async {
+                tokio::time::sleep(PAUSE).await;
+                Ok(())
+            };
             let _ = self.bounded(pause).await;
         }
+        let problem_of = |operation| {
+            let listing = listings.iter().find(|(creation, _)| *creation == operation);
+            listing.and_then(|(_, problem)| problem.clone())
+        };
         let mut doubts = Vec::new();
         for Creation { operation, is_marked, how, .. } in unknown {
-            let problem = listings.iter().find(|(creation, _)| *creation == operation);
-            let resource = format!("the result of {operation}");
-            match problem.and_then(|(_, problem)| problem.as_deref()) {
-                Some(problem) => {
-                    left.push(Left { resource, why: format!("it {how}, and {problem}") })
+            let problem = match problem_of(operation) {
+                None if is_marked => {
+                    doubts.push(format!(
+                        "{operation} {how}, and nothing of it is listed; if something appears \
+                         later, --clean deletes it"
+                    ));
+                    continue;
                 }
-                None if is_marked => doubts.push(format!(
-                    "{operation} {how}, and nothing of it is listed; if something appears later, \
-                     --clean deletes it"
-                )),
-                None => left.push(Left {
-                    resource,
-                    why: format!("it {how}, and has no tag by which it could be found"),
-                }),
-            }
+                None => "has no tag by which it could be found".into(),
+                Some(problem) => problem,
+            };
+            let resource = format!("the result of {operation}");
+            left.push(Left { resource, why: format!("it {how}, and {problem}") });
         }
         Cleanup { left, doubts }
     }

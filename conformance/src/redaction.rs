@@ -10,6 +10,18 @@ use regex_lite::{Captures, Regex};
 
 /// Returns a text without secrets and without details of an account.
 pub(crate) fn redact(text: &str) -> String {
+    // The letter of an escape is not a part of the word after it.
+    let (mut redacted, mut copied) = (String::with_capacity(text.len()), 0);
+    for escape in ESCAPES.find_iter(text) {
+        redacted.push_str(&redact_line(&text[copied..escape.start()]));
+        redacted.push_str(escape.as_str());
+        copied = escape.end();
+    }
+    redacted.push_str(&redact_line(&text[copied..]));
+    redacted
+}
+
+fn redact_line(text: &str) -> String {
     let mut redacted = text.to_owned();
     for rule in RULES.iter() {
         if let Cow::Owned(changed) = rule.pattern.replace_all(&redacted, rule.replacement) {
@@ -69,6 +81,9 @@ const PATTERNS: [(&str, &str); 8] = [
     (r"\b\d{4}-\d{4}-\d{4}\b", "[account]"),
 ];
 
+/// The escapes of JSON for characters that are not a part of any value, also within a JSON text.
+static ESCAPES: LazyLock<Regex> = LazyLock::new(|| compiled(r"\\+(?:[bfnrt]|u[0-9A-Fa-f]{4})"));
+
 /// Texts without spaces that are long enough for a key, a token or a signature.
 static OPAQUE: LazyLock<Regex> = LazyLock::new(|| compiled(r"[A-Za-z0-9+/_=%-]{32,}"));
 
@@ -123,6 +138,10 @@ mod tests {
             (
                 r#"{"message":"x-amz-security-token:a/b+c\n{\"sessionToken\": \"d\"}"}"#,
                 r#"{"message":"x-amz-security-token:[secret]\n{\"sessionToken\": \"[secret]\"}"}"#,
+            ),
+            (
+                r"the keys\nAKIAIOSFODNN7EXAMPLE\\nASIAIOSFODNN7EXAMPLE",
+                r"the keys\n[ID of a key or principal]\\n[ID of a key or principal]",
             ),
             ("Authorization: Bearer abcd.ef", "Authorization: Bearer [secret]"),
             ("token eyJhbGciOiJI.eyJzdWIi.c2ln ends", "token [token] ends"),
