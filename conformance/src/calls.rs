@@ -38,6 +38,18 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
+impl Request {
+    /// Returns the operation; of a request that was written by hand, that of its path.
+    pub(crate) fn name(&self) -> &str {
+        if self.operation.is_empty() {
+            let path = self.target.split('?').next().unwrap_or_default();
+            path.rsplit('/').next().unwrap_or_default()
+        } else {
+            &self.operation
+        }
+    }
+}
+
 /// The response to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {

@@ -55,7 +55,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "URL")]
         messaging: String,
         /// The region that requests are signed for.
-        #[arg(long, default_value = "us-west-2")]
+        #[arg(long, default_value = "us-west-2", value_parser = region)]
         region: String,
         /// Signs with the default credential chain, instead of with keys that mean nothing.
         #[arg(long)]
@@ -81,7 +81,7 @@ pub(crate) enum Command {
     /// after each script, and after an interruption. It stays below the documented rates.
     Aws {
         /// The region, as in us-west-2.
-        #[arg(long)]
+        #[arg(long, value_parser = region)]
         region: String,
         /// How long to wait for something that should come.
         #[arg(long, default_value = "5s", value_parser = humantime::parse_duration)]
@@ -231,6 +231,16 @@ impl Command {
             }
             other => Err(other),
         }
+    }
+}
+
+/// Reads a region, which becomes a part of the names of hosts.
+fn region(text: &str) -> Result<String, String> {
+    let is_legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.len() <= 63 && !text.is_empty() && text.chars().all(is_legal) {
+        Ok(text.to_owned())
+    } else {
+        Err("a region has lower case letters, digits and hyphens, as in `us-west-2`".into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ledger: the resources that a run has created, and the creations whose result is unknown.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use parking_lot::Mutex;
@@ -50,10 +51,7 @@ pub(crate) const CREATIONS: [(&str, &str, &str); 2] = [
 
 /// Returns the operation that creates something, if this request has one.
 pub(crate) fn creation_of(request: &Request) -> Option<&'static str> {
-    let path = request.target.split('?').next().unwrap_or_default();
-    let is_raw = request.operation.is_empty();
-    let name =
-        if is_raw { path.rsplit('/').next().unwrap_or_default() } else { &request.operation };
+    let name = request.name();
     CREATIONS.iter().map(|(creation, ..)| *creation).find(|creation| *creation == name)
 }
 
@@ -63,6 +61,8 @@ pub(crate) struct Ledger(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     resources: Vec<Resource>,
+    /// The resources that were deleted, which a service may list for a while.
+    deleted: BTreeSet<String>,
     unknown: Vec<Creation>,
     creations: u64,
 }
@@ -112,10 +112,11 @@ impl Ledger {
         self.0.lock().creations > 0
     }
 
-    /// Adds a resource; returns `false` if it is there already.
+    /// Adds a resource; returns `false` if it is known already.
     pub(crate) fn add(&self, arn: &str) -> bool {
         let mut inner = self.0.lock();
-        let is_new = !inner.resources.iter().any(|resource| resource.arn == arn);
+        let is_there = inner.resources.iter().any(|resource| resource.arn == arn);
+        let is_new = !is_there && !inner.deleted.contains(arn);
         if is_new {
             inner.resources.push(Resource { arn: arn.to_owned(), is_refused: false });
         }
@@ -123,7 +124,9 @@ impl Ledger {
     }
 
     pub(crate) fn remove(&self, arn: &str) {
-        self.0.lock().resources.retain(|resource| resource.arn != arn);
+        let mut inner = self.0.lock();
+        inner.resources.retain(|resource| resource.arn != arn);
+        inner.deleted.insert(arn.to_owned());
     }
 
     /// Takes note that a resource could not be deleted. It stays for another attempt.

@@ -217,7 +217,9 @@ pub fn to_markdown(title: &str, results: &[ClaimResult]) -> String {
         let facts = facts.iter().map(|fact| format!("{} ({})", fact.fact, fact.provenance));
         let facts = facts.collect::<Vec<_>>().join("<br>").replace('|', "\\|");
         let detail = match result {
-            Outcome::NotShown { why } => format!(": {}", why.replace('|', "\\|")),
+            Outcome::NotShown { why } => {
+                format!(": {}", why.replace('|', "\\|").replace(['\r', '\n'], " "))
+            }
             Outcome::Different { only_texts: true, .. } => ": only the texts of errors".into(),
             _ => String::new(),
         };

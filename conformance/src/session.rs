@@ -170,7 +170,7 @@ impl Session {
 
     async fn exchange(&self, request: &Request) -> Result<Response, Silence> {
         if let Some(pace) = &self.pace {
-            tokio::time::sleep(pace.reserve(&request.operation)).await;
+            tokio::time::sleep(pace.reserve(request.name())).await;
         }
         calls::send(&self.client, request).await
     }

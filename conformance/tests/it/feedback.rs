@@ -76,6 +76,18 @@ fn a_recording_that_contradicts_the_mock_is_shown_as_a_diff() {
 }
 
 #[test]
+fn a_recording_that_differed_proves_what_the_mock_does_since_then() {
+    let mut recording = record(ASSUMED, Deviation::default(), "aws");
+    // The mock was changed after the run, so that it does what the recording has.
+    recording.claims[0].result = "different".into();
+    let recordings = [(PathBuf::from("one.json"), recording.sealed())];
+    let table = score(&claims(), &recordings);
+    assert_ne!(table, score(&claims(), &[]));
+    let [complaint] = <[String; 1]>::try_from(check(&claims(), &recordings).unwrap()).unwrap();
+    assert!(complaint.contains("is not assumed any more"), "{complaint}");
+}
+
+#[test]
 fn a_recording_of_a_mock_proves_nothing() {
     let found = complaints(record(ASSUMED, Deviation::default(), "mock"));
     let expected = "tests/recordings/submitted.json: only recordings of AWS belong here, and this \

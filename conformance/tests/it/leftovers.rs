@@ -1,13 +1,16 @@
 //! Leftovers: resources that a service keeps, or does not admit to have created.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mock_ivs_chat::hook::OperationVerdict;
 use mock_ivs_chat::{Exception, Operation};
+use mock_ivs_chat_conformance::{Endpoints, Progress, Running, Target, read_claims, run};
 use serde_json::{Value, json};
 
 use crate::cleanup::{CLAIM, count, start, start_mock};
+use crate::support::claims_folder;
 
 /// The first room and its deletion are those by which the program sees whether it can use the
 /// target.
@@ -142,6 +145,32 @@ fn results_that_could_not_be_written_stop_the_run_before_it_starts() {
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     assert!(ended.stderr.contains("cannot write results"), "{ended:?}");
     assert_eq!(ivs.log().to_string().matches("CreateRoom").count(), 0, "nothing was spent");
+}
+
+#[test]
+fn a_panic_outside_of_the_scripts_leaves_nothing() {
+    let ivs = start_mock();
+    ivs.on_operation(Operation::DeleteRoom).once().fail(Exception::validation("not now"));
+    let claims = read_claims(claims_folder(), &["control-plane/rooms-are-created".into()]);
+    let claims = claims.unwrap();
+    let endpoints = Endpoints {
+        control: ivs.endpoint_url(),
+        messaging: ivs.ws_url(),
+        region: "us-west-2".into(),
+        patience: Duration::from_secs(10),
+        ..Endpoints::default()
+    };
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let running = Running::start(Target::Url(endpoints), "panics").unwrap();
+        run(&claims, &running, Duration::ZERO, |progress| {
+            if let Progress::Ends(_) = progress {
+                assert_eq!(count(&ivs), [1, 0], "the deletion has failed");
+                panic!("the program has a mistake");
+            }
+        });
+    }));
+    assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"the program has a mistake"));
+    assert_eq!(count(&ivs), [0, 0]);
 }
 
 /// Ends the program while a call gets no response, and never will.

@@ -9,6 +9,7 @@ mod feedback;
 mod hosts;
 #[cfg(unix)]
 mod leftovers;
+mod outputs;
 mod scripts;
 mod secrets;
 mod support;

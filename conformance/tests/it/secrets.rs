@@ -63,7 +63,9 @@ fn play(ivs: &MockIvsChat, folder: &TempDir, claim: &str) -> Ended {
     let (control, messaging) = (ivs.endpoint_url(), ivs.ws_url());
     let out = folder.path().join("out").display().to_string();
     let arguments = ["url", "--control", &control, "--messaging", &messaging, "--credentials"];
-    Program::start(arguments.into_iter().chain(["--out", &out, claim]), &[]).end()
+    // Nothing that comes later matters here.
+    let more = ["--patience", "100ms", "--out", &out, claim];
+    Program::start(arguments.into_iter().chain(more), &[]).end()
 }
 
 /// Checks that the files of a run have none of the secrets; returns what they have together.
