@@ -48,6 +48,12 @@ impl fmt::Debug for ChatToken {
     }
 }
 
+impl From<&ChatToken> for String {
+    fn from(token: &ChatToken) -> Self {
+        token.token.clone()
+    }
+}
+
 impl From<ChatToken> for String {
     fn from(token: ChatToken) -> Self {
         token.token

@@ -247,12 +247,9 @@ impl Handle {
     /// If there is no such room; the message names the existing ones.
     #[must_use]
     #[track_caller]
-    pub fn room(&self, room: &str) -> Room {
-        let found = self.driver.find_room(|_, candidate| {
-            let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
-            is_it.then(|| Room::new(self.clone(), candidate))
-        });
-        match found {
+    pub fn room(&self, room: impl Into<String>) -> Room {
+        let room = room.into();
+        match self.lookup_room(&room) {
             Ok(room) => room,
             Err(labels) => {
                 let rooms = listed(&labels);
@@ -271,12 +268,16 @@ impl Handle {
     /// assert!(ivs.find_room("loby").is_none());
     /// ```
     #[must_use]
-    pub fn find_room(&self, room: &str) -> Option<Room> {
-        let found = self.driver.find_room(|_, candidate| {
+    pub fn find_room(&self, room: impl Into<String>) -> Option<Room> {
+        self.lookup_room(&room.into()).ok()
+    }
+
+    /// Returns the room, or the labels of the existing ones.
+    fn lookup_room(&self, room: &str) -> Result<Room, Vec<String>> {
+        self.driver.find_room(|_, candidate| {
             let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
             is_it.then(|| Room::new(self.clone(), candidate))
-        });
-        found.ok()
+        })
     }
 
     /// Returns all rooms, in the order in which they were created.

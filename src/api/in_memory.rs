@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
 use crate::transport::stream::SharedStream;
 
@@ -114,17 +113,17 @@ impl Handle {
     /// If the mock refuses the handshake, has stopped, or is in an outage.
     pub fn connect(
         &self,
-        token: &ChatToken,
-    ) -> impl Future<Output = Result<ClientStream, ConnectError>> + Send + use<> {
-        let (handle, token) = (self.clone(), token.token.clone());
-        async move {
+        token: impl Into<String>,
+    ) -> Pin<Box<dyn Future<Output = Result<ClientStream, ConnectError>> + Send>> {
+        let (handle, token) = (self.clone(), token.into());
+        Box::pin(async move {
             if let Some(reason) = handle.server().stop_reason() {
                 return Err(ConnectError { status: None, message: reason.message().into() });
             }
             let (client, server) = tokio::io::duplex(BUFFER_BYTES);
             handle.server().serve(SharedStream::memory(server), handle.driver());
             handshake(client, &token).await
-        }
+        })
     }
 
     /// Serves a stream provided by the test like an accepted TCP connection: HTTP/1.1, and a

@@ -15,7 +15,6 @@ use crate::log::record::{HandshakeRefused, Peer};
 use crate::proto::attributes::Attributes;
 use crate::proto::payload::Payload;
 use crate::proto::sensitive::REDACTED;
-use crate::service::ConnectionId;
 
 /// A user who lives inside the mock.
 ///
@@ -53,7 +52,7 @@ impl fmt::Debug for Participant {
         f.debug_struct("Participant")
             .field("connection", &self.peer.connection.0)
             .field("user_id", &REDACTED)
-            .field("room", &self.peer.room)
+            .field("room", &self.peer.room.label)
             .finish_non_exhaustive()
     }
 }
@@ -92,19 +91,6 @@ impl Participant {
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.peer.user_id
-    }
-
-    /// Returns the connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// assert_eq!(ivs.log().connection(bob.connection()).entries().len(), 1);
-    /// ```
-    #[must_use]
-    pub fn connection(&self) -> ConnectionId {
-        self.peer.connection
     }
 
     /// Returns `true` if the connection is still open.

@@ -93,7 +93,7 @@ impl<T: 'static> Wait<T> {
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
     /// let wait = bob.expect_message("hello").into_result();
-    /// bob.connection_handle().reset();
+    /// bob.connection().reset();
     /// let error = wait.wait().unwrap_err();
     /// assert!(error.to_string().contains("connection ended"));
     /// ```

@@ -136,7 +136,7 @@ impl Engine {
         let event = || {
             HookEvent::Delivery(OutboundFrame {
                 user_id: peer.user_id.as_ref().into(),
-                room: peer.room.as_ref().into(),
+                room: peer.room.label.as_ref().into(),
                 connection,
                 frame: frame.clone(),
             })

@@ -314,12 +314,11 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// Replaces the action, keeping the `RequestId`.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Action, MockIvsChat, SendMessage};
+    /// # use mock_ivs_chat::{MockIvsChat, SendMessage};
     /// # let ivs = MockIvsChat::start();
-    /// let tamed = Action::SendMessage(SendMessage::new("***"));
-    /// let hook = ivs.on_action().containing("damn").change(tamed);
+    /// let hook = ivs.on_action().containing("damn").change(SendMessage::new("***"));
     /// ```
-    pub fn change(self, action: Action) -> D::Installed {
-        self.always(ActionVerdict::Change(action))
+    pub fn change(self, action: impl Into<Action>) -> D::Installed {
+        self.always(ActionVerdict::Change(action.into()))
     }
 }

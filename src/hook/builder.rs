@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
-use std::ops::Bound;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::Filter;
 use crate::hook::frequency::{Frequency, Probability};
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
-use crate::hook::hits::Hits;
+use crate::hook::hits::{self, Hits};
 use crate::hook::ids::GateId;
 use crate::hook::operation::{OperationCall, OperationVerdict};
 use crate::hook::registry::AnyRule;
@@ -266,7 +265,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Matches only events in this room, given by its name, or by its ID if it has no name.
+    /// Matches only events in this room, given by its name, ID or ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -309,7 +308,13 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_handshake().times(2).refuse(429, "slow down");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
     pub fn times(mut self, n: usize) -> Self {
+        assert!(n > 0, "`times(n)` needs n >= 1");
         self.frequency.limit = Some(n);
         self
     }
@@ -371,7 +376,13 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// let noon = ivs.now() + Duration::from_secs(60);
     /// let hook = ivs.on_delivery().between(noon, noon + Duration::from_secs(10)).drop_frame();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `until` is not later than `from`.
+    #[track_caller]
     pub fn between(mut self, from: Timestamp, until: Timestamp) -> Self {
+        assert!(from < until, "`between` needs two moments in order, got {from} and {until}");
         self.frequency.between = Some((from, until));
         self
     }
@@ -390,7 +401,10 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If the probability is not between 0 and 1.
     #[track_caller]
     pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
-        assert!((0.0..=1.0).contains(&probability), "`probability` must be between 0 and 1");
+        assert!(
+            (0.0..=1.0).contains(&probability),
+            "`with_probability` needs a probability between 0 and 1, got {probability}"
+        );
         self.frequency.probability = Some(Probability { probability, seed });
         self
     }
@@ -412,21 +426,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If the range is empty, such as `5..3`.
     #[track_caller]
     pub fn expect(mut self, hits: impl Hits) -> Self {
-        let (start, end) = hits.bounds();
-        let from = match start {
-            Bound::Included(from) => from,
-            Bound::Excluded(below) => below + 1,
-            Bound::Unbounded => 0,
-        };
-        let to = match end {
-            Bound::Included(to) => to,
-            Bound::Excluded(above) => above.saturating_sub(1),
-            Bound::Unbounded => usize::MAX,
-        };
-        // An exclusive end of 0 and an end before the start both leave an empty range.
-        let is_empty = from > to || end == Bound::Excluded(0);
-        assert!(!is_empty, "`expect` needs a range that is not empty");
-        self.expected = Some(Expectation { hits: from..=to, caller: Location::caller() });
+        let hits = hits::range(hits);
+        self.expected = Some(Expectation { hits, caller: Location::caller() });
         self
     }
 

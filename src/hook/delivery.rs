@@ -313,14 +313,13 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// Sends another frame instead.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Frame, MockIvsChat};
+    /// # use mock_ivs_chat::{ChatError, ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// let text = r#"{"Type":"ERROR","Id":"Error0000009","RequestId":"","ErrorCode":500,"ErrorMessage":"oops"}"#;
-    /// let frame: Frame = serde_json::from_str(text).unwrap();
-    /// let hook = ivs.on_delivery().to("bob").once().change(frame);
+    /// let error = ChatError::new("Error0000009", ErrorCode::InternalServerError, "oops");
+    /// let hook = ivs.on_delivery().to("bob").once().change(error);
     /// ```
-    pub fn change(self, frame: Frame) -> D::Installed {
-        self.always(DeliveryVerdict::Change(frame))
+    pub fn change(self, frame: impl Into<Frame>) -> D::Installed {
+        self.always(DeliveryVerdict::Change(frame.into()))
     }
 
     /// Sends a text instead.

@@ -60,8 +60,8 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
     /// let hook = ivs.on_action().connection(alice.connection()).ignore();
     /// let hook = ivs.on_delivery().connection(alice.connection()).drop_frame();
     /// ```
-    pub fn connection(mut self, connection: ConnectionId) -> Self {
-        self.filter.connection = Some(connection);
+    pub fn connection(mut self, connection: impl Into<ConnectionId>) -> Self {
+        self.filter.connection = Some(connection.into());
         self
     }
 

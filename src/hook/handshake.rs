@@ -117,8 +117,17 @@ impl HandshakeVerdict {
     /// # use mock_ivs_chat::hook::HandshakeVerdict;
     /// let verdict = HandshakeVerdict::refuse(429, "slow down");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 400 and 599.
     #[must_use]
+    #[track_caller]
     pub fn refuse(status: u16, message: impl Into<String>) -> Self {
+        assert!(
+            (400..=599).contains(&status),
+            "`refuse` needs a status between 400 and 599, got {status}"
+        );
         Self::Refuse { status, message: message.into(), headers: Headers::default() }
     }
 }
@@ -223,10 +232,6 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
     /// If the status is not between 400 and 599.
     #[track_caller]
     pub fn refuse(self, status: u16, message: impl Into<String>) -> D::Installed {
-        assert!(
-            (400..=599).contains(&status),
-            "`refuse` needs a status between 400 and 599, got {status}"
-        );
         self.always(HandshakeVerdict::refuse(status, message))
     }
 

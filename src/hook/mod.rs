@@ -6,6 +6,8 @@
 //! [priority](HookBuilder::priority) is set. The first hook that fires wins.
 
 pub(crate) mod action;
+#[cfg(test)]
+mod argument_tests;
 pub(crate) mod builder;
 pub(crate) mod chain;
 pub(crate) mod delivery;

@@ -123,8 +123,17 @@ impl OperationVerdict {
     /// # use mock_ivs_chat::hook::OperationVerdict;
     /// let verdict = OperationVerdict::respond(503, "Service Unavailable");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 200 and 599.
     #[must_use]
+    #[track_caller]
     pub fn respond(status: u16, body: impl Into<String>) -> Self {
+        assert!(
+            (200..=599).contains(&status),
+            "`respond` needs a status between 200 and 599, got {status}"
+        );
         Self::Respond { status, body: body.into(), headers: Headers::default() }
     }
 }
@@ -237,12 +246,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
     /// If the status is not between 200 and 599.
     #[track_caller]
     pub fn respond(self, status: u16, body: impl Into<String>) -> D::Installed {
-        assert!(
-            (200..=599).contains(&status),
-            "`respond` needs a status between 200 and 599, got {status}"
-        );
-        let headers = Headers::default();
-        self.always(OperationVerdict::Respond { status, body: body.into(), headers })
+        self.always(OperationVerdict::respond(status, body))
     }
 
     /// Responds with this status, 200 to 599, body and further headers without performing the

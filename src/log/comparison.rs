@@ -107,7 +107,10 @@ pub(crate) struct Comparison {
 
 impl Field {
     pub(super) fn admits(&self, entry: &Entry) -> bool {
-        fields::get(entry, &self.name).is_some_and(|got| self.expected.admits(&got))
+        match &self.expected {
+            Expected::Is(room) if self.name == Name::Room => entry.is_in_room(room),
+            expected => fields::get(entry, &self.name).is_some_and(|got| expected.admits(&got)),
+        }
     }
 }
 

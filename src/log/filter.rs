@@ -42,7 +42,7 @@ impl Only {
     fn admits(&self, entry: &Entry) -> bool {
         match self {
             Self::User(user_id) => entry.user_id() == Some(user_id),
-            Self::Room(room) => entry.room() == Some(room),
+            Self::Room(room) => entry.is_in_room(room),
             Self::Connection(connection, _) => entry.connection() == Some(*connection),
             Self::Direction(direction) => entry.direction() == Some(*direction),
             Self::Kind(kind) => entry.kind() == *kind,

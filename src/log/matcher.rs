@@ -253,7 +253,7 @@ impl Matcher {
         self.is(Name::To, user_id)
     }
 
-    /// Matches only connections to this room, given by its name, or by its ID if it has no name.
+    /// Matches only connections to this room, given by its name, ID or ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
