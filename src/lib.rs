@@ -26,8 +26,8 @@
 //! # });
 //! ```
 //!
-//! Arranging and asserting are synchronous. A [`Wait`] is awaited, or ended by [`Wait::wait`] in a
-//! test without a runtime:
+//! Arranging and asserting are synchronous. A [`Wait`] is awaited, or completed by [`Wait::wait`]
+//! in a test without a runtime:
 //!
 //! ```
 //! use mock_ivs_chat::{Clock, MockIvsChat};

@@ -149,7 +149,11 @@ impl Handle {
         self.driver.advance(duration);
     }
 
-    /// Returns the log of everything that has crossed the wire.
+    /// Returns a view of the log: all frames, handshakes, and HTTP requests and responses, and
+    /// beside them the events inside the mock, such as hooks that fired, reviews, quotas, outages
+    /// and advances of the clock.
+    ///
+    /// The view is live: it shows what is recorded later, too.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -322,6 +326,9 @@ impl Handle {
     /// Calls any operation of the control plane, as an application does over HTTP. `request` and
     /// the result are the JSON bodies. Members that belong in the path or the query are in
     /// `request`, too.
+    ///
+    /// Hooks on operations apply to requests over HTTP only, so a call of the test is never refused
+    /// by the test's own hooks. The same holds for the methods of [`Room`].
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, Operation};

@@ -37,6 +37,8 @@ pub struct ClientStream {
 #[derive(Debug)]
 pub struct ConnectError {
     status: Option<u16>,
+    /// The thing that failed or was refused, such as the handshake.
+    subject: &'static str,
     message: String,
 }
 
@@ -62,8 +64,10 @@ impl ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
-            Some(status) => write!(f, "the handshake was refused with {status}: {}", self.message),
-            None => write!(f, "the handshake failed: {}", self.message),
+            Some(status) => {
+                write!(f, "the {} was refused with {status}: {}", self.subject, self.message)
+            }
+            None => write!(f, "the {} failed: {}", self.subject, self.message),
         }
     }
 }
@@ -71,12 +75,16 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {}
 
 impl ConnectError {
-    pub(crate) const fn refused(status: u16, message: String) -> Self {
-        Self { status: Some(status), message }
+    pub(crate) const fn refused(subject: &'static str, status: u16, message: String) -> Self {
+        Self { status: Some(status), subject, message }
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self { status: None, subject: "handshake", message: message.into() }
     }
 
     fn no_response() -> Self {
-        Self { status: None, message: "the mock sent no response".into() }
+        Self::failed("the mock sent no response")
     }
 }
 
@@ -118,7 +126,7 @@ impl Handle {
         let (handle, token) = (self.clone(), token.into());
         Box::pin(async move {
             if let Some(reason) = handle.server().stop_reason() {
-                return Err(ConnectError { status: None, message: reason.message().into() });
+                return Err(ConnectError::failed(reason.message()));
             }
             let (client, server) = tokio::io::duplex(BUFFER_BYTES);
             handle.server().serve(SharedStream::memory(server), handle.driver());
@@ -187,7 +195,7 @@ async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream
     }
     let body: Value = serde_json::from_slice(&read[end..]).unwrap_or_default();
     let message = body["message"].as_str().unwrap_or("without a message").into();
-    Err(ConnectError { status, message })
+    Err(ConnectError { status, subject: "handshake", message })
 }
 
 async fn read_more(stream: &mut DuplexStream, read: &mut Vec<u8>) -> Result<(), ConnectError> {

@@ -139,8 +139,8 @@ impl Log {
     /// assert_eq!(ivs.log().matching(Matcher::message().content("hello")).entries().len(), 2);
     /// ```
     #[must_use]
-    pub fn matching(self, pattern: Matcher) -> Self {
-        self.only(Only::Matching(pattern))
+    pub fn matching(self, matcher: Matcher) -> Self {
+        self.only(Only::Matching(matcher))
     }
 
     pub(crate) fn first(&self) -> Option<Entry> {

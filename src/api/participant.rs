@@ -61,18 +61,17 @@ impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
         let driver = Arc::clone(handle.driver());
-        match Self::join(handle, token) {
+        match Self::try_connect(handle, token) {
             Ok(participant) => participant,
-            Err(refused) => {
-                let message = format_args!("the participant was refused: {}", refused.message);
-                fail(&driver, message)
-            }
+            Err(error) => fail(&driver, error),
         }
     }
 
     pub(crate) fn try_connect(handle: Handle, token: &ChatToken) -> Result<Self, ConnectError> {
         let participant = Self::join(handle, token);
-        participant.map_err(|refused| ConnectError::refused(refused.status, refused.message))
+        participant.map_err(|refused| {
+            ConnectError::refused("participant", refused.status, refused.message)
+        })
     }
 
     fn join(handle: Handle, token: &ChatToken) -> Result<Self, HandshakeRefused> {

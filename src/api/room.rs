@@ -14,7 +14,8 @@ use crate::service;
 
 /// A chat room of a mock.
 ///
-/// Its methods are control plane operations and take the same code path as requests over HTTP.
+/// Its methods are control plane operations and take the same code path as requests over HTTP,
+/// except that hooks on operations do not see them.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -109,6 +110,9 @@ impl Room {
     }
 
     /// Connects an in-process user with all capabilities to this room.
+    ///
+    /// A participant needs no socket and makes no handshake, so hooks on handshakes do not apply to
+    /// it. Hooks on actions, reviews and deliveries do.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

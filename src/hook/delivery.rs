@@ -340,7 +340,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().to("bob").once().corrupt(Corruption::Truncated);
     /// ```
-    pub fn corrupt(self, malformation: Corruption) -> D::Installed {
-        self.always(DeliveryVerdict::Corrupt(malformation))
+    pub fn corrupt(self, corruption: Corruption) -> D::Installed {
+        self.always(DeliveryVerdict::Corrupt(corruption))
     }
 }

@@ -90,8 +90,8 @@ pub enum HandshakeVerdict {
     Reset,
     /// Never responds; the TCP connection stays open.
     NeverRespond,
-    /// Continues the handshake, and limits the connection to this many bytes per second of real
-    /// time.
+    /// Continues the handshake, and limits what the client receives to this many bytes per second
+    /// of real time.
     LimitBandwidth(u32),
 }
 
@@ -305,7 +305,7 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
         self.always(HandshakeVerdict::Reset)
     }
 
-    /// Never responds to the handshake, and leaves the TCP connection half-open.
+    /// Never responds to the handshake, and leaves the TCP connection open.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -316,8 +316,11 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
         self.always(HandshakeVerdict::NeverRespond)
     }
 
-    /// Limits the connection to this many bytes per second of real time, or of tokio's clock if the
-    /// test has paused it and the mock follows it.
+    /// Limits what the client receives to this many bytes per second of real time, or of tokio's
+    /// clock if the test has paused it and the mock follows it.
+    ///
+    /// [`Connection::limit_bandwidth`](crate::Connection::limit_bandwidth) limits an open
+    /// connection, in either direction.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

@@ -150,7 +150,8 @@ impl Quotas {
         quotas
     }
 
-    /// Switches off the limits on sizes, as opposed to rates and counts.
+    /// Switches off the limit on the size of a message's attributes, which [`Quotas::unlimited`]
+    /// keeps. The length of a message is limited by its room, not by a quota.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};
