@@ -190,6 +190,23 @@ impl Participant {
         self.log().assert_none(Matcher::error(error_code));
     }
 
+    /// Asserts that no entry about this participant matches so far, consumed or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.assert_none(Matcher::message().containing("spam"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If an entry matches; see [`Log::assert_none`].
+    #[track_caller]
+    pub fn assert_none(&self, matcher: Matcher) {
+        self.log().assert_none(matcher);
+    }
+
     /// Waits for an entry about this participant that a matcher accepts, and consumes it.
     ///
     /// ```
