@@ -26,8 +26,8 @@
 //! # });
 //! ```
 //!
-//! Arranging and asserting are synchronous. A [`Wait`] is awaited, or ended by [`Wait::wait`] in a
-//! test without a runtime:
+//! Arranging and asserting are synchronous. A [`Wait`] is awaited, or completed by [`Wait::wait`]
+//! in a test without a runtime:
 //!
 //! ```
 //! use mock_ivs_chat::{Clock, MockIvsChat};
@@ -135,7 +135,7 @@ pub use crate::proto::action::{Action, ActionKind, DeleteMessage, DisconnectUser
 pub use crate::proto::attributes::Attributes;
 pub use crate::proto::capability::Capability;
 pub use crate::proto::close::CloseCode;
-pub use crate::proto::error_code::ErrorCode;
+pub use crate::proto::error_code::{ErrorCode, UnknownErrorCode};
 pub use crate::proto::exception::Exception;
 pub use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame, Sender};
 pub use crate::proto::headers::Headers;

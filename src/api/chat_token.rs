@@ -48,6 +48,12 @@ impl fmt::Debug for ChatToken {
     }
 }
 
+impl From<&ChatToken> for String {
+    fn from(token: &ChatToken) -> Self {
+        token.token.clone()
+    }
+}
+
 impl From<ChatToken> for String {
     fn from(token: ChatToken) -> Self {
         token.token
@@ -239,7 +245,8 @@ impl ChatTokenBuilder {
     pub fn try_join(self) -> Result<Participant, ConnectError> {
         let handle = self.handle.clone();
         let token = self.try_create().map_err(|exception| {
-            ConnectError::refused(exception.status(), exception.to_string())
+            let message = format!("{}: {}", exception.name(), exception.message());
+            ConnectError::refused("chat token", exception.status(), message)
         })?;
         Participant::try_connect(handle, &token)
     }

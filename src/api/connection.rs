@@ -15,7 +15,7 @@ use crate::service::ConnectionId;
 /// A connection of a client or a participant, which a test can inspect and act on immediately.
 ///
 /// [`Room::connection`], [`Room::connections`], [`Handle::connection`], [`Handle::connections`]
-/// and [`Participant::connection_handle`] return it. It is cheap to clone, and keeps neither the
+/// and [`Participant::connection`] return it. It is cheap to clone, and keeps neither the
 /// connection nor the mock alive.
 ///
 /// Each action is in the log as an entry of the kind
@@ -54,7 +54,7 @@ impl Connection {
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// let alice = room.participant("alice");
-    /// assert_eq!(room.connection("alice").id(), alice.connection());
+    /// assert_eq!(room.connection("alice").id(), alice.connection().id());
     /// ```
     #[must_use]
     pub fn id(&self) -> ConnectionId {
@@ -86,7 +86,21 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn room(&self) -> &str {
-        &self.peer.room
+        &self.peer.room.label
+    }
+
+    /// Returns the ARN of the room.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let room = ivs.create_room("lobby");
+    /// # let alice = room.participant("alice");
+    /// assert_eq!(alice.connection().room_arn(), room.arn());
+    /// ```
+    #[must_use]
+    pub fn room_arn(&self) -> &str {
+        &self.peer.room.arn
     }
 
     /// Returns `true` if this is the connection of a [`Participant`], and `false` if a client has
@@ -194,6 +208,18 @@ impl Connection {
     }
 }
 
+impl From<Connection> for ConnectionId {
+    fn from(connection: Connection) -> Self {
+        connection.id()
+    }
+}
+
+impl From<&Connection> for ConnectionId {
+    fn from(connection: &Connection) -> Self {
+        connection.id()
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -214,8 +240,8 @@ impl Handle {
     /// assert_eq!(ivs.connection(alice.connection()).unwrap().user_id(), "alice");
     /// ```
     #[must_use]
-    pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
-        let info = self.driver().connection_info(id)?;
+    pub fn connection(&self, id: impl Into<ConnectionId>) -> Option<Connection> {
+        let info = self.driver().connection_info(id.into())?;
         Some(Connection::new(self.clone(), &info))
     }
 
@@ -251,9 +277,9 @@ impl Room {
     /// If the user is not connected to this room; the message names the users that are.
     #[must_use]
     #[track_caller]
-    pub fn connection(&self, user_id: &str) -> Connection {
-        let mut own = self.connections().into_iter().rev();
-        if let Some(found) = own.find(|connection| connection.user_id() == user_id) {
+    pub fn connection(&self, user_id: impl Into<String>) -> Connection {
+        let user_id = user_id.into();
+        if let Some(found) = self.find_connection(&user_id) {
             return found;
         }
         let users = self.connected_users();
@@ -269,6 +295,22 @@ impl Room {
         fail(self.handle().driver(), message)
     }
 
+    /// Returns the open connection of a user, the latest if there are several; `None` if the user is
+    /// not connected to this room.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let room = ivs.create_room("lobby");
+    /// assert!(room.find_connection("alice").is_none());
+    /// ```
+    #[must_use]
+    pub fn find_connection(&self, user_id: impl Into<String>) -> Option<Connection> {
+        let user_id = user_id.into();
+        let mut own = self.connections().into_iter().rev();
+        own.find(|connection| connection.user_id() == user_id)
+    }
+
     /// Returns all open connections of this room, of clients and of participants, in the order in
     /// which they were opened.
     ///
@@ -282,7 +324,7 @@ impl Room {
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
         let infos = self.handle().driver().connection_infos();
-        let own = infos.iter().filter(|info| &*info.room_arn == self.arn());
+        let own = infos.iter().filter(|info| &*info.peer.room.arn == self.arn());
         own.map(|info| Connection::new(self.handle().clone(), info)).collect()
     }
 
@@ -312,11 +354,11 @@ impl Participant {
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// let bob = ivs.create_room("lobby").participant("bob");
-    /// bob.connection_handle().reset();
+    /// bob.connection().reset();
     /// assert!(!bob.is_connected());
     /// ```
     #[must_use]
-    pub fn connection_handle(&self) -> Connection {
+    pub fn connection(&self) -> Connection {
         let (handle, peer) = (self.handle.clone(), Arc::clone(&self.peer));
         Connection { handle, peer, is_participant: true }
     }

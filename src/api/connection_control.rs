@@ -160,21 +160,16 @@ impl Connection {
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
-    /// use mock_ivs_chat::Frame;
+    /// use mock_ivs_chat::ChatEvent;
     ///
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// # let alice = room.participant("alice");
-    /// let frame: Frame = serde_json::from_str(
-    ///     r#"{"Type":"EVENT","Id":"Event0000009","RequestId":"","EventName":"app:poll","Attributes":{},"SendTime":"2026-01-01T00:00:00Z"}"#,
-    /// )
-    /// .unwrap();
-    /// room.connection("alice").push_frame(frame);
+    /// room.connection("alice").push_frame(ChatEvent::new("Event0000009", "app:poll"));
     /// alice.expect_event("app:poll").wait();
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
-    pub fn push_frame(&self, frame: Frame) -> bool {
-        self.control(Control::Push(Payload::from_frame(frame)))
+    pub fn push_frame(&self, frame: impl Into<Frame>) -> bool {
+        self.control(Control::Push(Payload::from_frame(frame.into())))
     }
 
     /// Sends any text as a text frame to this connection only.
@@ -196,21 +191,16 @@ impl Connection {
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
-    /// use mock_ivs_chat::{Frame, hook::Corruption};
+    /// use mock_ivs_chat::{ChatError, ErrorCode, hook::Corruption};
     ///
     /// # let ivs = MockIvsChat::start();
     /// # let room = ivs.create_room("lobby");
     /// # let alice = room.participant("alice");
-    /// let frame: Frame = serde_json::from_str(
-    ///     r#"{"Type":"ERROR","Id":"Error0000009","RequestId":"","ErrorCode":429,"ErrorMessage":"slow down"}"#,
-    /// )
-    /// .unwrap();
-    /// room.connection("alice").push_corrupted(frame, Corruption::MissingMember("Id".into()));
+    /// let error = ChatError::new("Error0000009", ErrorCode::TooManyRequests, "slow down");
+    /// room.connection("alice").push_corrupted(error, Corruption::MissingMember("Id".into()));
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most tests know that the connection is open")]
-    #[expect(clippy::needless_pass_by_value, reason = "as `push_frame` takes it")]
-    pub fn push_corrupted(&self, frame: Frame, corruption: Corruption) -> bool {
-        let text = frame.encode();
+    pub fn push_corrupted(&self, frame: impl Into<Frame>, corruption: Corruption) -> bool {
+        let text = frame.into().encode();
         self.control(Control::PushCorrupted { text, corruption })
     }
 

@@ -55,16 +55,49 @@ impl Gate {
     /// was dropped.
     #[track_caller]
     pub fn reached(&self) -> Wait<()> {
+        self.reached_by(1, "an event to reach the gate".into())
+    }
+
+    /// Waits until this many events have reached the gate in all, whether before or after this call,
+    /// and whether they still wait or were released.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// # let alice = ivs.create_room("lobby").participant("alice");
+    /// let gate = ivs.on_action().hold();
+    /// alice.send_message("one");
+    /// alice.send_message("two");
+    /// gate.reached_n(2).await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `count` is 0, or if fewer events reach the gate within the wait timeout, see [`Wait`];
+    /// immediately if the mock was dropped.
+    #[track_caller]
+    pub fn reached_n(&self, count: usize) -> Wait<()> {
+        assert!(count > 0, "`reached_n` needs a count of at least 1");
+        self.reached_by(count, format!("{count} events to reach the gate"))
+    }
+
+    #[track_caller]
+    fn reached_by(&self, count: usize, what: String) -> Wait<()> {
         let Some(driver) = self.driver.upgrade() else {
             panic!("the mock of this gate was dropped");
         };
         let log = Log { driver, filter: Filter::default() };
-        let id = self.id;
-        let matcher = move |entry: &crate::log::entry::Entry| match &entry.record.event {
-            Event::HookFired(hooked) if hooked.gate == Some(id) => Some(()),
+        let (id, mut missing) = (self.id, count);
+        let search = move |entry: &crate::log::entry::Entry| match &entry.record.event {
+            Event::HookFired(hooked) if hooked.gate == Some(id) => {
+                missing -= 1;
+                (missing == 0).then_some(())
+            }
             _ => None,
         };
-        LogWait::new(&log, "an event to reach the gate", matcher).into()
+        LogWait::new(&log, what, search).into()
     }
 
     /// Returns the number of events that wait at the gate.

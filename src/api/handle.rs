@@ -149,7 +149,11 @@ impl Handle {
         self.driver.advance(duration);
     }
 
-    /// Returns the log of everything that has crossed the wire.
+    /// Returns a view of the log: all frames, handshakes, and HTTP requests and responses, and
+    /// beside them the events inside the mock, such as hooks that fired, reviews, quotas, outages
+    /// and advances of the clock.
+    ///
+    /// The view is live: it shows what is recorded later, too.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -247,12 +251,9 @@ impl Handle {
     /// If there is no such room; the message names the existing ones.
     #[must_use]
     #[track_caller]
-    pub fn room(&self, room: &str) -> Room {
-        let found = self.driver.find_room(|_, candidate| {
-            let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
-            is_it.then(|| Room::new(self.clone(), candidate))
-        });
-        match found {
+    pub fn room(&self, room: impl Into<String>) -> Room {
+        let room = room.into();
+        match self.lookup_room(&room) {
             Ok(room) => room,
             Err(labels) => {
                 let rooms = listed(&labels);
@@ -271,12 +272,16 @@ impl Handle {
     /// assert!(ivs.find_room("loby").is_none());
     /// ```
     #[must_use]
-    pub fn find_room(&self, room: &str) -> Option<Room> {
-        let found = self.driver.find_room(|_, candidate| {
+    pub fn find_room(&self, room: impl Into<String>) -> Option<Room> {
+        self.lookup_room(&room.into()).ok()
+    }
+
+    /// Returns the room, or the labels of the existing ones.
+    fn lookup_room(&self, room: &str) -> Result<Room, Vec<String>> {
+        self.driver.find_room(|_, candidate| {
             let is_it = [&candidate.name, &candidate.id, &candidate.arn].iter().any(|n| *n == room);
             is_it.then(|| Room::new(self.clone(), candidate))
-        });
-        found.ok()
+        })
     }
 
     /// Returns all rooms, in the order in which they were created.
@@ -321,6 +326,9 @@ impl Handle {
     /// Calls any operation of the control plane, as an application does over HTTP. `request` and
     /// the result are the JSON bodies. Members that belong in the path or the query are in
     /// `request`, too.
+    ///
+    /// Hooks on operations apply to requests over HTTP only, so a call of the test is never refused
+    /// by the test's own hooks. The same holds for the methods of [`Room`].
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, Operation};

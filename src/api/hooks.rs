@@ -12,15 +12,15 @@ use crate::api::report::Report;
 use crate::api::room::Room;
 use crate::api::wait::fail_about;
 use crate::driver::closures::Closure;
-use crate::hook::builder::{
-    Actions, Deliveries, Handshakes, HookBuilder, HookSpec, Operations, Reviews,
-};
+use crate::hook::builder::{HookBuilder, HookSpec};
 use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::point::{Actions, Deliveries, Handshakes, Operations, Reviews};
 use crate::proto::operation::Operation;
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 impl Handle {
-    /// Starts building a hook on handshakes.
+    /// Starts building a hook on handshakes of clients. A
+    /// [`Participant`](crate::Participant) makes no handshake, so no hook sees it connect.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -198,7 +198,10 @@ impl Handle {
         self.driver().set_review_handler(arn.into(), closure);
     }
 
-    /// Checks that all hook expectations are met so far, and that no closure has panicked.
+    /// Checks the test so far, as the end of the mock does: all expectations of hooks are met, no
+    /// closure of a hook or of a review handler has panicked or is still running, no task of the
+    /// mock has panicked, and no lint passed to
+    /// [`MockIvsChatBuilder::deny`](crate::MockIvsChatBuilder::deny) has a finding.
     ///
     /// Data that a client has written and the mock has not read yet is not considered. To check
     /// that a hook does not fire, wait for [`Handle::settled`] first.
@@ -212,8 +215,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If an expectation is not met or a closure has panicked; the message has the report and the
-    /// transcript.
+    /// If one of these checks fails; the message has the report and the transcript.
     #[track_caller]
     pub fn verify(&self) {
         let report = self.report();

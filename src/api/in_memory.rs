@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-use crate::api::chat_token::ChatToken;
 use crate::api::handle::Handle;
 use crate::transport::stream::SharedStream;
 
@@ -38,6 +37,8 @@ pub struct ClientStream {
 #[derive(Debug)]
 pub struct ConnectError {
     status: Option<u16>,
+    /// The thing that failed or was refused, such as the handshake.
+    subject: &'static str,
     message: String,
 }
 
@@ -63,8 +64,10 @@ impl ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
-            Some(status) => write!(f, "the handshake was refused with {status}: {}", self.message),
-            None => write!(f, "the handshake failed: {}", self.message),
+            Some(status) => {
+                write!(f, "the {} was refused with {status}: {}", self.subject, self.message)
+            }
+            None => write!(f, "the {} failed: {}", self.subject, self.message),
         }
     }
 }
@@ -72,12 +75,16 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {}
 
 impl ConnectError {
-    pub(crate) const fn refused(status: u16, message: String) -> Self {
-        Self { status: Some(status), message }
+    pub(crate) const fn refused(subject: &'static str, status: u16, message: String) -> Self {
+        Self { status: Some(status), subject, message }
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self { status: None, subject: "handshake", message: message.into() }
     }
 
     fn no_response() -> Self {
-        Self { status: None, message: "the mock sent no response".into() }
+        Self::failed("the mock sent no response")
     }
 }
 
@@ -114,17 +121,17 @@ impl Handle {
     /// If the mock refuses the handshake, has stopped, or is in an outage.
     pub fn connect(
         &self,
-        token: &ChatToken,
-    ) -> impl Future<Output = Result<ClientStream, ConnectError>> + Send + use<> {
-        let (handle, token) = (self.clone(), token.token.clone());
-        async move {
+        token: impl Into<String>,
+    ) -> Pin<Box<dyn Future<Output = Result<ClientStream, ConnectError>> + Send>> {
+        let (handle, token) = (self.clone(), token.into());
+        Box::pin(async move {
             if let Some(reason) = handle.server().stop_reason() {
-                return Err(ConnectError { status: None, message: reason.message().into() });
+                return Err(ConnectError::failed(reason.message()));
             }
             let (client, server) = tokio::io::duplex(BUFFER_BYTES);
             handle.server().serve(SharedStream::memory(server), handle.driver());
             handshake(client, &token).await
-        }
+        })
     }
 
     /// Serves a stream provided by the test like an accepted TCP connection: HTTP/1.1, and a
@@ -188,7 +195,7 @@ async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream
     }
     let body: Value = serde_json::from_slice(&read[end..]).unwrap_or_default();
     let message = body["message"].as_str().unwrap_or("without a message").into();
-    Err(ConnectError { status, message })
+    Err(ConnectError { status, subject: "handshake", message })
 }
 
 async fn read_more(stream: &mut DuplexStream, read: &mut Vec<u8>) -> Result<(), ConnectError> {

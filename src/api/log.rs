@@ -72,8 +72,7 @@ impl Log {
         self.only(Only::User(user_id.into()))
     }
 
-    /// Restricts the view to connections to this room, given by its name, or by its ID if it has no
-    /// name.
+    /// Restricts the view to connections to this room, given by its name, ID or ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -95,7 +94,8 @@ impl Log {
     /// assert_eq!(ivs.log().connection(alice.connection()).entries().len(), 1);
     /// ```
     #[must_use]
-    pub fn connection(self, connection: ConnectionId) -> Self {
+    pub fn connection(self, connection: impl Into<ConnectionId>) -> Self {
+        let connection = connection.into();
         let label = self.driver.label(connection);
         let label = label.or_else(|| self.driver.label_in_log(connection));
         let label = label.unwrap_or_else(|| connection.0.to_string());
@@ -139,8 +139,8 @@ impl Log {
     /// assert_eq!(ivs.log().matching(Matcher::message().content("hello")).entries().len(), 2);
     /// ```
     #[must_use]
-    pub fn matching(self, pattern: Matcher) -> Self {
-        self.only(Only::Matching(pattern))
+    pub fn matching(self, matcher: Matcher) -> Self {
+        self.only(Only::Matching(matcher))
     }
 
     pub(crate) fn first(&self) -> Option<Entry> {

@@ -23,6 +23,9 @@ use crate::proto::payload::Key;
 /// order. Repeating a wait finds a different entry. Other views and cursors, and the log itself,
 /// are unaffected.
 ///
+/// A cursor starts with the first entry of its view, so it also finds what is already recorded.
+/// `ivs.log().since(ivs.log().mark()).cursor()` starts with the next entry.
+///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
 ///
@@ -85,8 +88,8 @@ impl LogCursor {
     ///
     /// If nothing matches within the wait timeout.
     #[track_caller]
-    pub fn expect(&self, pattern: Matcher) -> Wait<Entry> {
-        self.expect_as(pattern, |entry| Some(entry.clone()))
+    pub fn expect(&self, matcher: Matcher) -> Wait<Entry> {
+        self.expect_as(matcher, |entry| Some(entry.clone()))
     }
 
     /// Waits for a MESSAGE with this content, and consumes it.
@@ -166,15 +169,15 @@ impl LogCursor {
     #[track_caller]
     fn expect_as<T: 'static>(
         &self,
-        pattern: Matcher,
+        matcher: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
-        let (wanted, filter) = (pattern.clone(), &self.log.filter);
-        let (what, key) = (format!("{pattern}{filter}"), filter.selection(Some(&pattern)).key);
+        let (wanted, filter) = (matcher.clone(), &self.log.filter);
+        let (what, key) = (format!("{matcher}{filter}"), filter.selection(Some(&matcher)).key);
         let search =
             self.taking(key, move |entry| wanted.matches(entry).then(|| make(entry)).flatten());
         let start = self.starts.lock().get(&key).copied().unwrap_or_default();
-        LogWait::new(&self.log, what, search).matching(pattern).starting_at(start).into()
+        LogWait::new(&self.log, what, search).matching(matcher).starting_at(start).into()
     }
 
     /// A search that skips consumed entries, and consumes the one that it finds.

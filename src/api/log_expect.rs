@@ -103,8 +103,8 @@ impl Log {
     ///
     /// If nothing matches within the wait timeout; see [`Wait`].
     #[track_caller]
-    pub fn expect(&self, pattern: Matcher) -> Wait<Entry> {
-        self.expect_as(pattern, |entry| Some(entry.clone()))
+    pub fn expect(&self, matcher: Matcher) -> Wait<Entry> {
+        self.expect_as(matcher, |entry| Some(entry.clone()))
     }
 
     /// Waits for the first `count` entries of this view that match a matcher.
@@ -124,11 +124,11 @@ impl Log {
     ///
     /// If `count` is 0, or if fewer entries match within the wait timeout; see [`Wait`].
     #[track_caller]
-    pub fn expect_n(&self, count: usize, pattern: Matcher) -> Wait<Vec<Entry>> {
-        let wanted = pattern.clone();
-        let what = format!("{count} × {pattern}{}", self.filter);
+    pub fn expect_n(&self, count: usize, matcher: Matcher) -> Wait<Vec<Entry>> {
+        let wanted = matcher.clone();
+        let what = format!("{count} × {matcher}{}", self.filter);
         let matches = move |entry: &Entry| wanted.matches(entry);
-        self.wait_for_many(count, what, matches).matching(pattern).into()
+        self.wait_for_many(count, what, matches).matching(matcher).into()
     }
 
     /// Waits for a MESSAGE with this content to any client.
@@ -214,18 +214,19 @@ impl Log {
     #[track_caller]
     pub(crate) fn expect_as<T: 'static>(
         &self,
-        pattern: Matcher,
+        matcher: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
-        let wanted = pattern.clone();
+        let wanted = matcher.clone();
         let search = move |entry: &Entry| wanted.matches(entry).then(|| make(entry)).flatten();
-        LogWait::new(self, format!("{pattern}{}", self.filter), search).matching(pattern).into()
+        LogWait::new(self, format!("{matcher}{}", self.filter), search).matching(matcher).into()
     }
 
     /// Asserts that no entry of this view matches so far.
     ///
-    /// A frame still on its way to the mock is not in the log yet. Therefore wait first for an
-    /// event that happens after the unwanted one would have happened.
+    /// A frame still on its way to the mock is not in the log yet. Therefore wait first: for
+    /// [`Handle::settled`](crate::Handle::settled), or for an event that happens after the unwanted
+    /// one would have happened.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -243,11 +244,11 @@ impl Log {
     /// is off or has dropped entries of this view.
     #[doc(alias("refute", "expect_none"))]
     #[track_caller]
-    pub fn assert_none(&self, pattern: Matcher) {
+    pub fn assert_none(&self, matcher: Matcher) {
         let caller = Location::caller();
         let is_off = self.driver.log_settings().retention == LogRetention::Off;
-        let what = pattern.to_string();
-        let (lanes, found) = (pattern.clone(), self.clone().matching(pattern).first());
+        let what = matcher.to_string();
+        let (lanes, found) = (matcher.clone(), self.clone().matching(matcher).first());
         let headline = match &found {
             None if is_off => format!("cannot assert that there is no {what}: the log is off"),
             None if self.driver.log_dropped() > self.filter.since => {

@@ -33,7 +33,7 @@ pub(crate) struct LogWait<T> {
     missed: u64,
     search: Box<dyn Search<T>>,
     /// The matcher of the wanted entry, unless the search is a test closure.
-    pattern: Option<Matcher>,
+    matcher: Option<Matcher>,
     pub(crate) what: String,
     caller: &'static Location<'static>,
     /// Whether a closure has panicked, which fails the wait.
@@ -116,7 +116,7 @@ impl<T> LogWait<T> {
             next: log.filter.since,
             missed: 0,
             search: Box::new(search),
-            pattern: None,
+            matcher: None,
             what: what.into(),
             caller: Location::caller(),
             has_panicked: false,
@@ -128,11 +128,11 @@ impl<T> LogWait<T> {
         &self.driver
     }
 
-    /// Looks only for entries that match a pattern, and names the nearest one in the failure. The
+    /// Looks only for entries that match a matcher, and names the nearest one in the failure. The
     /// search must find nothing else.
-    pub(crate) fn matching(mut self, pattern: Matcher) -> Self {
-        self.selection = self.filter.selection(Some(&pattern));
-        self.pattern = Some(pattern);
+    pub(crate) fn matching(mut self, matcher: Matcher) -> Self {
+        self.selection = self.filter.selection(Some(&matcher));
+        self.matcher = Some(matcher);
         self
     }
 
@@ -233,11 +233,11 @@ impl<T> LogWait<T> {
             (false, true) => "but was taken out by an earlier wait",
             (false, false) => "and was counted",
         };
-        let failure = match &self.pattern {
-            Some(pattern) => {
+        let failure = match &self.matcher {
+            Some(matcher) => {
                 let end = Instant::now() + LONGEST_SEARCH;
                 let has_time = || Instant::now() < end;
-                failure.nearest(pattern, &self.filter, &entries, unused, has_time)
+                failure.nearest(matcher, &self.filter, &entries, unused, has_time)
             }
             None => failure,
         };
@@ -247,8 +247,8 @@ impl<T> LogWait<T> {
         };
         let named =
             named.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
-        let lanes = failure::lane_of(&self.filter, self.pattern.as_ref(), &entries);
-        let user = self.filter.user().or_else(|| self.pattern.as_ref().and_then(Matcher::user_id));
+        let lanes = failure::lane_of(&self.filter, self.matcher.as_ref(), &entries);
+        let user = self.filter.user().or_else(|| self.matcher.as_ref().and_then(Matcher::user_id));
         let absent = user.and_then(|user| explain::absence(user, &entries));
         let failure = failure
             .naming(named)

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::handle::{Handle, members};
 use crate::proto::attributes::Attributes;
+use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 
 /// A logging configuration of a mock.
@@ -26,6 +27,12 @@ pub struct LoggingConfiguration {
 }
 
 impl LoggingConfiguration {
+    /// Reads the response of `CreateLoggingConfiguration`.
+    fn read(handle: Handle, created: &Value) -> Self {
+        let text = |member: &str| created[member].as_str().unwrap_or_default().to_owned();
+        Self { handle, arn: text("arn"), id: text("id"), name: text("name") }
+    }
+
     /// Returns the ARN, which requests use in `loggingConfigurationIdentifiers`.
     ///
     /// ```
@@ -189,8 +196,24 @@ impl LoggingConfigurationBuilder {
     #[track_caller]
     pub fn create(self) -> LoggingConfiguration {
         let created = self.handle.expect(Operation::CreateLoggingConfiguration, self.request);
-        let text = |member: &str| created[member].as_str().unwrap_or_default().to_owned();
-        let (arn, id, name) = (text("arn"), text("id"), text("name"));
-        LoggingConfiguration { handle: self.handle, arn, id, name }
+        LoggingConfiguration::read(self.handle, &created)
+    }
+
+    /// Creates the configuration, unless the service refuses.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let refusal = ivs.new_logging_configuration("archive").try_create().unwrap_err();
+    /// assert_eq!(refusal.name(), "ValidationException");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The exception that the service responds with.
+    pub fn try_create(self) -> Result<LoggingConfiguration, Exception> {
+        let request = Value::Object(self.request);
+        let created = self.handle.call(Operation::CreateLoggingConfiguration, request)?;
+        Ok(LoggingConfiguration::read(self.handle, &created))
     }
 }

@@ -184,7 +184,6 @@ impl MockIvsChat {
         Wait::new(&driver, Finishing::new(self, settling))
     }
 
-    /// Records whether the test itself has failed, for the page of the mock.
     /// Ends the mock without a report, because the explorer has read it already.
     #[cfg(feature = "explore")]
     pub(crate) fn end_unreported(mut self) {
@@ -194,6 +193,7 @@ impl MockIvsChat {
         self.handle.driver().release_closures();
     }
 
+    /// Records whether the test itself has failed, for the page of the mock.
     pub(super) const fn has_failed_test(&mut self, has_failed: bool) {
         self.ending.has_failed = has_failed;
     }

@@ -15,7 +15,6 @@ use crate::log::record::{HandshakeRefused, Peer};
 use crate::proto::attributes::Attributes;
 use crate::proto::payload::Payload;
 use crate::proto::sensitive::REDACTED;
-use crate::service::ConnectionId;
 
 /// A user who lives inside the mock.
 ///
@@ -53,7 +52,7 @@ impl fmt::Debug for Participant {
         f.debug_struct("Participant")
             .field("connection", &self.peer.connection.0)
             .field("user_id", &REDACTED)
-            .field("room", &self.peer.room)
+            .field("room", &self.peer.room.label)
             .finish_non_exhaustive()
     }
 }
@@ -62,18 +61,17 @@ impl Participant {
     #[track_caller]
     pub(crate) fn connect(handle: Handle, token: &ChatToken) -> Self {
         let driver = Arc::clone(handle.driver());
-        match Self::join(handle, token) {
+        match Self::try_connect(handle, token) {
             Ok(participant) => participant,
-            Err(refused) => {
-                let message = format_args!("the participant was refused: {}", refused.message);
-                fail(&driver, message)
-            }
+            Err(error) => fail(&driver, error),
         }
     }
 
     pub(crate) fn try_connect(handle: Handle, token: &ChatToken) -> Result<Self, ConnectError> {
         let participant = Self::join(handle, token);
-        participant.map_err(|refused| ConnectError::refused(refused.status, refused.message))
+        participant.map_err(|refused| {
+            ConnectError::refused("participant", refused.status, refused.message)
+        })
     }
 
     fn join(handle: Handle, token: &ChatToken) -> Result<Self, HandshakeRefused> {
@@ -92,19 +90,6 @@ impl Participant {
     #[must_use]
     pub fn user_id(&self) -> &str {
         &self.peer.user_id
-    }
-
-    /// Returns the connection.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// let bob = ivs.create_room("lobby").participant("bob");
-    /// assert_eq!(ivs.log().connection(bob.connection()).entries().len(), 1);
-    /// ```
-    #[must_use]
-    pub fn connection(&self) -> ConnectionId {
-        self.peer.connection
     }
 
     /// Returns `true` if the connection is still open.

@@ -135,7 +135,8 @@ impl Participant {
         })
     }
 
-    /// Asserts that no MESSAGE with this content has arrived so far, removed or not.
+    /// Asserts that no MESSAGE with this content has arrived so far, removed or not. Wait for
+    /// [`Handle::settled`](crate::Handle::settled) first if a client may still cause one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -153,7 +154,8 @@ impl Participant {
         self.log().assert_none(Matcher::message().content(content));
     }
 
-    /// Asserts that no EVENT with this name has arrived so far, removed or not.
+    /// Asserts that no EVENT with this name has arrived so far, removed or not. Wait for
+    /// [`Handle::settled`](crate::Handle::settled) first if a client may still cause one.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -170,7 +172,8 @@ impl Participant {
         self.log().assert_none(Matcher::event(event_name));
     }
 
-    /// Asserts that no ERROR with this code has arrived so far, removed or not.
+    /// Asserts that no ERROR with this code has arrived so far, removed or not. Wait for
+    /// [`Handle::settled`](crate::Handle::settled) first if a client may still cause one.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -185,6 +188,23 @@ impl Participant {
     #[track_caller]
     pub fn assert_no_error(&self, error_code: ErrorCode) {
         self.log().assert_none(Matcher::error(error_code));
+    }
+
+    /// Asserts that no entry about this participant matches so far, consumed or not.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
+    /// # let ivs = MockIvsChat::start();
+    /// let bob = ivs.create_room("lobby").participant("bob");
+    /// bob.assert_none(Matcher::message().containing("spam"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If an entry matches; see [`Log::assert_none`].
+    #[track_caller]
+    pub fn assert_none(&self, matcher: Matcher) {
+        self.log().assert_none(matcher);
     }
 
     /// Waits for an entry about this participant that a matcher accepts, and consumes it.
@@ -209,20 +229,20 @@ impl Participant {
     #[track_caller]
     fn expect_as<T: 'static>(
         &self,
-        pattern: Matcher,
+        matcher: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
         self.handle.driver().follow(self.peer.connection, self.since);
         self.skip_taken();
-        let (wanted, taken) = (pattern.clone(), Arc::clone(&self.taken));
+        let (wanted, taken) = (matcher.clone(), Arc::clone(&self.taken));
         let search = move |entry: &Entry| {
             // `take` comes last, because an entry that does not match must stay available to other
             // waits.
             wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
         };
-        let what = format!("{pattern} to {}", self.peer.label);
+        let what = format!("{matcher} to {}", self.peer.label);
         LogWait::new(&self.log(), what, search)
-            .matching(pattern)
+            .matching(matcher)
             .starting_at(self.taken.start())
             .into()
     }

@@ -8,12 +8,14 @@ use crate::api::logging_configuration::LoggingConfiguration;
 use crate::api::participant::Participant;
 use crate::api::room_update::RoomUpdate;
 use crate::proto::attributes::Attributes;
+use crate::proto::exception::Exception;
 use crate::proto::operation::Operation;
 use crate::service;
 
 /// A chat room of a mock.
 ///
-/// Its methods are control plane operations and take the same code path as requests over HTTP.
+/// Its methods are control plane operations and take the same code path as requests over HTTP,
+/// except that hooks on operations do not see them.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;
@@ -34,6 +36,12 @@ impl Room {
     pub(crate) fn new(handle: Handle, room: &service::room::RoomState) -> Self {
         let (arn, id, name) = (room.arn.clone(), room.id.clone(), room.name.clone());
         Self { handle, arn, id, name }
+    }
+
+    /// Reads the response of `CreateRoom`.
+    fn read(handle: Handle, created: &Value) -> Self {
+        let text = |member: &str| created[member].as_str().unwrap_or_default().to_owned();
+        Self { handle, arn: text("arn"), id: text("id"), name: text("name") }
     }
 
     /// Returns a handle of the room's mock.
@@ -102,6 +110,9 @@ impl Room {
     }
 
     /// Connects an in-process user with all capabilities to this room.
+    ///
+    /// A participant needs no socket and makes no handshake, so hooks on handshakes do not apply to
+    /// it. Hooks on actions, reviews and deliveries do.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -347,8 +358,24 @@ impl RoomBuilder {
     #[expect(clippy::must_use_candidate, reason = "a test may need only the room's existence")]
     #[track_caller]
     pub fn create(self) -> Room {
-        let room = self.handle.expect(Operation::CreateRoom, self.request);
-        let text = |member: &str| room[member].as_str().unwrap_or_default().to_owned();
-        Room { arn: text("arn"), id: text("id"), name: text("name"), handle: self.handle }
+        let created = self.handle.expect(Operation::CreateRoom, self.request);
+        Room::read(self.handle, &created)
+    }
+
+    /// Creates the room, unless the service refuses.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::MockIvsChat;
+    /// # let ivs = MockIvsChat::start();
+    /// let refusal = ivs.new_room("lobby").maximum_message_length(501).try_create().unwrap_err();
+    /// assert_eq!(refusal.name(), "ValidationException");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The exception that the service responds with.
+    pub fn try_create(self) -> Result<Room, Exception> {
+        let created = self.handle.call(Operation::CreateRoom, Value::Object(self.request))?;
+        Ok(Room::read(self.handle, &created))
     }
 }

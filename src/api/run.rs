@@ -189,7 +189,12 @@ impl fmt::Display for TestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         if let Some(error) = &self.error {
-            text.push_str(&format!("the test returned an error: {error}\n"));
+            // A test without a report has no mock: it has not begun.
+            let subject = match &self.report {
+                Some(_) => "the test returned an error",
+                None => "the mock did not start",
+            };
+            text.push_str(&format!("{subject}: {error}\n"));
             let mut cause = error.source();
             while let Some(error) = cause {
                 text.push_str(&format!("  caused by: {error}\n"));

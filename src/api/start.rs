@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,9 +40,10 @@ impl fmt::Display for StartError {
     }
 }
 
+// The text contains that of the source, so the chain goes on with the source's own source.
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|error| error as _)
+        self.source.as_ref().and_then(std::error::Error::source)
     }
 }
 
@@ -52,7 +53,8 @@ pub(crate) fn listen(
     port: u16,
     security: Security,
 ) -> Result<Listener, StartError> {
-    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let given = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let addr = given.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
     let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
     // Tokio has no other way to ask for the driver than to use it.
     let listening = catch_unwind(AssertUnwindSafe(|| {

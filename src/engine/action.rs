@@ -12,10 +12,11 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::log::record::Event;
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Action;
 use crate::proto::close::Close;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::payload::Payload;
+use crate::proto::publish::Publish;
 use crate::service::ConnectionId;
 
 impl Engine {
@@ -166,7 +167,7 @@ impl Engine {
         let event = || {
             HookEvent::Action(InboundFrame {
                 user_id: peer.user_id.as_ref().into(),
-                room: peer.room.as_ref().into(),
+                room: peer.room.label.as_ref().into(),
                 connection,
                 text: text.clone().into_owned(),
                 request_id: publish.request_id.clone(),

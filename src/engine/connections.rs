@@ -10,9 +10,9 @@ use crate::engine::io::Ending;
 use crate::engine::questions::{Ancestry, QuestionId};
 use crate::engine::timers::TimerKey;
 use crate::log::record::Peer;
-use crate::proto::action::Publish;
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
+use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
@@ -82,7 +82,6 @@ pub(crate) struct Connection {
     pub(super) last_received: Timestamp,
     /// When the handshake succeeded.
     pub(super) connected_at: Timestamp,
-    pub(super) room_arn: Arc<str>,
     /// The frames and actions that wait for the connection to resume, if it is stalled.
     pub(super) stall: Option<Box<Stall>>,
     /// Whether the last frame was queued. Nothing follows a close frame.

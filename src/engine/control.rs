@@ -56,7 +56,6 @@ pub(super) struct Stall {
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionInfo {
     pub(crate) peer: Arc<Peer>,
-    pub(crate) room_arn: Arc<str>,
     pub(crate) age: Duration,
     pub(crate) has_stream: bool,
     pub(crate) is_stalled: bool,
@@ -245,7 +244,6 @@ impl Connection {
         let stall = self.stall.as_ref();
         ConnectionInfo {
             peer: Arc::clone(&self.peer),
-            room_arn: Arc::clone(&self.room_arn),
             age: now.since(self.connected_at),
             has_stream: self.has_stream,
             is_stalled: stall.is_some(),

@@ -7,11 +7,11 @@ use crate::proto::payload::Payload;
 use crate::proto::wire_frame::{FrameForm, WireFrame};
 
 /// Returns the frames that a client gets instead of a text frame.
-pub(super) fn corrupted(malformation: &Corruption, original: &str) -> Vec<WireFrame> {
+pub(super) fn corrupted(corruption: &Corruption, original: &str) -> Vec<WireFrame> {
     let text = |text: &str| vec![WireFrame::from(Payload::from_text(text.to_owned()))];
     let with_form =
         |form| vec![WireFrame { payload: Payload::from_text(original.to_owned()), form }];
-    match malformation {
+    match corruption {
         Corruption::InvalidJson => text(truncate(original, original.len() / 2)),
         Corruption::UnknownType => text(&with_member(original, "Type", Some("\"NOTICE\""))),
         Corruption::MissingMember(member) => text(&with_member(original, member, None)),

@@ -136,7 +136,7 @@ impl Engine {
         let event = || {
             HookEvent::Delivery(OutboundFrame {
                 user_id: peer.user_id.as_ref().into(),
-                room: peer.room.as_ref().into(),
+                room: peer.room.label.as_ref().into(),
                 connection,
                 frame: frame.clone(),
             })
@@ -210,12 +210,12 @@ impl Engine {
                 let frames = vec![Payload::from_text(text).into()];
                 return self.send_now(cause, connection, frames);
             }
-            DeliveryVerdict::Corrupt(malformation) => {
-                let effect = format!("malformed: {malformation:?}");
+            DeliveryVerdict::Corrupt(corruption) => {
+                let effect = format!("malformed: {corruption:?}");
                 self.record_effect(cause, Some(connection), hook, effect);
                 let text = payload.text().unwrap_or_default();
-                self.send_now(cause, connection, corrupted(&malformation, text));
-                if malformation.ends_the_connection() {
+                self.send_now(cause, connection, corrupted(&corruption, text));
+                if corruption.ends_the_connection() {
                     self.end_without_close(cause, connection);
                 }
                 return;

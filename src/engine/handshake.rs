@@ -62,14 +62,14 @@ impl Engine {
         let (user_id, room) = known.map_or((None, None), |(user_id, room)| (Some(user_id), room));
         let context = EventContext {
             user_id: user_id.as_deref(),
-            room: room.as_deref(),
+            room: room.as_ref(),
             text: &path,
             ..EventContext::default()
         };
         let event = || {
             HookEvent::Handshake(HandshakeRequest {
                 user_id: user_id.as_deref().map(str::to_owned),
-                room: room.clone(),
+                room: room.as_ref().map(|room| room.label.as_ref().into()),
                 path: path.clone(),
                 headers: handshake.client.headers.clone(),
             })
@@ -214,13 +214,16 @@ impl Engine {
         let admission = match self.service.connect(self.now, connection, token) {
             Ok(admission) => admission,
             Err(refusal) => {
+                if let Some((quota, limit)) = self.service.exceeded_by(&refusal) {
+                    self.record(cause, None, Event::QuotaExceeded { quota, limit });
+                }
                 let (status, message) = (refusal.status(), refusal.message());
                 let refusal = Some(refusal);
                 return Err(self.record_refusal(cause, status, message, token, refusal, headers));
             }
         };
         let (user_id, label) = self.connections.name(&admission.user_id);
-        let room = admission.room_label;
+        let room = admission.room;
         let peer = Arc::new(Peer { connection, label, user_id, room, is_participant: !has_stream });
         let open = Connection {
             peer: Arc::clone(&peer),
@@ -228,7 +231,6 @@ impl Engine {
             peer_ip,
             last_received: self.now,
             connected_at: self.now,
-            room_arn: admission.room_arn,
             stall: None,
             is_finished: false,
             inbound: Lane::default(),

@@ -97,10 +97,10 @@ impl Engine {
             Caller::Test => (None, Headers::default()),
         };
         let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
-        let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_label(arn));
+        let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_names(arn));
         let context = EventContext {
             user_id: request.get("userId").and_then(Value::as_str),
-            room: room.as_deref(),
+            room: room.as_ref(),
             operation: Some(operation),
             text: body,
             ..EventContext::default()

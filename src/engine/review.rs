@@ -16,15 +16,16 @@ use crate::hook::review::ReviewVerdict;
 use crate::proto::frame::ChatMessage;
 use crate::service::output::{ReviewCall, ReviewOutcome};
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
+use crate::service::room::RoomState;
 
 impl Engine {
     /// Evaluates the hooks on reviews that come after `last`.
     pub(super) fn review(&mut self, cause: u64, call: ReviewCall, last: HookId) {
         let request = self.review_request(&call);
-        let room = self.service.room(call.room).map(|room| room.label().to_owned());
+        let room = self.service.room(call.room).map(RoomState::names);
         let context = EventContext {
             user_id: Some(&call.message.sender.user_id),
-            room: room.as_deref(),
+            room: room.as_ref(),
             connection: Some(call.connection),
             text: &call.message.content,
             request_id: &call.message.request_id,

@@ -8,7 +8,7 @@ use crate::engine::handshake::PendingHandshake;
 use crate::engine::io::TimerId;
 use crate::engine::operation::PendingReply;
 use crate::hook::ids::GateId;
-use crate::proto::action::Publish;
+use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;

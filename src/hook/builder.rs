@@ -2,55 +2,17 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
-use std::ops::Bound;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::chain::{Behavior, Expectation, Rule};
-use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::Filter;
 use crate::hook::frequency::{Frequency, Probability};
-use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
-use crate::hook::hits::Hits;
-use crate::hook::ids::GateId;
-use crate::hook::operation::{OperationCall, OperationVerdict};
+use crate::hook::hits::{self, Hits};
+use crate::hook::point::HookPoint;
 use crate::hook::registry::AnyRule;
-use crate::hook::review::ReviewVerdict;
 use crate::proto::timestamp::Timestamp;
-use crate::service::review_handler::ReviewRequest;
-
-/// A hook point: one of [`Handshakes`], [`Actions`], [`Reviews`], [`Deliveries`] and
-/// [`Operations`].
-pub trait HookPoint: sealed::HookPoint {
-    /// The event that a closure receives.
-    type Event: Send + 'static;
-    /// The verdict that a closure returns.
-    type Verdict: Send + 'static;
-}
-
-/// Hooks on handshakes, evaluated before the service sees the token.
-#[derive(Clone, Copy, Debug)]
-pub enum Handshakes {}
-
-/// Hooks on actions, evaluated before the service sees a client's frame.
-#[derive(Clone, Copy, Debug)]
-pub enum Actions {}
-
-/// Hooks on reviews, evaluated before the review handler sees a message.
-#[derive(Clone, Copy, Debug)]
-pub enum Reviews {}
-
-/// Hooks on deliveries, evaluated before a frame leaves, once for each recipient.
-#[derive(Clone, Copy, Debug)]
-pub enum Deliveries {}
-
-/// Hooks on operations, evaluated before the service sees an HTTP request. Requests made by the
-/// test's own Rust code do not pass through hooks.
-#[derive(Clone, Copy, Debug)]
-pub enum Operations {}
 
 /// The destination of a new hook: a mock, or a value that is installed later.
 pub trait Destination: sealed::Destination<<Self as Destination>::Installed> {
@@ -102,66 +64,11 @@ pub struct HookSpec {
 }
 
 pub(crate) mod sealed {
-    use std::time::Duration;
-
-    use super::{AnyRule, GateId, HookEvent, HookVerdict, Rule};
-
-    /// The crate-private part of a hook point.
-    #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
-    pub trait HookPoint: Sized + 'static {
-        fn rule(rule: Rule<Self::Verdict>) -> AnyRule
-        where
-            Self: super::HookPoint;
-        fn event(event: HookEvent) -> Option<Self::Event>
-        where
-            Self: super::HookPoint;
-        fn verdict(verdict: Self::Verdict) -> HookVerdict
-        where
-            Self: super::HookPoint;
-        fn pass() -> Self::Verdict
-        where
-            Self: super::HookPoint;
-        fn delay(duration: Duration) -> Self::Verdict
-        where
-            Self: super::HookPoint;
-        fn delay_real_time(duration: Duration) -> Self::Verdict
-        where
-            Self: super::HookPoint;
-        fn hold(gate: GateId) -> Self::Verdict
-        where
-            Self: super::HookPoint;
-    }
-
     /// The crate-private part of a destination.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait Destination<Installed>: Sized {
         fn put(self, value: super::HookSpec) -> Installed;
     }
-}
-
-impl HookPoint for Handshakes {
-    type Event = HandshakeRequest;
-    type Verdict = HandshakeVerdict;
-}
-
-impl HookPoint for Actions {
-    type Event = InboundFrame;
-    type Verdict = ActionVerdict;
-}
-
-impl HookPoint for Reviews {
-    type Event = ReviewRequest;
-    type Verdict = ReviewVerdict;
-}
-
-impl HookPoint for Deliveries {
-    type Event = OutboundFrame;
-    type Verdict = DeliveryVerdict;
-}
-
-impl HookPoint for Operations {
-    type Event = OperationCall;
-    type Verdict = OperationVerdict;
 }
 
 /// A hook that is not installed yet.
@@ -266,7 +173,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         self
     }
 
-    /// Matches only events in this room, given by its name, or by its ID if it has no name.
+    /// Matches only events in this room, given by its name, ID or ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -309,7 +216,13 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_handshake().times(2).refuse(429, "slow down");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
     pub fn times(mut self, n: usize) -> Self {
+        assert!(n > 0, "`times(n)` needs n >= 1");
         self.frequency.limit = Some(n);
         self
     }
@@ -371,7 +284,13 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// let noon = ivs.now() + Duration::from_secs(60);
     /// let hook = ivs.on_delivery().between(noon, noon + Duration::from_secs(10)).drop_frame();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `until` is not later than `from`.
+    #[track_caller]
     pub fn between(mut self, from: Timestamp, until: Timestamp) -> Self {
+        assert!(from < until, "`between` needs two moments in order, got {from} and {until}");
         self.frequency.between = Some((from, until));
         self
     }
@@ -390,7 +309,10 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If the probability is not between 0 and 1.
     #[track_caller]
     pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
-        assert!((0.0..=1.0).contains(&probability), "`probability` must be between 0 and 1");
+        assert!(
+            (0.0..=1.0).contains(&probability),
+            "`with_probability` needs a probability between 0 and 1, got {probability}"
+        );
         self.frequency.probability = Some(Probability { probability, seed });
         self
     }
@@ -412,21 +334,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If the range is empty, such as `5..3`.
     #[track_caller]
     pub fn expect(mut self, hits: impl Hits) -> Self {
-        let (start, end) = hits.bounds();
-        let from = match start {
-            Bound::Included(from) => from,
-            Bound::Excluded(below) => below + 1,
-            Bound::Unbounded => 0,
-        };
-        let to = match end {
-            Bound::Included(to) => to,
-            Bound::Excluded(above) => above.saturating_sub(1),
-            Bound::Unbounded => usize::MAX,
-        };
-        // An exclusive end of 0 and an end before the start both leave an empty range.
-        let is_empty = from > to || end == Bound::Excluded(0);
-        assert!(!is_empty, "`expect` needs a range that is not empty");
-        self.expected = Some(Expectation { hits: from..=to, caller: Location::caller() });
+        let hits = hits::range(hits);
+        self.expected = Some(Expectation { hits, caller: Location::caller() });
         self
     }
 

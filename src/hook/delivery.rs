@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hook::builder::{Deliveries, Destination, HookBuilder, sealed};
-use crate::hook::chain::{Chain, Rule};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::FrameKind;
 use crate::hook::ids::GateId;
-use crate::hook::registry::{AnyRule, HookRegistry};
-use crate::hook::verdict::Verdict;
+use crate::hook::point::Deliveries;
 use crate::proto::close::CloseCode;
 use crate::proto::frame::Frame;
 use crate::proto::sensitive::REDACTED;
@@ -143,77 +140,6 @@ impl Corruption {
     }
 }
 
-impl DeliveryVerdict {
-    /// Holds the event at a gate until the gate is released.
-    ///
-    /// A gate of another mock and a released gate hold nothing.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// let gate = ivs.gate();
-    /// let verdict = DeliveryVerdict::hold(&gate);
-    /// ```
-    #[must_use]
-    pub fn hold(gate: impl AsRef<GateId>) -> Self {
-        Self::Hold(*gate.as_ref())
-    }
-}
-
-impl Verdict for DeliveryVerdict {
-    fn pass() -> Self {
-        Self::Pass
-    }
-
-    fn is_pass(&self) -> bool {
-        matches!(self, Self::Pass)
-    }
-
-    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
-        &mut hooks.deliveries
-    }
-
-    fn of(verdict: HookVerdict) -> Option<Self> {
-        match verdict {
-            HookVerdict::Delivery(verdict) => Some(verdict),
-            _ => None,
-        }
-    }
-}
-
-impl sealed::HookPoint for Deliveries {
-    fn rule(rule: Rule<DeliveryVerdict>) -> AnyRule {
-        AnyRule::Delivery(rule)
-    }
-
-    fn event(event: HookEvent) -> Option<OutboundFrame> {
-        match event {
-            HookEvent::Delivery(event) => Some(event),
-            _ => None,
-        }
-    }
-
-    fn verdict(verdict: DeliveryVerdict) -> HookVerdict {
-        HookVerdict::Delivery(verdict)
-    }
-
-    fn pass() -> DeliveryVerdict {
-        DeliveryVerdict::Pass
-    }
-
-    fn delay(duration: Duration) -> DeliveryVerdict {
-        DeliveryVerdict::Delay(duration)
-    }
-
-    fn delay_real_time(duration: Duration) -> DeliveryVerdict {
-        DeliveryVerdict::DelayRealTime(duration)
-    }
-
-    fn hold(gate: GateId) -> DeliveryVerdict {
-        DeliveryVerdict::Hold(gate)
-    }
-}
-
 impl Describe for DeliveryVerdict {
     const POINT: &'static str = "on_delivery";
     const USER: &'static str = "to";
@@ -313,14 +239,13 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// Sends another frame instead.
     ///
     /// ```
-    /// # use mock_ivs_chat::{Frame, MockIvsChat};
+    /// # use mock_ivs_chat::{ChatError, ErrorCode, MockIvsChat};
     /// # let ivs = MockIvsChat::start();
-    /// let text = r#"{"Type":"ERROR","Id":"Error0000009","RequestId":"","ErrorCode":500,"ErrorMessage":"oops"}"#;
-    /// let frame: Frame = serde_json::from_str(text).unwrap();
-    /// let hook = ivs.on_delivery().to("bob").once().change(frame);
+    /// let error = ChatError::new("Error0000009", ErrorCode::InternalServerError, "oops");
+    /// let hook = ivs.on_delivery().to("bob").once().change(error);
     /// ```
-    pub fn change(self, frame: Frame) -> D::Installed {
-        self.always(DeliveryVerdict::Change(frame))
+    pub fn change(self, frame: impl Into<Frame>) -> D::Installed {
+        self.always(DeliveryVerdict::Change(frame.into()))
     }
 
     /// Sends a text instead.
@@ -341,7 +266,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().to("bob").once().corrupt(Corruption::Truncated);
     /// ```
-    pub fn corrupt(self, malformation: Corruption) -> D::Installed {
-        self.always(DeliveryVerdict::Corrupt(malformation))
+    pub fn corrupt(self, corruption: Corruption) -> D::Installed {
+        self.always(DeliveryVerdict::Corrupt(corruption))
     }
 }

@@ -3,6 +3,7 @@
 use crate::proto::action::ActionKind;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
+use crate::service::room_names::RoomNames;
 
 /// The conditions on an event. An event matches if every condition that is set holds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -32,8 +33,7 @@ pub(crate) enum FrameKind {
 pub(crate) struct EventContext<'a> {
     pub(crate) user_id: Option<&'a str>,
     pub(crate) sender: Option<&'a str>,
-    /// The room's name, or its id if it has no name.
-    pub(crate) room: Option<&'a str>,
+    pub(crate) room: Option<&'a RoomNames>,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) action: Option<ActionKind>,
     pub(crate) kind: Option<FrameKind>,
@@ -48,7 +48,10 @@ impl Filter {
     pub(crate) fn admits(&self, context: &EventContext<'_>) -> bool {
         is_or_any(self.user_id.as_deref(), context.user_id)
             && is_or_any(self.sender.as_deref(), context.sender)
-            && is_or_any(self.room.as_deref(), context.room)
+            && self
+                .room
+                .as_deref()
+                .is_none_or(|wanted| context.room.is_some_and(|room| room.include(wanted)))
             && is_or_any(self.connection, context.connection)
             && is_or_any(self.action, context.action)
             && is_or_any(self.kind, context.kind)

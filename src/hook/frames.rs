@@ -1,8 +1,9 @@
 //! Frames: the conditions and effects that hooks on actions and on deliveries share.
 
 use crate::hook::action::ActionVerdict;
-use crate::hook::builder::{Actions, Deliveries, Destination, HookBuilder, HookPoint};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::delivery::DeliveryVerdict;
+use crate::hook::point::{Actions, Deliveries, HookPoint};
 use crate::proto::close::CloseCode;
 use crate::service::ConnectionId;
 
@@ -60,8 +61,8 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
     /// let hook = ivs.on_action().connection(alice.connection()).ignore();
     /// let hook = ivs.on_delivery().connection(alice.connection()).drop_frame();
     /// ```
-    pub fn connection(mut self, connection: ConnectionId) -> Self {
-        self.filter.connection = Some(connection);
+    pub fn connection(mut self, connection: impl Into<ConnectionId>) -> Self {
+        self.filter.connection = Some(connection.into());
         self
     }
 

@@ -19,7 +19,44 @@ pub trait Hits: sealed::Hits {}
 
 impl<T: sealed::Hits> Hits for T {}
 
-pub(super) mod sealed {
+/// Returns the numbers of hits that a range allows.
+///
+/// # Panics
+///
+/// If the range is empty.
+#[track_caller]
+pub(super) fn range(hits: impl Hits) -> RangeInclusive<usize> {
+    let (start, end) = hits.bounds();
+    let from = match start {
+        Bound::Included(from) => from,
+        Bound::Excluded(below) => below + 1,
+        Bound::Unbounded => 0,
+    };
+    let to = match end {
+        Bound::Included(to) => to,
+        Bound::Excluded(above) => above.saturating_sub(1),
+        Bound::Unbounded => usize::MAX,
+    };
+    // An exclusive end of 0 and an end before the start both leave an empty range.
+    let is_empty = from > to || end == Bound::Excluded(0);
+    assert!(!is_empty, "`expect` needs a range that is not empty, got {}", shown(start, end));
+    from..=to
+}
+
+/// Writes a range as in Rust.
+fn shown(start: Bound<usize>, end: Bound<usize>) -> String {
+    let start = match start {
+        Bound::Included(from) | Bound::Excluded(from) => from.to_string(),
+        Bound::Unbounded => String::new(),
+    };
+    match end {
+        Bound::Included(to) => format!("{start}..={to}"),
+        Bound::Excluded(to) => format!("{start}..{to}"),
+        Bound::Unbounded => format!("{start}.."),
+    }
+}
+
+mod sealed {
     use std::ops::Bound;
 
     /// The bounds of a number of hits.

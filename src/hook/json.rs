@@ -151,10 +151,13 @@ impl Members {
         if self.event_name.is_some() && !matches!(self.frame, None | Some(FrameType::Event)) {
             return Err("`eventName` needs `frame` to be `EVENT`, or absent".into());
         }
-        for (name, number) in [("nth", self.nth), ("every", self.every)] {
+        for (name, number) in [("times", self.times), ("nth", self.nth), ("every", self.every)] {
             if number == Some(0) {
                 return Err(format!("`{name}` must be at least 1"));
             }
+        }
+        if self.between.as_ref().is_some_and(|between| between.from >= between.until) {
+            return Err("`between` needs `until` to be later than `from`".into());
         }
         match (self.probability, self.seed) {
             (None, Some(_)) => return Err("`seed` needs `probability`".into()),

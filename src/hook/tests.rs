@@ -25,6 +25,7 @@ use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::review_handler::ReviewResponse;
+use crate::service::room_names::RoomNames;
 use rstest::rstest;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -264,50 +265,6 @@ fn a_hook_between_two_moments_fires_from_the_first_until_before_the_second() {
     assert_eq!(allowed, [1, 2]);
 }
 
-fn expectation(hook: HookSpec) -> std::ops::RangeInclusive<usize> {
-    match hook.rule {
-        AnyRule::Action(rule) => rule.expected.unwrap().hits,
-        other => panic!("{other:?} is not about actions"),
-    }
-}
-
-#[test]
-fn an_expectation_is_any_range() {
-    let on = hook::on_action;
-    assert_eq!(expectation(on().expect(2..=3).reset()), 2..=3);
-    assert_eq!(expectation(on().expect(2..4).reset()), 2..=3);
-    assert_eq!(expectation(on().expect(2..).reset()), 2..=usize::MAX);
-    assert_eq!(expectation(on().expect(..4).reset()), 0..=3);
-    assert_eq!(expectation(on().expect(..1).reset()), 0..=0);
-    assert_eq!(expectation(on().expect(..=3).reset()), 0..=3);
-    assert_eq!(expectation(on().expect(3).reset()), 3..=3);
-}
-
-#[rstest]
-#[case::nth(|| drop(hook::on_action().nth(0)))]
-#[case::every(|| drop(hook::on_action().every(0)))]
-#[case::probability(|| drop(hook::on_action().with_probability(1.5, 0)))]
-#[case::empty(|| drop(hook::on_action().expect(..0)))]
-#[case::empty_from_three(|| drop(hook::on_action().expect(3..3)))]
-#[case::low_status(|| drop(hook::on_handshake().refuse(399, "")))]
-#[case::high_status(|| drop(hook::on_handshake().refuse(600, "")))]
-#[case::response(|| drop(hook::on_any_operation().respond(99, "")))]
-#[should_panic]
-fn a_builder_refuses(#[case] build: fn()) {
-    build();
-}
-
-#[test]
-fn the_largest_and_smallest_values_are_accepted() {
-    for status in [400, 599] {
-        drop(hook::on_handshake().refuse(status, ""));
-    }
-    for probability in [0.0, 1.0] {
-        drop(hook::on_action().with_probability(probability, 0));
-    }
-    drop(hook::on_action().nth(1).every(1));
-}
-
 #[test]
 fn a_hook_is_known_by_its_name_or_its_number() {
     let mut hooks = HookRegistry::default();
@@ -450,10 +407,11 @@ fn a_status_is_as_expected_within_its_range() {
 /// A context in which each condition has a value, and what fits and does not fit it.
 #[test]
 fn each_condition_of_a_filter_is_decisive() {
+    let room = RoomNames { label: "r".into(), arn: "arn:room/Room00000001".into() };
     let context = EventContext {
         user_id: Some("a"),
         sender: Some("b"),
-        room: Some("r"),
+        room: Some(&room),
         connection: Some(ONE),
         action: Some(ActionKind::SendMessage),
         kind: Some(FrameKind::Message),

@@ -1,4 +1,4 @@
-//! Comparison: how an entry differs from a pattern, and what a pattern can ask for.
+//! Comparison: how an entry differs from a matcher, and what a matcher can ask for.
 
 use std::borrow::Cow;
 
@@ -96,7 +96,7 @@ impl Matcher {
     }
 }
 
-/// How near an entry comes to a pattern.
+/// How near an entry comes to a matcher.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
     pub(crate) differences: usize,
@@ -107,7 +107,10 @@ pub(crate) struct Comparison {
 
 impl Field {
     pub(super) fn admits(&self, entry: &Entry) -> bool {
-        fields::get(entry, &self.name).is_some_and(|got| self.expected.admits(&got))
+        match &self.expected {
+            Expected::Is(room) if self.name == Name::Room => entry.is_in_room(room),
+            expected => fields::get(entry, &self.name).is_some_and(|got| expected.admits(&got)),
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub enum EntryKind {
     Closed,
     /// A handshake succeeded.
     Connected,
-    /// A quota was exceeded.
+    /// A [`Quota`](crate::Quota) refused something: a rate, a number or a size is too large.
     QuotaExceeded,
     /// A client closed its stream before it received the response to its handshake or request.
     GaveUp,
@@ -219,26 +219,13 @@ impl Entry {
         self.record.peer.as_ref().map(|peer| &*peer.user_id)
     }
 
-    /// Returns the name of the entry's room, or its ID if the room has no name.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::MockIvsChat;
-    /// # let ivs = MockIvsChat::start();
-    /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// assert_eq!(ivs.log().into_iter().last().unwrap().room(), Some("lobby"));
-    /// ```
-    #[must_use]
-    pub fn room(&self) -> Option<&str> {
-        self.record.peer.as_ref().map(|peer| &*peer.room)
-    }
-
     /// Returns the entry's connection.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
     /// # let ivs = MockIvsChat::start();
     /// # let alice = ivs.create_room("lobby").participant("alice");
-    /// assert_eq!(ivs.log().into_iter().last().unwrap().connection(), Some(alice.connection()));
+    /// assert_eq!(ivs.log().into_iter().last().unwrap().connection(), Some(alice.connection().id()));
     /// ```
     #[must_use]
     pub fn connection(&self) -> Option<ConnectionId> {

@@ -55,19 +55,19 @@ impl Failure {
         }
     }
 
-    /// Names the entry that comes nearest to a pattern, and the fields that differ. The search ends
+    /// Names the entry that comes nearest to a matcher, and the fields that differ. The search ends
     /// early once `has_time` returns `false`. An entry that matches is in the log although the wait
     /// has failed, because it is `unused`.
     pub(crate) fn nearest(
         mut self,
-        pattern: &Matcher,
+        matcher: &Matcher,
         view: &Filter,
         entries: &[Entry],
         unused: &str,
         has_time: impl Fn() -> bool,
     ) -> Self {
-        if let Some(nearest) = Nearest::find(pattern, view, entries, has_time) {
-            self.nearest = nearest.describe(pattern, view, entries, unused);
+        if let Some(nearest) = Nearest::find(matcher, view, entries, has_time) {
+            self.nearest = nearest.describe(matcher, view, entries, unused);
             self.named.push(nearest.index);
         }
         self
@@ -229,13 +229,13 @@ pub(crate) fn end_of(connection: ConnectionId, entries: &[Entry]) -> Option<usiz
 }
 
 /// The lane that a wait is about, if it names a user or a connection.
-pub(crate) fn lane_of(view: &Filter, pattern: Option<&Matcher>, entries: &[Entry]) -> Vec<String> {
+pub(crate) fn lane_of(view: &Filter, matcher: Option<&Matcher>, entries: &[Entry]) -> Vec<String> {
     let is_named =
-        |entry: &&Entry| view.names(entry) || pattern.is_some_and(|pattern| pattern.names(entry));
+        |entry: &&Entry| view.names(entry) || matcher.is_some_and(|matcher| matcher.names(entry));
     entries.iter().rev().find(is_named).and_then(timeline::title).into_iter().collect()
 }
 
-/// The entry that comes nearest to a pattern.
+/// The entry that comes nearest to a matcher.
 struct Nearest {
     index: usize,
     comparison: Comparison,
@@ -244,7 +244,7 @@ struct Nearest {
 
 impl Nearest {
     fn find(
-        pattern: &Matcher,
+        matcher: &Matcher,
         view: &Filter,
         entries: &[Entry],
         has_time: impl Fn() -> bool,
@@ -253,7 +253,7 @@ impl Nearest {
         // Later entries are likelier to be meant, so they come first. Conditions are test code and
         // may take long: the search ends in time, with the best of the later entries.
         for (index, entry) in entries.iter().enumerate().rev() {
-            let comparison = pattern.compare(entry);
+            let comparison = matcher.compare(entry);
             let is_in_view = view.admits(entry);
             if is_in_view && comparison.differences == 0 {
                 return Some(Self { index, comparison, is_in_view });
@@ -277,7 +277,7 @@ impl Nearest {
 
     fn describe(
         &self,
-        pattern: &Matcher,
+        matcher: &Matcher,
         view: &Filter,
         entries: &[Entry],
         unused: &str,
@@ -289,7 +289,7 @@ impl Nearest {
         if !self.is_in_view {
             return vec![format!("nearest: {named} matches, but {}", view.why_not(entry))];
         }
-        let differences = pattern.differences(entry);
+        let differences = matcher.differences(entry);
         let fields = match differences.len() {
             0 => {
                 return vec![format!("nearest: {named} matches, {unused}")];

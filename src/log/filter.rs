@@ -42,11 +42,11 @@ impl Only {
     fn admits(&self, entry: &Entry) -> bool {
         match self {
             Self::User(user_id) => entry.user_id() == Some(user_id),
-            Self::Room(room) => entry.room() == Some(room),
+            Self::Room(room) => entry.is_in_room(room),
             Self::Connection(connection, _) => entry.connection() == Some(*connection),
             Self::Direction(direction) => entry.direction() == Some(*direction),
             Self::Kind(kind) => entry.kind() == *kind,
-            Self::Matching(pattern) => pattern.matches(entry),
+            Self::Matching(matcher) => matcher.matches(entry),
         }
     }
 }
@@ -80,13 +80,13 @@ impl Filter {
         })
     }
 
-    /// Returns a selection that contains all entries of the view which match a pattern.
-    pub(crate) fn selection(&self, pattern: Option<&Matcher>) -> Selection {
-        let patterns = self.only.iter().filter_map(|only| match only {
-            Only::Matching(pattern) => Some(pattern),
+    /// Returns a selection that contains all entries of the view which match a matcher.
+    pub(crate) fn selection(&self, matcher: Option<&Matcher>) -> Selection {
+        let matchers = self.only.iter().filter_map(|only| match only {
+            Only::Matching(matcher) => Some(matcher),
             _ => None,
         });
-        let key = pattern.into_iter().chain(patterns).find_map(Matcher::key);
+        let key = matcher.into_iter().chain(matchers).find_map(Matcher::key);
         Selection { connection: self.connection().map(|(connection, _)| connection), key }
     }
 
@@ -116,7 +116,7 @@ impl fmt::Display for Only {
             Self::Direction(Direction::Inbound) => f.write_str("inbound"),
             Self::Direction(Direction::Outbound) => f.write_str("outbound"),
             Self::Kind(kind) => write!(f, "of kind {kind:?}"),
-            Self::Matching(pattern) => write!(f, "({pattern})"),
+            Self::Matching(matcher) => write!(f, "({matcher})"),
         }
     }
 }

@@ -14,12 +14,13 @@ use crate::log::escape::OneLine;
 use crate::log::lint_rule::Lint;
 use crate::log::record::{Event, Response, Unserved};
 use crate::log::secrets::marked;
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Action;
 use crate::proto::capability::Capability;
 use crate::proto::close::CloseCode;
 use crate::proto::members::Members;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
+use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::session::Refusal;
@@ -80,6 +81,7 @@ struct Checker {
     /// The user of each token, by its label.
     users: BTreeMap<String, String>,
     failures: BTreeMap<String, Failures>,
+    /// The limit of each room, by its ARN.
     maximum_message_lengths: BTreeMap<String, usize>,
     /// The last advance of the clock: the entry, and the time that it reached.
     advanced: (u64, Timestamp),
@@ -133,7 +135,7 @@ impl Checker {
             Event::Unserved(unserved) if *unserved != Unserved::Outage => {
                 self.find(Lint::ProtocolForeign, entry, unserved.describe());
             }
-            Event::QuotaExceeded { quota, limit } => {
+            Event::QuotaExceeded { quota, limit } if quota.is_rate() => {
                 let message = format!("more than {limit} {quota} in a second");
                 self.find(Lint::RateExceeded, entry, message);
             }
@@ -169,9 +171,9 @@ impl Checker {
             Some(Operation::CreateRoom | Operation::UpdateRoom) => {
                 let room = object(&response.body);
                 let length = room.get("maximumMessageLength").and_then(Value::as_u64);
-                for name in [member(&room, "name"), member(&room, "id")].into_iter().flatten() {
+                if let Some(arn) = member(&room, "arn") {
                     let length = length.map_or(LONGEST_CONTENT, |length| length as usize);
-                    self.maximum_message_lengths.insert(name, length);
+                    self.maximum_message_lengths.insert(arn, length);
                 }
             }
             _ => {}
@@ -321,7 +323,7 @@ impl Checker {
 
     fn check_sizes(&mut self, entry: &Entry, action: &Action) {
         let Action::SendMessage(sent) = action else { return };
-        let limit = entry.room().and_then(|room| self.maximum_message_lengths.get(room));
+        let limit = entry.room_arn().and_then(|arn| self.maximum_message_lengths.get(arn));
         let limit = limit.copied().unwrap_or(LONGEST_CONTENT);
         let length = sent.content.chars().count();
         let lints = (Lint::ContentNearLimit, Lint::ContentOverLimit);

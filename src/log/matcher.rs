@@ -18,8 +18,15 @@ use crate::proto::payload::Key;
 ///
 /// A matcher for a request compares the members of that request: [`Matcher::user`] is `userId`
 /// there, and [`Matcher::id`], [`Matcher::reason`] and [`Matcher::attribute`] compare the members
-/// with these names. Adding a condition that such an entry can never satisfy panics at that line,
-/// because an assertion that nothing matches would prove nothing.
+/// with these names.
+///
+/// # Panics
+///
+/// Each method that adds a condition panics if no entry can satisfy it together with the earlier
+/// ones, such as [`Matcher::content`] of a ping. An assertion that nothing matches would prove
+/// nothing.
+///
+/// # Examples
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, log::Matcher};
@@ -253,7 +260,7 @@ impl Matcher {
         self.is(Name::To, user_id)
     }
 
-    /// Matches only connections to this room, given by its name, or by its ID if it has no name.
+    /// Matches only connections to this room, given by its name, ID or ARN.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};

@@ -18,8 +18,8 @@ impl Matcher {
         Self::of_type("end without a close")
     }
 
-    /// Matches a refusal by this quota. The entry has no connection, so the matcher has no
-    /// [`Matcher::from`].
+    /// Matches a refusal by this quota, whether it limits a rate, a number or a size. The entry has
+    /// no connection, so the matcher has no [`Matcher::from`].
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Quota, Quotas, log::Matcher};

@@ -12,6 +12,7 @@ use crate::proto::payload::{Key, Payload};
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::quota::Quota;
+use crate::service::room_names::RoomNames;
 use crate::service::session::Refusal;
 
 /// One recorded event.
@@ -48,7 +49,7 @@ pub(crate) struct Peer {
     /// The user ID, followed by a number from the user's second connection on.
     pub(crate) label: String,
     pub(crate) user_id: Arc<str>,
-    pub(crate) room: Arc<str>,
+    pub(crate) room: RoomNames,
     /// Whether the connection is that of a participant, who lives inside the mock.
     pub(crate) is_participant: bool,
 }

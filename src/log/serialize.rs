@@ -27,7 +27,7 @@ impl Entry {
             map.serialize_entry("at", &self.record.at)?;
         }
         if let Some(peer) = &self.record.peer {
-            map.serialize_entry("room", &*peer.room)?;
+            map.serialize_entry("room", &*peer.room.label)?;
             map.serialize_entry("connection", &peer.label)?;
         }
         let mock = self.mock;

@@ -247,6 +247,7 @@ mod tests {
     use crate::log::record::{Event, Peer};
     use crate::proto::payload::Payload;
     use crate::proto::timestamp::Timestamp;
+    use crate::service::room_names::RoomNames;
 
     fn push(store: &mut LogStore, count: u64) {
         for _ in 0..count {
@@ -261,7 +262,8 @@ mod tests {
 
     fn peer(number: u32) -> Arc<Peer> {
         let connection = ConnectionId(number);
-        let (user_id, room): (Arc<str>, Arc<str>) = ("alice".into(), "lobby".into());
+        let user_id = "alice".into();
+        let room = RoomNames { label: "lobby".into(), arn: "arn:room/Room00000001".into() };
         Arc::new(Peer { connection, label: "alice".into(), user_id, room, is_participant: false })
     }
 

@@ -78,7 +78,9 @@ impl Columns {
 pub(crate) fn title(entry: &Entry) -> Option<String> {
     let caller = |origin: &Caller| if *origin == Caller::Test { "test" } else { "http" };
     match (&entry.record.peer, &entry.record.event) {
-        (Some(peer), _) => Some(format!("{} ({})", escaped(&peer.label), escaped(&peer.room))),
+        (Some(peer), _) => {
+            Some(format!("{} ({})", escaped(&peer.label), escaped(&peer.room.label)))
+        }
         (None, Event::Request(called)) => Some(caller(&called.origin).into()),
         (None, Event::Response(response)) => Some(caller(&response.origin).into()),
         (None, _) => None,

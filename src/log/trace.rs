@@ -15,7 +15,7 @@ const TARGET: &str = "mock_ivs_chat";
 
 /// Opens the span of a connection.
 pub(crate) fn open(peer: &Peer) -> Span {
-    let (user_id, room) = (&*peer.user_id, &*peer.room);
+    let (user_id, room) = (&*peer.user_id, &*peer.room.label);
     let label = peer.label.as_str();
     span!(target: TARGET, Level::DEBUG, "connection", user_id, room, label)
 }

@@ -83,7 +83,7 @@ fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -
         Event::ClosedByService(close) => write!(f, "{who} closed {}", Reason(close)),
         Event::ClosedByClient(close) => write!(f, "{who} closes {}", Reason(close)),
         Event::Connected(connected) => {
-            let room = record.peer.as_ref().map_or("", |peer| &peer.room);
+            let room = record.peer.as_ref().map_or("", |peer| &peer.room.label);
             write!(f, "{who} connects to {room}")?;
             for (index, capability) in connected.capabilities.iter().enumerate() {
                 write!(f, "{}{capability}", if index == 0 { " with " } else { ", " })?;

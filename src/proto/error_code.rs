@@ -13,7 +13,8 @@ use std::fmt;
 ///
 /// assert_eq!(ErrorCode::NotAcceptable.code(), 406);
 /// assert_eq!(ErrorCode::try_from(429), Ok(ErrorCode::TooManyRequests));
-/// assert_eq!(ErrorCode::try_from(418), Err(418));
+/// let error = ErrorCode::try_from(418).unwrap_err();
+/// assert_eq!(error.to_string(), "418 is not an error code of the service");
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum ErrorCode {
@@ -91,12 +92,54 @@ impl ErrorCode {
 }
 
 impl TryFrom<u16> for ErrorCode {
-    type Error = u16;
+    type Error = UnknownErrorCode;
 
-    fn try_from(code: u16) -> Result<Self, u16> {
-        Self::ALL.into_iter().find(|known| known.code() == code).ok_or(code)
+    fn try_from(code: u16) -> Result<Self, UnknownErrorCode> {
+        Self::ALL.into_iter().find(|known| known.code() == code).ok_or(UnknownErrorCode(code))
     }
 }
+
+impl From<ErrorCode> for u16 {
+    fn from(code: ErrorCode) -> Self {
+        code.code()
+    }
+}
+
+/// The error for a number that is not the code of an ERROR frame.
+///
+/// ```
+/// use mock_ivs_chat::ErrorCode;
+///
+/// fn parse(code: u16) -> Result<ErrorCode, Box<dyn std::error::Error>> {
+///     Ok(ErrorCode::try_from(code)?)
+/// }
+///
+/// assert_eq!(parse(406).unwrap(), ErrorCode::NotAcceptable);
+/// assert_eq!(parse(418).unwrap_err().to_string(), "418 is not an error code of the service");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnknownErrorCode(u16);
+
+impl UnknownErrorCode {
+    /// Returns the number.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::ErrorCode;
+    /// assert_eq!(ErrorCode::try_from(418).unwrap_err().code(), 418);
+    /// ```
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for UnknownErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not an error code of the service", self.0)
+    }
+}
+
+impl std::error::Error for UnknownErrorCode {}
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,6 +170,6 @@ mod tests {
         for code in ErrorCode::ALL {
             assert_eq!(ErrorCode::try_from(code.code()), Ok(code));
         }
-        assert_eq!(ErrorCode::try_from(418), Err(418));
+        assert_eq!(ErrorCode::try_from(418).unwrap_err().code(), 418);
     }
 }

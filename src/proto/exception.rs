@@ -35,8 +35,17 @@ impl Exception {
     /// let exception = Exception::new(403, "ExpiredTokenException", "The security token is expired");
     /// assert_eq!(exception.message(), "The security token is expired");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 400 and 599.
     #[must_use]
+    #[track_caller]
     pub fn new(status: u16, name: impl Into<String>, message: impl Into<String>) -> Self {
+        assert!(
+            (400..=599).contains(&status),
+            "an exception needs a status between 400 and 599, got {status}"
+        );
         let body = Map::from_iter([("message".to_owned(), Value::String(message.into()))]);
         Self { status, name: name.into(), body, headers: Headers::default() }
     }

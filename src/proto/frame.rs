@@ -80,6 +80,24 @@ impl Frame {
     }
 }
 
+impl From<ChatMessage> for Frame {
+    fn from(message: ChatMessage) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<ChatEvent> for Frame {
+    fn from(event: ChatEvent) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl From<ChatError> for Frame {
+    fn from(error: ChatError) -> Self {
+        Self::Error(error)
+    }
+}
+
 /// A message to the room.
 ///
 /// Documented: "Message (Subscribe)" of the messaging API reference.
@@ -112,6 +130,55 @@ pub struct ChatMessage {
     pub sender: Sender,
 }
 
+impl ChatMessage {
+    /// Creates a message as the service sends it, for [`Connection::push_frame`] or for a unit test
+    /// of a client.
+    ///
+    /// It has no `RequestId` and no attributes, and its time is the start of 1970. All members can
+    /// be changed afterwards.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{ChatMessage, Frame, MockIvsChat};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// let mut message = ChatMessage::new("Message00001", "hello", "ghost");
+    /// message.send_time = ivs.now();
+    /// alice.connection().push_frame(message.clone());
+    /// assert_eq!(alice.expect_message("hello").wait(), message);
+    /// ```
+    ///
+    /// [`Connection::push_frame`]: crate::Connection::push_frame
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        content: impl Into<String>,
+        sender: impl Into<Sender>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            request_id: String::new(),
+            attributes: None,
+            content: content.into(),
+            send_time: Timestamp::UNIX_EPOCH,
+            sender: sender.into(),
+        }
+    }
+
+    /// Sets the attributes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::ChatMessage;
+    /// let message = ChatMessage::new("Message00001", "hello", "alice").with_attributes([("a", "b")]);
+    /// assert_eq!(message.attributes.unwrap()["a"], "b");
+    /// ```
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: impl Into<Attributes>) -> Self {
+        self.attributes = Some(attributes.into());
+        self
+    }
+}
+
 /// The sender of a message, from the chat token of the connection.
 ///
 /// Documented: "Message (Subscribe)". Observed: `{}` where the token had no attributes.
@@ -136,6 +203,40 @@ pub struct Sender {
     pub user_id: String,
     /// The attributes of the chat token.
     pub attributes: Attributes,
+}
+
+impl Sender {
+    /// Creates a sender without attributes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Sender;
+    /// let sender = Sender::new("alice");
+    /// assert_eq!((&*sender.user_id, sender.attributes.len()), ("alice", 0));
+    /// ```
+    #[must_use]
+    pub fn new(user_id: impl Into<String>) -> Self {
+        Self { user_id: user_id.into(), attributes: Attributes::new() }
+    }
+
+    /// Sets the attributes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::Sender;
+    /// let sender = Sender::new("alice").with_attributes([("displayName", "Alice")]);
+    /// assert_eq!(sender.attributes["displayName"], "Alice");
+    /// ```
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: impl Into<Attributes>) -> Self {
+        self.attributes = attributes.into();
+        self
+    }
+}
+
+/// A sender without attributes.
+impl<T: Into<String>> From<T> for Sender {
+    fn from(user_id: T) -> Self {
+        Self::new(user_id)
+    }
 }
 
 impl fmt::Debug for Sender {
@@ -179,6 +280,44 @@ impl ChatEvent {
     pub const DELETE_MESSAGE: &'static str = "aws:DELETE_MESSAGE";
     /// The name of the event about a disconnected user.
     pub const DISCONNECT_USER: &'static str = "aws:DISCONNECT_USER";
+
+    /// Creates an event as the service sends it.
+    ///
+    /// It has no `RequestId` and no attributes, and its time is the start of 1970. All members can
+    /// be changed afterwards.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{ChatEvent, MockIvsChat};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// alice.connection().push_frame(ChatEvent::new("Event0000001", "app:poll"));
+    /// assert_eq!(alice.expect_event("app:poll").wait().attributes, None);
+    /// ```
+    #[must_use]
+    pub fn new(id: impl Into<String>, event_name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            request_id: String::new(),
+            event_name: event_name.into(),
+            attributes: None,
+            send_time: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Sets the attributes.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::ChatEvent;
+    /// let deletion = ChatEvent::new("Event0000001", ChatEvent::DELETE_MESSAGE)
+    ///     .with_attributes([("MessageID", "Message00001"), ("Reason", "spam")]);
+    /// assert_eq!(deletion.attributes.unwrap()["Reason"], "spam");
+    /// ```
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: impl Into<Attributes>) -> Self {
+        self.attributes = Some(attributes.into());
+        self
+    }
 }
 
 /// An error: the response to an action of the client that fails.
@@ -208,6 +347,34 @@ pub struct ChatError {
     pub error_message: String,
 }
 
+impl ChatError {
+    /// Creates an error as the service sends it, without a `RequestId`, which can be set afterwards.
+    ///
+    /// ```
+    /// use mock_ivs_chat::{ChatError, ErrorCode, MockIvsChat};
+    ///
+    /// let ivs = MockIvsChat::start();
+    /// let alice = ivs.create_room("lobby").participant("alice");
+    /// let mut error = ChatError::new("Error0000001", ErrorCode::TooManyRequests, "slow down");
+    /// error.request_id = alice.send_message("hello");
+    /// alice.connection().push_frame(error);
+    /// alice.expect_error(ErrorCode::TooManyRequests).wait();
+    /// ```
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        error_code: ErrorCode,
+        error_message: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            request_id: String::new(),
+            error_code,
+            error_message: error_message.into(),
+        }
+    }
+}
+
 impl Serialize for ErrorCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u16(self.code())
@@ -216,9 +383,7 @@ impl Serialize for ErrorCode {
 
 impl<'de> Deserialize<'de> for ErrorCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::try_from(u16::deserialize(deserializer)?).map_err(|code| {
-            de::Error::custom(format_args!("{code} is not an error code of the service"))
-        })
+        Self::try_from(u16::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -246,5 +411,24 @@ mod tests {
     fn an_unknown_code_is_refused() {
         let error = serde_json::from_str::<ErrorCode>("418").unwrap_err().to_string();
         assert_eq!(error, "418 is not an error code of the service");
+    }
+
+    #[test]
+    fn a_constructed_frame_has_the_layout_of_the_wire() {
+        let message = ChatMessage::new("i", "c", Sender::new("u").with_attributes([("k", "v")]));
+        assert_eq!(
+            Frame::from(message).encode(),
+            r#"{"Type":"MESSAGE","Id":"i","RequestId":"","Attributes":null,"Content":"c","SendTime":"1970-01-01T00:00:00Z","Sender":{"UserId":"u","Attributes":{"k":"v"}}}"#
+        );
+        let event = ChatEvent::new("i", "e").with_attributes([("k", "v")]);
+        assert_eq!(
+            Frame::from(event).encode(),
+            r#"{"Type":"EVENT","Id":"i","RequestId":"","EventName":"e","Attributes":{"k":"v"},"SendTime":"1970-01-01T00:00:00Z"}"#
+        );
+        let error = ChatError::new("i", ErrorCode::Forbidden, "m");
+        assert_eq!(
+            Frame::from(error).encode(),
+            r#"{"Type":"ERROR","Id":"i","RequestId":"","ErrorCode":403,"ErrorMessage":"m"}"#
+        );
     }
 }

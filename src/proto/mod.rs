@@ -16,6 +16,7 @@ mod model_tests;
 pub(crate) mod operation;
 pub(crate) mod payload;
 pub(crate) mod percent;
+pub(crate) mod publish;
 pub(crate) mod request;
 pub(crate) mod sensitive;
 #[cfg(feature = "sigv4")]

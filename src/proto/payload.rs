@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Action;
 use crate::proto::frame::Frame;
+use crate::proto::publish::Publish;
 
 /// The content of a frame. It is shared, because a room sends one frame to many connections.
 ///

@@ -29,6 +29,12 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z, the earliest moment.
+    pub const UNIX_EPOCH: Self = Self { nanoseconds: 0 };
+
+    /// 2554-07-21T23:34:33.709551615Z, the latest moment.
+    pub const MAX: Self = Self { nanoseconds: u64::MAX };
+
     /// Creates the moment `since_epoch` after 1970-01-01T00:00:00Z; at most about 584 years.
     ///
     /// ```

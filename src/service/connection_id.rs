@@ -9,7 +9,7 @@ use std::fmt;
 ///
 /// let ivs = MockIvsChat::start();
 /// let alice = ivs.create_room("lobby").participant("alice");
-/// assert_eq!(alice.connection().to_string(), "connection 1");
+/// assert_eq!(alice.connection().id().to_string(), "connection 1");
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnectionId(pub(crate) u32);

@@ -13,6 +13,7 @@ use crate::proto::timestamp::Timestamp;
 use crate::service::paging::ChangeHistory;
 use crate::service::quota::{Bucket, Quota};
 use crate::service::room::{ReviewHandler, RoomKey, RoomState};
+use crate::service::room_names::RoomNames;
 use crate::service::tags::check_tags;
 use crate::service::token::Claims;
 use crate::service::{Output, Service};
@@ -36,9 +37,9 @@ impl Service {
         match request {
             Request::CreateChatToken(request) => self.create_chat_token(now, request),
             Request::CreateLoggingConfiguration(request) => {
-                self.create_logging_configuration(now, request)
+                self.create_logging_configuration(now, request, out)
             }
-            Request::CreateRoom(request) => self.create_room(now, request),
+            Request::CreateRoom(request) => self.create_room(now, request, out),
             Request::DeleteLoggingConfiguration(request) => {
                 self.delete_logging_configuration(&request.identifier)
             }
@@ -92,14 +93,29 @@ impl Service {
         })
     }
 
-    fn create_room(&mut self, now: Timestamp, request: CreateRoom) -> ControlResult {
+    /// Checks the number of resources before one is added.
+    pub(super) fn check_count(
+        &self,
+        quota: Quota,
+        count: usize,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Exception> {
+        let limit = self.settings.quotas.limit(quota);
+        let Some(limit) = limit.filter(|limit| count >= *limit as usize) else { return Ok(()) };
+        out.push(Output::Exceeded { quota, limit });
+        let message = format!("the account has as many {quota} as it may have");
+        Err(Exception::service_quota_exceeded(message).limit(limit))
+    }
+
+    fn create_room(
+        &mut self,
+        now: Timestamp,
+        request: CreateRoom,
+        out: &mut Vec<Output>,
+    ) -> ControlResult {
         check_tags(request.tags.as_ref())?;
         self.check_review_handler(request.message_review_handler.as_ref())?;
-        let limit = self.settings.quotas.limit(Quota::Rooms);
-        if let Some(limit) = limit.filter(|limit| self.rooms.len() >= *limit as usize) {
-            let message = "the account has as many rooms as it may have";
-            return Err(Exception::service_quota_exceeded(message).limit(limit));
-        }
+        self.check_count(Quota::Rooms, self.rooms.len(), out)?;
         let logging_configurations = request.logging_configuration_identifiers;
         self.check_logging_configurations(logging_configurations.as_deref())?;
         let id = self.ids.room_id();
@@ -265,10 +281,9 @@ impl Service {
         format!("arn:aws:ivschat:{}:{}:{resource_type}/{id}", settings.region, settings.account_id)
     }
 
-    /// Returns the name in the log of the room that has this ARN.
-    pub(crate) fn room_label(&self, arn: &str) -> Option<String> {
-        let room = self.rooms.get(self.rooms_by_arn.get(arn)?)?;
-        Some(room.label().to_owned())
+    /// Returns the names of the room that has this ARN.
+    pub(crate) fn room_names(&self, arn: &str) -> Option<RoomNames> {
+        self.rooms.get(self.rooms_by_arn.get(arn)?).map(RoomState::names)
     }
 
     pub(crate) fn room(&self, key: RoomKey) -> Option<&RoomState> {

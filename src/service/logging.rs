@@ -12,6 +12,7 @@ use crate::proto::request::{
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::{ChatLogDestination, ChatLogRecord};
 use crate::service::control::ControlResult;
+use crate::service::output::Output;
 use crate::service::paging::ChangeHistory;
 use crate::service::quota::Quota;
 use crate::service::room::RoomKey;
@@ -54,14 +55,11 @@ impl Service {
         &mut self,
         now: Timestamp,
         request: CreateLoggingConfiguration,
+        out: &mut Vec<Output>,
     ) -> ControlResult {
         check_tags(request.tags.as_ref())?;
-        let limit = self.settings.quotas.limit(Quota::LoggingConfigurations);
         let count = self.logging_configurations.len();
-        if let Some(limit) = limit.filter(|limit| count >= *limit as usize) {
-            let message = "the account has as many logging configurations as it may have";
-            return Err(Exception::service_quota_exceeded(message).limit(limit));
-        }
+        self.check_count(Quota::LoggingConfigurations, count, out)?;
         let id = self.ids.logging_configuration_id();
         let mut history = ChangeHistory::created(now, self.next_revision());
         history.updated = history.updated + SETUP_TIME;

@@ -1,11 +1,10 @@
 //! Messaging: turns an action into frames for its room, or into an error for its sender.
 
-use crate::proto::action::{
-    Action, ActionKind, DeleteMessage, DisconnectUser, Publish, SendMessage,
-};
+use crate::proto::action::{Action, ActionKind, DeleteMessage, DisconnectUser, SendMessage};
 use crate::proto::attributes::Attributes;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, ChatEvent, ChatMessage, Frame, Sender};
+use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::quota::Quota;
 use crate::service::room::{ReviewHandler, RoomKey};
@@ -120,7 +119,9 @@ impl Service {
         if let Some(limit) = self.settings.quotas.limit(Quota::MessageAttributeBytes) {
             if bytes > limit as usize {
                 let message = format!("Attributes are {bytes} bytes; the maximum is {limit}");
-                return Err(MessagingError::new(ErrorCode::PayloadTooLarge, message));
+                let exceeded = Some((Quota::MessageAttributeBytes, limit));
+                let code = ErrorCode::PayloadTooLarge;
+                return Err(MessagingError { code, message, exceeded });
             }
         }
         self.count_action(now, connection, ActionKind::SendMessage, Some(room))?;

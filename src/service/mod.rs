@@ -17,6 +17,7 @@ pub(crate) mod quota;
 pub(crate) mod review;
 pub(crate) mod review_handler;
 pub(crate) mod room;
+pub(crate) mod room_names;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod tags;

@@ -51,6 +51,23 @@ pub enum Quota {
 }
 
 impl Quota {
+    /// Returns `true` if this limits how often something happens, and `false` if it limits a number
+    /// or a size.
+    pub(crate) const fn is_rate(self) -> bool {
+        match self {
+            Self::MessagingRequestsPerConnection
+            | Self::SendMessagePerRoom
+            | Self::SendMessage
+            | Self::DeleteMessage
+            | Self::DisconnectUser
+            | Self::Operation(_) => true,
+            Self::ConcurrentConnections
+            | Self::Rooms
+            | Self::LoggingConfigurations
+            | Self::MessageAttributeBytes => false,
+        }
+    }
+
     /// Returns the account's quota of an action.
     pub(crate) const fn of_action(action: ActionKind) -> Self {
         match action {
@@ -133,7 +150,8 @@ impl Quotas {
         quotas
     }
 
-    /// Switches off the limits on sizes, as opposed to rates and counts.
+    /// Switches off the limit on the size of a message's attributes, which [`Quotas::unlimited`]
+    /// keeps. The length of a message is limited by its room, not by a quota.
     ///
     /// ```
     /// # use mock_ivs_chat::{Quota, Quotas};

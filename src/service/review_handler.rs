@@ -187,7 +187,7 @@ impl ReviewResponse {
             .unwrap_or_else(|reason| Self(Decision::Failure { reason: Some(reason.into()) }))
     }
 
-    /// Changes the content of a message that is allowed.
+    /// Changes the content of a message that is allowed. A denial has no content.
     ///
     /// ```
     /// # use mock_ivs_chat::ReviewResponse;
@@ -201,16 +201,23 @@ impl ReviewResponse {
         self
     }
 
-    /// Replaces the attributes of an allowed message, or sets those of a denial.
+    /// Replaces the attributes of an allowed message, or adds attributes to a denial, which keeps
+    /// its reason.
     ///
     /// ```
     /// # use mock_ivs_chat::ReviewResponse;
     /// let review = ReviewResponse::allow().attributes([("checked", "true")]);
+    /// let denial = ReviewResponse::deny("no links").attributes([("rule", "7")]);
     /// ```
     #[must_use]
     pub fn attributes(mut self, new: impl Into<Attributes>) -> Self {
-        if let Decision::Allow { attributes, .. } | Decision::Deny { attributes } = &mut self.0 {
-            *attributes = Some(new.into());
+        match &mut self.0 {
+            Decision::Allow { attributes, .. } => *attributes = Some(new.into()),
+            Decision::Deny { attributes } => {
+                let all = attributes.get_or_insert_default();
+                new.into().iter().for_each(|(key, value)| all.insert(key, value));
+            }
+            Decision::Failure { .. } | Decision::Timeout => {}
         }
         self
     }

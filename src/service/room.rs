@@ -9,6 +9,7 @@ use crate::proto::timestamp::Timestamp;
 use crate::service::connection_id::ConnectionId;
 use crate::service::paging::ChangeHistory;
 use crate::service::quota::Bucket;
+use crate::service::room_names::RoomNames;
 
 /// Identifies a room within one mock. Numbered from 1, never reused.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -104,6 +105,11 @@ impl RoomState {
     /// Returns the name of the room in the log: its own, or its id if it has none.
     pub(crate) fn label(&self) -> &str {
         if self.name.is_empty() { &self.id } else { &self.name }
+    }
+
+    /// Returns the names by which a test can refer to the room.
+    pub(crate) fn names(&self) -> RoomNames {
+        RoomNames { label: self.label().into(), arn: self.arn.as_str().into() }
     }
 
     /// Returns `true` if the room is logged to this logging configuration.

@@ -11,6 +11,7 @@ use crate::proto::frame::{ChatError, Frame};
 use crate::proto::timestamp::Timestamp;
 use crate::service::quota::{Bucket, Quota};
 use crate::service::room::RoomKey;
+use crate::service::room_names::RoomNames;
 use crate::service::token::{Token, is_well_formed};
 use crate::service::{ConnectionId, Deadline, Output, Service};
 
@@ -29,8 +30,7 @@ pub(crate) struct Session {
 /// The data of an accepted connection, for the log and the hooks.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
-    pub(crate) room_label: Arc<str>,
-    pub(crate) room_arn: Arc<str>,
+    pub(crate) room: RoomNames,
     pub(crate) user_id: Arc<str>,
     pub(crate) capabilities: Vec<Capability>,
 }
@@ -111,8 +111,7 @@ impl Service {
         self.deadlines.insert((expires, Deadline::Session(connection)));
         let user_id = Arc::from(claims.user_id);
         let admission = Admission {
-            room_label: room.label().into(),
-            room_arn: claims.room_arn.into(),
+            room: room.names(),
             user_id: Arc::clone(&user_id),
             capabilities: claims.capabilities.iter().copied().collect(),
         };
@@ -128,15 +127,22 @@ impl Service {
         Ok(admission)
     }
 
+    /// Returns the quota that a refusal enforces, with its limit.
+    pub(crate) fn exceeded_by(&self, refusal: &Refusal) -> Option<(Quota, u32)> {
+        let quota = Quota::ConcurrentConnections;
+        let limit = self.settings.quotas.limit(quota)?;
+        (*refusal == Refusal::TooManyConnections).then_some((quota, limit))
+    }
+
     pub(crate) fn is_connected(&self, connection: ConnectionId) -> bool {
         self.sessions.contains_key(&connection)
     }
 
-    /// Returns the user of a token, and the label of its room if the room still exists. The token
+    /// Returns the user of a token, and the names of its room if the room still exists. The token
     /// may have been used or have expired.
-    pub(crate) fn token_info(&self, token: &str) -> Option<(Arc<str>, Option<String>)> {
+    pub(crate) fn token_info(&self, token: &str) -> Option<(Arc<str>, Option<RoomNames>)> {
         let claims = self.ids.read_token(token)?.claims;
-        Some((claims.user_id.into(), self.room_label(&claims.room_arn)))
+        Some((claims.user_id.into(), self.room_names(&claims.room_arn)))
     }
 
     /// Returns the label that replaces a token in the log, where the token must not be shown.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use insta::assert_snapshot;
 use mock_ivs_chat::hook::Corruption;
 use mock_ivs_chat::log::{Direction, EntryKind};
-use mock_ivs_chat::{CloseCode, ErrorCode, Frame, Handle};
+use mock_ivs_chat::{ChatError, CloseCode, ErrorCode, Handle};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -18,9 +18,8 @@ fn transcript(ivs: &Handle) -> String {
     log.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("test ")).collect()
 }
 
-fn error_frame() -> Frame {
-    let text = r#"{"Type":"ERROR","Id":"Error0000009","RequestId":"","ErrorCode":429,"ErrorMessage":"slow down"}"#;
-    serde_json::from_str(text).unwrap()
+fn error_frame() -> ChatError {
+    ChatError::new("Error0000009", ErrorCode::TooManyRequests, "slow down")
 }
 
 #[tokio::test]
@@ -36,7 +35,7 @@ async fn a_room_knows_its_connections_of_clients_and_participants() {
     let users: Vec<_> = own.iter().map(|c| (c.user_id(), c.is_participant())).collect();
     assert_eq!(users, [("alice", false), ("bob", true), ("bob", true)]);
     assert_eq!(lobby.connected_users(), ["alice", "bob"]);
-    assert_eq!(lobby.connection("bob").id(), second.connection());
+    assert_eq!(lobby.connection("bob").id(), second.connection().id());
     assert_eq!((ivs.connections().len(), other.connections().len()), (4, 1));
     assert_eq!((own[0].age(), own[0].room()), (Duration::from_secs(60), "lobby"));
     assert_eq!(ivs.connection(carol.connection()).unwrap().user_id(), "carol");
@@ -133,7 +132,7 @@ fn a_participant_stalls_and_resumes_like_a_client() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
-    let connection = alice.connection_handle();
+    let connection = alice.connection();
     connection.stall();
     bob.send_message("one");
     alice.send_message("two");

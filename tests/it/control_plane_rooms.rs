@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_ivschat::types::{FallbackResult, MessageReviewHandler};
+use mock_ivs_chat::log::{Lint, Matcher};
 use mock_ivs_chat::{Capability, Clock, ErrorCode, MockIvsChat, Operation, Quota, Quotas};
 use serde_json::{Value, json};
 
@@ -321,8 +322,25 @@ async fn more_rooms_than_the_quota_are_refused_with_402_and_the_limit() {
     assert_eq!(answer.json()["limit"], 1);
     let error = sdk(&ivs).create_room().send().await.unwrap_err().into_service_error();
     assert!(error.is_service_quota_exceeded_exception(), "{error:?}");
+    ivs.log().expect_n(2, Matcher::quota_exceeded(Quota::Rooms)).await;
+    assert!(ivs.lint().iter().all(|finding| finding.lint != Lint::RateExceeded));
     room.delete();
     ivs.create_room("lobby");
+}
+
+#[test]
+fn each_quota_of_a_number_or_a_size_has_an_entry_in_the_log() {
+    let configurations = Quota::LoggingConfigurations;
+    let bytes = Quota::MessageAttributeBytes;
+    let quotas = Quotas::aws().with(configurations, 0).with(bytes, 3);
+    let ivs = MockIvsChat::builder().quotas(quotas).start();
+    ivs.new_logging_configuration("all").s3("bucket").try_create().unwrap_err();
+    ivs.log().expect(Matcher::quota_exceeded(configurations)).wait();
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.send_message_with("hello", [("ab", "cd")]);
+    let entry = ivs.log().expect(Matcher::quota_exceeded(bytes)).wait();
+    assert_eq!(entry.to_string(), "quota exceeded: bytes of message attributes, 3");
+    alice.expect_error(ErrorCode::PayloadTooLarge).wait();
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn attempts_to_connect_are_recorded_in_an_accepting_outage() {
         attempt_in_vain(&ivs).await;
         assert_eq!(ivs.log().kind(EntryKind::Unserved).entries().len(), attempt);
     }
-    assert!(ivs.connect(&full_token(&room, "bob")).await.is_err());
+    assert!(ivs.connect(full_token(&room, "bob")).await.is_err());
     assert_eq!(ivs.log().kind(EntryKind::Unserved).entries().len(), 3);
     ivs.restart();
     attempt_in_vain(&ivs).await;

@@ -5,7 +5,8 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse, TestFailure, log::EntryKind};
+use mock_ivs_chat::log::EntryKind;
+use mock_ivs_chat::{Clock, MockIvsChat, Quota, Quotas, ReviewResponse, TestFailure};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -129,6 +130,22 @@ fn a_test_that_fails_beside_a_mock() {
     ivs.on_handshake().named("never").expect(1..).refuse(503, "closed");
     ivs.create_room("lobby").participant("alice").send_message("hello");
     assert_eq!(1, 2, "the test's own assertion");
+}
+
+#[tokio::test]
+#[ignore = "a child of the test below"]
+async fn an_awaited_wait_that_fails() {
+    let ivs = impatient();
+    let bob = ivs.create_room("lobby").participant("bob");
+    bob.expect_message("hello").await;
+}
+
+#[test]
+fn an_awaited_wait_panics_at_the_line_that_awaits_it() {
+    let line = line!() - 5;
+    let text = child_of("an_awaited_wait_that_fails", &[]);
+    let place = format!(" panicked at tests/it/failure_texts.rs:{line}:33:\n");
+    assert!(text.contains(&place), "{text}");
 }
 
 fn child(variables: &[(&str, &str)]) -> String {
@@ -346,6 +363,29 @@ fn the_result_of_a_test_is_kept_and_its_error_comes_before_the_report() {
     assert!(text.starts_with("the test returned an error: cannot reach the backend\n"), "{text}");
     assert!(text.contains("hook \"deny\": expected at least 1 call, got 0"), "{text}");
     assert_is_short(&text);
+}
+
+#[tokio::test]
+async fn a_mock_that_does_not_start_is_not_called_an_error_of_the_test() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let failure = MockIvsChat::builder().port(port).run(async |_| Ok(())).await.unwrap_err();
+    let text = failure.to_string();
+    let start = format!("the mock did not start: cannot listen on 127.0.0.1:{port}: ");
+    assert!(text.starts_with(&start) && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn a_participant_that_cannot_join_is_told_what_was_refused() {
+    let quotas = Quotas::aws().with(Quota::ConcurrentConnections, 0);
+    let ivs = MockIvsChat::builder().quotas(quotas).start();
+    let room = ivs.create_room("lobby");
+    let refused = |user_id| room.chat_token(user_id).try_join().unwrap_err().to_string();
+    let rule = refused("");
+    let start = "the chat token was refused with 400: ValidationException: ";
+    assert!(rule.starts_with(start), "{rule}");
+    let full = "the participant was refused with 429: too many concurrent connections";
+    assert_eq!(refused("alice"), full);
 }
 
 #[test]

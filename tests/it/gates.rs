@@ -1,6 +1,8 @@
 //! Gates: points at which things wait until the test lets them go.
 
-use mock_ivs_chat::Operation;
+use std::time::Duration;
+
+use mock_ivs_chat::{MockIvsChat, Operation};
 use serde_json::json;
 
 use crate::support::{connect, full_token, sdk, unlimited};
@@ -15,7 +17,7 @@ async fn an_action_waits_before_the_service_sees_it() {
     alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "one" })).await;
     alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "two" })).await;
     gate.reached().await;
-    ivs.log().wait_for_n(2, |entry| entry.hook().is_some()).await;
+    gate.reached_n(2).await;
     assert_eq!((gate.waiting(), bob.received().len()), (2, 0));
     assert!(gate.release_one());
     bob.expect_message("one").await;
@@ -42,6 +44,18 @@ async fn an_http_response_waits_after_the_operation() {
     assert!(!call.is_finished());
     gate.release();
     assert_eq!(call.await.unwrap().unwrap().id(), Some("Event0000001"));
+}
+
+#[test]
+fn events_that_were_released_count_as_having_reached_the_gate() {
+    let ivs = MockIvsChat::builder().wait_timeout(Duration::from_millis(50)).start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let gate = ivs.on_action().hold();
+    alice.send_message("one");
+    gate.release();
+    gate.reached_n(1).wait();
+    let error = gate.reached_n(2).into_result().wait().unwrap_err().to_string();
+    assert!(error.contains("for 2 events to reach the gate"), "{error}");
 }
 
 #[test]

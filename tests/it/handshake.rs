@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mock_ivs_chat::{MockIvsChat, Quota, Quotas, log::EntryKind};
+use mock_ivs_chat::log::{EntryKind, Matcher};
+use mock_ivs_chat::{MockIvsChat, Quota, Quotas};
 use rstest::rstest;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -250,6 +251,7 @@ async fn too_many_connections_are_refused_with_429() {
     let alice = RawClient::connect(&ivs, first).await;
     let refused = RawClient::open(&ivs).await.request(&handshake(&second)).await;
     assert_eq!((refused.status, &*refused.message()), (429, "too many concurrent connections"));
+    ivs.log().expect(Matcher::quota_exceeded(Quota::ConcurrentConnections)).await;
     drop(alice);
     ivs.log().kind(EntryKind::Disconnected).wait_for(|_| true).await;
     // The refusal did not use the token up.

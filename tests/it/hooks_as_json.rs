@@ -146,6 +146,15 @@ fn all_conditions_can_be_written_and_read() {
 #[case(json!({ "on": "action", "then": "drop" }), "`drop` is not an effect of hooks on actions; known: `pass`, `reject`, `ignore`")]
 #[case(json!({ "on": "action", "then": "explode" }), "unknown variant `explode`, expected one of `pass`, `delay`")]
 #[case(json!({ "on": "action", "nth": 0, "then": "reset" }), "`nth` must be at least 1")]
+#[case(json!({ "on": "action", "times": 0, "then": "reset" }), "`times` must be at least 1")]
+#[case(
+    json!({
+        "on": "action",
+        "between": { "from": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:00:00Z" },
+        "then": "reset",
+    }),
+    "`between` needs `until` to be later than `from`"
+)]
 #[case(json!({ "on": "action", "action": "SHOUT", "then": "reset" }), "`SHOUT` is not an action; known: `SEND_MESSAGE`")]
 #[case(json!({ "on": "operation", "operation": "MakeRoom", "then": "reset" }), "`MakeRoom` is not an operation; known: `")]
 #[case(json!({ "on": "action", "then": { "delay": "soon" } }), "`soon` is not a duration such as `5s`")]

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    ErrorCode, MockIvsChat, Participant, Quotas,
+    ErrorCode, Exception, Hook, MockIvsChat, Operation, Participant, Quotas,
     hook::{self, ActionVerdict, DeliveryVerdict, HookSpec},
+    log::{EntryKind, Matcher},
 };
 use rstest::rstest;
+use serde_json::json;
 
 use crate::support::{frozen, unlimited};
 
@@ -49,6 +51,33 @@ fn a_hook_fires_under_its_conditions(#[case] value: HookSpec, #[case] expected: 
         alice.send_message(content);
     }
     assert_eq!(received_by(&bob), expected);
+}
+
+#[test]
+fn a_room_is_selected_by_its_name_its_id_or_its_arn() {
+    let ivs = unlimited();
+    let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
+    for wanted in [lobby.name(), lobby.id(), lobby.arn()] {
+        let refusal = Exception::throttling("no events");
+        let hooks = [
+            ivs.on_action().room(wanted).ignore(),
+            ivs.on_delivery().room(wanted).drop_frame(),
+            ivs.on_operation(Operation::SendEvent).room(wanted).fail(refusal),
+        ];
+        let mark = ivs.log().mark();
+        for room in [&lobby, &stage] {
+            let alice = room.participant("alice");
+            alice.send_message("hello");
+            let request = json!({ "roomIdentifier": room.arn(), "eventName": "app:e" });
+            ivs.call(Operation::SendEvent, request).unwrap();
+        }
+        let sent = ivs.log().since(mark).kind(EntryKind::FrameReceived);
+        assert_eq!(sent.clone().room(wanted).count(), 1, "{wanted}");
+        assert_eq!(sent.matching(Matcher::any().room(wanted)).count(), 1, "{wanted}");
+        let hits: Vec<_> = hooks.iter().map(Hook::hits).collect();
+        assert_eq!(hits, [1, 1, 0], "{wanted}");
+        hooks.iter().for_each(Hook::remove);
+    }
 }
 
 #[test]
@@ -138,7 +167,7 @@ fn a_thousand_hooks_are_evaluated_in_order() {
     assert_eq!([9, 99, 999].map(|n| hooks[n as usize].hits()), [1, 1, 0]);
     alice.send_message("999");
     alice.send_message("received_contents 1000 times over: 999");
-    assert_eq!(hooks.iter().map(mock_ivs_chat::Hook::hits).sum::<usize>(), 4);
+    assert_eq!(hooks.iter().map(Hook::hits).sum::<usize>(), 4);
 }
 
 #[test]
@@ -147,7 +176,7 @@ fn a_hook_is_added_or_removed_while_it_fires() {
     let room = ivs.create_room("lobby");
     let (alice, bob) = (room.participant("alice"), room.participant("bob"));
     let handle = ivs.handle();
-    let mut installed: Option<mock_ivs_chat::Hook> = None;
+    let mut installed: Option<Hook> = None;
     ivs.on_action().named("toggle").decide(move |_| {
         match installed.take() {
             Some(hook) => hook.remove(),
@@ -166,7 +195,7 @@ fn the_verdict_of_a_hook_that_removes_itself_counts() {
     let ivs = unlimited();
     let alice = ivs.create_room("lobby").participant("alice");
     let handle = ivs.handle();
-    let (sender, receiver) = std::sync::mpsc::channel::<mock_ivs_chat::Hook>();
+    let (sender, receiver) = std::sync::mpsc::channel::<Hook>();
     let hook = ivs.on_action().named("once").decide(move |_| {
         receiver.recv().expect("the test sends it").remove();
         assert!(handle.log().entries().len() > 2, "a closure sees the log");

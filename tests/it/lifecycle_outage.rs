@@ -113,7 +113,7 @@ async fn in_an_outage_all_are_refused_and_the_port_stays_the_mocks() {
     assert_refused(ivs.addr());
     let taken = TcpListener::bind(ivs.addr()).unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::AddrInUse);
-    assert_eq!(ivs.connect(&token(&room, "bob")).await.unwrap_err().status(), None);
+    assert_eq!(ivs.connect(token(&room, "bob")).await.unwrap_err().status(), None);
     let carol = room.participant("carol");
     outage.end();
     let mut alice = over_tcp(&ivs, &token(&room, "alice")).await;

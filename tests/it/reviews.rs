@@ -107,6 +107,16 @@ fn a_handler_that_panics_fails_and_is_reported() {
     }
 }
 
+#[test]
+fn attributes_of_a_denial_leave_its_reason() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    room.review_with(|_| ReviewResponse::deny("no links").attributes([("rule", "7")]));
+    let alice = room.participant("alice");
+    alice.send_message("hello");
+    assert_eq!(alice.expect_error(ErrorCode::NotAcceptable).wait().error_message, "no links");
+}
+
 #[tokio::test]
 async fn a_room_of_the_sdk_is_reviewed_by_the_closure_of_its_function() {
     use aws_sdk_ivschat::types::{FallbackResult, MessageReviewHandler};

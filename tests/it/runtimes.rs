@@ -108,7 +108,7 @@ fn a_client_on_a_runtime_without_time_fails_the_test_instead_of_hanging() {
     ivs.on_handshake().limit_bandwidth(1);
     // The mock's end of the connection is served here, where nothing can sleep.
     Builder::new_current_thread().build().unwrap().block_on(async {
-        let _ = ivs.connect(&token(&room, "alice")).await;
+        let _ = ivs.connect(token(&room, "alice")).await;
     });
     let panics = ivs.finish().wait().unwrap_err().panics().to_vec();
     assert!(panics[0].starts_with("a task that serves a client panicked"), "{panics:?}");

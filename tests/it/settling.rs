@@ -65,7 +65,7 @@ async fn connections_in_memory_settle_on_the_runtime_of_the_test() {
     let ivs = MockIvsChat::builder().quotas(Quotas::unlimited()).start();
     let room = ivs.create_room("lobby");
     let bob = room.participant("bob");
-    let stream = ivs.connect(&full_token(&room, "alice")).await.unwrap();
+    let stream = ivs.connect(full_token(&room, "alice")).await.unwrap();
     let mut alice = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
     for count in 1..=20 {
         alice.send(Message::text(HELLO)).await.unwrap();

@@ -104,7 +104,7 @@ fn a_hook_that_expects_an_empty_range_is_refused() {
         [|ivs| drop(ivs.on_action().expect(5..3)), |ivs| drop(ivs.on_action().expect(..0))];
     for expects in empty {
         let panic = catch_unwind(AssertUnwindSafe(|| expects(&ivs))).expect_err("it is empty");
-        let text = panic.downcast_ref::<&str>().expect("a text");
+        let text = panic.downcast_ref::<String>().expect("a text");
         assert!(text.contains("a range that is not empty"), "{text}");
     }
 }

@@ -29,10 +29,10 @@ pub(super) struct Shown {
 
 impl Shown {
     fn of(participant: &Participant) -> Self {
-        let id = number(participant.connection());
+        let id = number(participant.connection().id());
         Self {
             id: id.clone(),
-            room: participant.connection_handle().room().into(),
+            room: participant.connection().room().into(),
             user_id: participant.user_id().into(),
             connection_id: id,
             is_connected: participant.is_connected(),
@@ -62,7 +62,7 @@ impl App {
             token = token.attributes(attributes);
         }
         let participant = Arc::new(token.try_join()?);
-        let id = number(participant.connection());
+        let id = number(participant.connection().id());
         let mut participants = self.participants();
         // Those that the service has disconnected would only add up.
         participants.retain(|_, other| other.is_connected());
@@ -111,7 +111,7 @@ pub(super) async fn delete(
     let participant = app.participant(&id)?;
     app.participants().remove(&id);
     // A request that still waits for a frame keeps the value, but not the connection.
-    participant.connection_handle().close(mock_ivs_chat::CloseCode(1000), "");
+    participant.connection().close(mock_ivs_chat::CloseCode(1000), "");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -159,7 +159,7 @@ pub(super) async fn send_as_user(
 }
 
 fn belongs(app: &App, room: &Room, participant: &Participant) -> bool {
-    let name = participant.connection_handle().room().to_owned();
+    let name = participant.connection().room().to_owned();
     app.ivs.find_room(&name).is_some_and(|found| found.arn() == room.arn())
 }
 
@@ -206,7 +206,7 @@ async fn act(
     act: impl FnOnce(&Participant) -> String + Send + 'static,
 ) -> Result<Json<Value>, Problem> {
     if !participant.is_connected() {
-        let id = participant.connection();
+        let id = participant.connection().id();
         return Err(Problem::conflict(format!("participant {id} is no longer connected")));
     }
     let request_id = tokio::task::spawn_blocking(move || act(&participant)).await;

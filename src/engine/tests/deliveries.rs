@@ -210,7 +210,7 @@ fn text(verdict: DeliveryVerdict) -> String {
 
 #[test]
 fn corrupted_frames_have_their_lengths() {
-    let of = |malformation| text(DeliveryVerdict::Corrupt(malformation));
+    let of = |corruption| text(DeliveryVerdict::Corrupt(corruption));
     assert_eq!(of(Corruption::InvalidJson).len(), length() / 2);
     assert!(of(Corruption::InvalidUtf8).ends_with("}\u{fffd}"));
     let oversize = of(Corruption::Oversize(length() + 5));

@@ -13,11 +13,12 @@ use crate::hook::json::failure::Failure;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::review::ReviewVerdict;
 use crate::hook::verdict::Verdict;
-use crate::proto::action::{Action, Publish};
+use crate::proto::action::Action;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::Frame;
 use crate::proto::headers::Headers;
+use crate::proto::publish::Publish;
 use crate::service::review_handler::ReviewResponse;
 
 /// An effect. Each hook point has some of them.

@@ -233,9 +233,9 @@ fn three_throttled_operations_name_their_limit() {
 fn rooms_are_known_by_key_and_label() {
     let mut scene = Scene::new();
     let (named, unnamed) = (scene.room(json!({ "name": "lobby" })), scene.room(json!({})));
-    assert_eq!(scene.service.room_label(&named).as_deref(), Some("lobby"));
-    assert_eq!(scene.service.room_label(&unnamed).as_deref(), Some("Room00000002"));
-    assert_eq!(scene.service.room_label("none"), None);
+    assert_eq!(&*scene.service.room_names(&named).unwrap().label, "lobby");
+    assert_eq!(&*scene.service.room_names(&unnamed).unwrap().label, "Room00000002");
+    assert_eq!(scene.service.room_names("none"), None);
     assert_eq!(scene.service.room(RoomKey(1)).unwrap().arn, named);
     assert!(scene.service.room(RoomKey(3)).is_none());
     let keys: Vec<_> = scene.service.rooms().map(|(key, room)| (key.0, room.arn.clone())).collect();

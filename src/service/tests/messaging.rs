@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::proto::action::Publish;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::operation::Operation;
+use crate::proto::publish::Publish;
 use crate::service::quota::{Quota, Quotas};
 use crate::service::{ConnectionId, Settings};
 
@@ -71,7 +71,10 @@ fn the_attributes_of_a_message_have_a_limit() {
     frame["Attributes"] = json!({ "ab": "cde" });
     assert_eq!(
         scene.publish(alice, &frame),
-        [r#"[1] Message00002 "r1" 413 Payload Too Large Attributes are 5 bytes; the maximum is 4"#]
+        [
+            "exceeded bytes of message attributes: 4",
+            r#"[1] Message00002 "r1" 413 Payload Too Large Attributes are 5 bytes; the maximum is 4"#
+        ]
     );
 }
 

@@ -10,10 +10,10 @@ mod session;
 
 use serde_json::{Map, Value, json};
 
-use crate::proto::action::Publish;
 use crate::proto::exception::Exception;
 use crate::proto::frame::Frame;
 use crate::proto::operation::Operation;
+use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::control::ControlResult;
 use crate::service::output::{Output, ReviewId, ReviewOutcome};

@@ -21,7 +21,7 @@ fn a_token_is_redeemed_once() {
         "capabilities": ["DELETE_MESSAGE", "SEND_MESSAGE", "DELETE_MESSAGE"],
     }));
     let admission = scene.service.connect(scene.now, ConnectionId(1), Some(&token)).unwrap();
-    assert_eq!((&*admission.user_id, &*admission.room_label), ("alice", "lobby"));
+    assert_eq!((&*admission.user_id, &*admission.room.label), ("alice", "lobby"));
     assert_eq!(admission.capabilities, [Capability::SendMessage, Capability::DeleteMessage]);
     assert!(scene.service.is_connected(ConnectionId(1)));
     assert!(!scene.service.is_connected(ConnectionId(2)));
@@ -137,10 +137,10 @@ fn a_tokens_label_and_user_are_known_whatever_became_of_it() {
     assert_eq!(scene.service.token_label(&second).as_deref(), Some("[token-2]"));
     assert_eq!(scene.service.token_label("AQICAHabc!#0"), None);
     let info = scene.service.token_info(&first).unwrap();
-    assert_eq!((&*info.0, info.1.as_deref()), ("alice", Some("lobby")));
+    assert_eq!((&*info.0, info.1.as_ref().map(|room| &*room.label)), ("alice", Some("lobby")));
     scene.call(Operation::DeleteRoom, json!({ "identifier": room }));
     let info = scene.service.token_info(&second).unwrap();
-    assert_eq!((&*info.0, info.1.as_deref()), ("bob", None));
+    assert_eq!((&*info.0, info.1.as_ref().map(|room| &*room.label)), ("bob", None));
     assert_eq!(scene.service.token_info("AQICAHabc!#0"), None);
 }
 

@@ -190,7 +190,7 @@ impl Stage for MemoryStage {
     fn join(&mut self, client: &str, request: Map<String, Value>) -> Result<(), String> {
         let text = |member: &str| request[member].as_str().unwrap_or_default().to_owned();
         let participant = self.step(|stage| {
-            let room = stage.ivs.room(&text("roomIdentifier"));
+            let room = stage.ivs.room(text("roomIdentifier"));
             let mut new = room.chat_token(text("userId"));
             for capability in Capability::ALL {
                 let asked = request.get("capabilities").and_then(Value::as_array);
