@@ -283,7 +283,7 @@ impl Live {
                 ivs.settled().wait();
                 if !self.lanes.wait(counts, Duration::from_millis(50), is_over) {
                     self.fence(cause);
-                    self.lanes.wait(counts, Duration::from_millis(50), is_over);
+                    self.lanes.wait(counts, Duration::from_millis(250), is_over);
                 }
             }
             Site::Remote if is_over() => {}

@@ -12,11 +12,11 @@ pub(crate) fn claims_folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/claims"))
 }
 
-/// Does some work for each item, on as many threads as there are processors.
+/// Does some work for each item, on several threads for each processor: stories wait a lot.
 pub(crate) fn for_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results: Vec<_> = items.iter().map(|_| Mutex::new(None)).collect();
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
+    let threads = std::thread::available_parallelism().map_or(1, Into::into) * 3;
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
