@@ -46,7 +46,9 @@ pub(crate) enum Command {
     /// Plays the scripts against any pair of endpoints.
     ///
     /// It creates rooms and logging configurations there, with the tag
-    /// `mock-ivs-chat-conformance`, and deletes them after each script, and after an interruption.
+    /// `mock-ivs-chat-conformance`, and deletes them after each script. At the end, and after an
+    /// interruption, it looks for what creations without a response have left. A second
+    /// interruption stops the deletion; --clean goes on with it.
     Url {
         /// The control plane, as in http://127.0.0.1:8080 or https://localhost:8443.
         #[arg(long, value_name = "URL")]
@@ -78,7 +80,9 @@ pub(crate) enum Command {
     ///
     /// It uses the default credential chain: environment variables, profiles, or a role. It creates
     /// rooms and logging configurations with the tag `mock-ivs-chat-conformance`, and deletes them
-    /// after each script, and after an interruption. It stays below the documented rates.
+    /// after each script. At the end, and after an interruption, it looks for what creations without
+    /// a response have left. A second interruption stops the deletion; --clean goes on with it. It
+    /// stays below the documented rates.
     Aws {
         /// The region, as in us-west-2.
         #[arg(long, value_parser = region)]
@@ -152,7 +156,8 @@ pub(crate) struct Common {
     /// Prints each step of each script with its result.
     #[arg(long)]
     pub(crate) steps: bool,
-    /// Where to write recording.json, table.json and table.md. No secret is in them.
+    /// Where to write recording.json, table.json and table.md. No secret is in them, and no account,
+    /// user or key. The run does not start if they cannot be written.
     #[arg(long, value_name = "DIR", default_value = "target/conformance")]
     pub(crate) out: PathBuf,
 }

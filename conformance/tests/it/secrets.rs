@@ -68,7 +68,7 @@ fn play(ivs: &MockIvsChat, folder: &TempDir, claim: &str) -> Ended {
     Program::start(arguments.into_iter().chain(more), &[]).end()
 }
 
-/// Checks that the files of a run have none of the secrets; returns what they have together.
+/// Checks that the files of a run have no secret; returns their texts together.
 #[track_caller]
 fn assert_discreet(folder: &TempDir) -> String {
     let mut all = String::new();
