@@ -106,14 +106,19 @@ impl Session {
         Cleanup { left, doubts }
     }
 
-    /// Adds the resources of all runs of this program to the ledger; returns how many there are.
-    pub(crate) async fn find_all(&self) -> Result<usize, String> {
+    /// Adds the resources of all runs of this program to the ledger. An error says what could not
+    /// be listed; the rest is there.
+    pub(crate) async fn find_all(&self) -> Result<(), String> {
+        let mut problems = Vec::new();
         for (_, listing, list) in CREATIONS {
-            for arn in self.bounded(self.marked(listing, list, None)).await? {
-                self.ledger.add(&arn);
+            match self.bounded(self.marked(listing, list, None)).await {
+                Ok(arns) => arns.iter().for_each(|arn| {
+                    self.ledger.add(arn);
+                }),
+                Err(why) => problems.push(why),
             }
         }
-        Ok(self.ledger.arns(true).len())
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 
     /// Returns the ARNs of all resources with the tag or the name of a run, or of any run.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::ledger::Cleanup;
+use crate::ledger::{Cleanup, Left};
 use crate::live::{Live, Site, Timing};
 use crate::mock::{self, Deviation};
 use crate::network::{Endpoint, HTTP_SCHEMES, Network, Trust, WS_SCHEMES};
@@ -161,12 +161,22 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// If the resources cannot be listed.
+    /// If no resource can be listed.
     pub fn clean_all(&self) -> Result<(usize, Cleanup), String> {
         let Some(session) = &self.session else { return Ok((0, Cleanup::default())) };
-        let count = self.runtime.block_on(session.find_all())?;
-        let cleanup = self.clean();
-        Ok((count - cleanup.left.len(), cleanup))
+        let found = self.runtime.block_on(session.find_all());
+        let count = session.ledger.arns(true).len();
+        let mut cleanup = self.clean();
+        let deleted = count - cleanup.left.len();
+        match found {
+            Err(why) if count == 0 => return Err(why),
+            Err(why) => {
+                let resource = "resources that could not be listed".into();
+                cleanup.left.push(Left { resource, why });
+            }
+            Ok(()) => {}
+        }
+        Ok((deleted, cleanup))
     }
 }
 

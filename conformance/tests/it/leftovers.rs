@@ -148,6 +148,21 @@ fn results_that_could_not_be_written_stop_the_run_before_it_starts() {
 }
 
 #[test]
+fn the_rest_of_other_runs_is_deleted_although_a_part_cannot_be_listed() {
+    let (ivs, folder) = (start_mock(), tempfile::tempdir().unwrap());
+    let refusal = Exception::new(403, "AccessDeniedException", "no listing");
+    ivs.on_operation(Operation::ListLoggingConfigurations).once().fail(refusal);
+    let name = "mock-ivs-chat-conformance-1-lobby";
+    ivs.call(Operation::CreateRoom, json!({ "name": name })).unwrap();
+    ivs.create_room("of-somebody-else");
+    let ended = start(&ivs, &folder, &["--clean"]).end();
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("1 resources deleted"), "{ended:?}");
+    assert!(ended.stderr.contains("ListLoggingConfigurations: 403"), "{ended:?}");
+    assert_eq!(count(&ivs), [1, 0], "the room is known by its name");
+}
+
+#[test]
 fn a_panic_outside_of_the_scripts_leaves_nothing() {
     let ivs = start_mock();
     ivs.on_operation(Operation::DeleteRoom).once().fail(Exception::validation("not now"));
