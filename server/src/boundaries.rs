@@ -14,8 +14,10 @@ pub(crate) enum Route {
 
 /// Splits the bytes that a client sends into requests.
 ///
-/// Bytes that are not HTTP/1, and everything after an upgrade, belong to the mock: it knows what
-/// the service does with them.
+/// Bytes that are not HTTP/1, and everything after a handshake of a WebSocket client, belong to the
+/// mock: it knows what the service does with them. An offer of any other protocol is declined by
+/// both parts of the server, so more requests may follow. A client that expects `100 Continue` gets
+/// it from the part that its request belongs to.
 #[derive(Debug, Default)]
 pub(crate) struct Boundaries {
     state: State,
@@ -95,7 +97,8 @@ impl Boundaries {
         let mut request = httparse::Request::new(&mut headers);
         let (route, state, length) = match request.parse(&self.head) {
             Ok(httparse::Status::Complete(length)) => {
-                (route_of(request.path), state_after(&request), length)
+                let route = route_of(request.path);
+                (route, state_after(route, &request), length)
             }
             // The route of the connection so far decides on bytes that are not a request.
             Ok(httparse::Status::Partial) if self.head.len() <= MOST_HEAD_BYTES => return None,
@@ -146,12 +149,12 @@ fn route_of(target: Option<&str>) -> Route {
     }
 }
 
-fn state_after(request: &httparse::Request<'_, '_>) -> State {
+fn state_after(route: Route, request: &httparse::Request<'_, '_>) -> State {
     let value = |name: &str| {
         let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         header.and_then(|header| std::str::from_utf8(header.value).ok())
     };
-    if value("upgrade").is_some() || value("expect").is_some() {
+    if route == Route::Mock && offers_websocket(request) {
         return State::Raw;
     }
     if value("transfer-encoding")
@@ -166,6 +169,14 @@ fn state_after(request: &httparse::Request<'_, '_>) -> State {
     }
 }
 
+/// Returns `true` if a request offers the WebSocket protocol, perhaps among others.
+fn offers_websocket(request: &httparse::Request<'_, '_>) -> bool {
+    let offers =
+        request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    let mut protocols = offers.flat_map(|header| header.value.split(|byte| *byte == b','));
+    protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
 impl Chunk {
     /// Reads bytes of one line or of one chunk; returns how many, and whether the body is over.
     fn read(&mut self, bytes: &[u8]) -> (usize, bool) {
@@ -173,7 +184,9 @@ impl Chunk {
         match self {
             Self::Size(digits) => {
                 let count = line.unwrap_or(bytes.len());
-                digits.extend_from_slice(&bytes[..count]);
+                // A longer line is not a size, and is not kept.
+                digits.extend_from_slice(&bytes[..count.min(MOST_HEAD_BYTES)]);
+                digits.truncate(MOST_HEAD_BYTES);
                 if line.is_some() {
                     *self = match size_of(digits) {
                         0 => Self::Trailer { is_empty: true },
@@ -256,6 +269,28 @@ mod tests {
     fn everything_after_an_upgrade_belongs_to_the_mock() {
         let text = [CHAT, STATUS].concat();
         assert_eq!(split(&text, 5), [(Route::Mock, text)]);
+    }
+
+    #[test]
+    fn an_offer_of_another_protocol_and_an_expectation_leave_more_requests_to_follow() {
+        const OFFER: &str = "POST /ListRooms HTTP/1.1\r\nupgrade: h2c\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}";
+        let text = [OFFER, STATUS].concat();
+        assert_eq!(split(&text, 5), [(Route::Mock, OFFER.into()), (Route::Admin, STATUS.into())]);
+    }
+
+    #[test]
+    fn a_websocket_is_offered_in_any_place_and_case() {
+        for headers in ["Upgrade: h2c, WebSocket", "upgrade: h2c\r\nUPGRADE: websocket"] {
+            let text = format!("GET / HTTP/1.1\r\n{headers}\r\n\r\n{STATUS}");
+            assert_eq!(split(&text, 5), [(Route::Mock, text)]);
+        }
+    }
+
+    #[test]
+    fn the_control_api_has_no_websockets() {
+        let page = "GET /__admin/ HTTP/1.1\r\nupgrade: websocket\r\n\r\n";
+        let text = [page, LIST].concat();
+        assert_eq!(split(&text, 5), [(Route::Admin, page.into()), (Route::Mock, LIST.into())]);
     }
 
     #[test]
