@@ -17,6 +17,7 @@ use crate::problem::Problem;
 pub(super) struct Shown {
     id: String,
     room: String,
+    room_arn: String,
     user_id: String,
     age_ms: u64,
     queued_frames: usize,
@@ -30,6 +31,7 @@ impl Shown {
         Self {
             id: number(connection.id()),
             room: connection.room().into(),
+            room_arn: connection.room_arn().into(),
             user_id: connection.user_id().into(),
             age_ms: u64::try_from(connection.age().as_millis()).unwrap_or(u64::MAX),
             queued_frames: connection.queued_frames(),

@@ -52,8 +52,8 @@ pub(crate) struct App {
     outage: Mutex<Option<Running>>,
 }
 
-/// The participants that requests have connected, by their connections.
-type Participants = BTreeMap<String, Arc<Participant>>;
+/// The participants that requests have connected, by the numbers of their connections.
+type Participants = BTreeMap<u64, Arc<Participant>>;
 
 /// An outage that a request has begun.
 struct Running {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::admin::rooms::{Deletion, Disconnection};
-use crate::admin::{App, Shared};
+use crate::admin::{App, Participants, Shared};
 use crate::extract::{Body, Query};
 use crate::problem::Problem;
 
@@ -22,6 +22,7 @@ use crate::problem::Problem;
 pub(super) struct Shown {
     id: String,
     room: String,
+    room_arn: String,
     user_id: String,
     connection_id: String,
     is_connected: bool,
@@ -29,10 +30,12 @@ pub(super) struct Shown {
 
 impl Shown {
     fn of(participant: &Participant) -> Self {
-        let id = number(participant.connection().id());
+        let connection = participant.connection();
+        let id = number(connection.id());
         Self {
             id: id.clone(),
-            room: participant.connection().room().into(),
+            room: connection.room().into(),
+            room_arn: connection.room_arn().into(),
             user_id: participant.user_id().into(),
             connection_id: id,
             is_connected: participant.is_connected(),
@@ -43,8 +46,9 @@ impl Shown {
 impl App {
     fn participant(&self, id: &str) -> Result<Arc<Participant>, Problem> {
         let participants = self.participants();
-        participants.get(id).cloned().ok_or_else(|| {
-            let known: Vec<_> = participants.keys().take(10).cloned().collect();
+        let found = participants.iter().find(|(number, _)| number.to_string() == id);
+        found.map(|(_, participant)| Arc::clone(participant)).ok_or_else(|| {
+            let known: Vec<_> = participants.keys().take(10).map(ToString::to_string).collect();
             let known = if known.is_empty() { "none".into() } else { known.join(", ") };
             Problem::not_found(format!("there is no participant {id:?}; participants: {known}"))
         })
@@ -62,13 +66,32 @@ impl App {
             token = token.attributes(attributes);
         }
         let participant = Arc::new(token.try_join()?);
-        let id = number(participant.connection().id());
         let mut participants = self.participants();
-        // Those that the service has disconnected would only add up.
-        participants.retain(|_, other| other.is_connected());
-        participants.insert(id, Arc::clone(&participant));
+        participants.insert(key(&participant), Arc::clone(&participant));
+        drop_oldest(&mut participants);
         Ok(participant)
     }
+}
+
+/// The largest number of participants that are kept after their connections have ended. A test may
+/// still read their frames, but they must not add up.
+const MOST_DISCONNECTED: usize = 1000;
+
+/// Drops the participants that have joined first among those that are no longer connected.
+fn drop_oldest(participants: &mut Participants) {
+    if participants.len() <= MOST_DISCONNECTED {
+        return;
+    }
+    let gone = participants.iter().filter(|(_, one)| !one.is_connected());
+    let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
+    for id in &gone[..gone.len().saturating_sub(MOST_DISCONNECTED)] {
+        participants.remove(id);
+    }
+}
+
+/// Returns the number of a participant's connection. Participants are kept in this order.
+fn key(participant: &Participant) -> u64 {
+    number(participant.connection().id()).parse().unwrap_or(u64::MAX)
 }
 
 pub(super) async fn list(State(app): Shared) -> Json<Value> {
@@ -109,7 +132,7 @@ pub(super) async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let participant = app.participant(&id)?;
-    app.participants().remove(&id);
+    app.participants().remove(&key(&participant));
     // A request that still waits for a frame keeps the value, but not the connection.
     participant.connection().close(mock_ivs_chat::CloseCode(1000), "");
     Ok(StatusCode::NO_CONTENT)
@@ -148,7 +171,9 @@ pub(super) async fn send_as_user(
 ) -> Result<Json<Value>, Problem> {
     let room = app.room(&room)?;
     let is_it = |one: &&Arc<Participant>| {
-        one.is_connected() && one.user_id() == message.user_id && belongs(&app, &room, one)
+        one.is_connected()
+            && one.user_id() == message.user_id
+            && one.connection().room_arn() == room.arn()
     };
     let known = app.participants().values().find(is_it).cloned();
     let participant = match known {
@@ -156,11 +181,6 @@ pub(super) async fn send_as_user(
         None => app.join(&room, &message.user_id, Capability::ALL.to_vec(), BTreeMap::new())?,
     };
     send(participant, message.content, message.attributes).await
-}
-
-fn belongs(app: &App, room: &Room, participant: &Participant) -> bool {
-    let name = participant.connection().room().to_owned();
-    app.ivs.find_room(&name).is_some_and(|found| found.arn() == room.arn())
 }
 
 async fn send(

@@ -191,6 +191,7 @@ fn participants() -> Schemas {
             object(&[
                 ("id", string()),
                 ("room", string()),
+                ("roomArn", string()),
                 ("userId", string()),
                 ("connectionId", string()),
                 ("isConnected", boolean()),
@@ -227,6 +228,7 @@ fn connections() -> Schemas {
             object(&[
                 ("id", string()),
                 ("room", string()),
+                ("roomArn", string()),
                 ("userId", string()),
                 ("ageMs", number()),
                 ("queuedFrames", number()),
