@@ -10,6 +10,8 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use mock_ivs_chat::{ParseTimestampError, Timestamp};
 
+use crate::tls;
+
 /// Amazon IVS Chat as a server for tests in any language.
 ///
 /// One port serves the messaging protocol (WebSockets), the control plane (point an AWS SDK to
@@ -152,6 +154,11 @@ impl Options {
         arguments.splice(1..1, added);
         let matches = Self::command().try_get_matches_from(&arguments)?;
         Self::from_arg_matches(&matches)?.checked()
+    }
+
+    /// Returns the file for the certificate of the authority.
+    pub(crate) fn ca_file(&self) -> &Path {
+        self.ca_file.as_deref().unwrap_or_else(|| tls::CA_FILE.as_ref())
     }
 
     /// Checks options that need each other. One of them may be in the configuration file, so they

@@ -41,13 +41,18 @@ impl News {
         }
     }
 
+    /// Reads the entries so far, which may take its time if they are many.
+    pub(crate) fn read(&mut self) {
+        let mark = self.log.mark();
+        let next = self.next;
+        let news = self.rest().entries().into_iter().filter(|entry| entry.index() >= next);
+        self.batch.extend(news);
+        self.mark = Some(mark);
+    }
+
     fn take(&mut self) -> Option<Entry> {
         if self.batch.is_empty() {
-            let mark = self.log.mark();
-            let next = self.next;
-            let news = self.rest().entries().into_iter().filter(|entry| entry.index() >= next);
-            self.batch.extend(news);
-            self.mark = Some(mark);
+            self.read();
         }
         let entry = self.batch.pop_front()?;
         self.next = entry.index() + 1;

@@ -83,6 +83,11 @@ fn key_file(ca_file: &Path) -> PathBuf {
     ca_file.with_extension("key")
 }
 
+/// Returns the path of a file for programs that run in other folders.
+pub(crate) fn absolute(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
+}
+
 fn missing(missing: &Path, other: &Path) -> String {
     let (missing, other) = (missing.display(), other.display());
     format!("{missing} is missing, but {other} exists: restore the one, or delete the other")

@@ -13,6 +13,7 @@ mod rooms;
 mod service;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,6 +29,7 @@ use crate::cli::Options;
 use crate::extract::MOST_BODY_BYTES;
 use crate::problem::Problem;
 use crate::state::State;
+use crate::tls;
 
 /// The URLs of the server.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +46,8 @@ pub(crate) struct Urls {
 pub(crate) struct App {
     ivs: Handle,
     urls: Urls,
+    /// The file of the authority's certificate, if TLS is served.
+    ca_file: Option<PathBuf>,
     /// The names by which clients may address the control API.
     hosts: Vec<String>,
     state: Option<State>,
@@ -73,6 +77,7 @@ impl App {
         Arc::new(Self {
             ivs,
             urls,
+            ca_file: options.tls.then(|| tls::absolute(options.ca_file())),
             hosts: guard::hosts(options),
             state,
             participants: Mutex::default(),
@@ -101,6 +106,14 @@ impl App {
             Problem::not_found(format!("there is no room {room:?}; rooms: {rooms}"))
         })
     }
+}
+
+/// Runs a closure that may take its time on a thread that serves nothing else.
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let result = tokio::task::spawn_blocking(run).await;
+    result.map_err(|error| Problem::conflict(error.to_string()))
 }
 
 /// The name of a room, or its ID if it has none.
@@ -161,6 +174,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(ADMIN, get(page::redirect))
         .nest(&format!("{ADMIN}/"), routes)
         .fallback(unknown_path)
+        .layer(axum::middleware::from_fn(guard::protect))
 }
 
 async fn unknown_path(OriginalUri(uri): OriginalUri) -> Problem {

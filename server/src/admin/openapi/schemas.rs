@@ -286,6 +286,7 @@ fn service() -> Schemas {
                         ("wss?", string()),
                     ]),
                 ),
+                ("caFile?", string()),
                 ("clock", json!({ "$ref": "#/components/schemas/Clock" })),
                 (
                     "counts",
