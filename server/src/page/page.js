@@ -2,6 +2,7 @@
 // test would. Texts of users enter the document as text nodes only, never as HTML.
 
 const MOST_ROWS = 20_000;
+const MOST_PENDING = 1_000;
 const MOST_ENTRIES = 60_000;
 const MOST_LANES = 16;
 const MOST_NAMES = 12;
@@ -123,8 +124,8 @@ function clearLog(number) {
   lanes = [];
   entryCount = dropped = 0;
   next = number;
-  select(undefined);
   for (const id of ["only-room", "only-user"]) $(id).length = 1;
+  applyFilter();
 }
 
 // --- Search and filter ---
@@ -395,9 +396,11 @@ function takePending() {
   render();
 }
 
+/** Takes an entry with the next frame. A hidden page has none, so there they are taken by number. */
 function receive(event) {
   if (pending.length === 0) requestAnimationFrame(takePending);
   pending.push(JSON.parse(event.data));
+  if (pending.length >= MOST_PENDING) takePending();
 }
 
 /** Follows the log, and resolves when the stream ends. */
@@ -546,7 +549,8 @@ function quoted(text) {
 
 function curlOf(method, path, body) {
   const lines = [`curl -sS -X ${method} ${quoted(url(path))}`];
-  if (location.protocol === "https:") lines.push("--cacert ca.pem");
+  const { caFile } = state.status;
+  if (location.protocol === "https:" && caFile) lines.push(`--cacert ${quoted(caFile)}`);
   if (body !== undefined) {
     lines.push("-H 'content-type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
   }
