@@ -101,19 +101,34 @@ fn terminate(server: Server) {
     assert_eq!(server.wait().0, Some(0));
 }
 
+/// Starts a server with a room and a long log.
+#[cfg(unix)]
+fn busy(file: &std::path::Path) -> Server {
+    let arguments = ["--state", file.to_str().unwrap(), "--room", "lobby", "--unlimited"];
+    let server = Server::start(&arguments);
+    for number in 0..50 {
+        let user = json!({ "room": "lobby", "userId": format!("user-{number}") });
+        server.post("/participants", &user);
+    }
+    for _ in 0..100 {
+        server.say("user-0", "hello");
+    }
+    server
+}
+
 #[cfg(unix)]
 #[test]
 fn a_change_right_before_a_signal_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    for run in 0..20 {
+    for run in 0..5 {
         let file = folder.path().join(format!("{run}.json"));
-        let server = Server::start(&["--state", file.to_str().unwrap()]);
+        let server = busy(&file);
         let names = ["one", "two", "three"];
         for name in names {
             operate(&server, "CreateRoom", &json!({ "name": name }));
         }
         terminate(server);
-        assert_eq!(rooms(&file), names, "run {run}");
+        assert_eq!(rooms(&file)[1..], names, "run {run}");
     }
 }
 
@@ -121,9 +136,9 @@ fn a_change_right_before_a_signal_is_kept() {
 #[test]
 fn a_change_right_before_the_log_is_cleared_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    for run in 0..20 {
+    for run in 0..5 {
         let file = folder.path().join(format!("{run}.json"));
-        let server = Server::start(&["--state", file.to_str().unwrap(), "--room", "lobby"]);
+        let server = busy(&file);
         let stage = operate(&server, "CreateRoom", &json!({ "name": "stage" }));
         server.post("/reset", &json!({ "what": "log" }));
         assert_eq!(server.log(), "");
