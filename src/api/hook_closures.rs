@@ -6,7 +6,8 @@ use crate::api::gate::Gate;
 use crate::api::handle::Handle;
 use crate::api::hook::Hook;
 use crate::driver::closures::Closure;
-use crate::hook::builder::{Destination, HookBuilder, HookPoint, HookSpec, sealed};
+use crate::hook::builder::{Destination, HookBuilder, HookSpec, sealed};
+use crate::hook::point::HookPoint;
 
 /// A hook goes into the mock of this handle.
 impl Destination for Handle {

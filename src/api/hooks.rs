@@ -12,10 +12,9 @@ use crate::api::report::Report;
 use crate::api::room::Room;
 use crate::api::wait::fail_about;
 use crate::driver::closures::Closure;
-use crate::hook::builder::{
-    Actions, Deliveries, Handshakes, HookBuilder, HookSpec, Operations, Reviews,
-};
+use crate::hook::builder::{HookBuilder, HookSpec};
 use crate::hook::event::{HookEvent, HookVerdict};
+use crate::hook::point::{Actions, Deliveries, Handshakes, Operations, Reviews};
 use crate::proto::operation::Operation;
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 

@@ -154,11 +154,14 @@ impl<T: 'static> From<LogWait<T>> for Wait<T> {
 impl<T> Future for Wait<T> {
     type Output = T;
 
+    // The caller of `poll` is the `.await` of the test, so a panic points there.
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        self.waiting.as_mut().poll(cx).map(|output| match output {
-            Ok(output) => output,
-            Err(failure) => fail_with(&self.driver, &failure),
-        })
+        match self.waiting.as_mut().poll(cx) {
+            Poll::Ready(Ok(output)) => Poll::Ready(output),
+            Poll::Ready(Err(failure)) => fail_with(&self.driver, &failure),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

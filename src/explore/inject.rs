@@ -16,11 +16,9 @@ use crate::explore::case::{Case, Injection};
 use crate::explore::fault::{Breakage, DELAY, Fault, LAG, OUTAGE};
 use crate::explore::point::{Place, Point};
 use crate::hook;
-use crate::hook::builder::{
-    Actions, Deliveries, Destination, Handshakes, HookBuilder, HookPoint, HookSpec, Operations,
-    Reviews,
-};
+use crate::hook::builder::{Destination, HookBuilder, HookSpec};
 use crate::hook::frames::FramePoint;
+use crate::hook::point::{Actions, Deliveries, Handshakes, HookPoint, Operations, Reviews};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::service::review_handler::ReviewResponse;

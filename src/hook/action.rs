@@ -3,13 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::hook::builder::{Actions, Destination, HookBuilder, sealed};
-use crate::hook::chain::{Chain, Rule};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
-use crate::hook::registry::{AnyRule, HookRegistry};
-use crate::hook::verdict::Verdict;
+use crate::hook::point::Actions;
 use crate::proto::action::{Action, ActionKind};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
@@ -123,21 +120,6 @@ pub enum ActionVerdict {
 }
 
 impl ActionVerdict {
-    /// Holds the event at a gate until the gate is released.
-    ///
-    /// A gate of another mock and a released gate hold nothing.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, hook::ActionVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// let gate = ivs.gate();
-    /// let verdict = ActionVerdict::hold(&gate);
-    /// ```
-    #[must_use]
-    pub fn hold(gate: impl AsRef<GateId>) -> Self {
-        Self::Hold(*gate.as_ref())
-    }
-
     /// Creates an [`ActionVerdict::Reject`].
     ///
     /// ```
@@ -147,60 +129,6 @@ impl ActionVerdict {
     #[must_use]
     pub fn reject(error_code: ErrorCode, error_message: impl Into<String>) -> Self {
         Self::Reject { error_code, error_message: error_message.into() }
-    }
-}
-
-impl Verdict for ActionVerdict {
-    fn pass() -> Self {
-        Self::Pass
-    }
-
-    fn is_pass(&self) -> bool {
-        matches!(self, Self::Pass)
-    }
-
-    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
-        &mut hooks.actions
-    }
-
-    fn of(verdict: HookVerdict) -> Option<Self> {
-        match verdict {
-            HookVerdict::Action(verdict) => Some(verdict),
-            _ => None,
-        }
-    }
-}
-
-impl sealed::HookPoint for Actions {
-    fn rule(rule: Rule<ActionVerdict>) -> AnyRule {
-        AnyRule::Action(rule)
-    }
-
-    fn event(event: HookEvent) -> Option<InboundFrame> {
-        match event {
-            HookEvent::Action(event) => Some(event),
-            _ => None,
-        }
-    }
-
-    fn verdict(verdict: ActionVerdict) -> HookVerdict {
-        HookVerdict::Action(verdict)
-    }
-
-    fn pass() -> ActionVerdict {
-        ActionVerdict::Pass
-    }
-
-    fn delay(duration: Duration) -> ActionVerdict {
-        ActionVerdict::Delay(duration)
-    }
-
-    fn delay_real_time(duration: Duration) -> ActionVerdict {
-        ActionVerdict::DelayRealTime(duration)
-    }
-
-    fn hold(gate: GateId) -> ActionVerdict {
-        ActionVerdict::Hold(gate)
     }
 }
 

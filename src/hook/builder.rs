@@ -6,50 +6,13 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::chain::{Behavior, Expectation, Rule};
-use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::Filter;
 use crate::hook::frequency::{Frequency, Probability};
-use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::hits::{self, Hits};
-use crate::hook::ids::GateId;
-use crate::hook::operation::{OperationCall, OperationVerdict};
+use crate::hook::point::HookPoint;
 use crate::hook::registry::AnyRule;
-use crate::hook::review::ReviewVerdict;
 use crate::proto::timestamp::Timestamp;
-use crate::service::review_handler::ReviewRequest;
-
-/// A hook point: one of [`Handshakes`], [`Actions`], [`Reviews`], [`Deliveries`] and
-/// [`Operations`].
-pub trait HookPoint: sealed::HookPoint {
-    /// The event that a closure receives.
-    type Event: Send + 'static;
-    /// The verdict that a closure returns.
-    type Verdict: Send + 'static;
-}
-
-/// Hooks on handshakes, evaluated before the service sees the token.
-#[derive(Clone, Copy, Debug)]
-pub enum Handshakes {}
-
-/// Hooks on actions, evaluated before the service sees a client's frame.
-#[derive(Clone, Copy, Debug)]
-pub enum Actions {}
-
-/// Hooks on reviews, evaluated before the review handler sees a message.
-#[derive(Clone, Copy, Debug)]
-pub enum Reviews {}
-
-/// Hooks on deliveries, evaluated before a frame leaves, once for each recipient.
-#[derive(Clone, Copy, Debug)]
-pub enum Deliveries {}
-
-/// Hooks on operations, evaluated before the service sees an HTTP request. Requests made by the
-/// test's own Rust code do not pass through hooks.
-#[derive(Clone, Copy, Debug)]
-pub enum Operations {}
 
 /// The destination of a new hook: a mock, or a value that is installed later.
 pub trait Destination: sealed::Destination<<Self as Destination>::Installed> {
@@ -101,66 +64,11 @@ pub struct HookSpec {
 }
 
 pub(crate) mod sealed {
-    use std::time::Duration;
-
-    use super::{AnyRule, GateId, HookEvent, HookVerdict, Rule};
-
-    /// The crate-private part of a hook point.
-    #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
-    pub trait HookPoint: Sized + 'static {
-        fn rule(rule: Rule<Self::Verdict>) -> AnyRule
-        where
-            Self: super::HookPoint;
-        fn event(event: HookEvent) -> Option<Self::Event>
-        where
-            Self: super::HookPoint;
-        fn verdict(verdict: Self::Verdict) -> HookVerdict
-        where
-            Self: super::HookPoint;
-        fn pass() -> Self::Verdict
-        where
-            Self: super::HookPoint;
-        fn delay(duration: Duration) -> Self::Verdict
-        where
-            Self: super::HookPoint;
-        fn delay_real_time(duration: Duration) -> Self::Verdict
-        where
-            Self: super::HookPoint;
-        fn hold(gate: GateId) -> Self::Verdict
-        where
-            Self: super::HookPoint;
-    }
-
     /// The crate-private part of a destination.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait Destination<Installed>: Sized {
         fn put(self, value: super::HookSpec) -> Installed;
     }
-}
-
-impl HookPoint for Handshakes {
-    type Event = HandshakeRequest;
-    type Verdict = HandshakeVerdict;
-}
-
-impl HookPoint for Actions {
-    type Event = InboundFrame;
-    type Verdict = ActionVerdict;
-}
-
-impl HookPoint for Reviews {
-    type Event = ReviewRequest;
-    type Verdict = ReviewVerdict;
-}
-
-impl HookPoint for Deliveries {
-    type Event = OutboundFrame;
-    type Verdict = DeliveryVerdict;
-}
-
-impl HookPoint for Operations {
-    type Event = OperationCall;
-    type Verdict = OperationVerdict;
 }
 
 /// A hook that is not installed yet.

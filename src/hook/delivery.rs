@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hook::builder::{Deliveries, Destination, HookBuilder, sealed};
-use crate::hook::chain::{Chain, Rule};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::FrameKind;
 use crate::hook::ids::GateId;
-use crate::hook::registry::{AnyRule, HookRegistry};
-use crate::hook::verdict::Verdict;
+use crate::hook::point::Deliveries;
 use crate::proto::close::CloseCode;
 use crate::proto::frame::Frame;
 use crate::proto::sensitive::REDACTED;
@@ -140,77 +137,6 @@ pub enum Corruption {
 impl Corruption {
     pub(crate) const fn ends_the_connection(&self) -> bool {
         matches!(self, Self::Truncated)
-    }
-}
-
-impl DeliveryVerdict {
-    /// Holds the event at a gate until the gate is released.
-    ///
-    /// A gate of another mock and a released gate hold nothing.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, hook::DeliveryVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// let gate = ivs.gate();
-    /// let verdict = DeliveryVerdict::hold(&gate);
-    /// ```
-    #[must_use]
-    pub fn hold(gate: impl AsRef<GateId>) -> Self {
-        Self::Hold(*gate.as_ref())
-    }
-}
-
-impl Verdict for DeliveryVerdict {
-    fn pass() -> Self {
-        Self::Pass
-    }
-
-    fn is_pass(&self) -> bool {
-        matches!(self, Self::Pass)
-    }
-
-    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
-        &mut hooks.deliveries
-    }
-
-    fn of(verdict: HookVerdict) -> Option<Self> {
-        match verdict {
-            HookVerdict::Delivery(verdict) => Some(verdict),
-            _ => None,
-        }
-    }
-}
-
-impl sealed::HookPoint for Deliveries {
-    fn rule(rule: Rule<DeliveryVerdict>) -> AnyRule {
-        AnyRule::Delivery(rule)
-    }
-
-    fn event(event: HookEvent) -> Option<OutboundFrame> {
-        match event {
-            HookEvent::Delivery(event) => Some(event),
-            _ => None,
-        }
-    }
-
-    fn verdict(verdict: DeliveryVerdict) -> HookVerdict {
-        HookVerdict::Delivery(verdict)
-    }
-
-    fn pass() -> DeliveryVerdict {
-        DeliveryVerdict::Pass
-    }
-
-    fn delay(duration: Duration) -> DeliveryVerdict {
-        DeliveryVerdict::Delay(duration)
-    }
-
-    fn delay_real_time(duration: Duration) -> DeliveryVerdict {
-        DeliveryVerdict::DelayRealTime(duration)
-    }
-
-    fn hold(gate: GateId) -> DeliveryVerdict {
-        DeliveryVerdict::Hold(gate)
     }
 }
 

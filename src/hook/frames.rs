@@ -1,8 +1,9 @@
 //! Frames: the conditions and effects that hooks on actions and on deliveries share.
 
 use crate::hook::action::ActionVerdict;
-use crate::hook::builder::{Actions, Deliveries, Destination, HookBuilder, HookPoint};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::delivery::DeliveryVerdict;
+use crate::hook::point::{Actions, Deliveries, HookPoint};
 use crate::proto::close::CloseCode;
 use crate::service::ConnectionId;
 

@@ -3,13 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::hook::builder::{Destination, Handshakes, HookBuilder, sealed};
-use crate::hook::chain::{Chain, Rule};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time, disconnect, with_headers};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
-use crate::hook::registry::{AnyRule, HookRegistry};
-use crate::hook::verdict::Verdict;
+use crate::hook::point::Handshakes;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
 use crate::proto::sensitive::REDACTED;
@@ -96,21 +93,6 @@ pub enum HandshakeVerdict {
 }
 
 impl HandshakeVerdict {
-    /// Holds the event at a gate until the gate is released.
-    ///
-    /// A gate of another mock and a released gate hold nothing.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, hook::HandshakeVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// let gate = ivs.gate();
-    /// let verdict = HandshakeVerdict::hold(&gate);
-    /// ```
-    #[must_use]
-    pub fn hold(gate: impl AsRef<GateId>) -> Self {
-        Self::Hold(*gate.as_ref())
-    }
-
     /// Creates a [`HandshakeVerdict::Refuse`].
     ///
     /// ```
@@ -129,60 +111,6 @@ impl HandshakeVerdict {
             "`refuse` needs a status between 400 and 599, got {status}"
         );
         Self::Refuse { status, message: message.into(), headers: Headers::default() }
-    }
-}
-
-impl Verdict for HandshakeVerdict {
-    fn pass() -> Self {
-        Self::Pass
-    }
-
-    fn is_pass(&self) -> bool {
-        matches!(self, Self::Pass)
-    }
-
-    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
-        &mut hooks.handshakes
-    }
-
-    fn of(verdict: HookVerdict) -> Option<Self> {
-        match verdict {
-            HookVerdict::Handshake(verdict) => Some(verdict),
-            _ => None,
-        }
-    }
-}
-
-impl sealed::HookPoint for Handshakes {
-    fn rule(rule: Rule<HandshakeVerdict>) -> AnyRule {
-        AnyRule::Handshake(rule)
-    }
-
-    fn event(event: HookEvent) -> Option<HandshakeRequest> {
-        match event {
-            HookEvent::Handshake(event) => Some(event),
-            _ => None,
-        }
-    }
-
-    fn verdict(verdict: HandshakeVerdict) -> HookVerdict {
-        HookVerdict::Handshake(verdict)
-    }
-
-    fn pass() -> HandshakeVerdict {
-        HandshakeVerdict::Pass
-    }
-
-    fn delay(duration: Duration) -> HandshakeVerdict {
-        HandshakeVerdict::Delay(duration)
-    }
-
-    fn delay_real_time(duration: Duration) -> HandshakeVerdict {
-        HandshakeVerdict::DelayRealTime(duration)
-    }
-
-    fn hold(gate: GateId) -> HandshakeVerdict {
-        HandshakeVerdict::Hold(gate)
     }
 }
 

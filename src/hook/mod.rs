@@ -21,6 +21,7 @@ pub(crate) mod hits;
 pub(crate) mod ids;
 mod json;
 pub(crate) mod operation;
+pub(crate) mod point;
 pub(crate) mod registry;
 pub(crate) mod review;
 #[cfg(test)]
@@ -28,16 +29,14 @@ mod tests;
 pub(crate) mod verdict;
 
 pub use crate::hook::action::{ActionVerdict, InboundFrame};
-pub use crate::hook::builder::{
-    Actions, Deliveries, Destination, Handshakes, HookBuilder, HookPoint, HookSpec, Operations,
-    Reviews,
-};
+pub use crate::hook::builder::{Destination, HookBuilder, HookSpec};
 pub use crate::hook::delivery::{Corruption, DeliveryVerdict, OutboundFrame};
 pub use crate::hook::frames::FramePoint;
 pub use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 pub use crate::hook::hits::Hits;
 pub use crate::hook::ids::GateId;
 pub use crate::hook::operation::{OperationCall, OperationVerdict};
+pub use crate::hook::point::{Actions, Deliveries, Handshakes, HookPoint, Operations, Reviews};
 pub use crate::hook::review::ReviewVerdict;
 use crate::proto::operation::Operation;
 

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::hook::builder::{Destination, HookBuilder, Operations, sealed};
-use crate::hook::chain::{Chain, Rule};
+use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time, with_headers};
-use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::ids::GateId;
-use crate::hook::registry::{AnyRule, HookRegistry};
-use crate::hook::verdict::Verdict;
+use crate::hook::point::Operations;
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
@@ -100,23 +97,6 @@ pub enum OperationVerdict {
 }
 
 impl OperationVerdict {
-    /// Holds the event at a gate until the gate is released.
-    ///
-    /// A gate of another mock and a released gate hold nothing.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, hook::OperationVerdict};
-    /// # let ivs = MockIvsChat::start();
-    /// let gate = ivs.gate();
-    /// let verdict = OperationVerdict::hold(&gate);
-    /// ```
-    #[must_use]
-    pub fn hold(gate: impl AsRef<GateId>) -> Self {
-        Self::Hold(*gate.as_ref())
-    }
-}
-
-impl OperationVerdict {
     /// Creates an [`OperationVerdict::Respond`] without further headers.
     ///
     /// ```
@@ -135,60 +115,6 @@ impl OperationVerdict {
             "`respond` needs a status between 200 and 599, got {status}"
         );
         Self::Respond { status, body: body.into(), headers: Headers::default() }
-    }
-}
-
-impl Verdict for OperationVerdict {
-    fn pass() -> Self {
-        Self::Pass
-    }
-
-    fn is_pass(&self) -> bool {
-        matches!(self, Self::Pass)
-    }
-
-    fn chain(hooks: &mut HookRegistry) -> &mut Chain<Self> {
-        &mut hooks.operations
-    }
-
-    fn of(verdict: HookVerdict) -> Option<Self> {
-        match verdict {
-            HookVerdict::Operation(verdict) => Some(verdict),
-            _ => None,
-        }
-    }
-}
-
-impl sealed::HookPoint for Operations {
-    fn rule(rule: Rule<OperationVerdict>) -> AnyRule {
-        AnyRule::Operation(rule)
-    }
-
-    fn event(event: HookEvent) -> Option<OperationCall> {
-        match event {
-            HookEvent::Operation(event) => Some(event),
-            _ => None,
-        }
-    }
-
-    fn verdict(verdict: OperationVerdict) -> HookVerdict {
-        HookVerdict::Operation(verdict)
-    }
-
-    fn pass() -> OperationVerdict {
-        OperationVerdict::Pass
-    }
-
-    fn delay(duration: Duration) -> OperationVerdict {
-        OperationVerdict::Delay(duration)
-    }
-
-    fn delay_real_time(duration: Duration) -> OperationVerdict {
-        OperationVerdict::DelayRealTime(duration)
-    }
-
-    fn hold(gate: GateId) -> OperationVerdict {
-        OperationVerdict::Hold(gate)
     }
 }
 

@@ -132,6 +132,22 @@ fn a_test_that_fails_beside_a_mock() {
     assert_eq!(1, 2, "the test's own assertion");
 }
 
+#[tokio::test]
+#[ignore = "a child of the test below"]
+async fn an_awaited_wait_that_fails() {
+    let ivs = impatient();
+    let bob = ivs.create_room("lobby").participant("bob");
+    bob.expect_message("hello").await;
+}
+
+#[test]
+fn an_awaited_wait_panics_at_the_line_that_awaits_it() {
+    let line = line!() - 5;
+    let text = child_of("an_awaited_wait_that_fails", &[]);
+    let place = format!(" panicked at tests/it/failure_texts.rs:{line}:33:\n");
+    assert!(text.contains(&place), "{text}");
+}
+
 fn child(variables: &[(&str, &str)]) -> String {
     child_of("a_test_that_fails_beside_a_mock", variables)
 }
