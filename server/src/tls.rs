@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fs4::fs_std::FileExt;
+use fs4::FileExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -62,7 +62,7 @@ fn authority(ca_file: &Path) -> Result<Issuer<'static, KeyPair>, String> {
         let in_key = |error| format!("{}: {error}", key_file.display());
         let key = open(&key_file).map_err(in_key)?;
         // The end of the file or of the program unlocks it.
-        FileExt::lock_exclusive(&key).map_err(in_key)?;
+        FileExt::lock(&key).map_err(in_key)?;
         if !ca_file.exists() {
             let is_new = key.metadata().map_err(in_key)?.len() == 0;
             return match is_new {

@@ -142,7 +142,7 @@ fn participants_that_are_gone_do_not_add_up() {
     let mut first = None;
     for _ in 0..1002 {
         let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
-        first.get_or_insert(bob["id"].as_str().unwrap().to_owned());
+        first.get_or_insert_with(|| bob["id"].as_str().unwrap().to_owned());
         server.post("/rooms/lobby/disconnections", &json!({ "userId": "bob" }));
     }
     assert_eq!(server.get("/status")["counts"]["participants"], 1001);
