@@ -142,10 +142,20 @@ impl Part<'_> {
 }
 
 fn route_of(target: Option<&str>) -> Route {
-    let path = target.and_then(|target| target.strip_prefix(ADMIN));
+    let path = target.and_then(|target| path_of(target).strip_prefix(ADMIN));
     match path {
         Some(rest) if rest.is_empty() || rest.starts_with(['/', '?']) => Route::Admin,
         _ => Route::Mock,
+    }
+}
+
+/// Returns a target from its path on. A client may send the whole URL, as to a proxy.
+fn path_of(target: &str) -> &str {
+    let Some((scheme, rest)) = target.split_once("://") else { return target };
+    let is_url = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    match rest.find('/') {
+        Some(start) if is_url => &rest[start..],
+        _ => target,
     }
 }
 
@@ -304,6 +314,21 @@ mod tests {
     fn a_path_that_only_begins_like_the_control_api_belongs_to_the_mock() {
         let text = "GET /__administrator HTTP/1.1\r\n\r\n";
         assert_eq!(split(text, 8), [(Route::Mock, text.into())]);
+    }
+
+    #[test]
+    fn a_target_may_be_a_whole_url() {
+        for (target, route) in [
+            ("http://localhost:8080/__admin/status", Route::Admin),
+            ("HTTPS://a/__admin", Route::Admin),
+            ("http://a/ListRooms", Route::Mock),
+            ("http://a", Route::Mock),
+            ("ftp://a/__admin/", Route::Mock),
+            ("/ListRooms?next=http://a/__admin/", Route::Mock),
+        ] {
+            let text = format!("GET {target} HTTP/1.1\r\n\r\n");
+            assert_eq!(split(&text, 9), [(route, text.clone())], "{target}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use mock_ivs_chat::{Handle, Log};
 use tokio::sync::oneshot;
 
 use crate::cli::LogFormat;
-use crate::news::News;
+use crate::news::{self, News};
 
 /// Prints lines to stdout.
 pub(crate) fn print(text: &str) -> io::Result<()> {
@@ -63,7 +63,7 @@ fn follow_lint(ivs: &Handle) {
         for finding in printed.news(&findings) {
             complain(&format!("lint: {finding}"));
         }
-        ivs.log().since(mark).wait_for(|_| true).wait();
+        news::wait(ivs.log().since(mark).wait_for(|_| true));
         // No other thread unparks this one, so this is a pause.
         thread::park_timeout(LINT_INTERVAL);
     }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{output, tls};
+use crate::{news, output, tls};
 
 /// A file, and the resources that are in it. A clone is about the same file.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ impl State {
                 if let Err(message) = state.flush(&ivs) {
                     output::complain(&message);
                 }
-                state.news(&ivs).wait();
+                news::wait(state.news(&ivs));
             }
         });
     }

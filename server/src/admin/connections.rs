@@ -1,7 +1,7 @@
 //! Connections: finding them, and acting on one.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use mock_ivs_chat::log::Direction;
 use mock_ivs_chat::{CloseCode, Connection};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::admin::participants::number;
 use crate::admin::{App, Shared};
-use crate::extract::{Body, Query};
+use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 
 #[derive(Serialize)]

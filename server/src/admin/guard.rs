@@ -42,6 +42,10 @@ pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: N
 }
 
 fn problem(hosts: &[String], headers: &HeaderMap, uri: &Uri) -> Option<Problem> {
+    // A proxy or another part of the server may have read the other one.
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return Some(Problem::bad_request("the request has more than one Host header"));
+    }
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?").to_owned());
     let host = text(header::HOST).or_else(|| uri.authority().map(ToString::to_string));
     let Some(host) = host else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use mock_ivs_chat::log::Matcher;
 use mock_ivs_chat::{Capability, ConnectionId, Participant, Room};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::admin::rooms::{Deletion, Disconnection};
 use crate::admin::{App, Participants, Shared};
-use crate::extract::{Body, Query};
+use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -276,9 +276,11 @@ pub(super) async fn next_frame(
     let found = found.map_err(|_| {
         Problem::timeout(format!("no frame that matches arrived within {} ms", query.wait_ms))
     })?;
-    let entry = found.map_err(|_| {
-        let detail = format!("no frame that matches arrived before participant {id} disconnected");
-        Problem::conflict(detail)
+    let entry = found.map_err(|error| match participant.is_connected() {
+        true => Problem::conflict(error.to_string()),
+        false => Problem::conflict(format!(
+            "no frame that matches arrived before participant {id} disconnected"
+        )),
     })?;
     let text = entry.text().unwrap_or_default();
     let frame: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));

@@ -275,6 +275,7 @@ fn events_at_a_gate_are_released() {
 #[case("POST", "/reset", json!([]), "the body is not valid: it must be a JSON object", None)]
 #[case("POST", "/participants", json!({ "room": "attic", "userId": "a" }), "there is no room \"attic\"", Some("/room"))]
 #[case("GET", "/participants/1/frames?type=NOISE", json!(null), "there is no type \"NOISE\"", Some("type"))]
+#[case("GET", "/rooms/%FF", json!(null), "the path is not valid: Invalid URL", None)]
 #[case("GET", "/log?kind=noise", json!(null), "there is no kind \"noise\"", Some("kind"))]
 #[case("GET", "/log?format=pdf", json!(null), "unknown variant `pdf`", None)]
 #[case("GET", "/log?since=soon", json!(null), "invalid digit", None)]

@@ -48,6 +48,21 @@ fn a_form_of_another_site_cannot_send_json() {
     assert_eq!(response.status(), 415);
 }
 
+#[test]
+fn a_request_has_one_host() {
+    use std::io::Write;
+    let server = Server::with_lobby();
+    for (host, status) in [("localhost", 200), ("localhost\r\nhost: example.com", 400)] {
+        let mut stream = crate::routes::connect(&server);
+        // The target may be a whole URL.
+        let target = format!("{}/__admin/status", server.url());
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let response = crate::routes::response(&mut stream);
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+    }
+}
+
 /// A browser leaves the origin out of some requests, but says where they come from.
 #[test]
 fn a_request_of_another_site_without_an_origin_is_rejected() {
