@@ -55,7 +55,7 @@ fn shown(error: impl std::fmt::Display) -> String {
 /// Reads the authority, or creates it.
 ///
 /// Several servers may start concurrently. The one that locks the file of the key first writes it,
-/// and then the certificate in one step. So whoever finds a certificate finds its key, too.
+/// and then the certificate in one step. So a server that finds a certificate finds its key, too.
 fn authority(ca_file: &Path) -> Result<Issuer<'static, KeyPair>, String> {
     let key_file = key_file(ca_file);
     if !ca_file.exists() {

@@ -121,14 +121,19 @@ fn kind(name: &str) -> Result<EntryKind, Problem> {
     })
 }
 
-/// Returns an entry as JSON, with the names of members that the control API has.
+/// Returns an entry as JSON, with the names of members that the control API has, and with the ARN of
+/// its room, because several rooms may have one name.
 fn shown(entry: &Entry) -> Value {
     let Value::Object(members) = entry.to_json() else { return Value::Null };
     let renamed = members.into_iter().map(|(name, value)| match name.as_str() {
         "user_id" => ("userId".to_owned(), value),
         _ => (name, value),
     });
-    Value::Object(renamed.collect::<Map<_, _>>())
+    let mut members: Map<_, _> = renamed.collect();
+    if let Some(arn) = entry.room_arn() {
+        members.insert("roomArn".into(), json!(arn));
+    }
+    Value::Object(members)
 }
 
 #[derive(Deserialize)]

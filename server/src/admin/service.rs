@@ -177,7 +177,7 @@ pub(super) async fn reset(
     Body(request): Body<Reset>,
 ) -> Result<StatusCode, Problem> {
     let reset = blocking(move || app.reset(request.what)).await?;
-    // What was asked for is done. A state that cannot be written is written with the next change.
+    // The reset itself is done. A state that cannot be written is written with the next change.
     if let Err(message) = reset {
         output::complain(&message);
     }

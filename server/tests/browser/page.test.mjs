@@ -61,6 +61,31 @@ test("rooms, users and connections are listed", async ({ page, mock }) => {
   await expect(page.locator("#room")).toHaveValue("lobby");
 });
 
+test("rooms of the same name are told apart", async ({ page, mock }) => {
+  const twins = [];
+  for (const user of ["alice", "bob"]) {
+    const { id } = await mock.call("POST", "rooms", { name: "twin" });
+    await mock.call("POST", `rooms/${id}/messages`, { userId: user, content: "hello" });
+    twins.push(id);
+  }
+  await open(page, mock.page);
+  await show(page, "rooms");
+  for (const [index, user] of ["alice", "bob"].entries()) {
+    const room = page.locator(".room").filter({ hasText: twins[index] });
+    await expect(room.getByRole("button")).toHaveText([user]);
+  }
+  await page.locator(".room").filter({ hasText: twins[1] }).getByRole("button").click();
+  await expect(page.locator("#room")).toHaveValue(twins[1]);
+  await press(page, "delete");
+  const { command, outcome } = await latestRequest(page);
+  expect(command).toContain(`/rooms/${twins[1]}/deletions`);
+  expect(outcome).toMatch(/^2/);
+  await press(page, "cut");
+  await expect(page.locator("#connection-count")).toHaveText("1");
+  const { connections } = await mock.call("GET", "connections");
+  expect(connections.map((one) => one.userId)).toEqual(["alice"]);
+});
+
 test("a room that is created can be used", async ({ page, mock }) => {
   await open(page, mock.page);
   await show(page, "rooms");

@@ -262,6 +262,10 @@ fn connections() -> Schemas {
     ]
 }
 
+fn urls() -> Value {
+    object(&[("http", string()), ("ws", string()), ("https?", string()), ("wss?", string())])
+}
+
 fn service() -> Schemas {
     let modes = json!({ "type": "string", "enum": ["refuse", "accept"] });
     let advance = json!({ "type": "integer", "minimum": 0, "maximum": 3_162_240_000_000_u64 });
@@ -277,15 +281,7 @@ fn service() -> Schemas {
             object(&[
                 ("version", string()),
                 ("ready", boolean()),
-                (
-                    "urls",
-                    object(&[
-                        ("http", string()),
-                        ("ws", string()),
-                        ("https?", string()),
-                        ("wss?", string()),
-                    ]),
-                ),
+                ("urls", urls()),
                 ("caFile?", string()),
                 ("clock", json!({ "$ref": "#/components/schemas/Clock" })),
                 (
