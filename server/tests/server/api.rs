@@ -386,6 +386,9 @@ fn a_url_reviews_messages() {
     server.say("alice", "hello");
     assert_eq!(server.get(&frames)["frame"]["Content"], "HELLO");
     server.say("alice", "spam");
+    // The participant of Alice has joined after that of Bob.
+    let alice = server.get("/participants")["participants"][1]["id"].as_str().unwrap().to_owned();
+    server.get(&format!("/participants/{alice}/frames?type=ERROR&waitMs=30000"));
     server.delete("/rooms/lobby/review");
     server.say("alice", "unseen");
     assert_eq!(server.get(&frames)["frame"]["Content"], "unseen");
