@@ -95,7 +95,10 @@ fn missing(missing: &Path, other: &Path) -> String {
 
 fn read(ca_file: &Path, key_file: &Path) -> Result<Issuer<'static, KeyPair>, String> {
     let text = |file: &Path| {
-        fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+        // On some systems a file cannot be read before the server that has locked it is done.
+        let opened = File::open(file).inspect(|file| drop(FileExt::lock_shared(file)));
+        let text = opened.and_then(io::read_to_string);
+        text.map_err(|error| format!("{}: {error}", file.display()))
     };
     let key = KeyPair::from_pem(&text(key_file)?)
         .map_err(|error| format!("{}: not a key: {error}", key_file.display()))?;

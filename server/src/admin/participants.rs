@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use mock_ivs_chat::log::Matcher;
-use mock_ivs_chat::{Capability, ConnectionId, Participant, Room};
+use mock_ivs_chat::{Capability, ChatTokenBuilder, ConnectionId, Participant, Room};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -54,23 +54,31 @@ impl App {
         })
     }
 
-    fn join(
-        &self,
-        room: &Room,
-        user_id: &str,
-        capabilities: Vec<Capability>,
-        attributes: BTreeMap<String, String>,
-    ) -> Result<Arc<Participant>, Problem> {
-        let mut token = room.chat_token(user_id).capabilities(capabilities);
-        if !attributes.is_empty() {
-            token = token.attributes(attributes);
-        }
-        let participant = Arc::new(token.try_join()?);
+    /// Returns the participant of a user in a room, which is connected unless there is one.
+    fn participant_of(&self, room: &Room, user_id: &str) -> Result<Arc<Participant>, Problem> {
+        // Concurrent requests find the same one, because the lock is held until it has joined.
         let mut participants = self.participants();
-        participants.insert(key(&participant), Arc::clone(&participant));
-        drop_oldest(&mut participants);
-        Ok(participant)
+        let is_it = |one: &&Arc<Participant>| {
+            one.is_connected()
+                && one.user_id() == user_id
+                && one.connection().room_arn() == room.arn()
+        };
+        let known = participants.values().find(is_it).cloned();
+        known.map_or_else(
+            || join(&mut participants, room.chat_token(user_id).capabilities(Capability::ALL)),
+            Ok,
+        )
     }
+}
+
+fn join(
+    participants: &mut Participants,
+    token: ChatTokenBuilder,
+) -> Result<Arc<Participant>, Problem> {
+    let participant = Arc::new(token.try_join()?);
+    participants.insert(key(&participant), Arc::clone(&participant));
+    drop_oldest(participants);
+    Ok(participant)
 }
 
 /// The largest number of participants that are kept after their connections have ended. A test may
@@ -116,7 +124,11 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Shown>), Problem> {
     let room = app.room(&new.room).map_err(|problem| problem.at("/room"))?;
     let capabilities = new.capabilities.unwrap_or_else(|| Capability::ALL.to_vec());
-    let participant = app.join(&room, &new.user_id, capabilities, new.attributes)?;
+    let mut token = room.chat_token(&new.user_id).capabilities(capabilities);
+    if !new.attributes.is_empty() {
+        token = token.attributes(new.attributes);
+    }
+    let participant = join(&mut app.participants(), token)?;
     Ok((StatusCode::CREATED, Json(Shown::of(&participant))))
 }
 
@@ -170,16 +182,7 @@ pub(super) async fn send_as_user(
     Body(message): Body<MessageAsUser>,
 ) -> Result<Json<Value>, Problem> {
     let room = app.room(&room)?;
-    let is_it = |one: &&Arc<Participant>| {
-        one.is_connected()
-            && one.user_id() == message.user_id
-            && one.connection().room_arn() == room.arn()
-    };
-    let known = app.participants().values().find(is_it).cloned();
-    let participant = match known {
-        Some(participant) => participant,
-        None => app.join(&room, &message.user_id, Capability::ALL.to_vec(), BTreeMap::new())?,
-    };
+    let participant = app.participant_of(&room, &message.user_id)?;
     send(participant, message.content, message.attributes).await
 }
 

@@ -114,6 +114,17 @@ fn a_message_reaches_the_room_that_is_named_and_no_other_of_the_same_name() {
 }
 
 #[test]
+fn concurrent_messages_of_a_user_have_one_connection() {
+    let server = Server::start(&["--room", "lobby", "--unlimited"]);
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| server.say("alice", "hello"));
+        }
+    });
+    assert_eq!(server.get("/connections")["connections"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn frames_of_a_participant_outlive_its_connection_and_later_ones() {
     let server = Server::with_lobby();
     let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
