@@ -188,3 +188,61 @@ async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Problem 
         "{path} has no method {method}; {ADMIN}/openapi.json describes what there is"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use clap::Parser;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use mock_ivs_chat::MockIvsChat;
+
+    use super::*;
+
+    /// A long log takes its time. The only other thread is occupied here, so a request that needs
+    /// none ends with its first poll, and all others do not end before the thread is free.
+    #[test]
+    fn documents_are_not_made_on_the_threads_that_serve_requests() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(1).enable_all().build().expect("it starts");
+        let ivs = MockIvsChat::builder().in_memory().quiet().start();
+        let options = Options::parse_from(["mock-ivs-chat"]);
+        let urls = Urls { http: String::new(), ws: String::new(), https: None, wss: None };
+        let router = router(App::new(ivs.handle(), urls, None, &options));
+        let service = TowerToHyperService::new(router);
+        let call = |path: &str| {
+            let request = Request::get(format!("{ADMIN}{path}")).header("host", "localhost");
+            service.call(request.body(Body::empty()).expect("it is a request"))
+        };
+        for (path, needs_a_thread) in [
+            ("/clock", false),
+            ("/log", true),
+            ("/log?format=html", true),
+            ("/log/events", true),
+            ("/lint", true),
+            ("/verify", true),
+            ("/status", true),
+        ] {
+            runtime.block_on(async {
+                let (free, occupied) = mpsc::channel::<()>();
+                let occupied = tokio::task::spawn_blocking(move || occupied.recv());
+                let mut response = pin!(call(path));
+                let first = poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx))).await;
+                assert_eq!(first.is_pending(), needs_a_thread, "{path}");
+                drop(free);
+                let _ = occupied.await;
+                let response = match first {
+                    Poll::Ready(response) => response,
+                    Poll::Pending => response.await,
+                };
+                assert_eq!(response.expect("it cannot fail").status(), StatusCode::OK, "{path}");
+            });
+        }
+    }
+}

@@ -207,7 +207,7 @@ impl App {
             }
             Part::Rooms => {
                 self.ivs.reset_rooms();
-                Ok(())
+                self.state.as_ref().map_or(Ok(()), |state| state.flush(&self.ivs))
             }
             Part::Log => self.clear_log(),
         }

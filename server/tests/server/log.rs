@@ -87,34 +87,3 @@ fn events_arrive_in_order_and_continue_after_the_last_one() {
         assert_eq!(next.join().unwrap(), [count]);
     });
 }
-
-/// The server has two threads for requests. More long documents than that leave them free.
-#[test]
-fn long_documents_do_not_keep_other_requests_waiting() {
-    let server = Server::start(&["--room", "lobby", "--unlimited"]);
-    for number in 0..100 {
-        let user = json!({ "room": "lobby", "userId": format!("user-{number}") });
-        server.post("/participants", &user);
-    }
-    for _ in 0..200 {
-        server.say("user-0", &"long ".repeat(50));
-    }
-    let documents = ["/log?format=html", "/log?format=har", "/log?format=text", "/lint"];
-    let requests = documents.map(|path| {
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        let request = format!("GET /__admin{path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
-    });
-    server.get("/clock");
-    // Nothing of the longest document is here yet, although it was asked for first.
-    let [html, ..] = &requests;
-    html.set_nonblocking(true).unwrap();
-    let early = html.peek(&mut [0]).unwrap_err();
-    assert_eq!(early.kind(), std::io::ErrorKind::WouldBlock);
-    html.set_nonblocking(false).unwrap();
-    for mut stream in requests {
-        assert!(crate::routes::response(&mut stream).starts_with("HTTP/1.1 200 "));
-    }
-}
