@@ -14,8 +14,10 @@ pub(crate) enum Route {
 
 /// Splits the bytes that a client sends into requests.
 ///
-/// Bytes that are not HTTP/1, and everything after an upgrade, belong to the mock: it knows what
-/// the service does with them.
+/// Bytes that are not HTTP/1, and everything after a handshake of a WebSocket client, belong to the
+/// mock: it knows what the service does with them. An offer of any other protocol is declined by
+/// both parts of the server, so more requests may follow. A client that expects `100 Continue` gets
+/// it from the part that its request belongs to.
 #[derive(Debug, Default)]
 pub(crate) struct Boundaries {
     state: State,
@@ -95,7 +97,8 @@ impl Boundaries {
         let mut request = httparse::Request::new(&mut headers);
         let (route, state, length) = match request.parse(&self.head) {
             Ok(httparse::Status::Complete(length)) => {
-                (route_of(request.path), state_after(&request), length)
+                let route = route_of(request.path);
+                (route, state_after(route, &request), length)
             }
             // The route of the connection so far decides on bytes that are not a request.
             Ok(httparse::Status::Partial) if self.head.len() <= MOST_HEAD_BYTES => return None,
@@ -139,19 +142,29 @@ impl Part<'_> {
 }
 
 fn route_of(target: Option<&str>) -> Route {
-    let path = target.and_then(|target| target.strip_prefix(ADMIN));
+    let path = target.and_then(|target| path_of(target).strip_prefix(ADMIN));
     match path {
         Some(rest) if rest.is_empty() || rest.starts_with(['/', '?']) => Route::Admin,
         _ => Route::Mock,
     }
 }
 
-fn state_after(request: &httparse::Request<'_, '_>) -> State {
+/// Returns a target from its path on. A client may send the whole URL, as to a proxy.
+fn path_of(target: &str) -> &str {
+    let Some((scheme, rest)) = target.split_once("://") else { return target };
+    let is_url = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    match rest.find('/') {
+        Some(start) if is_url => &rest[start..],
+        _ => target,
+    }
+}
+
+fn state_after(route: Route, request: &httparse::Request<'_, '_>) -> State {
     let value = |name: &str| {
         let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         header.and_then(|header| std::str::from_utf8(header.value).ok())
     };
-    if value("upgrade").is_some() || value("expect").is_some() {
+    if route == Route::Mock && offers_websocket(request) {
         return State::Raw;
     }
     if value("transfer-encoding")
@@ -166,6 +179,14 @@ fn state_after(request: &httparse::Request<'_, '_>) -> State {
     }
 }
 
+/// Returns `true` if a request offers the WebSocket protocol, perhaps among others.
+fn offers_websocket(request: &httparse::Request<'_, '_>) -> bool {
+    let offers =
+        request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    let mut protocols = offers.flat_map(|header| header.value.split(|byte| *byte == b','));
+    protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
 impl Chunk {
     /// Reads bytes of one line or of one chunk; returns how many, and whether the body is over.
     fn read(&mut self, bytes: &[u8]) -> (usize, bool) {
@@ -173,7 +194,9 @@ impl Chunk {
         match self {
             Self::Size(digits) => {
                 let count = line.unwrap_or(bytes.len());
-                digits.extend_from_slice(&bytes[..count]);
+                // A longer line is not a size, and is not kept.
+                digits.extend_from_slice(&bytes[..count.min(MOST_HEAD_BYTES)]);
+                digits.truncate(MOST_HEAD_BYTES);
                 if line.is_some() {
                     *self = match size_of(digits) {
                         0 => Self::Trailer { is_empty: true },
@@ -259,6 +282,28 @@ mod tests {
     }
 
     #[test]
+    fn an_offer_of_another_protocol_and_an_expectation_leave_more_requests_to_follow() {
+        const OFFER: &str = "POST /ListRooms HTTP/1.1\r\nupgrade: h2c\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}";
+        let text = [OFFER, STATUS].concat();
+        assert_eq!(split(&text, 5), [(Route::Mock, OFFER.into()), (Route::Admin, STATUS.into())]);
+    }
+
+    #[test]
+    fn a_websocket_is_offered_in_any_place_and_case() {
+        for headers in ["Upgrade: h2c, WebSocket", "upgrade: h2c\r\nUPGRADE: websocket"] {
+            let text = format!("GET / HTTP/1.1\r\n{headers}\r\n\r\n{STATUS}");
+            assert_eq!(split(&text, 5), [(Route::Mock, text)]);
+        }
+    }
+
+    #[test]
+    fn the_control_api_has_no_websockets() {
+        let page = "GET /__admin/ HTTP/1.1\r\nupgrade: websocket\r\n\r\n";
+        let text = [page, LIST].concat();
+        assert_eq!(split(&text, 5), [(Route::Admin, page.into()), (Route::Mock, LIST.into())]);
+    }
+
+    #[test]
     fn bytes_that_are_not_http_belong_to_the_mock() {
         for text in ["\x16\x03\x01nonsense", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
             assert_eq!(split(text, 3), [(Route::Mock, text.into())]);
@@ -269,6 +314,21 @@ mod tests {
     fn a_path_that_only_begins_like_the_control_api_belongs_to_the_mock() {
         let text = "GET /__administrator HTTP/1.1\r\n\r\n";
         assert_eq!(split(text, 8), [(Route::Mock, text.into())]);
+    }
+
+    #[test]
+    fn a_target_may_be_a_whole_url() {
+        for (target, route) in [
+            ("http://localhost:8080/__admin/status", Route::Admin),
+            ("HTTPS://a/__admin", Route::Admin),
+            ("http://a/ListRooms", Route::Mock),
+            ("http://a", Route::Mock),
+            ("ftp://a/__admin/", Route::Mock),
+            ("/ListRooms?next=http://a/__admin/", Route::Mock),
+        ] {
+            let text = format!("GET {target} HTTP/1.1\r\n\r\n");
+            assert_eq!(split(&text, 9), [(route, text.clone())], "{target}");
+        }
     }
 
     #[test]

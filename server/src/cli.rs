@@ -6,8 +6,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
-use mock_ivs_chat::Timestamp;
+use mock_ivs_chat::{ParseTimestampError, Timestamp};
+
+use crate::tls;
 
 /// Amazon IVS Chat as a server for tests in any language.
 ///
@@ -34,8 +37,9 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) tls: bool,
 
-    /// File for the certificate of the authority, for clients to trust; its key is stored beside it
-    #[arg(long, value_name = "FILE", requires = "tls")]
+    /// File for the certificate of the authority, for clients to trust; its key is stored beside
+    /// it, in a file that ends in .key [default: mock-ivs-chat-ca.pem]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(ca_file))]
     pub(crate) ca_file: Option<PathBuf>,
 
     /// Create a room at the start; may be repeated, and ARNs are the same in every run
@@ -104,8 +108,20 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn time(text: &str) -> Result<String, String> {
-    let time: Result<Timestamp, _> = text.parse();
-    time.map(|_| text.to_owned()).map_err(|error| error.to_string())
+    let time: Timestamp = text.parse().map_err(|error: ParseTimestampError| error.to_string())?;
+    // Later times are read as the last one.
+    match time < Timestamp::MAX {
+        true => Ok(text.to_owned()),
+        false => Err(format!("the clock ends at {}", Timestamp::MAX)),
+    }
+}
+
+fn ca_file(file: PathBuf) -> Result<PathBuf, &'static str> {
+    // Some file systems do not distinguish the case of letters.
+    match file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("key")) {
+        true => Err("the name must not end in .key, because the key is stored there"),
+        false => Ok(file),
+    }
 }
 
 impl Options {
@@ -115,7 +131,7 @@ impl Options {
     ) -> Result<Self, clap::Error> {
         let mut arguments: Vec<OsString> = arguments.into_iter().collect();
         let options = Self::try_parse_from(&arguments)?;
-        let Some(file) = &options.config else { return Ok(options) };
+        let Some(file) = &options.config else { return options.checked() };
         let read = arguments_of(file)
             .map_err(|message| Self::command().error(clap::error::ErrorKind::Io, message))?;
         // An option that is repeated has the last of its values, and the command line comes last.
@@ -137,7 +153,24 @@ impl Options {
             .collect();
         arguments.splice(1..1, added);
         let matches = Self::command().try_get_matches_from(&arguments)?;
-        Self::from_arg_matches(&matches)
+        Self::from_arg_matches(&matches)?.checked()
+    }
+
+    /// Returns the file for the certificate of the authority.
+    pub(crate) fn ca_file(&self) -> &Path {
+        self.ca_file.as_deref().unwrap_or_else(|| tls::CA_FILE.as_ref())
+    }
+
+    /// Checks options that need each other. One of them may be in the configuration file, so they
+    /// are checked after the command line and the file have been combined.
+    fn checked(self) -> Result<Self, clap::Error> {
+        match self.ca_file.is_some() && !self.tls {
+            true => Err(Self::command().error(
+                clap::error::ErrorKind::MissingRequiredArgument,
+                "--ca-file needs --tls, or `tls = true` in the configuration file",
+            )),
+            false => Ok(self),
+        }
     }
 }
 

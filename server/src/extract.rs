@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
-use serde_path_to_error::{Path, Segment};
+use serde_path_to_error::Segment;
 
 use crate::problem::Problem;
 
@@ -14,6 +14,9 @@ pub(crate) const MOST_BODY_BYTES: usize = 1024 * 1024;
 
 /// The body of a request. An empty body is read as `{}`.
 pub(crate) struct Body<T>(pub(crate) T);
+
+/// The parts of a path that stand for names in its pattern.
+pub(crate) struct Path<T>(pub(crate) T);
 
 /// The query string of a request.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -66,7 +69,7 @@ fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 }
 
 /// Returns a path as a JSON pointer of RFC 6901.
-fn pointer(path: &Path) -> String {
+fn pointer(path: &serde_path_to_error::Path) -> String {
     let mut pointer = String::new();
     for segment in path {
         let name = match segment {
@@ -80,6 +83,18 @@ fn pointer(path: &Path) -> String {
         pointer.push_str(&name);
     }
     pointer
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        let problem = |rejection: axum::extract::rejection::PathRejection| {
+            Problem::bad_request(format!("the path is not valid: {}", rejection.body_text()))
+        };
+        path.map(|axum::extract::Path(value)| Self(value)).map_err(problem)
+    }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {

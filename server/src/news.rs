@@ -1,6 +1,8 @@
 //! News: the entries of the log, each once, as they are recorded.
 
 use std::collections::VecDeque;
+use std::thread;
+use std::time::Duration;
 
 use mock_ivs_chat::log::{Entry, Mark};
 use mock_ivs_chat::{Log, Wait};
@@ -15,6 +17,18 @@ pub(crate) struct News {
     batch: VecDeque<Entry>,
 }
 
+/// The pause before the log is read again if no wait is possible.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Waits for an entry, and blocks the thread until there is one or for a pause if no wait is
+/// possible.
+pub(crate) fn wait(more: Wait<Entry>) {
+    if more.into_result().wait().is_err() {
+        // No other thread unparks this one, so this is a pause.
+        thread::park_timeout(PAUSE);
+    }
+}
+
 impl News {
     /// Starts with the entry of an index, or with the first one that the log still has.
     pub(crate) fn new(log: Log, next: u64) -> Self {
@@ -26,7 +40,13 @@ impl News {
         loop {
             match self.take() {
                 Some(entry) => return entry,
-                None => drop(self.more().await),
+                // A panic inside the mock fails all waits, as those of a test should. The log goes
+                // on, so it is still read.
+                None => {
+                    if self.more().into_result().await.is_err() {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
             }
         }
     }
@@ -36,18 +56,23 @@ impl News {
         loop {
             match self.take() {
                 Some(entry) => return entry,
-                None => drop(self.more().wait()),
+                None => wait(self.more()),
             }
         }
     }
 
+    /// Reads the entries so far, which may take its time if they are many.
+    pub(crate) fn read(&mut self) {
+        let mark = self.log.mark();
+        let next = self.next;
+        let news = self.rest().entries().into_iter().filter(|entry| entry.index() >= next);
+        self.batch.extend(news);
+        self.mark = Some(mark);
+    }
+
     fn take(&mut self) -> Option<Entry> {
         if self.batch.is_empty() {
-            let mark = self.log.mark();
-            let next = self.next;
-            let news = self.rest().entries().into_iter().filter(|entry| entry.index() >= next);
-            self.batch.extend(news);
-            self.mark = Some(mark);
+            self.read();
         }
         let entry = self.batch.pop_front()?;
         self.next = entry.index() + 1;
@@ -65,5 +90,26 @@ impl News {
             Some(mark) => self.log.clone().since(*mark),
             None => self.log.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mock_ivs_chat::MockIvsChat;
+
+    use super::*;
+
+    /// A panic inside the mock fails all waits, as a timeout of zero does.
+    #[tokio::test]
+    async fn entries_arrive_although_waits_fail() {
+        let ivs = MockIvsChat::builder().wait_timeout(Duration::ZERO).quiet().start();
+        let (mut news, mut blocking) = (News::new(ivs.log(), 0), News::new(ivs.log(), 0));
+        let (entry, room) = tokio::join!(news.next(), async { ivs.create_room("lobby") });
+        assert_eq!((entry.index(), room.name()), (0, "lobby"));
+        let last = tokio::task::spawn_blocking(move || {
+            (0..3).map(|_| blocking.next_blocking().index()).last()
+        });
+        ivs.create_room("stage");
+        assert_eq!(last.await.unwrap(), Some(2));
     }
 }

@@ -1,5 +1,6 @@
 //! Output: the lines that the program prints.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use mock_ivs_chat::{Handle, Log};
 use tokio::sync::oneshot;
 
 use crate::cli::LogFormat;
-use crate::news::News;
+use crate::news::{self, News};
 
 /// Prints lines to stdout.
 pub(crate) fn print(text: &str) -> io::Result<()> {
@@ -54,20 +55,39 @@ const LINT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Prints findings to stderr, each once.
 fn follow_lint(ivs: &Handle) {
-    let mut printed = 0;
+    let mut printed = Printed::default();
     loop {
         let mark = ivs.log().mark();
         let is_pedantic = |finding: &Finding| Lint::PEDANTIC.contains(&finding.lint);
         let findings: Vec<_> = ivs.lint().into_iter().filter(|one| !is_pedantic(one)).collect();
-        // A log that was cleared has fewer findings than were printed.
-        printed = printed.min(findings.len());
-        for finding in &findings[printed..] {
+        for finding in printed.news(&findings) {
             complain(&format!("lint: {finding}"));
         }
-        printed = findings.len();
-        ivs.log().since(mark).wait_for(|_| true).wait();
+        news::wait(ivs.log().since(mark).wait_for(|_| true));
         // No other thread unparks this one, so this is a pause.
         thread::park_timeout(LINT_INTERVAL);
+    }
+}
+
+/// How many findings of each lint about each entry have been printed. Those whose entry has left
+/// the log are forgotten: indexes of entries are never used again, so they do not come back.
+#[derive(Default)]
+struct Printed(BTreeMap<(u64, String), usize>);
+
+impl Printed {
+    /// Returns the findings that have not been printed.
+    fn news<'a>(&mut self, findings: &'a [Finding]) -> Vec<&'a Finding> {
+        let mut counts = BTreeMap::new();
+        let is_new = |finding: &&Finding| {
+            let key = (finding.entry, finding.lint.to_string());
+            let printed = self.0.get(&key).copied().unwrap_or(0);
+            let count = counts.entry(key).or_insert(0);
+            *count += 1;
+            *count > printed
+        };
+        let news = findings.iter().filter(is_new).collect();
+        self.0 = counts;
+        news
     }
 }
 
@@ -82,5 +102,32 @@ fn follow_log(log: &Log, format: LogFormat) -> io::Error {
         if let Err(error) = print(&format!("{line}\n")) {
             return error;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mock_ivs_chat::MockIvsChat;
+    use mock_ivs_chat::log::LogRetention;
+
+    use super::*;
+
+    /// Each finding is printed once, although a bounded log has as many findings as before.
+    #[test]
+    fn findings_are_news_after_others_have_left_the_log() {
+        let ivs = MockIvsChat::builder().log_retention(LogRetention::Last(2)).quiet().start();
+        let alice = ivs.create_room("lobby").participant("alice");
+        let mut printed = Printed::default();
+        for _ in 0..5 {
+            let raw = r#"{"action":"SEND_MESSAGE","RequestId":"r","Content":"hello"}"#;
+            alice.send_raw(raw);
+            let findings = ivs.lint();
+            assert_eq!(printed.news(&findings), [&findings[0]]);
+            assert!(printed.news(&findings).is_empty());
+        }
+        ivs.clear_log();
+        alice.send_raw(r#"{"action":"SEND_MESSAGE","RequestId":"r","Content":"hello"}"#);
+        assert_eq!(printed.news(&ivs.lint()).len(), 1);
+        assert_eq!(printed.0.len(), 1);
     }
 }

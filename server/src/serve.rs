@@ -27,10 +27,9 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
     let signals = Signals::new()?;
     let state = options.state.as_deref().map(State::read).transpose()?;
     let ivs = start_mock(options)?;
-    let acceptor = options.tls.then(|| {
-        let ca_file = options.ca_file.as_deref().unwrap_or_else(|| tls::CA_FILE.as_ref());
-        tls::acceptor(ca_file, options.bind, options.host_name.as_deref())
-    });
+    let acceptor = options
+        .tls
+        .then(|| tls::acceptor(options.ca_file(), options.bind, options.host_name.as_deref()));
     let acceptor = acceptor.transpose()?;
     let listener = TcpListener::bind((options.bind, options.port)).await.map_err(|error| {
         format!("cannot listen on {}: {error}", SocketAddr::new(options.bind, options.port))
@@ -46,7 +45,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
         state.keep(&ivs);
     }
     let failed = output::follow(&ivs, options.log);
-    let router = admin::router(App::new(ivs.handle(), urls, state, options));
+    let router = admin::router(App::new(ivs.handle(), urls, state.clone(), options));
     let served = tokio::select! {
         () = accept(&listener, acceptor, &ivs, router) => Ok(()),
         () = signals.wait() => Ok(()),
@@ -57,10 +56,11 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
             Err(_) => Err("the log can no longer be followed".into()),
         },
     };
+    let flushed = state.map_or(Ok(()), |state| state.flush(&ivs));
     // The process ends now. Requests that still wait for the log must not see the mock stop,
     // because a wait that can no longer succeed panics.
     std::mem::forget(ivs);
-    served
+    served.and(flushed)
 }
 
 fn start_mock(options: &Options) -> Result<MockIvsChat, String> {

@@ -64,6 +64,10 @@ impl Drop for Socket {
 /// One task passes what the client sends to the mock or to the control API, and one task for each
 /// of them passes its bytes back. A client that sends its next request after the response to the
 /// last one receives them in order.
+///
+/// A request to the control API may end all connections of the mock, and must get its response
+/// nevertheless. So the connection with the mock ends before such a request is passed on, and
+/// another one begins with the next request to the mock.
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + 'static,
     resets: Resets,
@@ -93,14 +97,19 @@ struct Client<S> {
 impl<S: AsyncRead + AsyncWrite + Send + 'static> Client<S> {
     async fn read(&self, mut reader: ReadHalf<S>) {
         let mut boundaries = Boundaries::default();
-        let (mut mock, mut admin) = (None, None);
+        let (mut mock, mut admin): (Option<Mock>, _) = (None, None);
         let mut buffer = vec![0; BUFFER_BYTES];
         while let Ok(count @ 1..) = reader.read(&mut buffer).await {
             let mut bytes = &buffer[..count];
             while let Some((route, part)) = boundaries.split(bytes) {
                 let upstream = match route {
-                    Route::Mock => mock.get_or_insert_with(|| self.connect_to_mock()),
-                    Route::Admin => admin.get_or_insert_with(|| self.connect_to_admin()),
+                    Route::Mock => &mut mock.get_or_insert_with(|| self.connect_to_mock()).writer,
+                    Route::Admin => {
+                        if let Some(mock) = mock.take() {
+                            mock.leave().await;
+                        }
+                        admin.get_or_insert_with(|| self.connect_to_admin())
+                    }
                 };
                 if upstream.write_all(part.bytes()).await.is_err() {
                     // Its task ends the connection once the client has what was sent before.
@@ -113,22 +122,26 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Client<S> {
         if !rest.is_empty() {
             let mock = mock.get_or_insert_with(|| self.connect_to_mock());
             // An error means that the mock has ended the connection first.
-            let _ = mock.write_all(&rest).await;
+            let _ = mock.writer.write_all(&rest).await;
         }
-        for mut upstream in [mock, admin].into_iter().flatten() {
+        for mut upstream in [mock.map(|mock| mock.writer), admin].into_iter().flatten() {
             let _ = upstream.shutdown().await;
         }
     }
 
-    fn connect_to_mock(&self) -> WriteHalf<DuplexStream> {
+    fn connect_to_mock(&self) -> Mock {
         let (ours, theirs) = tokio::io::duplex(BUFFER_BYTES);
         let end = End::default();
         self.ivs.serve_stream(MockStream { stream: theirs, end: end.clone() });
         let (reader, writer) = tokio::io::split(ours);
         let (client, ended) = (Arc::clone(&self.writer), Arc::clone(&self.ended));
-        let resets = self.resets.clone();
+        let (resets, is_left) = (self.resets.clone(), Arc::new(AtomicBool::new(false)));
+        let mock = Mock { writer, is_left: Arc::clone(&is_left) };
         tokio::spawn(async move {
             pass_on(reader, &client).await;
+            if is_left.load(Ordering::Acquire) {
+                return;
+            }
             let mut writer = client.lock().await.take();
             if end.is_shut_down.load(Ordering::Acquire) {
                 if let Some(writer) = &mut writer {
@@ -142,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Client<S> {
             drop(writer);
             ended.notify_one();
         });
-        writer
+        mock
     }
 
     fn connect_to_admin(&self) -> WriteHalf<DuplexStream> {
@@ -164,6 +177,23 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Client<S> {
             ended.notify_one();
         });
         writer
+    }
+}
+
+/// The connection of a client with the mock.
+struct Mock {
+    writer: WriteHalf<DuplexStream>,
+    /// Whether its end no longer concerns the client.
+    is_left: Arc<AtomicBool>,
+}
+
+impl Mock {
+    /// Ends the connection with the mock, but not that of the client. A response that the mock
+    /// still owes to the client arrives.
+    async fn leave(mut self) {
+        self.is_left.store(true, Ordering::Release);
+        // An error means that the mock has ended the connection first.
+        let _ = self.writer.shutdown().await;
     }
 }
 

@@ -1,11 +1,12 @@
 //! TLS: the authority, which is created once, and the certificate that it signs at each start.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fs4::FileExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -52,19 +53,39 @@ fn shown(error: impl std::fmt::Display) -> String {
 }
 
 /// Reads the authority, or creates it.
+///
+/// Several servers may start concurrently. The one that locks the file of the key first writes it,
+/// and then the certificate in one step. So a server that finds a certificate finds its key, too.
 fn authority(ca_file: &Path) -> Result<Issuer<'static, KeyPair>, String> {
     let key_file = key_file(ca_file);
-    match (ca_file.exists(), key_file.exists()) {
-        (true, true) => read(ca_file, &key_file),
-        (false, false) => create(ca_file, &key_file),
+    if !ca_file.exists() {
+        let in_key = |error| format!("{}: {error}", key_file.display());
+        let key = open(&key_file).map_err(in_key)?;
+        // The end of the file or of the program unlocks it.
+        FileExt::lock(&key).map_err(in_key)?;
+        if !ca_file.exists() {
+            let is_new = key.metadata().map_err(in_key)?.len() == 0;
+            return match is_new {
+                true => create(ca_file, &key_file, key),
+                // A new key would take the place of one that may be used elsewhere.
+                false => Err(missing(ca_file, &key_file)),
+            };
+        }
+    }
+    match key_file.exists() {
+        true => read(ca_file, &key_file),
         // A new key would not belong to the certificate that clients trust already.
-        (true, false) => Err(missing(&key_file, ca_file)),
-        (false, true) => Err(missing(ca_file, &key_file)),
+        false => Err(missing(&key_file, ca_file)),
     }
 }
 
 fn key_file(ca_file: &Path) -> PathBuf {
     ca_file.with_extension("key")
+}
+
+/// Returns the path of a file for programs that run in other folders.
+pub(crate) fn absolute(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }
 
 fn missing(missing: &Path, other: &Path) -> String {
@@ -74,7 +95,10 @@ fn missing(missing: &Path, other: &Path) -> String {
 
 fn read(ca_file: &Path, key_file: &Path) -> Result<Issuer<'static, KeyPair>, String> {
     let text = |file: &Path| {
-        fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+        // On some systems a file cannot be read before the server that has locked it is done.
+        let opened = File::open(file).inspect(|file| drop(FileExt::lock_shared(file)));
+        let text = opened.and_then(io::read_to_string);
+        text.map_err(|error| format!("{}: {error}", file.display()))
     };
     let key = KeyPair::from_pem(&text(key_file)?)
         .map_err(|error| format!("{}: not a key: {error}", key_file.display()))?;
@@ -82,27 +106,42 @@ fn read(ca_file: &Path, key_file: &Path) -> Result<Issuer<'static, KeyPair>, Str
         .map_err(|error| format!("{}: not a certificate: {error}", ca_file.display()))
 }
 
-fn create(ca_file: &Path, key_file: &Path) -> Result<Issuer<'static, KeyPair>, String> {
+fn create(
+    ca_file: &Path,
+    key_file: &Path,
+    mut opened_key: File,
+) -> Result<Issuer<'static, KeyPair>, String> {
     let key = KeyPair::generate().map_err(shown)?;
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     parameters.distinguished_name.push(DnType::CommonName, "mock-ivs-chat test authority");
     let certificate = parameters.self_signed(&key).map_err(shown)?;
-    write(key_file, &key.serialize_pem(), 0o600)
+    opened_key
+        .write_all(key.serialize_pem().as_bytes())
         .map_err(|error| format!("{}: {error}", key_file.display()))?;
-    write(ca_file, &certificate.pem(), 0o644)
-        .map_err(|error| format!("{}: {error}", ca_file.display()))?;
+    write(ca_file, &certificate.pem()).map_err(|error| {
+        // Without a certificate the key is of no use, and would be in the way of the next start.
+        let _ = opened_key.set_len(0);
+        format!("{}: {error}", ca_file.display())
+    })?;
     Ok(Issuer::new(parameters, key))
 }
 
-/// Writes a new file. On Unix the file has its mode from the start, so no other user can read a key in between.
-fn write(file: &Path, text: &str, mode: u32) -> io::Result<()> {
+/// Opens the file of the key, which is created if necessary. On Unix it has its mode from the
+/// start, so no other user can read a key in between.
+fn open(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    options.open(file)?.write_all(text.as_bytes())
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+/// Writes a file in one step.
+pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    fs::write(&name, text)?;
+    fs::rename(&name, file)
 }

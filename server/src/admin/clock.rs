@@ -48,21 +48,29 @@ pub(super) async fn advance(
 }
 
 async fn advance_by(app: Arc<App>, duration: Duration) -> Result<Json<Shown>, Problem> {
-    let end = app.ivs.now().to_unix().saturating_add(duration);
-    if duration > MOST_ADVANCE || end > LATEST {
-        let detail = "the clock cannot be advanced that far: it ends with the year 9999, and one \
-                      request advances it by at most 100 years";
-        return Err(Problem::bad_request(detail));
-    }
+    check(duration, app.ivs.now())?;
     let ivs = app.ivs.clone();
     // A review by a URL may become due, and the clock waits for it.
     let advanced = tokio::task::spawn_blocking(move || ivs.advance(duration)).await;
-    advanced.map_err(|error| Problem::conflict(error.to_string()))?;
+    // A concurrent request may have advanced the clock since the check.
+    advanced.map_err(|_| too_far())?;
     Ok(Json(Shown::of(&app)))
 }
 
-/// The end of the year 9998, since 1970.
-const LATEST: Duration = Duration::from_secs(253_370_764_800);
+/// Refuses an advance that the clock of the mock cannot make.
+fn check(duration: Duration, now: Timestamp) -> Result<(), Problem> {
+    // The end of the clock itself is what later times are read as.
+    let is_in_range = duration <= MOST_ADVANCE && now + duration < Timestamp::MAX;
+    is_in_range.then_some(()).ok_or_else(too_far)
+}
+
+fn too_far() -> Problem {
+    Problem::bad_request(format!(
+        "the clock cannot be advanced that far: it ends at {}, and one request advances it by at \
+         most 100 years",
+        Timestamp::MAX
+    ))
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,12 +84,19 @@ pub(super) async fn freeze(
     State(app): Shared,
     Body(request): Body<Freeze>,
 ) -> Result<Json<Shown>, Problem> {
-    app.ivs.freeze_clock();
-    let Some(at) = request.at else { return Ok(Json(Shown::of(&app))) };
+    let Some(at) = request.at else {
+        app.ivs.freeze_clock();
+        return Ok(Json(Shown::of(&app)));
+    };
+    // A request that is refused changes nothing, so the checks come first.
     let now = app.ivs.now();
     if at < now {
         let detail = format!("the clock cannot go back: it is {now} already");
         return Err(Problem::conflict(detail).at("/at"));
     }
-    advance_by(app, at.since(now)).await.map_err(|problem| problem.at("/at"))
+    check(at.since(now), now).map_err(|problem| problem.at("/at"))?;
+    app.ivs.freeze_clock();
+    // The clock may have passed that moment since the check. It then stands still a bit later.
+    let missing = at.since(app.ivs.now());
+    advance_by(app, missing).await.map_err(|problem| problem.at("/at"))
 }

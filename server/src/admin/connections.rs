@@ -1,7 +1,7 @@
 //! Connections: finding them, and acting on one.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use mock_ivs_chat::log::Direction;
 use mock_ivs_chat::{CloseCode, Connection};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::admin::participants::number;
 use crate::admin::{App, Shared};
-use crate::extract::{Body, Query};
+use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -17,6 +17,7 @@ use crate::problem::Problem;
 pub(super) struct Shown {
     id: String,
     room: String,
+    room_arn: String,
     user_id: String,
     age_ms: u64,
     queued_frames: usize,
@@ -30,6 +31,7 @@ impl Shown {
         Self {
             id: number(connection.id()),
             room: connection.room().into(),
+            room_arn: connection.room_arn().into(),
             user_id: connection.user_id().into(),
             age_ms: u64::try_from(connection.age().as_millis()).unwrap_or(u64::MAX),
             queued_frames: connection.queued_frames(),

@@ -1,7 +1,7 @@
 //! Hooks as JSON.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use mock_ivs_chat::Hook;
 use mock_ivs_chat::hook::HookSpec;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::admin::connections::Nothing;
 use crate::admin::{App, Shared};
-use crate::extract::Body;
+use crate::extract::{Body, Path};
 use crate::problem::Problem;
 
 /// A hook that a request has installed.

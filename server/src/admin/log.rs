@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
@@ -13,7 +13,7 @@ use mock_ivs_chat::log::{Entry, EntryKind, Matcher};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::admin::{App, Shared};
+use crate::admin::{App, Shared, blocking};
 use crate::extract::Query;
 use crate::news::News;
 use crate::problem::Problem;
@@ -50,7 +50,11 @@ pub(super) async fn read(
     State(app): Shared,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
-    let log = view(&app, &wanted)?;
+    blocking(move || rendered(&app, &wanted)).await?
+}
+
+fn rendered(app: &App, wanted: &Wanted) -> Result<Response, Problem> {
+    let log = view(app, wanted)?;
     let typed = |media_type: &'static str, text: String| {
         ([(header::CONTENT_TYPE, media_type)], text).into_response()
     };
@@ -66,9 +70,19 @@ pub(super) async fn read(
         }
         Format::Har => typed("application/json", log.to_har()),
         Format::Mermaid => typed("text/plain; charset=utf-8", log.to_mermaid()),
-        Format::Html => typed("text/html; charset=utf-8", log.to_html("mock-ivs-chat")),
+        Format::Html => {
+            let mut page = typed("text/html; charset=utf-8", log.to_html("mock-ivs-chat"));
+            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+            page
+        }
     })
 }
+
+/// The page of the log is one file, with its style in it and without a script.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
 fn lines(log: &Log) -> String {
     log.entries().iter().map(|entry| format!("{}\n", shown(entry))).collect()
@@ -107,14 +121,19 @@ fn kind(name: &str) -> Result<EntryKind, Problem> {
     })
 }
 
-/// Returns an entry as JSON, with the names of members that the control API has.
+/// Returns an entry as JSON, with the names of members that the control API has, and with the ARN of
+/// its room, because several rooms may have one name.
 fn shown(entry: &Entry) -> Value {
     let Value::Object(members) = entry.to_json() else { return Value::Null };
     let renamed = members.into_iter().map(|(name, value)| match name.as_str() {
         "user_id" => ("userId".to_owned(), value),
         _ => (name, value),
     });
-    Value::Object(renamed.collect::<Map<_, _>>())
+    let mut members: Map<_, _> = renamed.collect();
+    if let Some(arn) = entry.room_arn() {
+        members.insert("roomArn".into(), json!(arn));
+    }
+    Value::Object(members)
 }
 
 #[derive(Deserialize)]
@@ -136,7 +155,13 @@ pub(super) async fn follow(
         Problem::bad_request("Last-Event-ID is not the index of an entry").at("Last-Event-ID")
     })?;
     let since = latest.map_or_else(|| query.since.unwrap_or(0), |latest| latest.saturating_add(1));
-    let news = News::new(app.ivs.log(), since);
+    let mut news = News::new(app.ivs.log(), since);
+    // The entries so far may be many.
+    let news = blocking(move || {
+        news.read();
+        news
+    });
+    let news = news.await?;
     let entries = stream::unfold(news, |mut news| async move {
         let entry = news.next().await;
         let event = Event::default().id(entry.index().to_string()).data(shown(&entry).to_string());

@@ -13,6 +13,7 @@ mod rooms;
 mod service;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,6 +29,7 @@ use crate::cli::Options;
 use crate::extract::MOST_BODY_BYTES;
 use crate::problem::Problem;
 use crate::state::State;
+use crate::tls;
 
 /// The URLs of the server.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +46,8 @@ pub(crate) struct Urls {
 pub(crate) struct App {
     ivs: Handle,
     urls: Urls,
+    /// The file of the authority's certificate, if TLS is served.
+    ca_file: Option<PathBuf>,
     /// The names by which clients may address the control API.
     hosts: Vec<String>,
     state: Option<State>,
@@ -52,8 +56,8 @@ pub(crate) struct App {
     outage: Mutex<Option<Running>>,
 }
 
-/// The participants that requests have connected, by their connections.
-type Participants = BTreeMap<String, Arc<Participant>>;
+/// The participants that requests have connected, by the numbers of their connections.
+type Participants = BTreeMap<u64, Arc<Participant>>;
 
 /// An outage that a request has begun.
 struct Running {
@@ -73,6 +77,7 @@ impl App {
         Arc::new(Self {
             ivs,
             urls,
+            ca_file: options.tls.then(|| tls::absolute(options.ca_file())),
             hosts: guard::hosts(options),
             state,
             participants: Mutex::default(),
@@ -101,6 +106,14 @@ impl App {
             Problem::not_found(format!("there is no room {room:?}; rooms: {rooms}"))
         })
     }
+}
+
+/// Runs a closure that may take its time on a thread that serves nothing else.
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let result = tokio::task::spawn_blocking(run).await;
+    result.map_err(|error| Problem::conflict(error.to_string()))
 }
 
 /// The name of a room, or its ID if it has none.
@@ -161,6 +174,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(ADMIN, get(page::redirect))
         .nest(&format!("{ADMIN}/"), routes)
         .fallback(unknown_path)
+        .layer(axum::middleware::from_fn(guard::protect))
 }
 
 async fn unknown_path(OriginalUri(uri): OriginalUri) -> Problem {
@@ -173,4 +187,62 @@ async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> Problem 
     Problem::method_not_allowed(format!(
         "{path} has no method {method}; {ADMIN}/openapi.json describes what there is"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::task::Poll;
+
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use clap::Parser;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use mock_ivs_chat::MockIvsChat;
+
+    use super::*;
+
+    /// A long log takes its time. The only other thread is occupied here, so a request that needs
+    /// none ends with its first poll, and all others do not end before the thread is free.
+    #[test]
+    fn documents_are_not_made_on_the_threads_that_serve_requests() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(1).enable_all().build().expect("it starts");
+        let ivs = MockIvsChat::builder().in_memory().quiet().start();
+        let options = Options::parse_from(["mock-ivs-chat"]);
+        let urls = Urls { http: String::new(), ws: String::new(), https: None, wss: None };
+        let router = router(App::new(ivs.handle(), urls, None, &options));
+        let service = TowerToHyperService::new(router);
+        let call = |path: &str| {
+            let request = Request::get(format!("{ADMIN}{path}")).header("host", "localhost");
+            service.call(request.body(Body::empty()).expect("it is a request"))
+        };
+        for (path, needs_a_thread) in [
+            ("/clock", false),
+            ("/log", true),
+            ("/log?format=html", true),
+            ("/log/events", true),
+            ("/lint", true),
+            ("/verify", true),
+            ("/status", true),
+        ] {
+            runtime.block_on(async {
+                let (free, occupied) = mpsc::channel::<()>();
+                let occupied = tokio::task::spawn_blocking(move || occupied.recv());
+                let mut response = pin!(call(path));
+                let first = poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx))).await;
+                assert_eq!(first.is_pending(), needs_a_thread, "{path}");
+                drop(free);
+                let _ = occupied.await;
+                let response = match first {
+                    Poll::Ready(response) => response,
+                    Poll::Pending => response.await,
+                };
+                assert_eq!(response.expect("it cannot fail").status(), StatusCode::OK, "{path}");
+            });
+        }
+    }
 }

@@ -11,8 +11,13 @@ fn file(media_type: &'static str, text: &'static str) -> impl IntoResponse {
 }
 
 pub(super) async fn index() -> impl IntoResponse {
-    file("text/html; charset=utf-8", include_str!("../page/index.html"))
+    let page = file("text/html; charset=utf-8", include_str!("../page/index.html"));
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], page)
 }
+
+/// The page has nothing but its own files, and no other page can show it in a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) async fn style() -> impl IntoResponse {
     file("text/css; charset=utf-8", include_str!("../page/page.css"))

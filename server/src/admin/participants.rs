@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use mock_ivs_chat::log::Matcher;
-use mock_ivs_chat::{Capability, ConnectionId, Participant, Room};
+use mock_ivs_chat::{Capability, ChatTokenBuilder, ConnectionId, Participant, Room};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::admin::rooms::{Deletion, Disconnection};
-use crate::admin::{App, Shared};
-use crate::extract::{Body, Query};
+use crate::admin::{App, Participants, Shared};
+use crate::extract::{Body, Path, Query};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -22,6 +22,7 @@ use crate::problem::Problem;
 pub(super) struct Shown {
     id: String,
     room: String,
+    room_arn: String,
     user_id: String,
     connection_id: String,
     is_connected: bool,
@@ -29,10 +30,12 @@ pub(super) struct Shown {
 
 impl Shown {
     fn of(participant: &Participant) -> Self {
-        let id = number(participant.connection().id());
+        let connection = participant.connection();
+        let id = number(connection.id());
         Self {
             id: id.clone(),
-            room: participant.connection().room().into(),
+            room: connection.room().into(),
+            room_arn: connection.room_arn().into(),
             user_id: participant.user_id().into(),
             connection_id: id,
             is_connected: participant.is_connected(),
@@ -43,32 +46,60 @@ impl Shown {
 impl App {
     fn participant(&self, id: &str) -> Result<Arc<Participant>, Problem> {
         let participants = self.participants();
-        participants.get(id).cloned().ok_or_else(|| {
-            let known: Vec<_> = participants.keys().take(10).cloned().collect();
+        let found = participants.iter().find(|(number, _)| number.to_string() == id);
+        found.map(|(_, participant)| Arc::clone(participant)).ok_or_else(|| {
+            let known: Vec<_> = participants.keys().take(10).map(ToString::to_string).collect();
             let known = if known.is_empty() { "none".into() } else { known.join(", ") };
             Problem::not_found(format!("there is no participant {id:?}; participants: {known}"))
         })
     }
 
-    fn join(
-        &self,
-        room: &Room,
-        user_id: &str,
-        capabilities: Vec<Capability>,
-        attributes: BTreeMap<String, String>,
-    ) -> Result<Arc<Participant>, Problem> {
-        let mut token = room.chat_token(user_id).capabilities(capabilities);
-        if !attributes.is_empty() {
-            token = token.attributes(attributes);
-        }
-        let participant = Arc::new(token.try_join()?);
-        let id = number(participant.connection().id());
+    /// Returns the participant of a user in a room, which is connected unless there is one.
+    fn participant_of(&self, room: &Room, user_id: &str) -> Result<Arc<Participant>, Problem> {
+        // Concurrent requests find the same one, because the lock is held until it has joined.
         let mut participants = self.participants();
-        // Those that the service has disconnected would only add up.
-        participants.retain(|_, other| other.is_connected());
-        participants.insert(id, Arc::clone(&participant));
-        Ok(participant)
+        let is_it = |one: &&Arc<Participant>| {
+            one.is_connected()
+                && one.user_id() == user_id
+                && one.connection().room_arn() == room.arn()
+        };
+        let known = participants.values().find(is_it).cloned();
+        known.map_or_else(
+            || join(&mut participants, room.chat_token(user_id).capabilities(Capability::ALL)),
+            Ok,
+        )
     }
+}
+
+fn join(
+    participants: &mut Participants,
+    token: ChatTokenBuilder,
+) -> Result<Arc<Participant>, Problem> {
+    let participant = Arc::new(token.try_join()?);
+    participants.insert(key(&participant), Arc::clone(&participant));
+    drop_oldest(participants);
+    Ok(participant)
+}
+
+/// The largest number of participants that are kept after their connections have ended. A test may
+/// still read their frames, but they must not add up.
+const MOST_DISCONNECTED: usize = 1000;
+
+/// Drops the participants that have joined first among those that are no longer connected.
+fn drop_oldest(participants: &mut Participants) {
+    if participants.len() <= MOST_DISCONNECTED {
+        return;
+    }
+    let gone = participants.iter().filter(|(_, one)| !one.is_connected());
+    let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
+    for id in &gone[..gone.len().saturating_sub(MOST_DISCONNECTED)] {
+        participants.remove(id);
+    }
+}
+
+/// Returns the number of a participant's connection. Participants are kept in this order.
+fn key(participant: &Participant) -> u64 {
+    number(participant.connection().id()).parse().unwrap_or(u64::MAX)
 }
 
 pub(super) async fn list(State(app): Shared) -> Json<Value> {
@@ -93,7 +124,11 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Shown>), Problem> {
     let room = app.room(&new.room).map_err(|problem| problem.at("/room"))?;
     let capabilities = new.capabilities.unwrap_or_else(|| Capability::ALL.to_vec());
-    let participant = app.join(&room, &new.user_id, capabilities, new.attributes)?;
+    let mut token = room.chat_token(&new.user_id).capabilities(capabilities);
+    if !new.attributes.is_empty() {
+        token = token.attributes(new.attributes);
+    }
+    let participant = join(&mut app.participants(), token)?;
     Ok((StatusCode::CREATED, Json(Shown::of(&participant))))
 }
 
@@ -109,7 +144,7 @@ pub(super) async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let participant = app.participant(&id)?;
-    app.participants().remove(&id);
+    app.participants().remove(&key(&participant));
     // A request that still waits for a frame keeps the value, but not the connection.
     participant.connection().close(mock_ivs_chat::CloseCode(1000), "");
     Ok(StatusCode::NO_CONTENT)
@@ -147,20 +182,8 @@ pub(super) async fn send_as_user(
     Body(message): Body<MessageAsUser>,
 ) -> Result<Json<Value>, Problem> {
     let room = app.room(&room)?;
-    let is_it = |one: &&Arc<Participant>| {
-        one.is_connected() && one.user_id() == message.user_id && belongs(&app, &room, one)
-    };
-    let known = app.participants().values().find(is_it).cloned();
-    let participant = match known {
-        Some(participant) => participant,
-        None => app.join(&room, &message.user_id, Capability::ALL.to_vec(), BTreeMap::new())?,
-    };
+    let participant = app.participant_of(&room, &message.user_id)?;
     send(participant, message.content, message.attributes).await
-}
-
-fn belongs(app: &App, room: &Room, participant: &Participant) -> bool {
-    let name = participant.connection().room().to_owned();
-    app.ivs.find_room(&name).is_some_and(|found| found.arn() == room.arn())
 }
 
 async fn send(
@@ -256,9 +279,11 @@ pub(super) async fn next_frame(
     let found = found.map_err(|_| {
         Problem::timeout(format!("no frame that matches arrived within {} ms", query.wait_ms))
     })?;
-    let entry = found.map_err(|_| {
-        let detail = format!("no frame that matches arrived before participant {id} disconnected");
-        Problem::conflict(detail)
+    let entry = found.map_err(|error| match participant.is_connected() {
+        true => Problem::conflict(error.to_string()),
+        false => Problem::conflict(format!(
+            "no frame that matches arrived before participant {id} disconnected"
+        )),
     })?;
     let text = entry.text().unwrap_or_default();
     let frame: Value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));

@@ -1,7 +1,7 @@
 //! Reviews by a URL, which is called with the JSON of a Lambda function.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::admin::Shared;
-use crate::extract::Body;
+use crate::extract::{Body, Path};
 use crate::output;
 use crate::problem::Problem;
 

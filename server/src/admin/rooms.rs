@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use mock_ivs_chat::{Capability, Operation, Room};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::admin::{App, Shared};
-use crate::extract::Body;
+use crate::extract::{Body, Path};
 use crate::problem::Problem;
 
 /// A room as lists show it.

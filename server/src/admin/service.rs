@@ -1,5 +1,7 @@
 //! The service as a whole: status, outages, restarts, lint, verification and reset.
 
+use std::path::PathBuf;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::admin::connections::Nothing;
-use crate::admin::{App, Running, Shared, Urls, clock};
+use crate::admin::{App, Running, Shared, Urls, blocking, clock};
 use crate::extract::Body;
+use crate::output;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -18,6 +21,9 @@ pub(super) struct Status {
     version: &'static str,
     ready: bool,
     urls: Urls,
+    /// The file of the authority's certificate, if TLS is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<PathBuf>,
     clock: clock::Shown,
     counts: Counts,
     outage: Option<Mode>,
@@ -35,22 +41,29 @@ struct Counts {
     entries: u64,
 }
 
-pub(super) async fn status(State(app): Shared) -> Json<Status> {
-    let last = app.ivs.log().last();
-    Json(Status {
-        version: env!("CARGO_PKG_VERSION"),
-        ready: true,
-        urls: app.urls.clone(),
-        clock: clock::Shown::of(&app),
-        counts: Counts {
-            rooms: app.ivs.rooms().len(),
-            connections: app.ivs.connections().len(),
-            participants: app.participants().len(),
-            entries: last.map_or(0, |entry| entry.index() + 1),
-        },
-        outage: app.outage().as_ref().map(|running| running.mode),
-        unmet: app.ivs.report().unmet().to_vec(),
-    })
+pub(super) async fn status(State(app): Shared) -> Result<Json<Status>, Problem> {
+    blocking(move || Json(Status::of(&app))).await
+}
+
+impl Status {
+    fn of(app: &App) -> Self {
+        let last = app.ivs.log().last();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            ready: true,
+            urls: app.urls.clone(),
+            ca_file: app.ca_file.clone(),
+            clock: clock::Shown::of(app),
+            counts: Counts {
+                rooms: app.ivs.rooms().len(),
+                connections: app.ivs.connections().len(),
+                participants: app.participants().len(),
+                entries: last.map_or(0, |entry| entry.index() + 1),
+            },
+            outage: app.outage().as_ref().map(|running| running.mode),
+            unmet: app.ivs.report().unmet().to_vec(),
+        }
+    }
 }
 
 /// How an outage treats clients that connect.
@@ -101,7 +114,11 @@ pub(super) async fn restart(State(app): Shared, Body(Nothing {}): Body<Nothing>)
     StatusCode::NO_CONTENT
 }
 
-pub(super) async fn lint(State(app): Shared) -> Json<Value> {
+pub(super) async fn lint(State(app): Shared) -> Result<Json<Value>, Problem> {
+    blocking(move || findings(&app)).await
+}
+
+fn findings(app: &App) -> Json<Value> {
     let findings: Vec<_> = app
         .ivs
         .lint()
@@ -119,7 +136,11 @@ pub(super) async fn lint(State(app): Shared) -> Json<Value> {
 }
 
 /// Checks the expectations of all hooks: 200, or 409 if one is not met.
-pub(super) async fn verify(State(app): Shared) -> Response {
+pub(super) async fn verify(State(app): Shared) -> Result<Response, Problem> {
+    blocking(move || verification(&app)).await
+}
+
+fn verification(app: &App) -> Response {
     let report = app.ivs.report();
     let status = if report.is_failure() { StatusCode::CONFLICT } else { StatusCode::OK };
     let body = json!({
@@ -151,32 +172,54 @@ pub(super) struct Reset {
     what: Part,
 }
 
-pub(super) async fn reset(State(app): Shared, Body(request): Body<Reset>) -> StatusCode {
-    app.reset(request.what);
-    StatusCode::NO_CONTENT
+pub(super) async fn reset(
+    State(app): Shared,
+    Body(request): Body<Reset>,
+) -> Result<StatusCode, Problem> {
+    let reset = blocking(move || app.reset(request.what)).await?;
+    // The reset itself is done. A state that cannot be written is written with the next change.
+    if let Err(message) = reset {
+        output::complain(&message);
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl App {
-    fn reset(&self, part: Part) {
+    fn reset(&self, part: Part) -> Result<(), String> {
         if matches!(part, Part::All | Part::Hooks) {
             self.hooks().clear();
         }
         if matches!(part, Part::All | Part::Rooms) {
             self.participants().clear();
-            if let Some(state) = &self.state {
-                state.clear();
-            }
         }
         match part {
             Part::All => {
                 if let Some(running) = self.outage().take() {
                     running.outage.end();
                 }
-                self.ivs.reset();
+                self.ivs.reset_hooks();
+                self.ivs.reset_rooms();
+                self.clear_log()
             }
-            Part::Hooks => self.ivs.reset_hooks(),
-            Part::Rooms => self.ivs.reset_rooms(),
-            Part::Log => self.ivs.clear_log(),
+            Part::Hooks => {
+                self.ivs.reset_hooks();
+                Ok(())
+            }
+            Part::Rooms => {
+                self.ivs.reset_rooms();
+                self.state.as_ref().map_or(Ok(()), |state| state.flush(&self.ivs))
+            }
+            Part::Log => self.clear_log(),
+        }
+    }
+
+    fn clear_log(&self) -> Result<(), String> {
+        match &self.state {
+            Some(state) => state.clear_log(&self.ivs),
+            None => {
+                self.ivs.clear_log();
+                Ok(())
+            }
         }
     }
 }

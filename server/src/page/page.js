@@ -2,6 +2,7 @@
 // test would. Texts of users enter the document as text nodes only, never as HTML.
 
 const MOST_ROWS = 20_000;
+const MOST_PENDING = 1_000;
 const MOST_ENTRIES = 60_000;
 const MOST_LANES = 16;
 const MOST_NAMES = 12;
@@ -123,8 +124,8 @@ function clearLog(number) {
   lanes = [];
   entryCount = dropped = 0;
   next = number;
-  select(undefined);
   for (const id of ["only-room", "only-user"]) $(id).length = 1;
+  applyFilter();
 }
 
 // --- Search and filter ---
@@ -344,9 +345,9 @@ function showDetail(row) {
   const buttons = [];
   const button = (label, onclick) => buttons.push(element("button", { type: "button", onclick }, label));
   const message = messageOf(row);
-  if (message) button("Delete this message", () => deleteMessage(entry.room, message.Id));
+  if (message) button("Delete this message", () => deleteMessage(roomOf(entry), message.Id));
   if (entry.userId && entry.room) {
-    button(`Act as ${entry.userId}`, () => target(entry.room, entry.userId));
+    button(`Act as ${entry.userId}`, () => target(roomOf(entry), entry.userId));
   }
   const cause = rows.find((other) => other.entry.index === entry.cause);
   if (cause && visible.includes(cause)) button(`Cause #${entry.cause}`, () => select(cause, true));
@@ -395,9 +396,11 @@ function takePending() {
   render();
 }
 
+/** Takes an entry with the next frame. A hidden page has none, so there they are taken by number. */
 function receive(event) {
   if (pending.length === 0) requestAnimationFrame(takePending);
   pending.push(JSON.parse(event.data));
+  if (pending.length >= MOST_PENDING) takePending();
 }
 
 /** Follows the log, and resolves when the stream ends. */
@@ -478,7 +481,20 @@ function renderStatus() {
   document.body.classList.toggle("outage", isOut);
 }
 
-const nameOf = (room) => room.name || room.id;
+/** The room of a name that `nameOf` has returned. */
+const roomNamed = (name) => state.rooms.find((room) => nameOf(room) === name);
+
+/** The name of the room that an entry is about. */
+function roomOf({ room, roomArn }) {
+  const known = state.rooms.find(({ arn }) => arn === roomArn);
+  return known ? nameOf(known) : room;
+}
+
+/** The name of a room, or its ID if the name does not tell it apart. */
+function nameOf({ name, id }) {
+  const isUnique = state.rooms.filter((other) => other.name === name).length === 1;
+  return name && isUnique ? name : id;
+}
 
 function renderRooms() {
   const { rooms, connections } = state;
@@ -487,25 +503,26 @@ function renderRooms() {
   if (rooms.some((room) => nameOf(room) === chosen)) $("room").value = chosen;
   const users = [...new Set(connections.map((connection) => connection.userId))];
   $("users").replaceChildren(...users.slice(0, MOST_LISTED).map((user) => new Option(user)));
-  const byRoom = new Map(rooms.map((room) => [nameOf(room), []]));
-  for (const connection of connections) byRoom.get(connection.room)?.push(connection);
+  const byRoom = new Map(rooms.map((room) => [room.arn, []]));
+  for (const connection of connections) byRoom.get(connection.roomArn)?.push(connection);
+  const drawings = rooms.slice(0, MOST_LISTED).map((room) => drawRoom(nameOf(room), byRoom.get(room.arn)));
   const focused = document.activeElement?.dataset?.key;
-  $("room-list").replaceChildren(...[...byRoom].slice(0, MOST_LISTED).map(drawRoom));
+  $("room-list").replaceChildren(...drawings);
   if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   if (rooms.length === 0) $("room-list").replaceChildren(element("p", {}, "There are no rooms yet."));
 }
 
-function drawRoom([room, connections]) {
+function drawRoom(room, connections) {
   const more = connections.length - MOST_LISTED;
   return element("div", { className: "room" },
     element("h3", {}, room, " ", element("small", {}, countOf(connections.length, "connection"))),
-    element("ul", {}, ...connections.slice(0, MOST_LISTED).map(drawConnection),
+    element("ul", {}, ...connections.slice(0, MOST_LISTED).map((one) => drawConnection(room, one)),
       ...(more > 0 ? [element("li", {}, `and ${more} more`)] : [])));
 }
 
 const countOf = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-function drawConnection({ id, room, userId, isStalled, queuedFrames }) {
+function drawConnection(room, { id, userId, isStalled, queuedFrames }) {
   const notes = [isStalled && "stalled", queuedFrames > 0 && `${queuedFrames} queued`];
   const button = element("button", {
     type: "button",
@@ -546,7 +563,8 @@ function quoted(text) {
 
 function curlOf(method, path, body) {
   const lines = [`curl -sS -X ${method} ${quoted(url(path))}`];
-  if (location.protocol === "https:") lines.push("--cacert ca.pem");
+  const { caFile } = state.status;
+  if (location.protocol === "https:" && caFile) lines.push(`--cacert ${quoted(caFile)}`);
   if (body !== undefined) {
     lines.push("-H 'content-type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
   }
@@ -618,7 +636,8 @@ const chosenUser = () => $("user").value;
 
 async function onConnections(command) {
   const [room, user] = [chosenRoom(), chosenUser()];
-  const found = state.connections.filter((one) => one.room === room && one.userId === user);
+  const arn = roomNamed(room)?.arn;
+  const found = state.connections.filter((one) => one.roomArn === arn && one.userId === user);
   if (found.length === 0) explain(`${user} is not connected to ${room || "a room"}.`);
   for (const { id } of found) await change("POST", `connections/${encodeURIComponent(id)}/${command}`, {});
 }
@@ -629,7 +648,8 @@ function deleteMessage(room, messageId) {
 
 function deleteLatest() {
   const [room, user] = [chosenRoom(), chosenUser()];
-  const isTheirs = (row) => row.entry.room === room && messageOf(row)?.Sender?.UserId === user;
+  const arn = roomNamed(room)?.arn;
+  const isTheirs = (row) => row.entry.roomArn === arn && messageOf(row)?.Sender?.UserId === user;
   const row = rows.findLast(isTheirs);
   if (row) return deleteMessage(room, messageOf(row).Id);
   return explain(`There is no message of ${user} in ${room || "a room"}.`);

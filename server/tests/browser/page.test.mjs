@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, Mock, test } from "./mock.mjs";
 
@@ -57,6 +59,31 @@ test("rooms, users and connections are listed", async ({ page, mock }) => {
   await lobby.getByRole("button", { name: "alice" }).click();
   await expect(page.locator("#user")).toHaveValue("alice");
   await expect(page.locator("#room")).toHaveValue("lobby");
+});
+
+test("rooms of the same name are told apart", async ({ page, mock }) => {
+  const twins = [];
+  for (const user of ["alice", "bob"]) {
+    const { id } = await mock.call("POST", "rooms", { name: "twin" });
+    await mock.call("POST", `rooms/${id}/messages`, { userId: user, content: "hello" });
+    twins.push(id);
+  }
+  await open(page, mock.page);
+  await show(page, "rooms");
+  for (const [index, user] of ["alice", "bob"].entries()) {
+    const room = page.locator(".room").filter({ hasText: twins[index] });
+    await expect(room.getByRole("button")).toHaveText([user]);
+  }
+  await page.locator(".room").filter({ hasText: twins[1] }).getByRole("button").click();
+  await expect(page.locator("#room")).toHaveValue(twins[1]);
+  await press(page, "delete");
+  const { command, outcome } = await latestRequest(page);
+  expect(command).toContain(`/rooms/${twins[1]}/deletions`);
+  expect(outcome).toMatch(/^2/);
+  await press(page, "cut");
+  await expect(page.locator("#connection-count")).toHaveText("1");
+  const { connections } = await mock.call("GET", "connections");
+  expect(connections.map((one) => one.userId)).toEqual(["alice"]);
 });
 
 test("a room that is created can be used", async ({ page, mock }) => {
@@ -240,6 +267,53 @@ test.describe("buttons", () => {
     await mock.say("bob", "after the reset");
     await expect(row(page, "→ bob MESSAGE \"after the reset\"")).toHaveCount(1);
   });
+});
+
+test("a filter ends with the log that it was chosen from", async ({ page, mock }) => {
+  await mock.say("alice", "before");
+  await open(page, mock.page);
+  await expect(row(page, "before").first()).toBeVisible();
+  await page.locator("#only-user").selectOption("alice");
+  await page.locator("#only-room").selectOption("lobby");
+  await press(page, "reset");
+  await show(page, "log");
+  await expect(page.locator("#only-user")).toHaveValue("");
+  await mock.call("POST", "rooms", { name: "attic" });
+  await mock.call("POST", "rooms/attic/messages", { userId: "bob", content: "after" });
+  await expect(row(page, "→ bob MESSAGE \"after\"")).toHaveCount(1);
+});
+
+test("a page that is not drawn takes entries nevertheless", async ({ page, mock }) => {
+  // As in a tab in the background.
+  await page.addInitScript(() => { window.requestAnimationFrame = () => 0; });
+  await open(page, mock.page);
+  for (let i = 0; i < 500; i += 1) await mock.say("alice", `message ${i}`);
+  await expect(page.locator("#shown")).toHaveText(/^\d{3,} rows/);
+});
+
+test("no other page shows this one in a frame", async ({ browser, mock }) => {
+  const page = await browser.newPage();
+  await page.setContent(`<iframe src="${mock.page}"></iframe>`);
+  const frame = page.frames().find((one) => one !== page.mainFrame());
+  await expect.poll(() => frame.url()).not.toBe("about:blank");
+  expect(await frame.locator("#rows").count()).toBe(0);
+  await page.close();
+});
+
+test("a request over TLS names the file of the authority", async ({ browser }, { outputDir }) => {
+  await mkdir(outputDir, { recursive: true });
+  const caFile = join(outputDir, "authority.pem");
+  const mock = await Mock.start("--room", "lobby", "--tls", "--ca-file", caFile);
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  await open(page, `${mock.urls.https}/__admin/`);
+  await press(page, "freeze");
+  const { command } = await latestRequest(page);
+  // The command does the same when it is pasted.
+  expect(command).toContain(`--cacert ${caFile}`);
+  await run("bash", ["-c", command]);
+  await context.close();
+  await mock.stop();
 });
 
 test("a problem is shown with its explanation", async ({ page, mock }) => {

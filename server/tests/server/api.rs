@@ -83,6 +83,85 @@ fn participants_send_and_wait_for_frames() {
 }
 
 #[test]
+fn a_message_reaches_the_room_that_is_named_and_no_other_of_the_same_name() {
+    let server = Server::start(&[]);
+    let create = || {
+        let room = server.post("/rooms", &json!({ "name": "twin" }));
+        room["id"].as_str().unwrap().to_owned()
+    };
+    let users = |room: &str| server.get(&format!("/rooms/{room}"))["users"].clone();
+    let say = |room: &str| {
+        let body = json!({ "userId": "alice", "content": "hello" });
+        server.post(&format!("/rooms/{room}/messages"), &body);
+    };
+    let (one, other) = (create(), create());
+    for room in [&one, &other, &one] {
+        say(room);
+        assert_eq!(users(room), json!(["alice"]), "{room}");
+    }
+    assert_eq!(server.get("/connections")["connections"].as_array().unwrap().len(), 2);
+    // The connections to a room outlive it.
+    server.delete(&format!("/rooms/{one}"));
+    server.delete(&format!("/rooms/{other}"));
+    let again = create();
+    say(&again);
+    assert_eq!(users(&again), json!(["alice"]));
+    let last = server.get("/participants")["participants"].as_array().unwrap().last().cloned();
+    let last = last.unwrap();
+    assert!(last["roomArn"].as_str().unwrap().ends_with(&again), "{last}");
+    let path = format!("/connections/{}", last["connectionId"].as_str().unwrap());
+    assert_eq!(server.get(&path)["roomArn"], last["roomArn"]);
+}
+
+#[test]
+fn concurrent_messages_of_a_user_have_one_connection() {
+    let server = Server::start(&["--room", "lobby", "--unlimited"]);
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| server.say("alice", "hello"));
+        }
+    });
+    assert_eq!(server.get("/connections")["connections"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn frames_of_a_participant_outlive_its_connection_and_later_ones() {
+    let server = Server::with_lobby();
+    let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
+    let frames = format!("/participants/{}/frames", bob["id"].as_str().unwrap());
+    server.say("alice", "hello");
+    server.post("/rooms/lobby/disconnections", &json!({ "userId": "bob" }));
+    for user in ["bob", "carol"] {
+        server.post("/participants", &json!({ "room": "lobby", "userId": user }));
+    }
+    assert_eq!(server.get(&frames)["frame"]["Content"], "hello");
+    // They are listed in the order in which they have joined.
+    for _ in 0..8 {
+        server.post("/participants", &json!({ "room": "lobby", "userId": "dave" }));
+    }
+    let listed = server.get("/participants")["participants"].as_array().unwrap().clone();
+    let ids: Vec<u32> =
+        listed.iter().map(|one| one["id"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(ids.len() == 12 && ids.is_sorted(), "{ids:?}");
+    assert_eq!(listed[0]["isConnected"], false);
+    assert_eq!(server.get("/status")["counts"]["participants"], 12);
+}
+
+#[test]
+fn participants_that_are_gone_do_not_add_up() {
+    let server = Server::start(&["--room", "lobby", "--unlimited"]);
+    let mut first = None;
+    for _ in 0..1002 {
+        let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
+        first.get_or_insert_with(|| bob["id"].as_str().unwrap().to_owned());
+        server.post("/rooms/lobby/disconnections", &json!({ "userId": "bob" }));
+    }
+    assert_eq!(server.get("/status")["counts"]["participants"], 1001);
+    let path = format!("/participants/{}", first.unwrap());
+    assert_eq!(server.call("GET", &path, None).status, 404);
+}
+
+#[test]
 fn a_long_poll_ends_when_the_frame_arrives() {
     let server = Server::with_lobby();
     let bob = server.post("/participants", &json!({ "room": "lobby", "userId": "bob" }));
@@ -125,6 +204,32 @@ fn the_clock_is_read_advanced_and_stopped() {
     assert_eq!((back.status, &back.body["pointer"]), (409, &json!("/at")));
     let far = server.call("POST", "/clock/advance", Some(&json!({ "byMs": u64::MAX })));
     assert_eq!((far.status, &far.body["pointer"]), (400, &json!("/byMs")));
+}
+
+#[test]
+fn a_freeze_that_is_refused_leaves_the_clock_running() {
+    let server = Server::start(&[]);
+    for at in ["2001-01-01T00:00:00Z", "2900-01-01T00:00:00Z", "2554-07-21T23:34:33Z"] {
+        let refused = server.call("POST", "/clock/freeze", Some(&json!({ "at": at })));
+        assert!((400..500).contains(&refused.status), "{refused:?}");
+        assert_eq!(server.get("/clock")["frozen"], false, "{at}");
+    }
+}
+
+#[test]
+fn the_clock_ends_where_the_clock_of_the_mock_ends() {
+    let server = Server::start(&["--frozen-at", "2554-07-01T00:00:00Z"]);
+    for (path, body, pointer) in [
+        ("advance", json!({ "byMs": 86_400_000_u64 * 365 }), "/byMs"),
+        ("freeze", json!({ "at": "2554-07-22T00:00:00Z" }), "/at"),
+        ("freeze", json!({ "at": "9998-01-01T00:00:00Z" }), "/at"),
+    ] {
+        let far = server.call("POST", &format!("/clock/{path}"), Some(&body));
+        assert_eq!((far.status, &far.body["pointer"]), (400, &json!(pointer)), "{far:?}");
+        assert!(far.body["detail"].as_str().unwrap().contains("2554-07-21"), "{far:?}");
+    }
+    let frozen = server.post("/clock/freeze", &json!({ "at": "2554-07-21T23:34:33Z" }));
+    assert_eq!(frozen["now"], "2554-07-21T23:34:33Z");
 }
 
 #[test]
@@ -181,6 +286,7 @@ fn events_at_a_gate_are_released() {
 #[case("POST", "/reset", json!([]), "the body is not valid: it must be a JSON object", None)]
 #[case("POST", "/participants", json!({ "room": "attic", "userId": "a" }), "there is no room \"attic\"", Some("/room"))]
 #[case("GET", "/participants/1/frames?type=NOISE", json!(null), "there is no type \"NOISE\"", Some("type"))]
+#[case("GET", "/rooms/%FF", json!(null), "the path is not valid: Invalid URL", None)]
 #[case("GET", "/log?kind=noise", json!(null), "there is no kind \"noise\"", Some("kind"))]
 #[case("GET", "/log?format=pdf", json!(null), "unknown variant `pdf`", None)]
 #[case("GET", "/log?since=soon", json!(null), "invalid digit", None)]
@@ -291,6 +397,9 @@ fn a_url_reviews_messages() {
     server.say("alice", "hello");
     assert_eq!(server.get(&frames)["frame"]["Content"], "HELLO");
     server.say("alice", "spam");
+    // The participant of Alice has joined after that of Bob.
+    let alice = server.get("/participants")["participants"][1]["id"].as_str().unwrap().to_owned();
+    server.get(&format!("/participants/{alice}/frames?type=ERROR&waitMs=30000"));
     server.delete("/rooms/lobby/review");
     server.say("alice", "unseen");
     assert_eq!(server.get(&frames)["frame"]["Content"], "unseen");

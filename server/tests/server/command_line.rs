@@ -55,6 +55,10 @@ fn a_wrong_option_is_explained_with_exit_code_2() {
         (&["--port", "many"], "invalid value 'many' for '--port <PORT>'"),
         (&["--frozen-at", "noon"], "invalid value 'noon' for '--frozen-at <TIME>'"),
         (&["--token-lifetime", "soon"], "invalid value 'soon' for '--token-lifetime <DURATION>'"),
+        (&["--frozen-at", "3000-01-01T00:00:00Z"], "the clock ends at 2554-07-21T23:34:33"),
+        (&["--ca-file", "ca.pem"], "--ca-file needs --tls"),
+        (&["--tls", "--ca-file", "ca.key"], "must not end in .key"),
+        (&["--tls", "--ca-file", "ca.KEY"], "must not end in .key"),
         (&["--log", "xml"], "possible values: text, json"),
         (&["--config", "/nowhere/a.toml"], "/nowhere/a.toml: "),
     ] {
@@ -156,6 +160,21 @@ fn a_configuration_file_has_the_same_options() {
         let (code, message) = mistake(&["--config", name]);
         assert!(code == Some(2) && message.contains(expected), "{text}: {message}");
     }
+}
+
+#[test]
+fn an_option_of_the_command_line_may_need_one_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, ca_file) = (folder.path().join("mock.toml"), folder.path().join("ca.pem"));
+    let arguments = ["--config", file.to_str().unwrap(), "--ca-file", ca_file.to_str().unwrap()];
+    fs::write(&file, "tls = true\n").unwrap();
+    let server = Server::start(&arguments);
+    assert!(server.line("https_url").starts_with("https://"));
+    assert!(ca_file.exists());
+    assert_eq!(server.get("/status")["caFile"], ca_file.to_str().unwrap());
+    fs::write(&file, "tls = false\n").unwrap();
+    let (code, text) = mistake(&arguments);
+    assert!(code == Some(2) && text.contains("--ca-file needs --tls"), "{text}");
 }
 
 #[test]

@@ -42,6 +42,8 @@ fn entries_are_filtered_by_room_user_kind_and_index() {
         body["entries"].as_array().unwrap().clone()
     };
     assert!(entries("room=stage").iter().all(|entry| entry["room"] == "stage"));
+    let arn = server.get("/rooms/stage")["arn"].clone();
+    assert!(entries("room=stage").iter().all(|entry| entry["roomArn"] == arn));
     assert!(entries("userId=bob").iter().all(|entry| entry["userId"] == "bob"));
     let sent = entries("kind=frame_sent");
     assert!(sent.len() == 4 && sent.iter().all(|entry| entry["kind"] == "frame_sent"), "{sent:?}");

@@ -8,6 +8,7 @@
 mod api;
 mod command_line;
 mod guard;
+mod keep_alive;
 mod log;
 mod openapi;
 mod routes;

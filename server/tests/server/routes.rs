@@ -10,24 +10,30 @@ use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error, Message};
 
 use crate::support::{LIMIT, Server};
 
-fn connect(server: &Server) -> TcpStream {
+pub(crate) fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     stream
 }
 
-/// Reads one response with a content length.
-fn response(stream: &mut TcpStream) -> String {
+/// Reads the head of one response.
+pub(crate) fn head(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).unwrap();
         text.push(byte[0]);
     }
-    let head = String::from_utf8(text).unwrap();
-    let length = head.to_ascii_lowercase();
-    let length = length.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
-    let mut body = vec![0; length.parse().unwrap()];
+    String::from_utf8(text).unwrap()
+}
+
+/// Reads one response. Without a content length it has no body.
+pub(crate) fn response(stream: &mut TcpStream) -> String {
+    let head = head(stream);
+    let headers = head.to_ascii_lowercase();
+    let length =
+        headers.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     stream.read_exact(&mut body).unwrap();
     head + &String::from_utf8(body).unwrap()
 }

@@ -85,3 +85,137 @@ fn a_file_that_is_not_a_state_is_not_overwritten() {
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
 }
+
+/// The rooms of a state file, by their names.
+fn rooms(file: &std::path::Path) -> Vec<String> {
+    let state: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let rooms = state["rooms"].as_object().unwrap().values();
+    rooms.map(|room| room["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[cfg(unix)]
+fn terminate(server: Server) {
+    let id = server.id().to_string();
+    let killed = std::process::Command::new("kill").args(["-TERM", &id]).status();
+    assert!(killed.unwrap().success());
+    assert_eq!(server.wait().0, Some(0));
+}
+
+/// Starts a server with a room and a long log.
+#[cfg(unix)]
+fn busy(file: &std::path::Path) -> Server {
+    let arguments = ["--state", file.to_str().unwrap(), "--room", "lobby", "--unlimited"];
+    let server = Server::start(&arguments);
+    for number in 0..50 {
+        let user = json!({ "room": "lobby", "userId": format!("user-{number}") });
+        server.post("/participants", &user);
+    }
+    for _ in 0..100 {
+        server.say("user-0", "hello");
+    }
+    server
+}
+
+#[cfg(unix)]
+#[test]
+fn a_change_right_before_a_signal_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for run in 0..5 {
+        let file = folder.path().join(format!("{run}.json"));
+        let server = busy(&file);
+        let names = ["one", "two", "three"];
+        for name in names {
+            operate(&server, "CreateRoom", &json!({ "name": name }));
+        }
+        terminate(server);
+        assert_eq!(rooms(&file)[1..], names, "run {run}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_change_right_before_the_log_is_cleared_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    for run in 0..5 {
+        let file = folder.path().join(format!("{run}.json"));
+        let server = busy(&file);
+        let stage = operate(&server, "CreateRoom", &json!({ "name": "stage" }));
+        server.post("/reset", &json!({ "what": "log" }));
+        assert_eq!(server.log(), "");
+        operate(&server, "DeleteRoom", &json!({ "identifier": stage["arn"] }));
+        operate(&server, "CreateRoom", &json!({ "name": "attic" }));
+        server.post("/reset", &json!({ "what": "log" }));
+        terminate(server);
+        assert_eq!(rooms(&file), ["lobby", "attic"], "run {run}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_room_that_a_reset_has_deleted_does_not_return() {
+    let folder = tempfile::tempdir().unwrap();
+    for (run, what) in (0..20).flat_map(|run| [(run, "rooms"), (run, "all")]) {
+        let file = folder.path().join(format!("{run}-{what}.json"));
+        let server = Server::start(&["--state", file.to_str().unwrap(), "--room", "lobby"]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    operate(&server, "CreateRoom", &json!({ "name": "stage" }));
+                }
+            });
+            server.post("/reset", &json!({ "what": what }));
+        });
+        let left = server.get("/rooms")["rooms"].as_array().unwrap().len();
+        terminate(server);
+        assert_eq!(rooms(&file).len(), left, "run {run}");
+    }
+}
+
+/// A hook may lose the response to an operation, or respond in its place.
+#[cfg(unix)]
+#[test]
+fn a_hook_does_not_come_between_a_change_and_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.json");
+    let server = Server::start(&["--state", file.to_str().unwrap(), "--room", "lobby"]);
+    let hook = |then: Value| {
+        let hook =
+            json!({ "on": "operation", "operation": "CreateRoom", "times": 1, "then": then });
+        server.post("/hooks", &hook);
+    };
+    let url = format!("{}/CreateRoom", server.url());
+    let create = |name: &str| send("POST", &url, &[], Some(json!({ "name": name }).to_string()));
+    hook(json!("emptyBody"));
+    create("unread");
+    hook(
+        json!({ "respond": { "status": 200, "body": "{\"arn\":\"made-up\",\"name\":\"made-up\"}" } }),
+    );
+    create("never");
+    hook(json!({ "delayRealTime": "1ms" }));
+    create("late");
+    operate(&server, "CreateRoom", &json!({ "name": "usual" }));
+    let names: Vec<_> = server.get("/rooms")["rooms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|room| room["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["lobby", "unread", "late", "usual"]);
+    terminate(server);
+    assert_eq!(rooms(&file), names);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_written_in_the_end_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let file = inner.join("state.json");
+    let server = Server::start(&["--state", file.to_str().unwrap()]);
+    fs::remove_dir_all(&inner).unwrap();
+    operate(&server, "CreateRoom", &json!({ "name": "stage" }));
+    let id = server.id().to_string();
+    std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert_eq!(server.wait().0, Some(1));
+}

@@ -75,3 +75,46 @@ fn a_missing_half_of_the_authority_is_not_replaced() {
         "{message}"
     );
 }
+
+#[test]
+fn servers_that_start_concurrently_share_one_authority() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let ca_file = folder.path().join("ca.pem");
+        let arguments = ["--tls", "--ca-file", ca_file.to_str().unwrap()];
+        let servers: Vec<Server> = std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..6).map(|_| scope.spawn(|| Server::start(&arguments))).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(servers.len(), 6);
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["ca.key", "ca.pem"]);
+        for server in &servers {
+            handshake(&ca_file, server.port());
+        }
+    }
+}
+
+/// An authority is only half of one after a start that was killed in the middle.
+#[test]
+fn an_empty_key_of_an_interrupted_start_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    fs::write(folder.path().join("ca.key"), "").unwrap();
+    let server = Server::start(&["--tls", "--ca-file", ca_file.to_str().unwrap()]);
+    handshake(&ca_file, server.port());
+}
+
+fn handshake(ca_file: &Path, port: u16) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        connector(ca_file).connect(name, stream).await.unwrap();
+    });
+}

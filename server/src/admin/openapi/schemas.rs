@@ -191,6 +191,7 @@ fn participants() -> Schemas {
             object(&[
                 ("id", string()),
                 ("room", string()),
+                ("roomArn", string()),
                 ("userId", string()),
                 ("connectionId", string()),
                 ("isConnected", boolean()),
@@ -227,6 +228,7 @@ fn connections() -> Schemas {
             object(&[
                 ("id", string()),
                 ("room", string()),
+                ("roomArn", string()),
                 ("userId", string()),
                 ("ageMs", number()),
                 ("queuedFrames", number()),
@@ -260,6 +262,10 @@ fn connections() -> Schemas {
     ]
 }
 
+fn urls() -> Value {
+    object(&[("http", string()), ("ws", string()), ("https?", string()), ("wss?", string())])
+}
+
 fn service() -> Schemas {
     let modes = json!({ "type": "string", "enum": ["refuse", "accept"] });
     let advance = json!({ "type": "integer", "minimum": 0, "maximum": 3_162_240_000_000_u64 });
@@ -275,15 +281,8 @@ fn service() -> Schemas {
             object(&[
                 ("version", string()),
                 ("ready", boolean()),
-                (
-                    "urls",
-                    object(&[
-                        ("http", string()),
-                        ("ws", string()),
-                        ("https?", string()),
-                        ("wss?", string()),
-                    ]),
-                ),
+                ("urls", urls()),
+                ("caFile?", string()),
                 ("clock", json!({ "$ref": "#/components/schemas/Clock" })),
                 (
                     "counts",
