@@ -148,7 +148,7 @@ impl Log {
     }
 
     /// Passes the entries of the view to a function until it returns a value.
-    fn find<T>(&self, mut examine: impl FnMut(Entry) -> Option<T>) -> Option<T> {
+    pub(super) fn find<T>(&self, mut examine: impl FnMut(Entry) -> Option<T>) -> Option<T> {
         let (selection, mut next) = (self.filter.selection(None), self.filter.since);
         loop {
             let batch = self.driver.read_log(selection, next, ENTRIES_AT_A_TIME);
@@ -393,4 +393,4 @@ impl Serialize for Log {
 }
 
 /// The number of entries that are read while the mock is locked.
-const ENTRIES_AT_A_TIME: usize = 1024;
+pub(super) const ENTRIES_AT_A_TIME: usize = 1024;

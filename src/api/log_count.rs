@@ -1,6 +1,6 @@
 //! Log: how many entries a view has, its last one, and the view without pings.
 
-use crate::api::log::Log;
+use crate::api::log::{ENTRIES_AT_A_TIME, Log};
 use crate::log::entry::Entry;
 use crate::log::matcher::Matcher;
 use crate::log::record::Event;
@@ -17,7 +17,12 @@ impl Log {
     /// ```
     #[must_use]
     pub fn count(&self) -> usize {
-        self.entries().len()
+        let mut count = 0;
+        self.find(|_| {
+            count += 1;
+            None::<()>
+        });
+        count
     }
 
     /// Returns `true` if the view has no entry now.
@@ -29,7 +34,7 @@ impl Log {
     /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count() == 0
+        self.first().is_none()
     }
 
     /// Returns the latest entry of the view.
@@ -42,7 +47,21 @@ impl Log {
     /// ```
     #[must_use]
     pub fn last(&self) -> Option<Entry> {
-        self.entries().pop()
+        let (selection, since) = (self.filter.selection(None), self.filter.since);
+        // From the end, because the log may be long, and the last entries are the likeliest to be
+        // in the view.
+        let mut end = self.driver.log_length();
+        while end > since {
+            let start = end.saturating_sub(ENTRIES_AT_A_TIME as u64).max(since);
+            let batch = self.driver.read_log(selection, start, ENTRIES_AT_A_TIME);
+            let before_end = batch.entries.into_iter().rev().filter(|entry| entry.number < end);
+            // Test closures in matchers run here, where no lock is held.
+            if let Some(last) = before_end.into_iter().find(|entry| self.filter.admits(entry)) {
+                return Some(last);
+            }
+            end = start;
+        }
+        None
     }
 
     /// Leaves pings and pongs out, whose number depends on real time: for snapshots of clients with

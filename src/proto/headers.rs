@@ -54,9 +54,20 @@ impl Headers {
             if name.is_empty() || !name.chars().all(is_name) {
                 return Some(format!("a header cannot have the name {name:?}"));
             }
+            if Self::frames_the_body(name) {
+                return Some(format!(
+                    "the header {name} cannot be set, because it follows from the body"
+                ));
+            }
             let is_value = value.chars().all(|c| matches!(c, ' '..='~'));
             (!is_value).then(|| format!("the header {name} cannot have the value {value:?}"))
         })
+    }
+
+    /// Returns `true` if the header says where the body ends. The HTTP library writes such headers
+    /// itself, and a second one that differs would make the response ambiguous.
+    pub(crate) fn frames_the_body(name: &str) -> bool {
+        ["content-length", "transfer-encoding"].iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// Collects the headers that a test adds to a response.

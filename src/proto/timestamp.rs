@@ -124,9 +124,11 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
-    /// Parses RFC 3339 in UTC, with up to nine decimals: `2026-01-01T00:00:00.5Z`.
+    /// Parses RFC 3339 in UTC, with up to nine decimals: `2026-01-01T00:00:00.5Z`. The time must be
+    /// from [`Timestamp::UNIX_EPOCH`] to [`Timestamp::MAX`].
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
-        let refused = || ParseTimestampError { text: text.into() };
+        let error = |is_out_of_range| ParseTimestampError { text: text.into(), is_out_of_range };
+        let refused = || error(false);
         let (seconds, fraction) = match text.strip_suffix('Z').and_then(|t| t.split_once('.')) {
             Some((seconds, fraction)) => (format!("{seconds}Z"), fraction),
             None => (text.into(), "0"),
@@ -136,7 +138,12 @@ impl FromStr for Timestamp {
         }
         let whole = humantime::parse_rfc3339(&seconds).map_err(|_| refused())?;
         let nanoseconds = format!("{fraction:0<9}").parse().map_err(|_| refused())?;
-        Ok(Self::from(whole) + Duration::from_nanos(nanoseconds))
+        let whole = whole.duration_since(UNIX_EPOCH).map_err(|_| error(true))?;
+        let since_epoch = whole + Duration::from_nanos(nanoseconds);
+        if since_epoch > Self::MAX.to_unix() {
+            return Err(error(true));
+        }
+        Ok(Self::from_unix(since_epoch))
     }
 }
 
@@ -152,7 +159,8 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// The error of [`Timestamp::from_str`] for a text that is not a time.
+/// The error of [`Timestamp::from_str`] for a text that is not a time, or not one that a
+/// [`Timestamp`] can hold.
 ///
 /// ```
 /// use mock_ivs_chat::Timestamp;
@@ -163,11 +171,17 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ParseTimestampError {
     text: String,
+    is_out_of_range: bool,
 }
 
 impl fmt::Display for ParseTimestampError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a time such as 2026-01-01T00:00:00Z", self.text)
+        let Self { text, is_out_of_range } = self;
+        if *is_out_of_range {
+            let (first, last) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+            return write!(f, "`{text}` is not between {first} and {last}");
+        }
+        write!(f, "`{text}` is not a time such as 2026-01-01T00:00:00Z")
     }
 }
 
@@ -201,6 +215,18 @@ mod tests {
             "1969-01-01T00:00:00Z",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_after_the_last_one_is_refused_and_not_cut() {
+        let last = Timestamp::MAX.to_string();
+        assert_eq!(last, "2554-07-21T23:34:33.709551615Z");
+        assert_eq!(last.parse(), Ok(Timestamp::MAX));
+        for text in ["2554-07-21T23:34:33.709551616Z", "3000-01-01T00:00:00Z"] {
+            let error = text.parse::<Timestamp>().unwrap_err().to_string();
+            let range = "1970-01-01T00:00:00Z and 2554-07-21T23:34:33.709551615Z";
+            assert_eq!(error, format!("`{text}` is not between {range}"));
         }
     }
 

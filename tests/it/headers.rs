@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use mock_ivs_chat::hook::{HandshakeVerdict, OperationVerdict};
 use mock_ivs_chat::log::EntryKind;
-use mock_ivs_chat::{Exception, MockIvsChat, Operation};
+use mock_ivs_chat::{Exception, Headers, MockIvsChat, Operation};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -116,6 +116,31 @@ fn a_raw_response_can_have_headers() {
     let answer = http(&ivs, "POST", "/ListRooms", "{}");
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")));
     assert_eq!(answer.header("content-type"), Some("text/plain"));
+}
+
+#[test]
+#[should_panic(
+    expected = "the header Content-Length cannot be set, because it follows from the body"
+)]
+fn a_header_that_frames_the_body_is_refused() {
+    let ivs = MockIvsChat::start();
+    ivs.on_any_operation().respond_with_headers(503, "try later", [("Content-Length", "5")]);
+}
+
+#[test]
+fn a_header_of_a_closure_does_not_change_the_frame_of_the_body() {
+    let ivs = MockIvsChat::start();
+    ivs.on_any_operation().named("framed").decide(|_| OperationVerdict::Respond {
+        status: 503,
+        body: "try later".into(),
+        headers: Headers::from_iter([("content-length", "5"), ("retry-after", "2")]),
+    });
+    let answer = http(&ivs, "POST", "/ListRooms", "{}");
+    assert_eq!(
+        (answer.header("content-length"), answer.header("retry-after")),
+        (Some("9"), Some("2"))
+    );
+    ivs.verify();
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use mock_ivs_chat::{
     Clock, MockIvsChat,
-    log::{Direction, EntryKind},
+    log::{Direction, EntryKind, Matcher},
 };
 use serde_json::json;
 
-use crate::support::{connect, frozen, full_token, sdk, snapshot};
+use crate::support::{connect, frozen, full_token, sdk, snapshot, unlimited};
 
 /// A chat in which all that can be logged happens, one thing after the other.
 async fn chat(ivs: &MockIvsChat) {
@@ -72,4 +72,22 @@ async fn the_log_keeps_the_exact_bytes() {
     let text: serde_json::Value = serde_json::from_str(sent[0].text().unwrap()).unwrap();
     assert_eq!(text, frame);
     assert_eq!(sent[0].cause(), Some(received[0].index()));
+}
+
+#[test]
+fn the_last_entry_of_a_view_is_found_however_far_it_is_from_the_end() {
+    let ivs = unlimited();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    alice.send_message("first");
+    for _ in 0..1_500 {
+        bob.send_message("hello");
+    }
+    let first = ivs.log().matching(Matcher::send_message().from("alice"));
+    assert_eq!(first.count(), 1);
+    assert!(first.last().unwrap().text().unwrap().contains(r#""Content":"first""#));
+    let view = ivs.log().user("alice");
+    assert_eq!(view.last().unwrap().index(), view.entries().last().unwrap().index());
+    assert!(ivs.log().since(ivs.log().mark()).last().is_none());
+    assert_eq!(ivs.log().since(ivs.log().mark()).count(), 0);
 }
