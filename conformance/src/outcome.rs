@@ -111,6 +111,11 @@ impl ClaimResult {
         Self::new(header, result, steps)
     }
 
+    /// Returns `true` if the target did something else than the claim says.
+    pub(crate) const fn is_different(&self) -> bool {
+        matches!(self.result, Outcome::Different { .. })
+    }
+
     fn new(header: &Header, result: Outcome, steps: &Steps) -> Self {
         let facts = header
             .facts

@@ -4,11 +4,11 @@
 //! should come of each step, so that the service's events can be waited for and compared.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
-use std::sync::Arc;
 
 use crate::calls::Request;
 use crate::labels::{HOME, Labels, Now};
@@ -30,6 +30,9 @@ use crate::view::{
 pub(crate) struct Steps {
     pub(crate) expected: Vec<Step>,
     pub(crate) actual: Vec<Step>,
+    /// The longest time from the first to the last of the actions between which no time was to
+    /// pass.
+    pub(crate) longest_burst: Duration,
 }
 
 /// A mock and a service that do the same.
@@ -38,7 +41,9 @@ pub(crate) struct Twin {
     live: Live,
     labels: Labels,
     printed: usize,
-    started: std::time::Instant,
+    started: Instant,
+    /// The first of the actions since the clock was advanced.
+    burst: Option<Instant>,
     /// How many events of each lane should have come, and how many have.
     due: BTreeMap<String, usize>,
     taken: BTreeMap<String, usize>,
@@ -63,11 +68,20 @@ impl Twin {
             live,
             labels,
             printed,
-            started: std::time::Instant::now(),
+            started: Instant::now(),
+            burst: None,
             due: BTreeMap::new(),
             taken: BTreeMap::new(),
             steps,
         }
+    }
+
+    /// Notes that a client acts now.
+    fn act(&mut self) {
+        let now = Instant::now();
+        let burst = now - *self.burst.get_or_insert(now);
+        let mut steps = self.steps.lock();
+        steps.longest_burst = steps.longest_burst.max(burst);
     }
 
     fn begin(&self, cause: Cause<'_>) -> Result<Before, String> {
@@ -259,6 +273,7 @@ impl Stage for Twin {
         let before = self.begin(cause)?;
         let members = self.to_actual(&request.members);
         let response = self.mock.call(request)?;
+        self.act();
         self.live.call(session::request(&request.operation, members));
         self.end(cause, before, None)?;
         if let (Some(expected), Some(actual)) = (&response, self.live.last_response()) {
@@ -306,6 +321,7 @@ impl Stage for Twin {
             Payload::Text(text) => Payload::Text(self.labels.to_actual(text)),
             other => other.clone(),
         };
+        self.act();
         let sent = self.live.send(client, &payload);
         self.check(client, sent);
         self.end(Cause::Client(client), before, Some(client))
@@ -355,6 +371,7 @@ impl Stage for Twin {
         let before = self.live.before(Cause::Other);
         self.mock.advance(duration);
         self.live.advance(duration);
+        self.burst = None;
         // An interruption is noticed by the next command.
         let _ = self.end(Cause::Other, before, None);
     }

@@ -76,3 +76,24 @@ fn watch_deletions(ivs: &MockIvsChat) -> Arc<Mutex<Vec<String>>> {
     }
     untagged
 }
+
+#[test]
+fn a_rate_is_not_shown_by_actions_that_take_longer_than_a_second() {
+    let ivs = MockIvsChat::start();
+    // A response takes as long as on a slow network.
+    ivs.on_action().delay_real_time(Duration::from_millis(120));
+    let endpoints = Endpoints {
+        control: ivs.endpoint_url(),
+        messaging: ivs.ws_url(),
+        region: "us-west-2".into(),
+        patience: Duration::from_secs(10),
+        ..Endpoints::default()
+    };
+    let only = ["quotas/requests-per-connection".to_owned()];
+    let claims = read_claims(claims_folder(), &only).unwrap();
+    let running = Running::start(Target::Url(endpoints), "slow").unwrap();
+    let results = run(&claims, &running, Duration::ZERO, |_| {});
+    assert_eq!(running.clean(), Cleanup::default());
+    let Outcome::NotShown { why } = &results[0].result else { panic!("{results:?}") };
+    assert!(why.starts_with("its actions took ") && why.ends_with("per second"), "{why}");
+}
