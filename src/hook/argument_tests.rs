@@ -75,6 +75,21 @@ fn invalid_arguments_are_refused(#[case] build: fn(), #[case] expected: &str) {
     assert_eq!(text.or_else(|| panic.downcast_ref::<&str>().copied()), Some(expected));
 }
 
+#[rstest]
+#[case(
+    r#"{"on":"review","to":"bob","then":"hold"}"#,
+    "`to` is not a condition of hooks on reviews; known: `from`"
+)]
+#[case(r#"{"on":"action","times":0,"then":"reset"}"#, "`times` must be at least 1")]
+#[case(
+    r#"{"on":"action","between":{"from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z"},"then":"reset"}"#,
+    "`between` needs `until` to be later than `from`"
+)]
+fn conditions_in_json_that_cannot_hold_are_refused(#[case] text: &str, #[case] expected: &str) {
+    let error = serde_json::from_str::<HookSpec>(text).unwrap_err().to_string();
+    assert_eq!(error, expected);
+}
+
 #[test]
 fn the_largest_and_smallest_values_are_accepted() {
     for status in [400, 599] {

@@ -27,11 +27,7 @@ impl<T: sealed::Hits> Hits for T {}
 #[track_caller]
 pub(super) fn range(hits: impl Hits) -> RangeInclusive<usize> {
     let (start, end) = hits.bounds();
-    let from = match start {
-        Bound::Included(from) => from,
-        Bound::Excluded(below) => below + 1,
-        Bound::Unbounded => 0,
-    };
+    let from = start.unwrap_or_default();
     let to = match end {
         Bound::Included(to) => to,
         Bound::Excluded(above) => above.saturating_sub(1),
@@ -44,11 +40,8 @@ pub(super) fn range(hits: impl Hits) -> RangeInclusive<usize> {
 }
 
 /// Writes a range as in Rust.
-fn shown(start: Bound<usize>, end: Bound<usize>) -> String {
-    let start = match start {
-        Bound::Included(from) | Bound::Excluded(from) => from.to_string(),
-        Bound::Unbounded => String::new(),
-    };
+fn shown(start: Option<usize>, end: Bound<usize>) -> String {
+    let start = start.map_or_else(String::new, |from| from.to_string());
     match end {
         Bound::Included(to) => format!("{start}..={to}"),
         Bound::Excluded(to) => format!("{start}..{to}"),
@@ -62,22 +55,27 @@ mod sealed {
     /// The bounds of a number of hits.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait Hits {
-        /// Returns the bounds of the range.
-        fn bounds(self) -> (Bound<usize>, Bound<usize>);
+        /// Returns the first number, unless the range has no start, and the end.
+        fn bounds(self) -> (Option<usize>, Bound<usize>);
     }
 }
 
 impl sealed::Hits for usize {
-    fn bounds(self) -> (Bound<usize>, Bound<usize>) {
-        (Bound::Included(self), Bound::Included(self))
+    fn bounds(self) -> (Option<usize>, Bound<usize>) {
+        (Some(self), Bound::Included(self))
     }
 }
 
 macro_rules! ranges {
     ($($range:ty),*) => {$(
         impl sealed::Hits for $range {
-            fn bounds(self) -> (Bound<usize>, Bound<usize>) {
-                (self.start_bound().cloned(), self.end_bound().cloned())
+            fn bounds(self) -> (Option<usize>, Bound<usize>) {
+                // Rust has no syntax for a range that excludes its start.
+                let start = match self.start_bound() {
+                    Bound::Included(start) | Bound::Excluded(start) => Some(*start),
+                    Bound::Unbounded => None,
+                };
+                (start, self.end_bound().cloned())
             }
         }
     )*};

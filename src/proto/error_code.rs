@@ -168,7 +168,7 @@ mod tests {
             ]
         );
         for code in ErrorCode::ALL {
-            assert_eq!(ErrorCode::try_from(code.code()), Ok(code));
+            assert_eq!(ErrorCode::try_from(u16::from(code)), Ok(code));
         }
         assert_eq!(ErrorCode::try_from(418).unwrap_err().code(), 418);
     }

@@ -280,6 +280,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_quota_limits_a_rate_a_number_or_a_size() {
+        assert!(Quota::Operation(Operation::ListRooms).is_rate() && Quota::SendMessage.is_rate());
+        assert!(!Quota::Rooms.is_rate() && !Quota::MessageAttributeBytes.is_rate());
+    }
+
+    #[test]
     fn a_bucket_holds_a_seconds_worth_and_refills_evenly() {
         let mut now = Timestamp::from_unix(Duration::from_secs(1_000));
         let mut bucket = Bucket::default();

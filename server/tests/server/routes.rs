@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error, Message};
 
 use crate::support::{LIMIT, Server};
@@ -90,8 +91,16 @@ async fn a_reset_is_a_reset_on_the_wire() {
         Some(Err(Error::Io(error))) => {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
         }
+        // Wine shuts a socket down before it closes it. The end of the stream is sent by that, and
+        // is what the client sees, although the socket does not linger.
+        Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) if is_wine() => {}
         other => panic!("expected a reset, got {other:?}"),
     }
+}
+
+/// Returns `true` if the tests were built for Windows, but do not run there.
+fn is_wine() -> bool {
+    cfg!(windows) && std::path::Path::new(r"C:\windows\system32\winecfg.exe").exists()
 }
 
 #[test]
