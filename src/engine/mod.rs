@@ -110,6 +110,7 @@ impl Engine {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) {
         self.handle_timeout(now);
         self.dispatch(input);
+        // The timers that fire before the next input were not caused by the closures of this one.
         self.ancestry = Ancestry::default();
     }
 

@@ -29,6 +29,7 @@ pub(super) fn range(hits: impl Hits) -> RangeInclusive<usize> {
     let (start, end) = hits.bounds();
     let from = match start {
         Bound::Included(from) => from,
+        // No range that implements `Hits` excludes its start, so this cannot overflow.
         Bound::Excluded(below) => below + 1,
         Bound::Unbounded => 0,
     };

@@ -34,6 +34,8 @@ impl Service {
         publish: Publish,
         out: &mut Vec<Output>,
     ) {
+        // For example the second copy of a duplicated action that has disconnected its own sender.
+        // From here on, the lookups of the session by index cannot fail.
         if !self.sessions.contains_key(&connection) {
             return;
         }
