@@ -110,7 +110,7 @@ impl Engine {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) {
         self.handle_timeout(now);
         self.dispatch(input);
-        // The timers that fire before the next input were not caused by the closures of this one.
+        // A timer that fires before the next input must not inherit the closures of this one.
         self.ancestry = Ancestry::default();
     }
 

@@ -264,8 +264,8 @@ impl<'a> Search<'a> {
         });
         let ended = cases.into_iter().zip(results).enumerate();
         let ended: Vec<Ended> = ended
-            // Other threads may have finished later cases before the first failure. Their results are
-            // dropped, so the report does not depend on the number of threads.
+            // Other threads may have finished later cases before the first failure. Their results
+            // are dropped, so the report does not depend on the number of threads.
             .map(|(index, (case, run))| Ended { case, run: run.filter(|_| index <= first_failure) })
             .collect();
         self.exploration.runs += ended.iter().filter(|ended| ended.run.is_some()).count();
@@ -302,7 +302,8 @@ impl<'a> Search<'a> {
         let is_any =
             |wanted: fn(&Verdict) -> bool| singles.iter().any(|(_, verdict)| wanted(verdict));
         let has_failed = is_any(|verdict| matches!(verdict, Verdict::Failed(_)));
-        // During an outage no attempt to connect is seen, so a client that does nothing looks changed.
+        // During an outage no attempt to connect is seen, so a client that does nothing looks
+        // changed.
         let mut reacting = survivors.iter().flat_map(|(case, _)| &case.0);
         let has_effect = reacting.any(|injection| injection.fault != Fault::Outage);
         if self.explorer.selection.is_all() && !has_effect && !has_failed {

@@ -180,8 +180,8 @@ impl<V: Clone + Describe> Chain<V> {
             |hook: &&mut Installed<V>| hook.id > last && hook.rule.filter.admits(context);
         let mut hooks = self.hooks.iter_mut();
         let hook = hooks.by_ref().filter(matching).find_map(|hook| {
-            // A hook counts each event once: after the verdict of a closure, the evaluation continues
-            // with the hooks after it.
+            // A hook counts each event once: after the verdict of a closure, the evaluation
+            // continues with the hooks after it.
             hook.seen += 1;
             hook.rule.frequency.allows(hook.seen, hook.hits, now).then_some(hook)
         })?;

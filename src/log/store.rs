@@ -72,8 +72,8 @@ impl LogStore {
             let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
             let records = Vec::with_capacity(capacity);
             self.chunks.push_back(Chunk { records, ..Chunk::default() });
-            // Once per chunk is enough, because readers skip what is beyond the limit. The new chunk is
-            // never dropped, because its record is newer than all that are.
+            // Once per chunk is enough, because readers skip what is beyond the limit. The new
+            // chunk is never dropped, because its record is newer than all that are.
             self.drop_chunks();
         }
         if !self.followed.is_empty() {
@@ -179,8 +179,8 @@ impl LogStore {
         }
         let (mut records, mut examined) = (Vec::new(), 0);
         for (base, chunk) in self.chunks_since(first) {
-            // A chunk without the key is skipped without a look at its records, so it does not count as
-            // examined.
+            // A chunk without the key is skipped without a look at its records, so it does not
+            // count as examined.
             let Some(start) = chunk.start(wanted.key) else { continue };
             let start = start.max(usize::try_from(first.saturating_sub(base)).unwrap_or(CHUNK));
             for (place, record) in chunk.records.iter().enumerate().skip(start) {
