@@ -76,6 +76,7 @@ impl LogStore {
             // chunk is never dropped, because its record is newer than all that are.
             self.drop_chunks();
         }
+        // Most mocks have no participant that waits, so most entries need no index.
         if !self.followed.is_empty() {
             self.index_followed(number, &record);
         }
