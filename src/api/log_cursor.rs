@@ -199,6 +199,7 @@ impl LogCursor {
             if found.is_some() && all_are_taken {
                 let mut starts = starts.lock();
                 let start = starts.entry(key).or_default();
+                // Two waits may run at the same time, and the later one may be ahead.
                 *start = entry.index().max(*start);
             } else {
                 all_are_taken = false;

@@ -275,6 +275,8 @@ impl<T> Future for LogWait<T> {
             (deadline, WaitTimeout::start(deadline))
         };
         let (deadline, _) = *self.timeout.get_or_insert_with(new_timeout);
+        // Before the look, so that an entry that was recorded before the end is found first. The
+        // registration comes before it too, or an entry in between would wake nobody.
         let end = self.end();
         self.registration.register(cx.waker());
         match self.look(deadline) {

@@ -110,8 +110,8 @@ impl Handle {
         };
         let restarted = paused.and_then(|connections| {
             self.driver().end_all(record::OutageEvent::Restart);
-            // A client may reconnect as soon as its stream is closed, so the port must listen first,
-            // unless there is an outage.
+            // A client may reconnect as soon as its stream is closed, so the port must listen
+            // first, unless there is an outage.
             let resumed = match self.server().is_in_outage() {
                 true => Ok(()),
                 false => self.server().resume(self.driver()),

@@ -79,6 +79,8 @@ impl<T> Wait<T> {
                 let text = self.waiting.cannot_block(why);
                 fail_about(&self.driver, &text, &text, &[]);
             }
+            // Returns immediately if the waker was called since the poll. It may also return for no
+            // reason, which costs a poll.
             thread::park();
         }
     }

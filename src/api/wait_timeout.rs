@@ -55,6 +55,7 @@ impl WaitTimeout {
         let is_next = state.wakers.first_key_value().is_some_and(|(first, _)| *first == key);
         let must_start = !std::mem::replace(&mut state.is_running, true);
         drop(state);
+        // Only now, because dropping a waker can drop a task, and with it another `WaitTimeout`.
         drop(before);
         if must_start {
             start_thread();
@@ -67,6 +68,7 @@ impl WaitTimeout {
 
 impl Drop for WaitTimeout {
     fn drop(&mut self) {
+        // The lock is released at the end of this statement, before the waker is dropped.
         let waker = TIMER.state.lock().wakers.remove(&(self.deadline, self.id));
         drop(waker);
     }
@@ -97,6 +99,7 @@ fn next_due() -> Option<Vec<Waker>> {
         let now = Instant::now();
         match state.wakers.first_key_value().map(|((deadline, _), _)| *deadline) {
             Some(deadline) if deadline <= now => {
+                // The largest number comes after all waits that are due at this very moment.
                 let later = state.wakers.split_off(&(now, u64::MAX));
                 let due = std::mem::replace(&mut state.wakers, later);
                 return Some(due.into_values().collect());
@@ -105,6 +108,8 @@ fn next_due() -> Option<Vec<Waker>> {
             None => {
                 let is_idle = TIMER.changed.wait_for(&mut state, IDLE).timed_out();
                 if is_idle && state.wakers.is_empty() {
+                    // Under the same lock as the look at the wakers, so a wait that comes now
+                    // starts a new thread instead of relying on this one.
                     state.is_running = false;
                     return None;
                 }

@@ -92,6 +92,8 @@ impl<T> ConnectionMap<T> {
         let removed = chunk.slots.get_mut((connection.0 % CHUNK) as usize)?.take()?;
         chunk.occupied -= 1;
         if chunk.occupied == 0 {
+            // An empty chunk between others stays as a `None`, because places count from the first
+            // chunk.
             *slot = None;
             self.drop_empty_ends();
         }

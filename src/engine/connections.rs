@@ -183,6 +183,7 @@ impl Connections {
     }
 
     pub(super) fn has_ended(&self, connection: ConnectionId) -> bool {
+        // IDs count up from 1, so an ID up to the latest was in use even if nothing is left of it.
         (1..=self.latest).contains(&connection.0) && self.open.get(connection).is_none()
     }
 

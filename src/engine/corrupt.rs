@@ -37,6 +37,7 @@ pub(super) fn corrupted(corruption: &Corruption, original: &str) -> Vec<WireFram
 
 /// Returns the frames of a text that is sent in pieces.
 fn fragments(content: &[u8], longest: usize) -> Vec<WireFrame> {
+    // A piece may end within a character: only the whole message has to be UTF-8.
     let pieces: Vec<_> = content.chunks(longest.max(1)).collect();
     let last = pieces.len().saturating_sub(1);
     let frame = |(index, piece): (usize, &[u8])| WireFrame {

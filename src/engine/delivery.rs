@@ -273,6 +273,7 @@ impl Engine {
             self.push(cause, connection, frame);
         }
         let open = self.connections.open.get_mut(connection);
+        // All of them follow directly, past the hooks: a hook has already decided about each.
         let reordered = open.map(|open| std::mem::take(&mut open.reordered_frames));
         for frame in reordered.into_iter().flatten() {
             self.push(cause, connection, frame);

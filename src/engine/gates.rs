@@ -47,6 +47,7 @@ impl Gates {
 
     /// Opens a gate for good and returns what waited at it, in order.
     pub(super) fn open(&mut self, gate: GateId) -> VecDeque<Deferred> {
+        // Removed before its events continue, so that no event can come to wait here again.
         self.closed.remove(&gate).unwrap_or_default()
     }
 

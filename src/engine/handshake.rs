@@ -210,6 +210,8 @@ impl Engine {
         let has_stream = client.is_some();
         let (headers, peer_ip) =
             client.map_or((None, None), |client| (Some(client.headers), client.peer_ip));
+        // Used up even if the handshake is refused: the service needs it to admit a connection, and
+        // IDs need not be contiguous.
         let connection = self.connections.next_id();
         let admission = match self.service.connect(self.now, connection, token) {
             Ok(admission) => admission,

@@ -110,6 +110,7 @@ impl Engine {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) {
         self.handle_timeout(now);
         self.dispatch(input);
+        // A timer that fires before the next input must not inherit the closures of this one.
         self.ancestry = Ancestry::default();
     }
 
@@ -319,6 +320,7 @@ impl Engine {
     /// Records something that follows from the entry `cause`.
     fn record(&mut self, cause: u64, connection: Option<ConnectionId>, event: Event) {
         let peer = connection.and_then(|connection| self.connections.peer(connection));
+        // The end of a connection has to be recorded before `remove`, or its entry has no peer.
         self.log.push(Record { at: self.now, cause, peer, event });
     }
 

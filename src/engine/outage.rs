@@ -57,6 +57,7 @@ impl Engine {
     }
 
     fn open_connections(&self) -> Vec<(ConnectionId, bool)> {
+        // Collected first, because ending a connection removes it from the map.
         let open = self.connections.open.values();
         open.map(|open| (open.peer.connection, open.has_stream)).collect()
     }

@@ -57,6 +57,8 @@ impl Abort {
 
     /// Returns the reason if the run was stopped, or else has the task woken then.
     pub(crate) fn poll_stopped(&self, cx: &Context<'_>) -> Option<Reason> {
+        // Wakers are cloned, called and dropped without the lock, because they are code of the
+        // runtime, which could come back here.
         let waker = cx.waker().clone();
         let mut state = self.state.lock();
         if state.reason.is_some() {

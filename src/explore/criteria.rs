@@ -88,6 +88,7 @@ pub(crate) fn causes(run: &Run, baseline: Option<&Run>) -> Vec<Cause> {
     }
     let Some(baseline) = baseline else { return causes };
     let known: BTreeSet<&str> = baseline.findings.iter().map(|found| found.lint.code()).collect();
+    // One cause for each lint, because a client that loops breaks the same rule over and over.
     let mut seen = BTreeSet::new();
     for finding in &run.findings {
         let code = finding.lint.code();
@@ -96,6 +97,7 @@ pub(crate) fn causes(run: &Run, baseline: Option<&Run>) -> Vec<Cause> {
         }
     }
     if run.end == End::Done {
+        // Compared by number: what the scenario leaves open without faults is not a leak.
         if run.connections.len() > baseline.connections.len() {
             causes.push(Cause::ConnectionsLeft(run.connections.clone()));
         }

@@ -64,6 +64,8 @@ impl Injected {
         let name = injection.to_string();
         if fault.is_of_service() || point.place == Place::Clock {
             let flag = Arc::new(AtomicBool::new(false));
+            // The event waits at a gate while the fault strikes, so the fault comes before its
+            // effects.
             let gate = hold(ivs, point, &name);
             let task = strike(ivs.clone(), point.clone(), *fault, gate, Arc::clone(&flag));
             self.tasks.push(Box::pin(task));
@@ -216,6 +218,7 @@ async fn strike(
         Fault::Restarted => ivs.restart(),
         Fault::Outage => {
             let outage = ivs.outage();
+            // Released during the outage: what waited is part of what the clients lose.
             gate.inspect(Gate::release);
             tokio::time::sleep(OUTAGE).await;
             return outage.end();
@@ -255,6 +258,7 @@ fn clients(ivs: &Handle) -> impl Iterator<Item = Connection> {
 pub(crate) async fn until(ivs: &Handle, condition: impl Fn() -> bool) {
     let registration = Registration::new(ivs.driver().waiters());
     poll_fn(|cx| {
+        // Registered before the look, so that no change in between is missed.
         registration.register(cx.waker());
         if condition() { Poll::Ready(()) } else { Poll::Pending }
     })

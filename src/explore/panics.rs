@@ -38,6 +38,7 @@ pub(crate) fn take_last() -> Option<String> {
 /// Collects a panic, if this thread collects them.
 fn note(info: &panic::PanicHookInfo<'_>) -> bool {
     let is_noted = COLLECTED.try_with(|collected| {
+        // A second panic inside a panic hook would abort the process.
         let Ok(mut collected) = collected.try_borrow_mut() else { return false };
         let Some(panics) = collected.as_mut() else { return false };
         let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();

@@ -87,6 +87,7 @@ pub(crate) fn extended(
     let known: BTreeSet<_> = baseline.iter().map(|sighting| &sighting.point).collect();
     let mut random = Random(seed);
     let (mut cases, mut seen) = (Vec::new(), BTreeSet::new());
+    // Attempts are limited, because there may be fewer different cases than the budget allows.
     for _ in 0..budget.saturating_mul(ATTEMPTS) {
         if cases.len() == budget {
             break;
@@ -141,6 +142,7 @@ pub(crate) fn schedules(
                 case = case.and(point.clone(), Fault::Lagging);
             }
         }
+        // Sorted, so that the same points in another order are not run again.
         case.0.sort();
         if case.0.len() > 1 && cases.insert(case.clone()) {
             ordered.push(case);

@@ -169,6 +169,7 @@ fn run_on_own_runtime(
             end => end,
         };
         let run = examine(bench, &ivs, start, end, injected.are_all_reached());
+        // Only after the checks: the end of the faults and of the mock would itself change the log.
         drop(injected);
         ivs.end_unreported();
         watcher.abort();
@@ -195,6 +196,7 @@ async fn drive(
 ) -> End {
     let mut limit = pin!(sleep(time_limit));
     let end = poll_fn(|cx| {
+        // Before the scenario, so that a fault that is due strikes ahead of what the clients do.
         injected.poll(cx);
         let polled = catch_unwind(AssertUnwindSafe(|| scenario.as_mut().poll(cx)));
         let end = match polled {

@@ -83,6 +83,7 @@ impl<'a> Search<'a> {
 
     /// Runs the scenario twice without faults. Returns the run if it can be built upon.
     fn run_without_faults(&mut self) -> Option<Arc<Run>> {
+        // Two runs, because a scenario that is not deterministic could not reproduce any failure.
         let runs = self.run_cases(vec![Case::default(), Case::default()]);
         let mut runs = runs.into_iter().filter_map(|ended| ended.run);
         let (Some(first), Some(second)) = (runs.next(), runs.next()) else {
@@ -206,6 +207,7 @@ impl<'a> Search<'a> {
                 survivors.push((case, run));
             } else {
                 let (case, run) = self.shrink(case, run);
+                // Many combinations shrink to the same case.
                 let is_known = self.exploration.failures.iter().any(|known| known.case == case);
                 if !is_known {
                     let verdict = self.judge(&case, Some(&run));
@@ -218,6 +220,7 @@ impl<'a> Search<'a> {
 
     /// Removes faults while the scenario still fails.
     fn shrink(&mut self, mut case: Case, mut run: Run) -> (Case, Run) {
+        // Each round removes a fault, so there are at most as many rounds as faults.
         while case.0.len() > 1 {
             let smaller: Vec<Case> = case.without_one().collect();
             let ended = self.run_cases(smaller);
@@ -251,6 +254,7 @@ impl<'a> Search<'a> {
         let (has_baseline, progress) = (self.baseline.is_some(), &mut self.progress);
         let mut first_failure = usize::MAX;
         let results = run_all(&orders, cases.clone(), |index, run| {
+            // Both runs without faults are needed for the comparison, even if the first one fails.
             let has_failed = has_baseline && !run.causes.is_empty();
             if has_failed && stops {
                 first_failure = first_failure.min(index);
@@ -260,6 +264,8 @@ impl<'a> Search<'a> {
         });
         let ended = cases.into_iter().zip(results).enumerate();
         let ended: Vec<Ended> = ended
+            // Other threads may have finished later cases before the first failure. Their results
+            // are dropped, so the report does not depend on the number of threads.
             .map(|(index, (case, run))| Ended { case, run: run.filter(|_| index <= first_failure) })
             .collect();
         self.exploration.runs += ended.iter().filter(|ended| ended.run.is_some()).count();
@@ -296,7 +302,8 @@ impl<'a> Search<'a> {
         let is_any =
             |wanted: fn(&Verdict) -> bool| singles.iter().any(|(_, verdict)| wanted(verdict));
         let has_failed = is_any(|verdict| matches!(verdict, Verdict::Failed(_)));
-        // During an outage no attempt to connect is seen, so a client that does nothing looks changed.
+        // During an outage no attempt to connect is seen, so a client that does nothing looks
+        // changed.
         let mut reacting = survivors.iter().flat_map(|(case, _)| &case.0);
         let has_effect = reacting.any(|injection| injection.fault != Fault::Outage);
         if self.explorer.selection.is_all() && !has_effect && !has_failed {

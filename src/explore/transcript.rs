@@ -58,6 +58,7 @@ pub(crate) fn lines(entries: &[Entry], start: Timestamp, case: &Case) -> Vec<Lin
 pub(crate) fn first_difference(run: &[Line], baseline: &[Line]) -> Option<usize> {
     let mut expected = baseline.iter();
     for (number, line) in run.iter().enumerate() {
+        // The lines of the fault itself have no counterpart, so they are not compared.
         if !line.is_fault && expected.next().is_none_or(|other| other.text != line.text) {
             return Some(number);
         }

@@ -113,7 +113,9 @@ impl Batch {
         while let Some((index, abort)) = self.take() {
             let mut run = run::run(&self.bench, &self.cases[index], self.log_limit, &abort);
             run.digest(&self.cases[index], self.baseline.as_deref());
-            // A run that was given up has its result already, and the thread its successor.
+            // A run that was given up has its result already, and the thread its successor. The
+            // lock decides which side reports a run: either this thread or the one that gives it up
+            // removes the entry, never both.
             if self.running.lock().remove(&index).is_none() {
                 return;
             }

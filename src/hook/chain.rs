@@ -180,6 +180,8 @@ impl<V: Clone + Describe> Chain<V> {
             |hook: &&mut Installed<V>| hook.id > last && hook.rule.filter.admits(context);
         let mut hooks = self.hooks.iter_mut();
         let hook = hooks.by_ref().filter(matching).find_map(|hook| {
+            // A hook counts each event once: after the verdict of a closure, the evaluation
+            // continues with the hooks after it.
             hook.seen += 1;
             hook.rule.frequency.allows(hook.seen, hook.hits, now).then_some(hook)
         })?;
@@ -201,6 +203,7 @@ impl<V: Clone + Describe> Chain<V> {
         let Some(hook) = self.hooks.iter_mut().find(|hook| hook.id == id) else {
             return Counted::Removed;
         };
+        // Checked again, because several events can ask a closure before the first answer counts.
         if hook.rule.frequency.is_exhausted(hook.hits) {
             return Counted::Exhausted;
         }
@@ -218,6 +221,7 @@ impl<V: Clone + Describe> Chain<V> {
     }
 
     fn status(&self, hook: &Installed<V>) -> HookStatus {
+        // A hook that has seen an event since then has a better explanation.
         let shading = hook.shaded_by.filter(|_| hook.seen == 0);
         let shading = shading.map(|id| self.hooks.iter().find(|other| other.id == id));
         let shaded_by = shading.map(|other| match other {

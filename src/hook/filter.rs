@@ -63,5 +63,6 @@ impl Filter {
 }
 
 fn is_or_any<T: Copy + PartialEq>(wanted: Option<T>, known: Option<T>) -> bool {
+    // A condition about something that an event does not have is not met.
     wanted.is_none() || wanted == known
 }

@@ -64,9 +64,13 @@ impl Probability {
     /// The outcome depends only on the seed and the event's number, so evaluation order is
     /// irrelevant.
     fn hits(self, seen: usize) -> bool {
+        // This is splitmix64, computed from the number of the event instead of a running state. The
+        // same event is selected in each run, whatever happens at other hooks.
         let mut mixed = self.seed.wrapping_add((seen as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        // A float has 53 bits of precision. With more, rounding could return 1, and a probability
+        // of 1 would not always fire.
         let unit = ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
         unit < self.probability
     }

@@ -159,6 +159,7 @@ impl Iterator for StringLiterals<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let start = self.at + self.text[self.at..].find('"')? + 1;
         let mut escaped = false;
+        // Quotes and backslashes are ASCII, so no byte within a longer character looks like one.
         let length = self.text[start..].bytes().position(|byte| {
             let ends = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;

@@ -165,6 +165,7 @@ impl Checker {
                 if let (Some(user_id), Some(token)) =
                     (user_id, member(&object(&response.body), "token"))
                 {
+                    // This is a label: the log shows no tokens. Refusals have the same label.
                     self.users.insert(token, user_id);
                 }
             }

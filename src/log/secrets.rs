@@ -107,6 +107,7 @@ fn shifted<'a>(text: &'a str, shift: &mut i32) -> Cow<'a, str> {
     let gap = text.find("  ").filter(|_| *shift != 0);
     let Some(gap) = gap else { return text.into() };
     let rest = text[gap..].trim_start_matches(' ');
+    // Two or more spaces align a column. They take up the difference, so that it stays straight.
     let spaces = (text.len() - gap - rest.len()) as i32;
     let made_up = (spaces - *shift).max(2);
     *shift += made_up - spaces;

@@ -72,8 +72,11 @@ impl LogStore {
             let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
             let records = Vec::with_capacity(capacity);
             self.chunks.push_back(Chunk { records, ..Chunk::default() });
+            // Once per chunk is enough, because readers skip what is beyond the limit. The new
+            // chunk is never dropped, because its record is newer than all that are.
             self.drop_chunks();
         }
+        // Most mocks have no participant that waits, so most entries need no index.
         if !self.followed.is_empty() {
             self.index_followed(number, &record);
         }
@@ -146,6 +149,7 @@ impl LogStore {
 
     /// Returns the records from a position on.
     pub(crate) fn since(&self, first: u64) -> impl Iterator<Item = (u64, &Record)> {
+        // The oldest chunk may also contain records that are dropped but not freed yet.
         let first = first.max(self.dropped());
         self.chunks_since(first).flat_map(move |(base, chunk)| {
             let start = usize::try_from(first.saturating_sub(base)).unwrap_or(usize::MAX);
@@ -176,6 +180,8 @@ impl LogStore {
         }
         let (mut records, mut examined) = (Vec::new(), 0);
         for (base, chunk) in self.chunks_since(first) {
+            // A chunk without the key is skipped without a look at its records, so it does not
+            // count as examined.
             let Some(start) = chunk.start(wanted.key) else { continue };
             let start = start.max(usize::try_from(first.saturating_sub(base)).unwrap_or(CHUNK));
             for (place, record) in chunk.records.iter().enumerate().skip(start) {
@@ -198,6 +204,7 @@ impl LogStore {
         let records: Vec<_> =
             own.filter_map(|number| Some((*number, self.get(*number)?))).collect();
         let next = match records.last() {
+            // There may be more after the last one only if the selection was cut off.
             Some((last, _)) if records.len() == most => last + 1,
             _ => self.len(),
         };

@@ -107,6 +107,7 @@ impl Payload {
     /// Creates a payload from raw text of the service. It is decoded as a frame if possible.
     pub(crate) fn from_text(text: impl Into<Bytes>) -> Self {
         let bytes = text.into();
+        // A text of a hook may well be a frame, and matchers then see it as one.
         let content = serde_json::from_slice(&bytes).map_or(Content::Opaque, Content::Frame);
         Self::Text(DataFrame::new(bytes, content))
     }

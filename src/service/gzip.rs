@@ -5,6 +5,7 @@ pub(crate) fn stored(data: &[u8]) -> Vec<u8> {
     // Deflate, no flags, no time, no hint, an unknown operating system.
     let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     let mut chunks = data.chunks(usize::from(u16::MAX)).peekable();
+    // Without any data there is no chunk, but the format needs a last block.
     if chunks.peek().is_none() {
         store(&mut gzip, &[], true);
     }

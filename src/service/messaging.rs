@@ -34,6 +34,8 @@ impl Service {
         publish: Publish,
         out: &mut Vec<Output>,
     ) {
+        // For example the second copy of a duplicated action that has disconnected its own sender.
+        // From here on, the lookups of the session by index cannot fail.
         if !self.sessions.contains_key(&connection) {
             return;
         }
@@ -42,6 +44,8 @@ impl Service {
         let result = match action {
             Err(message) => Err(MessagingError::new(ErrorCode::BadRequest, message)),
             Ok(Action::SendMessage(sent)) => {
+                // Assigned before the checks, because an error about the message carries the same
+                // ID.
                 let id = message_id.insert(self.ids.message_id()).clone();
                 self.send_message(now, connection, id, &request_id, sent, out)
             }
@@ -214,6 +218,7 @@ impl Service {
             buckets.push((Quota::SendMessagePerRoom, limit, &mut room.sent));
         }
         buckets.push((account, quotas.limit(account), self.rates.entry(account).or_default()));
+        // All are examined before any is charged, so that a refused request costs nothing anywhere.
         for (quota, limit, bucket) in &mut buckets {
             let Some(limit) = *limit else { continue };
             if !bucket.has_room(now, limit) {

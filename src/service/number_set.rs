@@ -27,6 +27,8 @@ impl NumberSet {
             return;
         }
         let before = self.intervals.range(..number).next_back();
+        // No overflow: `number` is not in the set, so an interval that starts before it also ends
+        // before it.
         let touched = before.filter(|(_, last)| **last + 1 == number);
         let first = touched.map_or(number, |(first, _)| *first);
         let after = number.checked_add(1).and_then(|next| self.intervals.remove(&next));

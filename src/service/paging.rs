@@ -29,6 +29,8 @@ impl ChangeHistory {
     pub(crate) fn change(&mut self, at: Timestamp, revision: u64, listings: &Listings) {
         // A configuration may be changed before the time at which its creation was complete.
         self.updated = at.whole_milliseconds().max(self.updated);
+        // From the latest to the earliest: an earlier revision matters only to a listing that
+        // started after it and before its replacement.
         let mut kept = vec![revision];
         let mut replacement = revision;
         for earlier in std::mem::take(&mut self.revisions).into_iter().rev() {
@@ -103,6 +105,7 @@ impl Listings {
     fn remember(&mut self, start: u64) {
         self.0.insert(start);
         if self.0.len() > MAXIMUM_LISTINGS {
+            // Revisions count up, so the first one belongs to the oldest listing.
             self.0.pop_first();
         }
     }

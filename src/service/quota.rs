@@ -261,6 +261,7 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Refills for the time that has passed; returns `true` if the bucket has room for a request.
     pub(crate) fn has_room(&mut self, now: Timestamp, limit: u32) -> bool {
+        // The cap of one second keeps the product below 2^62.
         let passed = now.since(self.since).min(Duration::from_secs(1)).as_nanos() as u64;
         self.since = self.since.max(now);
         self.taken = self.taken.saturating_sub(passed * u64::from(limit));
