@@ -199,7 +199,15 @@ impl Connection {
     /// let error = ChatError::new("Error0000009", ErrorCode::TooManyRequests, "slow down");
     /// room.connection("alice").push_corrupted(error, Corruption::MissingMember("Id".into()));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the frame would be larger than [`Corruption::Oversize`] allows.
+    #[track_caller]
     pub fn push_corrupted(&self, frame: impl Into<Frame>, corruption: Corruption) -> bool {
+        if let Some(fault) = corruption.fault() {
+            panic!("{fault}");
+        }
         let text = frame.into().encode();
         self.control(Control::PushCorrupted { text, corruption })
     }

@@ -21,6 +21,8 @@ pub(super) fn corrupted(corruption: &Corruption, original: &str) -> Vec<WireFram
             vec![Payload::from_text(invalid).into()]
         }
         Corruption::Oversize(bytes) => {
+            // A closure can return any number.
+            let bytes = (*bytes).min(Corruption::LARGEST);
             let missing = bytes.saturating_sub(original.len());
             text(&format!("{original}{}", " ".repeat(missing)))
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::engine::timers::Deferred;
+use crate::engine::timers::{Deferred, Waiting};
 use crate::hook::ids::GateId;
 
 /// The closed gates and what waits at each.
@@ -11,7 +11,7 @@ use crate::hook::ids::GateId;
 #[derive(Debug)]
 pub(super) struct Gates {
     mock: u64,
-    closed: BTreeMap<GateId, VecDeque<Deferred>>,
+    closed: BTreeMap<GateId, VecDeque<Waiting>>,
     latest: u64,
 }
 
@@ -29,24 +29,24 @@ impl Gates {
     }
 
     /// Makes an event wait at a gate, or gives it back if the gate holds nothing.
-    pub(super) fn hold(&mut self, gate: GateId, deferred: Deferred) -> Result<(), Deferred> {
+    pub(super) fn hold(&mut self, gate: GateId, event: Waiting) -> Result<(), Waiting> {
         // A gate of another mock is never found: its id contains the number of that mock.
         match self.closed.get_mut(&gate) {
             Some(waiting) => {
-                waiting.push_back(deferred);
+                waiting.push_back(event);
                 Ok(())
             }
-            None => Err(deferred),
+            None => Err(event),
         }
     }
 
     /// Removes and returns the first event that waits at a gate.
-    pub(super) fn release_one(&mut self, gate: GateId) -> Option<Deferred> {
+    pub(super) fn release_one(&mut self, gate: GateId) -> Option<Waiting> {
         self.closed.get_mut(&gate)?.pop_front()
     }
 
     /// Opens a gate for good and returns what waited at it, in order.
-    pub(super) fn open(&mut self, gate: GateId) -> VecDeque<Deferred> {
+    pub(super) fn open(&mut self, gate: GateId) -> VecDeque<Waiting> {
         // Removed before its events continue, so that no event can come to wait here again.
         self.closed.remove(&gate).unwrap_or_default()
     }
@@ -54,7 +54,7 @@ impl Gates {
     /// Drops the events that no longer matter.
     pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
         for waiting in self.closed.values_mut() {
-            waiting.retain(|deferred| !is_moot(deferred));
+            waiting.retain(|event| !is_moot(&event.deferred));
         }
     }
 

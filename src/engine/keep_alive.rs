@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::timers::Deferred;
+use crate::engine::questions::Ancestry;
+use crate::engine::timers::{Deferred, Waiting};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::payload::Payload;
+use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 
 /// How the service watches its connections.
@@ -31,10 +33,16 @@ impl Engine {
     /// Sets a timer that is canceled when the connection ends.
     fn watch_later(&mut self, after: Duration, connection: ConnectionId, deferred: Deferred) {
         let now = self.now;
+        // At the end of time, a timer would be due at the moment at which it is set, and its
+        // successor too, without end.
+        if after > Timestamp::MAX.since(now) {
+            return;
+        }
         if let Some(open) = self.connections.open.get_mut(connection) {
             // The timer that has just fired is gone; at most two remain.
             open.timers.retain(|(at, _)| *at > now);
-            let key = self.timers.at(now + after, deferred);
+            let key =
+                self.timers.at(now + after, Waiting { ancestry: Ancestry::default(), deferred });
             open.timers.push(key);
         }
     }

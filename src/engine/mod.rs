@@ -33,6 +33,7 @@ mod tests;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 
 use crate::engine::connections::Connections;
@@ -41,7 +42,7 @@ use crate::engine::io::{Arrangement, HandlerId, Input, Output, Reply};
 pub(crate) use crate::engine::keep_alive::KeepAlive;
 use crate::engine::questions::Questions;
 pub(crate) use crate::engine::questions::{Ancestor, Ancestry, QuestionId};
-use crate::engine::timers::{Deferred, Delay, Timers};
+use crate::engine::timers::{Deferred, Delay, Timers, Waiting};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::HookRegistry;
@@ -149,7 +150,7 @@ impl Engine {
             return has_happened;
         }
         match self.timers.pop(self.now) {
-            Some(deferred) => self.resume(deferred),
+            Some(waiting) => self.resume(waiting),
             None => return false,
         }
         true
@@ -183,8 +184,8 @@ impl Engine {
             }
             Input::Answered { question, answer } => self.handle_answer(question, answer),
             Input::RealTimeElapsed(id) => {
-                if let Some(deferred) = self.timers.pop_real_time(id) {
-                    self.resume(deferred);
+                if let Some(waiting) = self.timers.pop_real_time(id) {
+                    self.resume(waiting);
                 }
             }
             Input::Advance(duration) => self.record_own(Event::ClockAdvanced(duration)),
@@ -225,15 +226,15 @@ impl Engine {
                 self.outputs.push_back(Output::Return(Reply::Gate(gate)));
             }
             Arrangement::OpenGate(gate) => {
-                for deferred in self.gates.open(gate) {
-                    self.resume(deferred);
+                for waiting in self.gates.open(gate) {
+                    self.resume(waiting);
                 }
             }
             Arrangement::ReleaseOne(gate) => {
-                let deferred = self.gates.release_one(gate);
-                let has_released = deferred.is_some();
-                if let Some(deferred) = deferred {
-                    self.resume(deferred);
+                let waiting = self.gates.release_one(gate);
+                let has_released = waiting.is_some();
+                if let Some(waiting) = waiting {
+                    self.resume(waiting);
                 }
                 self.outputs.push_back(Output::Return(Reply::Released(has_released)));
             }
@@ -282,26 +283,30 @@ impl Engine {
         // Recorded first: an open gate releases the event further down, and the log shows the hook
         // before the event that it let pass.
         self.record_hook(cause, connection, hook, delay.describe(), payload, gate);
+        let waiting = Waiting { ancestry: self.ancestry.clone(), deferred };
         match delay {
             Delay::Clock(duration) => {
-                self.timers.at(self.now + duration, deferred);
+                self.timers.at(self.now + duration, waiting);
             }
             Delay::RealTime(duration) => {
-                let id = self.timers.in_real_time(deferred);
+                let id = self.timers.in_real_time(waiting);
                 self.outputs.push_back(Output::StartTimer { id, duration });
             }
             Delay::Gate(gate) => {
-                if let Err(deferred) = self.gates.hold(gate, deferred) {
-                    self.resume(deferred);
+                if let Err(waiting) = self.gates.hold(gate, waiting) {
+                    self.resume(waiting);
                 }
             }
         }
     }
 
     /// Continues an event that was deferred.
-    fn resume(&mut self, deferred: Deferred) {
+    fn resume(&mut self, waiting: Waiting) {
         let cause = self.log.len();
-        match deferred {
+        // The event follows from the closures from which it followed before, and not from the one
+        // that has opened its gate.
+        let ancestry = mem::replace(&mut self.ancestry, waiting.ancestry);
+        match waiting.deferred {
             Deferred::Deliver { connection, frame } => {
                 self.send(cause, connection, vec![frame]);
             }
@@ -312,6 +317,7 @@ impl Engine {
             Deferred::Reply(reply) => self.reply(cause, *reply),
             Deferred::Review(call) => self.ask_handler(cause, *call),
         }
+        self.ancestry = ancestry;
     }
 }
 

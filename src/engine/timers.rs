@@ -7,6 +7,7 @@ use crate::engine::connections::Connection;
 use crate::engine::handshake::PendingHandshake;
 use crate::engine::io::TimerId;
 use crate::engine::operation::PendingReply;
+use crate::engine::questions::Ancestry;
 use crate::hook::ids::GateId;
 use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
@@ -24,6 +25,14 @@ pub(super) enum Deferred {
     Publish { connection: ConnectionId, publish: Publish },
     Reply(Box<PendingReply>),
     Review(Box<ReviewCall>),
+}
+
+/// A deferred event, with the closures that it follows from: they are not asked about it later
+/// either.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) ancestry: Ancestry,
+    pub(super) deferred: Deferred,
 }
 
 /// Until when something is deferred.
@@ -52,8 +61,8 @@ pub(super) type TimerKey = (Timestamp, u64);
 /// Timers of the mock clock, and delays in real time.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    due: BTreeMap<TimerKey, Deferred>,
-    real_time: BTreeMap<TimerId, Deferred>,
+    due: BTreeMap<TimerKey, Waiting>,
+    real_time: BTreeMap<TimerId, Waiting>,
     latest: u64,
 }
 
@@ -62,35 +71,35 @@ impl Timers {
         self.due.first_key_value().map(|((at, _), _)| *at)
     }
 
-    pub(super) fn at(&mut self, at: Timestamp, deferred: Deferred) -> TimerKey {
+    pub(super) fn at(&mut self, at: Timestamp, waiting: Waiting) -> TimerKey {
         // The number keeps entries of the same moment in the order in which they were made.
         self.latest += 1;
         let key = (at, self.latest);
-        self.due.insert(key, deferred);
+        self.due.insert(key, waiting);
         key
     }
 
-    pub(super) fn in_real_time(&mut self, deferred: Deferred) -> TimerId {
+    pub(super) fn in_real_time(&mut self, waiting: Waiting) -> TimerId {
         self.latest += 1;
         let id = TimerId(self.latest);
-        self.real_time.insert(id, deferred);
+        self.real_time.insert(id, waiting);
         id
     }
 
     /// Removes and returns the first entry that is due by `now`.
-    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Deferred> {
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Waiting> {
         let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
         Some(entry.remove())
     }
 
-    pub(super) fn pop_real_time(&mut self, id: TimerId) -> Option<Deferred> {
+    pub(super) fn pop_real_time(&mut self, id: TimerId) -> Option<Waiting> {
         self.real_time.remove(&id)
     }
 
     /// Drops the entries that no longer matter.
     pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
-        self.due.retain(|_, deferred| !is_moot(deferred));
-        self.real_time.retain(|_, deferred| !is_moot(deferred));
+        self.due.retain(|_, waiting| !is_moot(&waiting.deferred));
+        self.real_time.retain(|_, waiting| !is_moot(&waiting.deferred));
     }
 
     /// Drops the timers that watch a connection which has ended.

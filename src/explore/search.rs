@@ -154,7 +154,9 @@ impl<'a> Search<'a> {
             if is_over(self) || survivors.is_empty() {
                 break;
             }
-            let budget = explorer.combinations / rounds;
+            // The first rounds get one more each if there is a remainder.
+            let is_longer = round < explorer.combinations % rounds;
+            let budget = explorer.combinations / rounds + usize::from(is_longer);
             let bases: Vec<Base<'_>> = survivors
                 .iter()
                 .filter_map(|(case, run)| {

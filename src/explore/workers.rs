@@ -87,7 +87,9 @@ pub(crate) fn run_all(
                     // The thread is given up, because nothing can end it. Another takes its place.
                     let mut run = Run::ended(End::Stopped(Reason::Blocked));
                     run.digest(&batch.cases[index], batch.baseline.as_deref());
-                    on_run(index, &run);
+                    if !on_run(index, &run) {
+                        batch.is_over.store(true, Ordering::Relaxed);
+                    }
                     results[index] = Some(run);
                     alive -= usize::from(!spawn(&batch, &sender));
                 }

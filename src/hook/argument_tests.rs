@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 
+use crate::hook::delivery::Corruption;
 use crate::hook::handshake::HandshakeVerdict;
 use crate::hook::operation::OperationVerdict;
 use crate::hook::registry::AnyRule;
@@ -65,6 +66,10 @@ fn an_expectation_is_any_range() {
     || drop(OperationVerdict::respond(600, "")),
     "`respond` needs a status between 200 and 599, got 600"
 )]
+#[case::oversize(
+    || drop(hook::on_delivery().corrupt(Corruption::Oversize(1 << 30))),
+    "a frame can have at most 67108864 bytes, got 1073741824"
+)]
 #[case::exception(
     || drop(Exception::new(200, "Success", "")),
     "an exception needs a status between 400 and 599, got 200"
@@ -79,6 +84,10 @@ fn invalid_arguments_are_refused(#[case] build: fn(), #[case] expected: &str) {
 #[case(
     r#"{"on":"review","to":"bob","then":"hold"}"#,
     "`to` is not a condition of hooks on reviews; known: `from`"
+)]
+#[case(
+    r#"{"on":"delivery","then":{"corrupt":{"oversize":1073741824}}}"#,
+    "a frame can have at most 67108864 bytes, got 1073741824"
 )]
 #[case(r#"{"on":"action","times":0,"then":"reset"}"#, "`times` must be at least 1")]
 #[case(

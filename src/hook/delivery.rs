@@ -123,7 +123,7 @@ pub enum Corruption {
     Binary,
     /// A text frame with bytes that are not valid UTF-8.
     InvalidUtf8,
-    /// The text padded with spaces to this many bytes in total.
+    /// The text padded with spaces to this many bytes in total, at most 64 MiB.
     Oversize(usize),
     /// The text fragmented into frames of at most this many bytes, which is legal.
     Fragmented(usize),
@@ -135,6 +135,19 @@ pub enum Corruption {
 }
 
 impl Corruption {
+    /// The largest frame, in bytes: a larger one would take memory and show nothing more.
+    pub(crate) const LARGEST: usize = 64 * 1024 * 1024;
+
+    /// Returns the reason why a frame cannot have this form, if there is one.
+    pub(crate) fn fault(&self) -> Option<String> {
+        match self {
+            Self::Oversize(bytes) if *bytes > Self::LARGEST => {
+                Some(format!("a frame can have at most {} bytes, got {bytes}", Self::LARGEST))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) const fn ends_the_connection(&self) -> bool {
         matches!(self, Self::Truncated)
     }
@@ -266,7 +279,15 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().to("bob").once().corrupt(Corruption::Truncated);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the frame would be larger than [`Corruption::Oversize`] allows.
+    #[track_caller]
     pub fn corrupt(self, corruption: Corruption) -> D::Installed {
+        if let Some(fault) = corruption.fault() {
+            panic!("{fault}");
+        }
         self.always(DeliveryVerdict::Corrupt(corruption))
     }
 }

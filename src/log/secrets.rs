@@ -31,11 +31,26 @@ pub(crate) fn marked_body(response: &Response) -> Cow<'_, str> {
 
 /// Returns a text of the mock's own with marks in the place of the labels that records have.
 pub(crate) fn marked(text: &str) -> Cow<'_, str> {
-    let Some((before, rest)) = text.split_once("[token-") else { return text.into() };
-    match rest.split_once(']').map(|(number, after)| (number.parse(), after)) {
-        Some((Ok(number), after)) => format!("{before}{}{}", mark(number), marked(after)).into(),
-        _ => text.into(),
+    const START: &str = "[token-";
+    if !text.contains(START) {
+        return text.into();
     }
+    let mut parts = text.split(START);
+    let mut marked = String::from(parts.next().unwrap_or_default());
+    for part in parts {
+        let number = part.split_once(']').map(|(number, after)| (number.parse(), after));
+        match number {
+            Some((Ok(number), after)) => {
+                marked.push_str(&mark(number));
+                marked.push_str(after);
+            }
+            _ => {
+                marked.push_str(START);
+                marked.push_str(part);
+            }
+        }
+    }
+    marked.into()
 }
 
 /// Returns `true` if a text has a mark.

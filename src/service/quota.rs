@@ -264,6 +264,8 @@ impl Bucket {
         // The cap of one second keeps the product below 2^62.
         let passed = now.since(self.since).min(Duration::from_secs(1)).as_nanos() as u64;
         self.since = self.since.max(now);
+        // The limit may have been lowered since, and a bucket is never more than empty.
+        self.taken = self.taken.min(u64::from(limit) * REQUEST);
         self.taken = self.taken.saturating_sub(passed * u64::from(limit));
         self.taken + REQUEST <= u64::from(limit) * REQUEST
     }
@@ -284,6 +286,17 @@ mod tests {
     fn a_quota_limits_a_rate_a_number_or_a_size() {
         assert!(Quota::Operation(Operation::ListRooms).is_rate() && Quota::SendMessage.is_rate());
         assert!(!Quota::Rooms.is_rate() && !Quota::MessageAttributeBytes.is_rate());
+    }
+
+    #[test]
+    fn a_bucket_whose_limit_is_lowered_refills_within_a_second() {
+        let now = Timestamp::from_unix(Duration::from_secs(1_000));
+        let mut bucket = Bucket::default();
+        while bucket.has_room(now, 100) {
+            bucket.take();
+        }
+        assert!(!bucket.has_room(now, 1));
+        assert!(bucket.has_room(now + Duration::from_secs(1), 1));
     }
 
     #[test]

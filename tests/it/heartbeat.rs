@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use mock_ivs_chat::{
-    Clock, MockIvsChat, MockIvsChatBuilder,
+    Clock, MockIvsChat, MockIvsChatBuilder, Timestamp,
     log::{EntryKind, Lint, Matcher},
 };
+use tokio::time::timeout;
 
 use crate::raw::{CLOSE, FINAL, HELLO, PING, PONG, RawClient, TEXT, close_payload, frame};
 use crate::support::{full_token, snapshot};
@@ -39,6 +40,20 @@ async fn pings_come_at_their_times_and_to_clients_alone() {
     answer(&ivs, &mut alice).await;
     assert_eq!(ivs.lint(), []);
     snapshot!(ivs.log());
+}
+
+#[tokio::test]
+async fn pings_end_with_the_clock() {
+    let clock = Clock::frozen_at("2554-07-21T23:34:00Z");
+    let ivs = MockIvsChat::builder().clock(clock).ping_interval(HALF_A_MINUTE).start();
+    let room = ivs.create_room("lobby");
+    let mut alice = RawClient::connect(&ivs, full_token(&room, "alice")).await;
+    let left = Timestamp::MAX.since(ivs.now());
+    let advanced = ivs.clone();
+    let advance = tokio::task::spawn_blocking(move || advanced.advance(left));
+    timeout(HALF_A_MINUTE, advance).await.expect("the clock stands at its end").unwrap();
+    assert_eq!((alice.next().await.0, ivs.now()), (FINAL | PING, Timestamp::MAX));
+    assert_eq!(ivs.log().matching(Matcher::ping()).count(), 1);
 }
 
 #[tokio::test]

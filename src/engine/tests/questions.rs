@@ -126,6 +126,24 @@ fn queued_events_and_consequences_keep_their_ancestry() {
 }
 
 #[test]
+fn deferred_events_keep_their_ancestry_and_not_that_of_their_release() {
+    let mut scene = Scene::new();
+    let (alice, _) = scene.alice_and_bob();
+    let second = std::time::Duration::from_secs(1);
+    let delay = always(Filter::default(), ActionVerdict::Delay(second));
+    scene.install(AnyRule::Action(delay));
+    let asked = scene.install(AnyRule::Delivery(asks(user("bob"))));
+    let own = [(1, ClosureId::Hook(asked))];
+    assert!(scene.feed(of_closures(&own, message(alice, "own"))).is_empty());
+    assert!(scene.feed(message(alice, "other")).is_empty());
+    let lines = scene.advance(second);
+    let question = r#"ask 1 hook 2 about MESSAGE "other" to bob 2 in lobby"#;
+    let sent = ["[1] MESSAGE \"own\"", "[2] MESSAGE \"own\"", "[1] MESSAGE \"other\""];
+    assert_eq!(lines[..3], sent.map(|frame| format!("send {frame}")));
+    assert_eq!(lines[3..], [question]);
+}
+
+#[test]
 fn an_abandoned_handshake_withdraws_its_question_and_no_other() {
     let mut scene = Scene::new();
     let (first, second) = (scene.token("alice"), scene.token("alice"));

@@ -325,7 +325,10 @@ effect_of! {
             Self::Change(frame.map_err(|error| format!("`change` needs a frame: {error}"))?)
         },
         Effect::Replace(text) => Self::Replace(text.clone()),
-        Effect::Corrupt(corruption) => Self::Corrupt(corruption.clone()),
+        Effect::Corrupt(corruption) => match corruption.fault() {
+            Some(fault) => return Err(fault),
+            None => Self::Corrupt(corruption.clone()),
+        },
     }
     effect {
         Self::Disconnect { code, reason } => disconnect(*code, reason),
