@@ -23,7 +23,7 @@ const SECRETS: [&str; 16] = [
     "AROAJ2UCCR6DPCEXAMPLE",
     "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQDgy8K8",
     "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
-    "wJalrXUtnFEMIzK7MDENGzbPxRfiCYEXAMPLEKEZ",
+    "wJalrXUtnFEMI9K7MDENG5bPxRfiCYEXAMPLEKEZ",
     "AQICAHzdX0BlcnhQx2ZtZGVyR3VhcmRlZFRva2VuRXhhbXBsZQ",
     "opaque",
     ACCESS_KEY,
@@ -53,7 +53,7 @@ fn indiscretions() -> Vec<String> {
         "?X-Amz-Security-Token=opaque&X-Amz-Credential=opaque%2F20261126&X-Amz-Signature=opaque"
             .into(),
         "Authorization: Bearer opaque".into(),
-        "secret wJalrXUtnFEMIzK7MDENGzbPxRfiCYEXAMPLEKEZ and token \
+        "secret wJalrXUtnFEMI9K7MDENG5bPxRfiCYEXAMPLEKEZ and token \
          AQICAHzdX0BlcnhQx2ZtZGVyR3VhcmRlZFRva2VuRXhhbXBsZQ"
             .into(),
     ]
