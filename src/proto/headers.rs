@@ -95,3 +95,22 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
         Self(owned.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_cannot_be_part_of_a_response_are_named() {
+        let fault = |name: &str, value: &str| Headers::from_iter([(name, value)]).fault();
+        assert_eq!(fault("Retry-After", "2"), None);
+        assert_eq!(fault("a b", "2").unwrap(), "a header cannot have the name \"a b\"");
+        assert_eq!(fault("", "2").unwrap(), "a header cannot have the name \"\"");
+        assert_eq!(fault("a", "ä").unwrap(), "the header a cannot have the value \"ä\"");
+        for name in ["Content-Length", "transfer-encoding"] {
+            let expected =
+                format!("the header {name} cannot be set, because it follows from the body");
+            assert_eq!(fault(name, "5"), Some(expected));
+        }
+    }
+}
