@@ -23,12 +23,15 @@ impl sealed::Destination<Hook> for Handle {
 impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// Lets a closure decide about each event.
     ///
-    /// The closure runs while the mock is not locked and on a thread that serves no client: on the
-    /// calling thread if a method of the test caused the event, and on a thread of its own
-    /// otherwise. It can block, wait for other threads, and use this mock or another one in any
-    /// way. Until it returns, the event waits, and so do later events of the same connection in
-    /// the same direction; everything else continues. The closure is asked about one event at a
-    /// time, and not about events that it causes itself by a direct call.
+    /// The closure runs while the mock is not locked, and on a thread that serves no client. It can
+    /// block, wait for other threads, and use this mock or another one in any way. Until it
+    /// returns, the event waits, and so do later events of the same connection in the same
+    /// direction; everything else continues. The closure is asked about one event at a time, and
+    /// not about events that it causes itself by a direct call.
+    ///
+    /// A method of the test that has caused the event, such as
+    /// [`Participant::send_message`](crate::Participant::send_message), returns once the closure
+    /// has decided, or after the wait timeout.
     ///
     /// If it panics, the event fails as if the service had a general error, and the panic is
     /// reported by the next wait and at the end. If it never returns, that is reported, too.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -224,13 +224,52 @@ fn is_any_running(open: &BTreeMap<QuestionId, OpenQuestion>, except: &[QuestionI
 }
 
 impl Driver {
-    /// Asks closures on behalf of a method call of the test. They run on this thread, and have
-    /// answered when this returns, unless a closure is async or busy.
-    pub(super) fn ask_here(self: &Arc<Self>, questions: Vec<Question>) {
+    /// Asks closures on behalf of a method call of the test. They have answered when this returns,
+    /// unless a closure is async, busy, or does not return.
+    pub(super) fn ask_for_test(self: &Arc<Self>, questions: Vec<Question>) {
+        if questions.is_empty() {
+            return;
+        }
+        let answers = Arc::<AtomicU64>::default();
+        // The call of a closure is on a thread already that nothing else needs.
+        if stack::is_inside_closure() {
+            return self.ask_here(questions, &answers);
+        }
+        // All of them run on one other thread, so that a closure which never returns does not take
+        // the thread of the test with it.
+        let (done, finished) = mpsc::channel::<()>();
+        let (driver, count) = (Arc::clone(self), Arc::clone(&answers));
+        // The closures find the runtime of the test, as they would on its thread.
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let job = move || {
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            driver.ask_here(questions, &count);
+            drop(done);
+        };
+        if let Err(error) = self.workers.run(Box::new(job)) {
+            let problem = format!("cannot start a thread for it: {error}");
+            return self.record_panic("a closure", &problem);
+        }
+        let limit = self.wait_timeout.max(BUSY_TIMEOUT);
+        let mut before = 0;
+        // Many closures that each return may take longer than one is allowed to.
+        while finished.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let now = answers.load(Ordering::Relaxed);
+            if now == before {
+                // Its event stays parked, and reports name it as running.
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// Asks closures one after the other on this thread, and counts their answers.
+    fn ask_here(self: &Arc<Self>, questions: Vec<Question>, answers: &AtomicU64) {
         let mut questions = VecDeque::from(questions);
         // A loop instead of recursion: one answer may lead to the next question many times.
         while let Some(question) = questions.pop_front() {
             questions.extend(self.ask_one_here(question));
+            answers.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -318,7 +318,7 @@ impl Driver {
     pub(super) fn finish_call(self: &Arc<Self>, transaction: super::transaction::Transaction<'_>) {
         let questions = transaction.commit().questions;
         self.flush();
-        self.ask_here(questions);
+        self.ask_for_test(questions);
     }
 }
 

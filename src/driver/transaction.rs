@@ -75,11 +75,11 @@ impl Driver {
         self.ask_elsewhere(questions);
     }
 
-    /// Executes an input of the test. Closures run on this thread.
+    /// Executes an input of the test. Closures have answered when this returns.
     pub(super) fn call(self: &Arc<Self>, input: Input) -> Option<Reply> {
         let Outcome { reply, questions } = self.transact(input);
         self.flush();
-        self.ask_here(questions);
+        self.ask_for_test(questions);
         reply
     }
 

@@ -407,7 +407,13 @@ impl Engine {
     }
 
     pub(crate) fn hook_statuses(&self) -> Vec<HookStatus> {
-        self.hooks.statuses()
+        let mut statuses = self.hooks.statuses();
+        for status in &mut statuses {
+            if self.questions.is_asking(status.id) {
+                status.why_passed = "its closure has not returned".into();
+            }
+        }
+        statuses
     }
 
     pub(crate) fn hook_hits(&self, id: HookId) -> usize {

@@ -86,6 +86,13 @@ pub(super) struct Asked {
 }
 
 impl Questions {
+    /// Returns `true` if the closure of a hook has been asked and has not answered.
+    pub(super) fn is_asking(&self, hook: HookId) -> bool {
+        self.open.values().any(|question| {
+            question.hook == hook && !matches!(question.parked, Parked::ReviewHandler { .. })
+        })
+    }
+
     pub(super) fn next_id(&mut self) -> QuestionId {
         self.latest += 1;
         QuestionId(self.latest)

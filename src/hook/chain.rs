@@ -90,7 +90,7 @@ pub(crate) struct HookStatus {
     written_at: &'static Location<'static>,
     seen: usize,
     /// Why it did not fire at the events that match.
-    why_passed: String,
+    pub(crate) why_passed: String,
     shaded_by: Option<String>,
 }
 

@@ -15,6 +15,7 @@ use mock_ivs_chat::{
     ErrorCode, Frame, Handle, MockIvsChat, Operation, Participant, ReviewResponse,
     hook::{ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict},
 };
+use rstest::rstest;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -249,6 +250,68 @@ fn a_stuck_closure_is_named_and_blocks_neither_waits_nor_the_end_of_the_mock() {
         assert!(report.unanswered()[0].starts_with(sentence), "{report}");
         drop(release);
         saying.join().unwrap();
+    });
+}
+
+#[rstest]
+#[case::action(|ivs: &MockIvsChat, stuck: Stuck| {
+    ivs.on_action().named("stuck").decide(move |_| stuck.wait(ActionVerdict::Pass));
+})]
+#[case::delivery(|ivs: &MockIvsChat, stuck: Stuck| {
+    ivs.on_delivery().named("stuck").to("bob").decide(move |_| stuck.wait(DeliveryVerdict::Pass));
+})]
+#[case::review(|ivs: &MockIvsChat, stuck: Stuck| {
+    ivs.room("lobby").review_with(|_| ReviewResponse::allow());
+    ivs.on_review().named("stuck").decide(move |_| stuck.wait(ReviewVerdict::Pass));
+})]
+fn a_method_of_the_test_returns_although_a_closure_does_not(
+    #[case] install: fn(&MockIvsChat, Stuck),
+) {
+    within(SOON, move || {
+        let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(1)).start();
+        let room = ivs.create_room("lobby");
+        let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+        let (release, released) = mpsc::channel();
+        install(&ivs, Stuck(released));
+        alice.send_message("hello");
+        let report = ivs.report();
+        let unanswered = report.unanswered().join("\n");
+        assert!(unanswered.contains("the closure of \"stuck\" has been running"), "{unanswered}");
+        let hooks = report.to_string();
+        assert!(hooks.contains("conditions, but its closure has not returned"), "{hooks}");
+        // The closure returns after all, and what waited for it goes on.
+        release.send(()).unwrap();
+        bob.expect_message("hello").wait();
+        ivs.settled().wait();
+        ivs.verify();
+    });
+}
+
+/// A closure that returns once it is told to.
+struct Stuck(mpsc::Receiver<()>);
+
+impl Stuck {
+    fn wait<V>(&self, verdict: V) -> V {
+        self.0.recv().unwrap();
+        verdict
+    }
+}
+
+#[test]
+fn a_closure_finds_the_runtime_of_the_test() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ivs = unlimited();
+        let alice = ivs.create_room("lobby").participant("alice");
+        let (sender, receiver) = mpsc::channel();
+        ivs.on_action().named("spawns").decide(move |_| {
+            let sender = sender.clone();
+            drop(tokio::spawn(async move { sender.send(thread::current().id()) }));
+            ActionVerdict::Pass
+        });
+        alice.send_message("hello");
+        tokio::task::yield_now().await;
+        assert_eq!(receiver.try_recv(), Ok(thread::current().id()));
     });
 }
 
