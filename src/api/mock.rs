@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::Duration;
 use std::{env, fmt};
 
 use parking_lot::Mutex;
@@ -162,8 +163,8 @@ impl MockIvsChat {
     /// an expectation was not met, a closure has panicked or not returned, or a client did what the
     /// test denies.
     ///
-    /// A mock that is dropped without this panics where this returns `Err`. If the test is panicking
-    /// already, the mock prints its report on stderr instead, unless it is
+    /// A mock that is dropped without this panics where this returns `Err`. It settles for at most a
+    /// second, and not at all if the mock runs on this very thread. If the test is panicking already, the mock prints its report on stderr instead, unless it is
     /// [quiet](MockIvsChatBuilder::quiet). To see the error that a test returns beside the report,
     /// use [`MockIvsChat::run`] or [`MockIvsChat::finish_with`].
     ///
@@ -287,8 +288,32 @@ impl Deref for MockIvsChat {
     }
 }
 
+impl MockIvsChat {
+    /// Lets the mock settle for a limited time, if the end of the test depends on what clients have
+    /// sent: whether a hook fires as often as expected, or whether a denied lint has a finding.
+    fn settle_before_judging(&self) {
+        let driver = self.handle.driver();
+        let judges = driver.hook_standings().iter().any(|hook| hook.expected.is_some())
+            || !driver.log_settings().denied.is_empty();
+        // A test that fails already needs no judgment. A thread that the mock itself needs, or a
+        // closure that it waits for, would wait for nothing.
+        let can_wait = !self.is_finished
+            && !thread::panicking()
+            && self.handle.server().stop_reason().is_none()
+            && !driver.runs_on_current_thread()
+            && driver.own_questions().is_empty();
+        if judges && can_wait {
+            Settling::start(driver, Location::caller()).wait_for(SETTLING_TIME);
+        }
+    }
+}
+
+/// How long the end of a mock lets it settle.
+const SETTLING_TIME: Duration = Duration::from_secs(1);
+
 impl Drop for MockIvsChat {
     fn drop(&mut self) {
+        self.settle_before_judging();
         self.end(None);
         if self.is_finished {
             return;

@@ -3,14 +3,15 @@
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::api::explanations::with_sections;
 use crate::api::handle::Handle;
-use crate::api::wait::{Wait, Waiting};
+use crate::api::wait::{Unpark, Wait, Waiting};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::Driver;
 use crate::engine::QuestionId;
@@ -67,6 +68,20 @@ impl Settling {
         let except: Arc<[QuestionId]> = driver.own_questions().into();
         let settling = Box::pin(async move { settle_here_and_there(&own, &except).await });
         Self { driver: Arc::clone(driver), caller, settling, timeout: None }
+    }
+
+    /// Blocks the thread until the mock has settled, but no longer than `limit`.
+    pub(crate) fn wait_for(mut self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        while self.settling.as_mut().poll(&mut cx).is_pending() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::park_timeout(left);
+        }
     }
 
     /// Completes once the mock has settled, or once the wait timeout has elapsed.

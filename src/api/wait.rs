@@ -174,7 +174,7 @@ impl<T> fmt::Debug for Wait<T> {
 }
 
 /// Wakes a thread that blocks in a wait.
-struct Unpark(Thread);
+pub(super) struct Unpark(pub(super) Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {

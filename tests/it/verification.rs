@@ -93,3 +93,22 @@ fn a_report_has_additional_hints() {
         "{report}"
     );
 }
+
+#[tokio::test]
+async fn what_a_client_has_sent_counts_although_the_mock_is_dropped_right_after() {
+    for run in 0..40 {
+        let ivs = unlimited();
+        let room = ivs.create_room("lobby");
+        let mut alice = connect(&ivs, &full_token(&room, "alice")).await;
+        if run % 2 == 0 {
+            ivs.on_action().named("never").expect(0).ignore();
+            alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;
+            let text = panic_text(|| drop(ivs));
+            assert!(text.starts_with("hook \"never\": expected 0 calls, got 1"), "{run}: {text}");
+        } else {
+            ivs.on_action().named("once").expect(1).ignore();
+            alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;
+            drop(ivs);
+        }
+    }
+}
