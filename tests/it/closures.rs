@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use mock_ivs_chat::{
-    ErrorCode, Frame, Handle, MockIvsChat, Operation, Participant, ReviewResponse,
+    Clock, ErrorCode, Frame, Handle, MockIvsChat, Operation, Participant, ReviewResponse,
     hook::{ActionVerdict, DeliveryVerdict, HandshakeVerdict, OperationVerdict, ReviewVerdict},
 };
 use rstest::rstest;
@@ -268,7 +268,9 @@ fn a_method_of_the_test_returns_although_a_closure_does_not(
     #[case] install: fn(&MockIvsChat, Stuck),
 ) {
     within(SOON, move || {
-        let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(1)).start();
+        // A review must not time out before the closure returns.
+        let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+        let ivs = MockIvsChat::builder().clock(clock).wait_timeout(Duration::from_secs(1)).start();
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         let (release, released) = mpsc::channel();

@@ -95,7 +95,7 @@ fn a_report_has_additional_hints() {
 }
 
 #[tokio::test]
-async fn what_a_client_has_sent_counts_although_the_mock_is_dropped_right_after() {
+async fn frames_of_a_client_count_although_the_mock_is_dropped_right_after() {
     for run in 0..40 {
         let ivs = unlimited();
         let room = ivs.create_room("lobby");
