@@ -230,7 +230,7 @@ impl<T> LogWait<T> {
         let (entries, _) = self.driver.entries_since(0);
         let unused = match (self.has_panicked, self.search.progress().is_empty()) {
             (true, _) => "but the panic has failed the wait",
-            (false, true) => "but was taken out by an earlier wait",
+            (false, true) => "but was consumed by an earlier wait",
             (false, false) => "and was counted",
         };
         let failure = match &self.matcher {

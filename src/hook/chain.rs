@@ -243,7 +243,7 @@ impl<V: Clone + Describe> Chain<V> {
             seen: hook.seen,
             why_passed: match (hook.asked, &hook.rule.behavior) {
                 (0, _) => hook.rule.frequency.why_not(),
-                (_, Behavior::Closure) => "its closure did not ask for an effect".into(),
+                (_, Behavior::Closure) => "its closure returned `Pass`".into(),
                 (_, Behavior::Verdict(_)) => "it had no effect".into(),
             },
             shaded_by,

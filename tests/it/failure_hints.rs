@@ -49,7 +49,7 @@ fn a_hook_that_let_events_pass_says_why() {
     (0..2).for_each(|_| drop(alice.send_message("hello")));
     let report = ivs.report().to_string();
     for reason in [
-        "2 events matched its conditions, but its closure did not ask for an effect",
+        "2 events matched its conditions, but its closure returned `Pass`",
         "2 events matched its conditions, but it fires only at match 3",
         "2 events matched its conditions, but it fires only after match 5",
     ] {
