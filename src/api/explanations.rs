@@ -63,11 +63,19 @@ pub(crate) fn unfired_lines(hook: &HookStatus, entries: &[Entry]) -> Vec<String>
     lines
 }
 
-/// Returns the reason why a hook has not fired, in one or two lines.
+/// Returns the reasons why a hook has not fired, one line each.
 pub(crate) fn why_not_fired(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
-    let user_id = hook.user_id.as_deref().filter(|_| hook.has_seen_nothing());
-    let absent = user_id.and_then(|user_id| explain::absence(user_id, entries));
-    [hook.why_not_fired()].into_iter().chain(absent).collect()
+    let mut reasons = vec![hook.why_not_fired()];
+    if hook.has_seen_nothing() {
+        let (user_id, room) = (hook.user_id.as_deref(), hook.room.as_deref());
+        let skips = hook.is_on_handshakes().then(|| explain::skipped_handshake(user_id, entries));
+        reasons.extend(match skips.flatten() {
+            Some(skipped) => Some(skipped),
+            None => user_id.and_then(|user_id| explain::absence(user_id, entries)),
+        });
+        reasons.extend(room.and_then(|room| explain::empty_room(room, entries)));
+    }
+    reasons
 }
 
 /// How many of the last entries are linted for a failure.

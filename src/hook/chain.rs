@@ -85,6 +85,8 @@ pub(crate) struct HookStatus {
     is_named: bool,
     /// The user that the hook is about, if it names one.
     pub(crate) user_id: Option<String>,
+    /// The room that the hook is about, if it names one.
+    pub(crate) room: Option<String>,
     /// The hook as the calls that installed it.
     description: String,
     written_at: &'static Location<'static>,
@@ -103,6 +105,11 @@ impl HookStatus {
     /// Returns the hook as the calls that installed it, and where the test has them.
     pub(crate) fn origin(&self) -> [String; 2] {
         [self.description.clone(), format!("at {}", self.written_at)]
+    }
+
+    /// Returns `true` if this is a hook on handshakes.
+    pub(crate) fn is_on_handshakes(&self) -> bool {
+        self.description.starts_with("on_handshake()")
     }
 
     /// Returns `true` if no event has matched the hook's conditions, not even before another hook.
@@ -238,6 +245,7 @@ impl<V: Clone + Describe> Chain<V> {
             expected: hook.rule.expected.clone(),
             is_named: hook.rule.name.is_some(),
             user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
+            room: hook.rule.filter.room.clone(),
             description: describe(&hook.rule),
             written_at: hook.rule.written_at,
             seen: hook.seen,

@@ -125,15 +125,39 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
         }
     }
     if open.is_empty() {
-        let users: Vec<_> = users.iter().map(|user| format!("{user:?}")).collect();
-        let others = match users.len() {
-            0 => "no other user has".to_owned(),
-            _ => format!("users: {}", users.join(", ")),
-        };
-        return Some(format!("no user {user_id:?} has connected; {others}"));
+        let listed: Vec<_> = users.iter().map(|user| format!("{user:?}")).collect();
+        return Some(match users.len() {
+            0 => "no user has connected".to_owned(),
+            _ => format!("no user {user_id:?} has connected; users: {}", listed.join(", ")),
+        });
     }
     let end = last_end.filter(|_| !open.values().any(|is_open| *is_open))?;
     Some(format!("the connection of user {user_id:?} ended at #{end}"))
+}
+
+/// Returns a hint if nobody has connected to a room of this name, ID or ARN, but to others.
+pub(crate) fn empty_room(room: &str, entries: &[Entry]) -> Option<String> {
+    let mut rooms = Vec::new();
+    for entry in entries {
+        let Some(other) = entry.room() else { continue };
+        if entry.is_in_room(room) {
+            return None;
+        }
+        if !rooms.contains(&other) && rooms.len() < MOST_USERS {
+            rooms.push(other);
+        }
+    }
+    let listed: Vec<_> = rooms.iter().map(|room| format!("{room:?}")).collect();
+    let listed = (!listed.is_empty()).then(|| listed.join(", "))?;
+    Some(format!("no user has connected to a room {room:?}; rooms: {listed}"))
+}
+
+/// Returns a hint if a user, or anybody, has connected without a handshake.
+pub(crate) fn skipped_handshake(user_id: Option<&str>, entries: &[Entry]) -> Option<String> {
+    let is_about = |entry: &&Entry| user_id.is_none_or(|user_id| entry.user_id() == Some(user_id));
+    let participant = entries.iter().filter(is_about).find(|entry| entry.is_participant())?;
+    let user_id = participant.user_id()?;
+    Some(format!("{user_id:?} is a participant, and participants make no handshake"))
 }
 
 /// How many of the last entries are searched for reasons.

@@ -104,9 +104,7 @@ fn a_closure_can_join_a_thread_that_causes_the_same_event() {
 #[test]
 fn a_review_handler_can_call_the_mock_over_http() {
     within(SOON, || {
-        let ivs = MockIvsChat::builder()
-            .clock(mock_ivs_chat::Clock::frozen_at("2026-01-01T00:00:00Z"))
-            .start();
+        let ivs = MockIvsChat::builder().clock(Clock::frozen_at("2026-01-01T00:00:00Z")).start();
         let room = ivs.create_room("lobby");
         let handle = ivs.handle();
         room.review_with(move |request| {

@@ -40,6 +40,22 @@ fn a_user_who_never_connected_or_has_left_is_named() {
 }
 
 #[test]
+fn a_hook_on_a_room_or_a_handshake_that_cannot_come_says_why() {
+    let ivs = frozen();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().room("loby").expect(1).ignore();
+    ivs.on_handshake().from("alice").expect(1).reset();
+    alice.send_message("hello");
+    let report = ivs.finish().wait().unwrap_err().to_string();
+    for reason in [
+        "no user has connected to a room \"loby\"; rooms: \"lobby\"",
+        "\"alice\" is a participant, and participants make no handshake",
+    ] {
+        assert!(report.contains(reason), "{reason}\n{report}");
+    }
+}
+
+#[test]
 fn a_hook_that_let_events_pass_says_why() {
     let ivs = frozen();
     let alice = ivs.create_room("lobby").participant("alice");
