@@ -364,7 +364,7 @@ fn a_cursor_consumes_entries_and_a_log_does_not() {
     let cursor = ivs.log().cursor();
     cursor.expect(connects()).wait();
     let text = failure(|| cursor.expect(connects()).wait());
-    assert!(text.contains("matches, but was taken out"), "{text}");
+    assert!(text.contains("matches, but was consumed"), "{text}");
     let _phone = room.participant("alice");
     cursor.expect(connects()).wait();
     cursor.wait_for(|entry| entry.kind() == EntryKind::Request).wait();
