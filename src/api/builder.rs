@@ -1,6 +1,7 @@
 //! [`MockIvsChatBuilder`]: the settings of a mock, and its start.
 
 use std::net::TcpListener;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +101,7 @@ impl MockIvsChatBuilder {
 
     /// Sets the host in the mock's URLs, which is the listener's address unless set. Use it if
     /// other machines or containers reach the listener by a name such as `host.docker.internal`.
-    /// The certificate of [`MockIvsChatBuilder::tls`] is valid for this host.
+    /// With the feature `tls`, the certificate is valid for this host.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;
@@ -308,6 +309,10 @@ impl MockIvsChatBuilder {
     /// Fails the test, when the mock is dropped, if one of these lints has a finding. `Lint::ALL`
     /// contains all whose findings are faults of a client; see [`Lint::PEDANTIC`] for the others.
     ///
+    /// The lint reads the entries that the log still has at the end. With [`LogRetention::Last`],
+    /// or after [`Handle::clear_log`], earlier faults of a client are not found; with
+    /// [`LogRetention::Off`] the mock does not start.
+    ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, log::Lint};
     /// let ivs = MockIvsChat::builder().deny([Lint::RequestIdMissing, Lint::TokenReused]).start();
@@ -348,10 +353,12 @@ impl MockIvsChatBuilder {
     /// # Errors
     ///
     /// If a port, a thread or a runtime is not available, if the tokio runtime to run on is
-    /// missing, has ended or lacks a driver, if settings contradict each other, such as a port of a listener
-    /// that has one, if the account id or the region cannot be part of an ARN, or if the
+    /// missing, has ended or lacks a driver, if settings contradict each other, such as a port and a
+    /// listener, if the account id or the region cannot be part of an ARN, or if the
     /// environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` is not a number.
+    #[track_caller]
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
+        let started_at = Location::caller();
         self.check()?;
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
@@ -365,7 +372,7 @@ impl MockIvsChatBuilder {
             check_timers()?;
             let is_shared = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
             let handle = self.assemble(&clock, &runtime, is_shared)?;
-            return Ok(MockIvsChat::new(handle, None));
+            return Ok(MockIvsChat::new(handle, None, started_at));
         }
         let clock = clock.unwrap_or_default();
         if clock.follows_tokio() {
@@ -377,7 +384,7 @@ impl MockIvsChatBuilder {
         let handle = self.assemble(&clock, runtime.handle(), false)?;
         let thread = ServerThread::spawn(runtime)
             .map_err(|error| StartError::new("cannot start a thread", Some(error)))?;
-        Ok(MockIvsChat::new(handle, Some(thread)))
+        Ok(MockIvsChat::new(handle, Some(thread), started_at))
     }
 
     /// Refuses settings that are invalid or contradict each other.
@@ -390,6 +397,10 @@ impl MockIvsChatBuilder {
             "`listener` contradicts `in_memory`, which opens no port".into()
         } else if self.is_in_memory && self.port.is_some() {
             "`port` contradicts `in_memory`, which opens no port".into()
+        } else if self.log_settings.retention == LogRetention::Off
+            && !self.log_settings.denied.is_empty()
+        {
+            "`deny` contradicts `LogRetention::Off`: the lint reads the log".into()
         } else if account_id.len() != 12 || !account_id.bytes().all(|b| b.is_ascii_digit()) {
             format!("the account ID must have 12 digits, got {account_id:?}")
         } else if region.is_empty() || !region.chars().all(is_region) {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::driver::Driver;
+use crate::engine::control::ConnectionInfo;
 use crate::hook::chain::HookStatus;
 use crate::log::entry::Entry;
+use crate::log::escape::escaped;
 use crate::log::explain;
 use crate::log::failure::{Failure, Section};
 use crate::log::lint::{self, Finding};
@@ -25,6 +27,8 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
         .section(Section { title: "refused", lines: refused })
         .section(Section { title: "hooks that have not fired", lines: unfired })
         .section(Section { title: "gates", lines: held(driver, entries) })
+        .section(Section { title: "delays", lines: delayed(driver, entries) })
+        .section(Section { title: "stalled connections", lines: stalled(driver) })
         .section(Section {
             title: "lint",
             lines: explain::merged(&recent_findings(driver, entries)),
@@ -46,10 +50,45 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
         0 => Vec::new(),
         all => {
             let waiting = |gate| driver.waiting_at(gate);
-            let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting));
+            let hooks = driver.hook_standings();
+            let origin = |name: &str| {
+                let hook = hooks.iter().find(|hook| *hook.name == *name)?;
+                Some(hook.origin().join(" "))
+            };
+            let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting), origin);
             if lines.is_empty() { vec![format!("{all} waiting to be released")] } else { lines }
         }
     }
+}
+
+/// The events that hooks delay until a later moment of the clock.
+pub(crate) fn delayed(driver: &Driver, entries: &[Entry]) -> Vec<String> {
+    let (Some((count, due)), Some(first)) = (driver.delayed(), entries.first()) else {
+        return Vec::new();
+    };
+    let events = explain::counted(count, "event");
+    let verb = if count == 1 { "is delayed until" } else { "are delayed, the first until" };
+    let seconds = due.since(first.at()).as_secs_f64();
+    let frozen = if driver.clock().is_frozen() {
+        "; the clock is frozen, and `advance` moves it"
+    } else {
+        ""
+    };
+    vec![format!("{events} {verb} +{seconds:.3}{frozen}")]
+}
+
+/// The connections that do not move frames until the test resumes them.
+pub(crate) fn stalled(driver: &Driver) -> Vec<String> {
+    let stalled = driver.connection_infos().into_iter().filter(|info| info.is_stalled);
+    let line = |info: ConnectionInfo| {
+        let label = escaped(&info.peer.label);
+        let withheld = match info.withheld_frames {
+            0 => String::new(),
+            count => format!(", with {} withheld", explain::counted(count, "frame")),
+        };
+        format!("{label} is stalled until `Connection::resume`{withheld}")
+    };
+    stalled.map(line).collect()
 }
 
 /// A hook that has not fired, in two or three lines.

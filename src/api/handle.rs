@@ -383,7 +383,7 @@ pub(super) fn address(server: &Server) -> String {
 }
 
 /// Returns the first of some names, as a failure lists them.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     let shown = names.iter().take(MOST_NAMES).map(|name| format!("{name:?}"));
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len() {

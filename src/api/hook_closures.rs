@@ -53,7 +53,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             let verdict = P::event(event).map_or_else(P::pass, |event| closure(&event));
             P::verdict(verdict)
         });
-        self.with_closure(Arc::new(closure))
+        self.with_closure(false, Arc::new(closure))
     }
 
     /// Lets an async closure decide about each event.
@@ -86,7 +86,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
                 })
             })
         });
-        self.with_closure(Arc::new(closure))
+        self.with_closure(true, Arc::new(closure))
     }
 }
 

@@ -157,14 +157,9 @@ impl Handle {
     pub fn review_lambda(
         &self,
         arn: impl Into<String>,
-        mut handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
+        handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
     ) {
-        let closure = Closure::new(move |event| {
-            HookVerdict::ReviewHandler(
-                request_of(event).map_or(ReviewResponse::fail(), |r| handler(&r)),
-            )
-        });
-        self.driver().set_review_handler(arn.into(), closure);
+        self.driver().set_review_handler(arn.into(), sync_handler(handler));
     }
 
     /// Sets an asynchronous closure that takes the place of a Lambda function. It runs on the
@@ -186,16 +181,7 @@ impl Handle {
     ) where
         F: Future<Output = ReviewResponse> + Send + 'static,
     {
-        let closure = Closure::new_async(move |event| {
-            let review = request_of(event).map(&handler);
-            Box::pin(async move {
-                HookVerdict::ReviewHandler(match review {
-                    Some(review) => review.await,
-                    None => ReviewResponse::fail(),
-                })
-            })
-        });
-        self.driver().set_review_handler(arn.into(), closure);
+        self.driver().set_review_handler(arn.into(), async_handler(handler));
     }
 
     /// Checks the test so far, as the end of the mock does: all expectations of hooks are met, no
@@ -239,6 +225,30 @@ impl Handle {
     }
 }
 
+fn sync_handler(
+    mut handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
+) -> Closure {
+    Closure::new(move |event| {
+        let review = request_of(event).map(|request| handler(&request));
+        HookVerdict::ReviewHandler(review.unwrap_or_else(ReviewResponse::fail))
+    })
+}
+
+fn async_handler<F>(handler: impl Fn(ReviewRequest) -> F + Send + Sync + 'static) -> Closure
+where
+    F: Future<Output = ReviewResponse> + Send + 'static,
+{
+    Closure::new_async(move |event| {
+        let review = request_of(event).map(&handler);
+        Box::pin(async move {
+            HookVerdict::ReviewHandler(match review {
+                Some(review) => review.await,
+                None => ReviewResponse::fail(),
+            })
+        })
+    })
+}
+
 /// Returns the request to a review handler.
 fn request_of(event: HookEvent) -> Option<ReviewRequest> {
     match event {
@@ -272,7 +282,7 @@ impl Room {
         &self,
         handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
     ) {
-        self.handle().review_lambda(self.review_arn(), handler);
+        self.set_review_handler(sync_handler(handler));
     }
 
     /// Sets an asynchronous closure that reviews the messages to this room; see
@@ -296,7 +306,7 @@ impl Room {
     where
         F: Future<Output = ReviewResponse> + Send + 'static,
     {
-        self.handle().review_lambda_async(self.review_arn(), handler);
+        self.set_review_handler(async_handler(handler));
     }
 
     /// Sets the body of a real Lambda function as the room's review handler. It converts the JSON
@@ -320,6 +330,15 @@ impl Room {
     #[track_caller]
     pub fn review_with_json(&self, mut handler: impl FnMut(Value) -> Value + Send + 'static) {
         self.review_with(move |request| ReviewResponse::from_json(&handler(request.to_json())));
+    }
+
+    /// Sets a review handler that failures name by the line that sets it: its ARN is generated
+    /// unless the room has one.
+    #[track_caller]
+    fn set_review_handler(&self, closure: Closure) {
+        let arn = self.review_arn();
+        let name = format!("the review handler at {}", Location::caller());
+        self.handle().driver().set_review_handler(arn, closure.named(&name));
     }
 
     /// Returns the ARN of the room's review handler, adding a handler if there is none.

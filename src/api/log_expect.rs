@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use crate::api::explanations::with_sections;
+use crate::api::handle::listed;
 use crate::api::log::Log;
 use crate::api::log_wait::{LogWait, SearchMany};
 use crate::api::wait::{Wait, fail_with};
@@ -240,8 +241,9 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If an entry matches; the message shows it and the last entries of the log. Also if the log
-    /// is off or has dropped entries of this view.
+    /// If an entry matches; the message shows it and the last entries of the log. Also if nothing
+    /// can match: the log is off or has dropped entries of this view, or a room or an
+    /// event of the service has a name that does not exist.
     #[doc(alias("refute", "expect_none"))]
     #[track_caller]
     pub fn assert_none(&self, matcher: Matcher) {
@@ -258,7 +260,10 @@ impl Log {
                      the log has dropped its first {dropped} entries"
                 )
             }
-            None => return,
+            None => match self.misnomer(&lanes) {
+                Some(why) => format!("cannot assert that there is no {what}: {why}"),
+                None => return,
+            },
             Some(_) => String::new(),
         };
         let (entries, _) = self.driver.entries_since(0);
@@ -277,5 +282,23 @@ impl Log {
         let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
         fail_with(&self.driver, &with_sections(failure, &self.driver, &entries));
+    }
+
+    /// Returns the reason why no entry can ever match, if there is one: something is misspelled.
+    fn misnomer(&self, matcher: &Matcher) -> Option<String> {
+        let (entries, _) = self.driver.entries_since(0);
+        for room in self.filter.rooms().chain(matcher.room_name()) {
+            // A room that has been deleted is still in the log.
+            let is_logged = entries.iter().any(|entry| entry.is_in_room(room));
+            let known = self.driver.find_room(|_, it| it.names().include(room).then_some(()));
+            if let (false, Err(rooms)) = (is_logged, known) {
+                return Some(format!("no room {room:?}; rooms: {}", listed(&rooms)));
+            }
+        }
+        let own = [ChatEvent::DELETE_MESSAGE, ChatEvent::DISCONNECT_USER];
+        let name = matcher.event_name().filter(|name| name.starts_with("aws:"))?;
+        let events = own.map(str::to_owned);
+        (!own.contains(&name))
+            .then(|| format!("the service sends no such event; events: {}", listed(&events)))
     }
 }

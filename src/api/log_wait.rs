@@ -41,6 +41,17 @@ pub(crate) struct LogWait<T> {
     registration: Registration,
     /// Set by the first poll: before it, the wait takes no time.
     timeout: Option<(Instant, WaitTimeout)>,
+    is_complete: bool,
+}
+
+/// A wait that is dropped while it is pending leaves a trace for the report, because the failure of
+/// the test is then somewhere else, such as in `tokio::time::timeout`.
+impl<T> Drop for LogWait<T> {
+    fn drop(&mut self) {
+        if self.timeout.is_some() && !self.is_complete {
+            self.driver.record_abandoned(format!("{}, at {}", self.what, self.caller));
+        }
+    }
 }
 
 /// The search of a wait. It converts the entry that matches.
@@ -75,7 +86,7 @@ impl<F: FnMut(&Entry) -> bool + Send> Search<Vec<Entry>> for SearchMany<F> {
     }
 
     fn progress(&self) -> String {
-        format!("; {} of {} came", self.found.len(), self.count)
+        format!("; {} of {} arrived", self.found.len(), self.count)
     }
 }
 
@@ -97,7 +108,7 @@ enum Look<T> {
 enum End {
     LogIsOff,
     Connection(ConnectionId),
-    Mock,
+    Mock(&'static str),
 }
 
 impl<T> LogWait<T> {
@@ -121,6 +132,7 @@ impl<T> LogWait<T> {
             caller: Location::caller(),
             has_panicked: false,
             timeout: None,
+            is_complete: false,
         }
     }
 
@@ -191,7 +203,7 @@ impl<T> LogWait<T> {
         if let Some(connection) = connection.filter(|c| self.driver.has_ended(*c)) {
             return Some(End::Connection(connection));
         }
-        self.driver.waiters().has_stopped().then_some(End::Mock)
+        self.driver.waiters().stop_reason().map(End::Mock)
     }
 
     fn failure_of_end(&self, end: End) -> Failure {
@@ -200,7 +212,7 @@ impl<T> LogWait<T> {
                 "the log is off, by `MockIvsChatBuilder::log_retention`, so there is nothing to look at",
                 None,
             ),
-            End::Mock => self.refusal("the mock has stopped", None),
+            End::Mock(why) => self.refusal(why, None),
             End::Connection(connection) => {
                 let (entries, _) = self.driver.entries_since(0);
                 let label = self.filter.connection().map_or("", |(_, label)| label);
@@ -269,6 +281,14 @@ impl<T> Future for LogWait<T> {
     type Output = Result<T, Box<Failure>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_once(cx);
+        self.is_complete = polled.is_ready();
+        polled
+    }
+}
+
+impl<T> LogWait<T> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Box<Failure>>> {
         let limit = self.driver.wait_timeout();
         let new_timeout = || {
             let deadline = Instant::now() + limit;

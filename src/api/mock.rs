@@ -22,6 +22,7 @@ use crate::api::wait::{Wait, Waiting};
 use crate::driver::Driver;
 use crate::log::failure::Failure;
 use crate::log::record::OutageEvent;
+use crate::net::server::StopReason;
 use crate::net::thread::ServerThread;
 
 /// An Amazon IVS Chat inside a test.
@@ -59,6 +60,8 @@ pub struct MockIvsChat {
     handle: Handle,
     /// The mock's own thread, unless it runs on the test's runtime or has stopped.
     thread: Mutex<Option<ServerThread>>,
+    /// The line of the test that has started the mock.
+    started_at: &'static Location<'static>,
     /// Whether `finish` has returned the report.
     is_finished: bool,
     /// Dropped last, so that it sees the whole log.
@@ -70,9 +73,13 @@ impl RefUnwindSafe for MockIvsChat {}
 impl UnwindSafe for MockIvsChat {}
 
 impl MockIvsChat {
-    pub(crate) fn new(handle: Handle, thread: Option<ServerThread>) -> Self {
+    pub(crate) fn new(
+        handle: Handle,
+        thread: Option<ServerThread>,
+        started_at: &'static Location<'static>,
+    ) -> Self {
         let ending = Ending::new(Arc::clone(handle.driver()));
-        Self { handle, thread: Mutex::new(thread), is_finished: false, ending }
+        Self { handle, thread: Mutex::new(thread), started_at, is_finished: false, ending }
     }
 
     /// Starts a mock on an ephemeral loopback port; it is ready when this returns.
@@ -108,6 +115,7 @@ impl MockIvsChat {
     /// # Errors
     ///
     /// If a port, a thread or a runtime is not available.
+    #[track_caller]
     pub fn try_start() -> Result<Self, StartError> {
         Self::builder().try_start()
     }
@@ -154,7 +162,7 @@ impl MockIvsChat {
     /// assert!(ivs.log().to_string().ends_with("outage: stop\n  alice is gone\n"));
     /// ```
     pub fn stop(&self) {
-        self.end(Some(OutageEvent::Stop));
+        self.end(StopReason::Stopped, Some(OutageEvent::Stop));
     }
 }
 
@@ -164,7 +172,8 @@ impl MockIvsChat {
     /// test denies.
     ///
     /// A mock that is dropped without this panics where this returns `Err`. It settles for at most a
-    /// second, and not at all if the mock runs on this very thread. If the test is panicking already, the mock prints its report on stderr instead, unless it is
+    /// second, and not at all if the mock runs on this very thread. If the test is panicking
+    /// already, the mock prints its report on stderr instead, unless it is
     /// [quiet](MockIvsChatBuilder::quiet). To see the error that a test returns beside the report,
     /// use [`MockIvsChat::run`] or [`MockIvsChat::finish_with`].
     ///
@@ -188,7 +197,7 @@ impl MockIvsChat {
     /// Ends the mock without a report, because the explorer has read it already.
     #[cfg(feature = "explore")]
     pub(crate) fn end_unreported(mut self) {
-        self.end(None);
+        self.end(StopReason::Stopped, None);
         self.is_finished = true;
         self.ending.is_silent = true;
         self.handle.driver().release_closures();
@@ -201,7 +210,7 @@ impl MockIvsChat {
 
     /// Ends the mock and returns its report.
     fn end_with_report(mut self) -> Result<Report, Report> {
-        self.end(None);
+        self.end(StopReason::Stopped, None);
         self.is_finished = true;
         let report = self.handle.report();
         self.ending.has_failed |= report.is_failure();
@@ -210,10 +219,10 @@ impl MockIvsChat {
     }
 
     /// Ends everything that the mock does, in a bounded time. An outage is recorded in the log.
-    fn end(&self, outage: Option<OutageEvent>) {
-        if let Some(connections) = self.handle.server().stop() {
+    fn end(&self, reason: StopReason, outage: Option<OutageEvent>) {
+        if let Some(connections) = self.handle.server().stop(reason) {
             self.handle.driver().shut_down(outage);
-            self.handle.driver().stop();
+            self.handle.driver().stop(reason.message());
             connections.close();
         }
         let thread = self.thread.lock().take();
@@ -268,7 +277,10 @@ impl MockIvsChat {
             None => report.to_string(),
         };
         if !text.is_empty() {
-            print(format_args!("the mock, when the test panicked:\n{text}"));
+            let Self { started_at, .. } = self;
+            print(format_args!(
+                "the mock started at {started_at}, when the test panicked:\n{text}"
+            ));
         }
     }
 }
@@ -290,10 +302,12 @@ impl Deref for MockIvsChat {
 
 impl MockIvsChat {
     /// Lets the mock settle for a limited time, if the end of the test depends on what clients have
-    /// sent: whether a hook fires as often as expected, or whether a denied lint has a finding.
+    /// sent: whether a hook fires as often as expected, whether a closure panics, or whether a
+    /// denied lint has a finding.
     fn settle_before_judging(&self) {
         let driver = self.handle.driver();
         let judges = driver.hook_standings().iter().any(|hook| hook.expected.is_some())
+            || driver.has_closures()
             || !driver.log_settings().denied.is_empty();
         // A test that fails already needs no judgment. A thread that the mock itself needs, or a
         // closure that it waits for, would wait for nothing.
@@ -314,7 +328,7 @@ const SETTLING_TIME: Duration = Duration::from_secs(1);
 impl Drop for MockIvsChat {
     fn drop(&mut self) {
         self.settle_before_judging();
-        self.end(None);
+        self.end(StopReason::Dropped, None);
         if self.is_finished {
             return;
         }
@@ -331,7 +345,14 @@ impl Drop for MockIvsChat {
                 "a mock in a thread-local variable has failed its test:\n{report}"
             ));
         }
-        assert!(!report.is_failure(), "{report}");
+        // The panic points here, because a destructor has no caller.
+        let text = report.to_string();
+        let Self { started_at, .. } = self;
+        assert!(
+            !report.is_failure(),
+            "{}\n\nthe mock was started at {started_at}",
+            text.trim_end()
+        );
     }
 }
 

@@ -240,7 +240,7 @@ impl Participant {
             // waits.
             wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
         };
-        let what = format!("{matcher} to {}", self.peer.label);
+        let what = matcher.to_client(&self.peer.label);
         LogWait::new(&self.log(), what, search)
             .matching(matcher)
             .starting_at(self.taken.start())

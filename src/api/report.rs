@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::api::explanations::{held, recent_findings, unfired_lines, why_not_fired};
+use crate::api::explanations::{
+    delayed, held, recent_findings, stalled, unfired_lines, why_not_fired,
+};
 use crate::api::log::Log;
 use crate::driver::Driver;
 use crate::hook::chain::{Expectation, HookStatus};
@@ -27,7 +29,7 @@ use crate::log::timeline;
 /// let ivs = MockIvsChat::start();
 /// ivs.on_handshake().named("refuse the first").expect(1..).once().refuse(503, "closed");
 /// let report = ivs.finish().wait().unwrap_err();
-/// assert_eq!(report.unmet(), ["hook \"refuse the first\": expected at least 1 call, got 0"]);
+/// assert_eq!(report.unmet(), ["hook \"refuse the first\": expected to fire at least once, but it never fired"]);
 /// ```
 #[derive(Clone)]
 pub struct Report {
@@ -308,7 +310,10 @@ impl Report {
                 lines: unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect(),
             },
             Section { title: "gates", lines: held(driver, entries) },
+            Section { title: "delays", lines: delayed(driver, entries) },
+            Section { title: "stalled connections", lines: stalled(driver) },
             Section { title: "refused", lines: explain::refusals(entries, &[]) },
+            Section { title: "waits that were dropped", lines: driver.abandoned() },
             Section { title: "lint", lines: explain::merged(&findings) },
         ];
         for section in sections.iter().filter(|section| !section.lines.is_empty()) {
@@ -337,16 +342,21 @@ impl std::error::Error for Report {}
 fn unmet(hook: &HookStatus, expectation: &Expectation) -> String {
     let (from, to) = (*expectation.hits.start(), *expectation.hits.end());
     let expected = match (from, to) {
-        (from, to) if from == to => calls(from),
-        (0, to) => format!("at most {}", calls(to)),
-        (from, usize::MAX) => format!("at least {}", calls(from)),
-        (from, to) => format!("{from} to {}", calls(to)),
+        (0, 0) => "expected not to fire".into(),
+        (from, to) if from == to => format!("expected to fire {}", times(from)),
+        (0, to) => format!("expected to fire at most {}", times(to)),
+        (from, usize::MAX) => format!("expected to fire at least {}", times(from)),
+        (from, to) => format!("expected to fire {from} to {}", times(to)),
     };
-    format!("{}: expected {expected}, got {}", hook.title(), hook.hits)
+    let actual = match hook.hits {
+        0 => "it never fired".into(),
+        hits => format!("it fired {}", times(hits)),
+    };
+    format!("{}: {expected}, but {actual}", hook.title())
 }
 
-fn calls(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "call" } else { "calls" })
+fn times(count: usize) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
 }
 
 /// How many lanes are shown because a reason is about them.

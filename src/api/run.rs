@@ -152,7 +152,7 @@ impl MockIvsChatBuilder {
 /// let failure: TestFailure = ivs.finish_with(Err::<(), _>("no backend")).wait().unwrap_err();
 /// let text = failure.to_string();
 /// assert!(text.starts_with("the test returned an error: no backend\n"));
-/// assert!(text.contains("hook \"refuse\": expected at least 1 call, got 0"));
+/// assert!(text.contains("hook \"refuse\": expected to fire at least once, but it never fired"));
 /// ```
 pub struct TestFailure {
     error: Option<Box<dyn Error + Send + Sync>>,

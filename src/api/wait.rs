@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
+use tokio::runtime::{self, RuntimeFlavor};
+
 use crate::api::explanations::with_sections;
 use crate::api::log_wait::LogWait;
 use crate::driver::Driver;
-use crate::log::failure::Failure;
+use crate::log::failure::{Failure, Section};
 use crate::log::secrets::TokenLabels;
 
 /// Something that a test waits for: await it, or call [`Wait::wait`] where there is no runtime.
@@ -72,7 +74,11 @@ impl<T> Wait<T> {
         loop {
             match self.waiting.as_mut().poll(&mut cx) {
                 Poll::Ready(Ok(output)) => return output,
-                Poll::Ready(Err(failure)) => fail_with(&self.driver, &failure),
+                Poll::Ready(Err(failure)) => {
+                    let runtime =
+                        Section { title: "runtime", lines: blocked_runtime(&self.driver) };
+                    fail_with(&self.driver, &failure.section(runtime))
+                }
                 Poll::Pending => {}
             }
             if let Some(why) = cannot_block(&self.driver) {
@@ -180,6 +186,17 @@ impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
+}
+
+/// Returns a hint if this thread runs all tasks of a runtime. A wait that blocks it does not let
+/// the test's own client run.
+fn blocked_runtime(driver: &Driver) -> Vec<String> {
+    let runtime = runtime::Handle::try_current().ok();
+    let is_blocked = runtime.is_some_and(|it| it.runtime_flavor() == RuntimeFlavor::CurrentThread)
+        && driver.own_questions().is_empty();
+    let hint = "`wait` has blocked the only thread of this tokio runtime, so no task of the test \
+                ran meanwhile; use `.await` instead";
+    if is_blocked { vec![hint.into()] } else { Vec::new() }
 }
 
 /// Returns the reason why a wait must not block this thread, if there is one.

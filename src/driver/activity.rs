@@ -90,14 +90,14 @@ impl Driver {
     }
 
     /// Ends everything that runs on behalf of the mock, as far as it can be ended: closures that
-    /// are running get a moment to return.
-    pub(crate) fn stop(self: &Arc<Self>) {
+    /// are running get a moment to return. Waits that are pending fail with the reason.
+    pub(crate) fn stop(self: &Arc<Self>, reason: &'static str) {
         self.has_stopped.store(true, Ordering::Release);
         self.questions.wait_until_idle(&stack::questions_of(self.mock), CLOSURE_TIMEOUT);
         self.questions.abort_all();
         self.tasks.abort_all();
         // Waits end last: closures that have just returned may have caused what they wait for.
-        self.waiters.stop();
+        self.waiters.stop(reason);
     }
 
     /// Records that the current thread runs the mock's tasks.
@@ -123,7 +123,7 @@ impl Driver {
 
     /// Records a panic, and lets all waits look.
     pub(super) fn record_panic(&self, whose: &str, message: &str) {
-        let (whose, message) = (whose.into(), message.into());
+        let (whose, message) = (whose.into(), first_paragraph(message));
         self.panics.lock().push(ClosurePanic { whose, message, is_reported: false });
         self.waiters.notify();
     }
@@ -135,6 +135,13 @@ impl Driver {
         panic.is_reported = true;
         Some(panic.clone())
     }
+}
+
+/// Returns the first paragraph of a message in one line. The message of a failed wait goes on with
+/// a timeline, and the failure that names the panic has one of its own.
+fn first_paragraph(message: &str) -> String {
+    let lines = message.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// The progress of emitting the log to the crate `tracing`.

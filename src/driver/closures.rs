@@ -19,13 +19,20 @@ use crate::engine::{Ancestry, QuestionId};
 use crate::hook::event::{HookEvent, HookVerdict};
 
 /// A closure of the test.
+#[derive(Clone, Debug)]
+pub(crate) struct Closure {
+    function: Function,
+    /// The name of the closure in failures, unless it is that of its hook or of its function.
+    name: Option<Arc<str>>,
+}
+
 #[derive(Clone)]
-pub(crate) enum Closure {
+enum Function {
     Sync(Arc<SyncClosure>),
     Async(Arc<AsyncClosure>),
 }
 
-type Function = Box<dyn FnMut(HookEvent) -> HookVerdict + Send>;
+type SyncFunction = Box<dyn FnMut(HookEvent) -> HookVerdict + Send>;
 type AsyncClosure = dyn Fn(HookEvent) -> Verdict + Send + Sync;
 
 /// The future of a verdict.
@@ -36,7 +43,7 @@ pub(crate) struct SyncClosure(Mutex<Turns>);
 
 struct Turns {
     /// The closure itself, unless a thread is running it.
-    function: Option<Function>,
+    function: Option<SyncFunction>,
     /// The questions that wait until it has answered the current one.
     waiting: VecDeque<Question>,
 }
@@ -47,7 +54,7 @@ pub(super) struct Question {
     pub(super) id: QuestionId,
     pub(super) closure: ClosureId,
     /// The closure itself, unless it is gone because the mock has stopped.
-    pub(super) function: Option<Closure>,
+    function: Option<Function>,
     pub(super) source: Arc<str>,
     pub(super) event: HookEvent,
     /// The closures that have caused the event.
@@ -58,19 +65,24 @@ pub(super) struct Question {
 
 impl Closure {
     pub(crate) fn new(function: impl FnMut(HookEvent) -> HookVerdict + Send + 'static) -> Self {
-        let function: Function = Box::new(function);
-        let turns = Turns { function: Some(function), waiting: VecDeque::new() };
-        Self::Sync(Arc::new(SyncClosure(Mutex::new(turns))))
+        let turns = Turns { function: Some(Box::new(function)), waiting: VecDeque::new() };
+        let function = Function::Sync(Arc::new(SyncClosure(Mutex::new(turns))));
+        Self { function, name: None }
     }
 
     pub(crate) fn new_async(
         function: impl Fn(HookEvent) -> Verdict + Send + Sync + 'static,
     ) -> Self {
-        Self::Async(Arc::new(function))
+        Self { function: Function::Async(Arc::new(function)), name: None }
+    }
+
+    /// Names the closure in failures.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 }
 
-impl fmt::Debug for Closure {
+impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sync(_) => f.write_str("a closure"),
@@ -83,22 +95,26 @@ impl Question {
     pub(super) fn new(
         id: QuestionId,
         closure: ClosureId,
-        function: Option<Closure>,
+        asked: Option<Closure>,
         name: &str,
         event: HookEvent,
         causes: Ancestry,
     ) -> Self {
-        let source = match closure {
-            ClosureId::Hook(_) => format!("the closure of {name:?}"),
-            ClosureId::Handler(_) => format!("the review handler {name}"),
+        let (function, own_name) = match asked {
+            Some(Closure { function, name }) => (Some(function), name),
+            None => (None, None),
         };
-        Self { id, closure, function, source: source.into(), event, causes, answered: None }
+        let source = own_name.unwrap_or_else(|| match closure {
+            ClosureId::Hook(_) => format!("the closure of {name:?}").into(),
+            ClosureId::Handler(_) => format!("the review handler {name}").into(),
+        });
+        Self { id, closure, function, source, event, causes, answered: None }
     }
 }
 
 impl SyncClosure {
     /// Removes the closure to run it, or leaves the question to the thread that runs it.
-    fn begin(&self, question: Question) -> Result<(Function, Question), ()> {
+    fn begin(&self, question: Question) -> Result<(SyncFunction, Question), ()> {
         let mut turns = self.0.lock();
         match turns.function.take() {
             Some(function) => Ok((function, question)),
@@ -110,7 +126,7 @@ impl SyncClosure {
     }
 
     /// Puts the closure back, or returns it with the next question that waits for it.
-    fn end(&self, function: Function) -> Option<(Function, Question)> {
+    fn end(&self, function: SyncFunction) -> Option<(SyncFunction, Question)> {
         let mut turns = self.0.lock();
         // Under the same lock as `begin`: a question that started to wait after this look at the
         // queue would never be asked.
@@ -143,7 +159,7 @@ struct OpenQuestion {
 
 impl OpenQuestions {
     pub(super) fn add(&self, question: &Question) {
-        let is_async = matches!(question.function, Some(Closure::Async(_)));
+        let is_async = matches!(question.function, Some(Function::Async(_)));
         let source = Arc::clone(&question.source);
         let open = OpenQuestion { source, since: Instant::now(), task: None, is_async };
         self.open.lock().insert(question.id, open);
@@ -275,7 +291,7 @@ impl Driver {
 
     fn ask_one_here(self: &Arc<Self>, mut question: Question) -> Vec<Question> {
         let closure = match question.function.take() {
-            Some(Closure::Sync(closure)) => closure,
+            Some(Function::Sync(closure)) => closure,
             other => return self.ask_async(other, question),
         };
         let (sender, receiver) = mpsc::channel();
@@ -314,7 +330,7 @@ impl Driver {
         let mut questions = VecDeque::from(questions);
         while let Some(mut question) = questions.pop_front() {
             match question.function.take() {
-                Some(Closure::Sync(closure)) => {
+                Some(Function::Sync(closure)) => {
                     if let Ok((function, question)) = closure.begin(question) {
                         self.work(closure, function, question);
                     }
@@ -328,7 +344,12 @@ impl Driver {
     }
 
     /// Runs a closure on a thread of its own, with this question and those that wait behind it.
-    fn work(self: &Arc<Self>, closure: Arc<SyncClosure>, function: Function, question: Question) {
+    fn work(
+        self: &Arc<Self>,
+        closure: Arc<SyncClosure>,
+        function: SyncFunction,
+        question: Question,
+    ) {
         let driver = Arc::clone(self);
         let (source, hold) = (Arc::clone(&question.source), self.hold_clock());
         let job = move || {
@@ -346,7 +367,7 @@ impl Driver {
     }
 
     /// Puts a closure back, or leaves it with its waiting questions to another thread.
-    fn end_turn(self: &Arc<Self>, closure: &Arc<SyncClosure>, function: Function) {
+    fn end_turn(self: &Arc<Self>, closure: &Arc<SyncClosure>, function: SyncFunction) {
         if let Some((function, question)) = closure.end(function) {
             self.work(Arc::clone(closure), function, question);
         }
@@ -355,9 +376,9 @@ impl Driver {
     /// Runs a closure, and returns the questions that follow from its answer.
     fn run(
         self: &Arc<Self>,
-        mut function: Function,
+        mut function: SyncFunction,
         question: Question,
-    ) -> (Function, Vec<Question>) {
+    ) -> (SyncFunction, Vec<Question>) {
         let Question { id, closure, source, event, causes, answered, .. } = question;
         let verdict = {
             let _entered = stack::enter(self.mock, closure, id, causes);
@@ -372,8 +393,8 @@ impl Driver {
     }
 
     /// Spawns an async closure. One that is gone, because the mock has stopped, decides nothing.
-    fn ask_async(self: &Arc<Self>, closure: Option<Closure>, question: Question) -> Vec<Question> {
-        let Some(Closure::Async(function)) = closure else {
+    fn ask_async(self: &Arc<Self>, closure: Option<Function>, question: Question) -> Vec<Question> {
+        let Some(Function::Async(function)) = closure else {
             return self.answer(question.id, Answer::Unavailable);
         };
         let (driver, id) = (Arc::clone(self), question.id);

@@ -20,6 +20,7 @@ mod transaction;
 mod waits;
 mod workers;
 
+use std::collections::VecDeque;
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,6 +80,8 @@ pub(crate) struct Driver {
     questions: OpenQuestions,
     workers: Arc<Workers>,
     panics: Mutex<Vec<ClosurePanic>>,
+    /// The latest waits that were dropped before they completed, as the test wrote them.
+    abandoned: Mutex<VecDeque<String>>,
     has_stopped: AtomicBool,
     /// The wakers of pending waits.
     waiters: Arc<Waiters>,
@@ -132,6 +135,7 @@ impl Driver {
             questions: OpenQuestions::default(),
             workers: Arc::default(),
             panics: Mutex::default(),
+            abandoned: Mutex::default(),
             has_stopped: AtomicBool::new(false),
             waiters: Arc::default(),
             rescheduled: Notify::new(),
@@ -292,12 +296,22 @@ impl Driver {
         self.state.lock().engine.hook_statuses()
     }
 
+    /// Returns `true` if a hook or a review handler has a closure.
+    pub(crate) fn has_closures(&self) -> bool {
+        !self.state.lock().closures.is_empty()
+    }
+
     pub(crate) fn waiting_at(&self, gate: GateId) -> usize {
         self.state.lock().engine.waiting_at(gate)
     }
 
     pub(crate) fn waiting_at_gates(&self) -> usize {
         self.state.lock().engine.waiting_at_gates()
+    }
+
+    /// Returns how many events are delayed until a moment of the clock, and the first such moment.
+    pub(crate) fn delayed(&self) -> Option<(usize, Timestamp)> {
+        self.state.lock().engine.delayed()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

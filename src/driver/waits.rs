@@ -1,8 +1,8 @@
 //! Waits: the wakers of pending waits, and reads of the log in bounded pieces.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use parking_lot::Mutex;
@@ -27,7 +27,8 @@ pub(crate) struct Waiters {
     /// A registration stores the count before it reads the log under the log's lock. If it misses
     /// an entry, the entry's step takes that lock later, so the step sees the count.
     count: AtomicUsize,
-    has_stopped: AtomicBool,
+    /// Why the mock has stopped, if it has.
+    stop_reason: OnceLock<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -87,13 +88,15 @@ impl Waiters {
     }
 
     /// Records that the mock has stopped, and wakes all waits.
-    pub(crate) fn stop(&self) {
-        self.has_stopped.store(true, Ordering::Release);
+    pub(crate) fn stop(&self, reason: &'static str) {
+        // The first reason stands.
+        let _ = self.stop_reason.set(reason);
         self.notify();
     }
 
-    pub(crate) fn has_stopped(&self) -> bool {
-        self.has_stopped.load(Ordering::Acquire)
+    /// Returns the reason why the mock has stopped, if it has.
+    pub(crate) fn stop_reason(&self) -> Option<&'static str> {
+        self.stop_reason.get().copied()
     }
 }
 
@@ -118,6 +121,22 @@ impl Drop for Registration {
 }
 
 impl Driver {
+    /// Records that a wait was dropped before it completed, for example by a timeout of the test.
+    pub(crate) fn record_abandoned(&self, wait: String) {
+        let mut abandoned = self.abandoned.lock();
+        // A test that polls in a loop drops the same wait many times.
+        abandoned.retain(|earlier| *earlier != wait);
+        abandoned.push_back(wait);
+        if abandoned.len() > MOST_ABANDONED {
+            abandoned.pop_front();
+        }
+    }
+
+    /// Returns the latest waits that were dropped before they completed.
+    pub(crate) fn abandoned(&self) -> Vec<String> {
+        self.abandoned.lock().iter().cloned().collect()
+    }
+
     pub(crate) const fn waiters(&self) -> &Arc<Waiters> {
         &self.waiters
     }
@@ -178,3 +197,6 @@ impl Driver {
         }
     }
 }
+
+/// How many waits that were dropped before they completed are remembered.
+const MOST_ABANDONED: usize = 3;

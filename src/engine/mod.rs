@@ -256,8 +256,8 @@ impl Engine {
                     self.record(cause, None, Event::QuotaExceeded { quota, limit });
                 }
                 ServiceOutput::Review(call) => self.review(cause, call, HookId::default()),
-                ServiceOutput::ReviewTimedOut { message_id } => {
-                    self.review_timed_out(cause, message_id);
+                ServiceOutput::ReviewTimedOut { message_id, fallback } => {
+                    self.review_timed_out(cause, message_id, fallback);
                 }
             }
         }
@@ -422,6 +422,11 @@ impl Engine {
 
     pub(crate) fn waiting_at(&self, gate: GateId) -> usize {
         self.gates.waiting_at(gate)
+    }
+
+    /// Returns how many events are delayed until a moment of the clock, and the first such moment.
+    pub(crate) fn delayed(&self) -> Option<(usize, Timestamp)> {
+        self.timers.delayed()
     }
 
     /// Returns how many events wait at all gates.

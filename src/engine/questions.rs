@@ -139,8 +139,8 @@ impl Engine {
                     hooks.count(hook);
                     return Evaluation::Verdict(name, verdict);
                 }
-                Behavior::Closure if self.is_ancestor(ClosureId::Hook(hook)) => {}
-                Behavior::Closure => {
+                Behavior::Closure { .. } if self.is_ancestor(ClosureId::Hook(hook)) => {}
+                Behavior::Closure { .. } => {
                     let question = self.ask(ClosureId::Hook(hook), Arc::clone(&name), event());
                     return Evaluation::Asked(Asked { question, hook, name });
                 }

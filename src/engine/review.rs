@@ -14,7 +14,8 @@ use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::review::ReviewVerdict;
 use crate::proto::frame::ChatMessage;
-use crate::service::output::{ReviewCall, ReviewOutcome};
+use crate::proto::request::FallbackResult;
+use crate::service::output::{ReviewCall, ReviewEnd, ReviewOutcome};
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 use crate::service::room::RoomState;
 
@@ -106,11 +107,13 @@ impl Engine {
         let result = describe(&outcome, &call.message);
         let mut outputs = Vec::new();
         // `None` if the review has timed out meanwhile: its result is recorded already.
-        if let Some(is_valid) = self.service.reviewed(call.review, outcome, &mut outputs) {
-            let result = match failure {
-                Some(reason) => format!("failed: {reason}"),
-                None if is_valid => result,
-                None => "failed".into(),
+        if let Some(end) = self.service.reviewed(call.review, outcome, &mut outputs) {
+            let result = match (end, failure) {
+                (ReviewEnd::Decided, _) => result,
+                (ReviewEnd::Fallback(fallback), Some(reason)) => {
+                    format!("failed: {reason}; {}", shown(fallback))
+                }
+                (ReviewEnd::Fallback(fallback), None) => format!("failed; {}", shown(fallback)),
             };
             self.record_review(cause, call.message.id.clone(), result);
             self.apply(cause, outputs);
@@ -118,7 +121,12 @@ impl Engine {
     }
 
     /// Records that a review took too long. A later response of its handler has no effect.
-    pub(super) fn review_timed_out(&mut self, cause: u64, message_id: String) {
+    pub(super) fn review_timed_out(
+        &mut self,
+        cause: u64,
+        message_id: String,
+        fallback: FallbackResult,
+    ) {
         let moot = self.questions.withdraw(|parked| match parked {
             Parked::Review { call, .. } | Parked::ReviewHandler { call } => {
                 call.message.id == message_id
@@ -126,7 +134,7 @@ impl Engine {
             _ => false,
         });
         self.outputs.extend(moot.into_iter().map(Output::Withdraw));
-        self.record_review(cause, message_id, "timed out".into());
+        self.record_review(cause, message_id, format!("timed out; {}", shown(fallback)));
     }
 
     fn review_request(&self, call: &ReviewCall) -> ReviewRequest {
@@ -142,6 +150,14 @@ pub(super) fn response_of(answer: Answer) -> ReviewResponse {
     match answer {
         Answer::Verdict(HookVerdict::ReviewHandler(review)) => review,
         Answer::Verdict(_) | Answer::Panicked | Answer::Unavailable => ReviewResponse::fail(),
+    }
+}
+
+/// A fallback result as the log shows it. It decides about a message whose review has failed.
+const fn shown(fallback: FallbackResult) -> &'static str {
+    match fallback {
+        FallbackResult::Allow => "fallback ALLOW",
+        FallbackResult::Deny => "fallback DENY",
     }
 }
 

@@ -96,6 +96,16 @@ impl Timers {
         self.real_time.remove(&id)
     }
 
+    /// Returns how many events are delayed until a moment of the clock, and the first such moment.
+    pub(super) fn delayed(&self) -> Option<(usize, Timestamp)> {
+        let is_event = |waiting: &Waiting| {
+            !matches!(waiting.deferred, Deferred::CloseIfIdle(_) | Deferred::Ping(_))
+        };
+        let mut events = self.due.iter().filter(|(_, waiting)| is_event(waiting));
+        let ((first, _), _) = events.next()?;
+        Some((1 + events.count(), *first))
+    }
+
     /// Drops the entries that no longer matter.
     pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
         self.due.retain(|_, waiting| !is_moot(&waiting.deferred));

@@ -134,6 +134,7 @@ impl ActionVerdict {
 
 impl Describe for ActionVerdict {
     const POINT: &'static str = "on_action";
+    const EVENT: &'static str = "frame from a client";
 
     fn call(&self) -> String {
         match self {

@@ -381,8 +381,12 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     }
 
     /// Finishes the hook with a closure.
-    pub(crate) fn with_closure(self, closure: Arc<dyn Any + Send + Sync>) -> D::Installed {
-        self.finish(Behavior::Closure, Some(closure))
+    pub(crate) fn with_closure(
+        self,
+        is_async: bool,
+        closure: Arc<dyn Any + Send + Sync>,
+    ) -> D::Installed {
+        self.finish(Behavior::Closure { is_async }, Some(closure))
     }
 
     fn finish(

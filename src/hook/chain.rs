@@ -45,7 +45,7 @@ pub(crate) enum Behavior<V> {
     /// The verdict is always the same.
     Verdict(V),
     /// A test closure decides. The closure is stored by the driver.
-    Closure,
+    Closure { is_async: bool },
 }
 
 /// The hooks of one hook point.
@@ -87,6 +87,9 @@ pub(crate) struct HookStatus {
     pub(crate) user_id: Option<String>,
     /// The room that the hook is about, if it names one.
     pub(crate) room: Option<String>,
+    /// The events of its hook point, in the singular.
+    event: &'static str,
+    has_conditions: bool,
     /// The hook as the calls that installed it.
     description: String,
     written_at: &'static Location<'static>,
@@ -120,8 +123,9 @@ impl HookStatus {
     /// Returns the reason why a hook has not fired.
     pub(crate) fn why_not_fired(&self) -> String {
         match (self.seen, &self.shaded_by) {
-            (0, Some(other)) => format!("{other} fired first at the events that match"),
-            (0, None) => "no event matched its conditions".into(),
+            (0, Some(other)) => format!("{other} fired first for the matching events"),
+            (0, None) if self.has_conditions => "no event matched its conditions".into(),
+            (0, None) => format!("there has been no {}", self.event),
             (seen, _) => {
                 let events = if seen == 1 { "event" } else { "events" };
                 format!("{seen} {events} matched its conditions, but {}", self.why_passed)
@@ -246,12 +250,14 @@ impl<V: Clone + Describe> Chain<V> {
             is_named: hook.rule.name.is_some(),
             user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
             room: hook.rule.filter.room.clone(),
+            event: V::EVENT,
+            has_conditions: hook.rule.filter != Filter::default(),
             description: describe(&hook.rule),
             written_at: hook.rule.written_at,
             seen: hook.seen,
             why_passed: match (hook.asked, &hook.rule.behavior) {
                 (0, _) => hook.rule.frequency.why_not(),
-                (_, Behavior::Closure) => "its closure returned `Pass`".into(),
+                (_, Behavior::Closure { .. }) => "its closure returned `Pass`".into(),
                 (_, Behavior::Verdict(_)) => "it had no effect".into(),
             },
             shaded_by,

@@ -155,6 +155,7 @@ impl Corruption {
 
 impl Describe for DeliveryVerdict {
     const POINT: &'static str = "on_delivery";
+    const EVENT: &'static str = "frame to a client";
     const USER: &'static str = "to";
 
     fn call(&self) -> String {

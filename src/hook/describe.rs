@@ -1,9 +1,10 @@
 //! Describe: a hook as the calls that installed it, so that a failure can show which one it is.
 
 use std::fmt::{self, Write as _};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::hook::chain::{Behavior, Rule};
+use crate::hook::chain::{Behavior, Expectation, Rule};
 use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::frequency::Frequency;
 use crate::proto::close::CloseCode;
@@ -14,6 +15,8 @@ use crate::proto::headers::Headers;
 pub(crate) trait Describe {
     /// The method that starts a hook of the hook point.
     const POINT: &'static str;
+    /// An event of the hook point, for reports.
+    const EVENT: &'static str;
     /// The method that sets the user.
     const USER: &'static str = "from";
 
@@ -23,18 +26,32 @@ pub(crate) trait Describe {
 
 /// Returns a hook as the calls that installed it, such as `on_action().from("bob").ignore()`.
 pub(crate) fn describe<V: Describe>(rule: &Rule<V>) -> String {
-    let Rule { filter, frequency, behavior, .. } = rule;
+    let Rule { filter, frequency, expected, behavior, .. } = rule;
     let mut text = match filter.operation {
         Some(operation) => format!("on_operation({operation})"),
         None => format!("{}()", V::POINT),
     };
     write_filter(&mut text, filter, V::USER);
     write_frequency(&mut text, frequency);
+    if let Some(Expectation { hits, .. }) = expected {
+        push(&mut text, &format!("expect({})", shown_range(hits)));
+    }
     match behavior {
         Behavior::Verdict(verdict) => push(&mut text, &verdict.call()),
-        Behavior::Closure => push(&mut text, "decide(…)"),
+        Behavior::Closure { is_async: false } => push(&mut text, "decide(…)"),
+        Behavior::Closure { is_async: true } => push(&mut text, "decide_async(…)"),
     }
     text
+}
+
+/// Returns a range as a test writes it.
+fn shown_range(hits: &RangeInclusive<usize>) -> String {
+    match (*hits.start(), *hits.end()) {
+        (from, to) if from == to => from.to_string(),
+        (0, to) => format!("..={to}"),
+        (from, usize::MAX) => format!("{from}.."),
+        (from, to) => format!("{from}..={to}"),
+    }
 }
 
 fn push(text: &mut String, call: &str) {

@@ -116,6 +116,7 @@ impl HandshakeVerdict {
 
 impl Describe for HandshakeVerdict {
     const POINT: &'static str = "on_handshake";
+    const EVENT: &'static str = "handshake";
 
     fn call(&self) -> String {
         match self {

@@ -259,7 +259,9 @@ impl Members {
         let then = match behavior {
             Behavior::Verdict(_) if holds => Effect::Hold,
             Behavior::Verdict(verdict) => verdict.effect()?,
-            Behavior::Closure => return Err("a hook with a closure cannot be written as JSON"),
+            Behavior::Closure { .. } => {
+                return Err("a hook with a closure cannot be written as JSON");
+            }
         };
         let frame = filter.kind.map(|kind| match kind {
             FrameKind::Message => FrameType::Message,

@@ -120,6 +120,7 @@ impl OperationVerdict {
 
 impl Describe for OperationVerdict {
     const POINT: &'static str = "on_any_operation";
+    const EVENT: &'static str = "call of an operation";
 
     fn call(&self) -> String {
         match self {

@@ -33,6 +33,7 @@ pub enum ReviewVerdict {
 
 impl Describe for ReviewVerdict {
     const POINT: &'static str = "on_review";
+    const EVENT: &'static str = "message to review";
 
     fn call(&self) -> String {
         match self {

@@ -37,7 +37,7 @@ fn parts(hook: HookSpec) -> (Filter, String) {
     fn of<V: std::fmt::Debug>(rule: Rule<V>) -> (Filter, String) {
         let behavior = match rule.behavior {
             Behavior::Verdict(verdict) => format!("{verdict:?}"),
-            Behavior::Closure => "closure".into(),
+            Behavior::Closure { .. } => "closure".into(),
         };
         (rule.filter, behavior)
     }
@@ -276,7 +276,7 @@ fn a_hook_is_known_by_its_name_or_its_number() {
 
 #[test]
 fn a_closure_makes_a_hook_that_asks() {
-    let hook = hook::on_action().with_closure(std::sync::Arc::new(()));
+    let hook = hook::on_action().with_closure(false, std::sync::Arc::new(()));
     assert!(hook.closure.is_some());
     assert_eq!(parts(hook).1, "closure");
     assert!(hook::on_action().reset().closure.is_none());

@@ -57,6 +57,16 @@ impl Matcher {
         self.expected(&Name::To).or_else(|| self.expected(&Name::From))
     }
 
+    /// Returns the room that the matcher names.
+    pub(crate) fn room_name(&self) -> Option<&str> {
+        self.expected(&Name::Room)
+    }
+
+    /// Returns the name of the event that the matcher is about.
+    pub(crate) fn event_name(&self) -> Option<&str> {
+        self.expected(&Name::Named).filter(|_| self.expected(&Name::Type) == Some("EVENT"))
+    }
+
     /// How near an entry comes. It is cheap: only the nearest entry is described.
     pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
         let mut comparison = Comparison::default();

@@ -84,9 +84,13 @@ pub(crate) fn merged(findings: &[Finding]) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
-/// Returns the hooks that hold events at gates, a line each. `waiting` is the number of events that
-/// wait at a gate.
-pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> Vec<String> {
+/// Returns the hooks that hold events at gates, in one or two lines each. `waiting` is the number of
+/// events that wait at a gate, and `origin` the line of the test that has installed a hook.
+pub(crate) fn held(
+    entries: &[Entry],
+    waiting: impl Fn(&HookFired) -> usize,
+    origin: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
     let mut hooks = BTreeMap::<&str, (usize, &Entry)>::new();
     for entry in entries.iter().rev().take(MOST_EXAMINED) {
         let Event::HookFired(fired) = &entry.record.event else { continue };
@@ -98,10 +102,17 @@ pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> 
         }
     }
     let line = |(hook, (waiting, last)): (&str, (usize, &Entry))| {
-        let events = if waiting == 1 { "event" } else { "events" };
-        format!("{waiting} {events} held by {hook:?}, the last at #{}", last.index())
+        let events = counted(waiting, "event");
+        vec![format!("{events} held by {hook:?}, the last at #{}", last.index())]
+            .into_iter()
+            .chain(origin(hook).map(|origin| format!("  {origin}")))
     };
-    hooks.into_iter().map(line).collect()
+    hooks.into_iter().flat_map(line).collect()
+}
+
+/// Returns a number of things, such as `1 event` or `2 events`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Returns the reason why a user can have no further entries, if there is one: the user never

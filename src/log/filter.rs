@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::log::entry::{Direction, Entry, EntryKind};
+use crate::log::escape::escaped;
 use crate::log::matcher::Matcher;
 use crate::log::store::Selection;
 use crate::service::ConnectionId;
@@ -72,6 +73,14 @@ impl Filter {
         })
     }
 
+    /// The rooms that all entries of the view must be in.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &str> {
+        self.only.iter().filter_map(|only| match only {
+            Only::Room(room) => Some(room.as_str()),
+            _ => None,
+        })
+    }
+
     /// The user that all entries of the view are about, unless the view is about a connection.
     pub(crate) fn user(&self) -> Option<&str> {
         self.only.iter().find_map(|only| match only {
@@ -97,13 +106,46 @@ impl Filter {
         by_name.clone().count() > 0 && by_name.all(|only| only.admits(entry))
     }
 
-    /// Returns the reason why the view does not show an entry.
+    /// Returns the reason why the view does not show an entry, as the second half of a sentence.
     pub(crate) fn why_not(&self, entry: &Entry) -> String {
         if entry.number < self.since {
-            return format!("is before the mark, which is at #{}", self.since);
+            return format!("comes before the mark, which is at #{}", self.since);
         }
         let refusing = self.only.iter().find(|only| !only.admits(entry));
-        refusing.map_or_else(|| "is not in this view".into(), |only| format!("is not {only}"))
+        refusing.map_or_else(|| "is not in this view".into(), |only| only.why_not(entry))
+    }
+}
+
+impl Only {
+    fn why_not(&self, entry: &Entry) -> String {
+        let nobody = || "nobody".to_owned();
+        match self {
+            Self::User(user_id) => {
+                let other = entry.user_id().map_or_else(nobody, |other| format!("{other:?}"));
+                format!("{}, not {user_id:?}", towards(entry, &other))
+            }
+            Self::Connection(_, label) => {
+                let other = entry.record.peer.as_ref();
+                let other = other.map_or_else(nobody, |peer| escaped(&peer.label).into_owned());
+                format!("{}, not {label}", towards(entry, &other))
+            }
+            Self::Room(room) => match entry.room() {
+                Some(other) => format!("is in room {other:?}, not in {room:?}"),
+                None => format!("is in no room, not in {room:?}"),
+            },
+            Self::Direction(_) => format!("is not {self}"),
+            Self::Kind(kind) => format!("is of kind {:?}, not {kind:?}", entry.kind()),
+            Self::Matching(matcher) => format!("does not match `{matcher}`"),
+        }
+    }
+}
+
+/// Says whom an entry went to, came from, or is about.
+fn towards(entry: &Entry, whom: &str) -> String {
+    match entry.direction() {
+        Some(Direction::Outbound) => format!("went to {whom}"),
+        Some(Direction::Inbound) => format!("came from {whom}"),
+        None => format!("is about {whom}"),
     }
 }
 
@@ -111,8 +153,8 @@ impl fmt::Display for Only {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(user_id) => write!(f, "of user {user_id:?}"),
-            Self::Room(room) => write!(f, "of room {room:?}"),
-            Self::Connection(_, label) => write!(f, "of connection {label:?}"),
+            Self::Room(room) => write!(f, "in room {room:?}"),
+            Self::Connection(_, label) => write!(f, "on the connection of {label}"),
             Self::Direction(Direction::Inbound) => f.write_str("inbound"),
             Self::Direction(Direction::Outbound) => f.write_str("outbound"),
             Self::Kind(kind) => write!(f, "of kind {kind:?}"),

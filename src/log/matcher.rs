@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::log::comparison::shown;
 use crate::log::entry::Entry;
 use crate::log::fields::Name;
 use crate::proto::close::CloseCode;
@@ -467,29 +466,6 @@ impl Matcher {
 
     pub(super) fn failing_condition(&self, entry: &Entry) -> Option<&Condition> {
         self.conditions.iter().find(|condition| !(condition.holds)(entry))
-    }
-}
-
-impl fmt::Display for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_type = self.fields.first().is_some_and(|field| field.name == Name::Type);
-        if !has_type {
-            f.write_str("any entry")?;
-        }
-        for (index, Field { name, expected }) in self.fields.iter().enumerate() {
-            match expected {
-                Expected::Is(value) if *name == Name::Type => f.write_str(value)?,
-                Expected::Is(value) => {
-                    let comma = if index == 1 && has_type { " " } else { ", " };
-                    write!(f, "{comma}{name} {}", shown(name, value, 0))?;
-                }
-                Expected::Contains(part) => write!(f, ", {name} with {part:?}")?,
-            }
-        }
-        for Condition { what, .. } in &self.conditions {
-            write!(f, ", that {what}")?;
-        }
-        Ok(())
     }
 }
 

@@ -82,7 +82,10 @@ enum Phase {
 /// The reason why a mock no longer serves clients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StopReason {
+    /// The test has stopped or finished the mock.
     Stopped,
+    /// The value that owns the mock has been dropped, while handles to it are left.
+    Dropped,
     /// The runtime that the mock ran on has shut down. Nothing accepts, reads or keeps the time
     /// any more, so a port that still listened would leave clients without a response.
     RuntimeEnded,
@@ -92,6 +95,9 @@ impl StopReason {
     pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::Stopped => "the mock has stopped",
+            Self::Dropped => {
+                "the `MockIvsChat` has been dropped, and a handle does not keep it alive"
+            }
             Self::RuntimeEnded => {
                 "the runtime that the mock ran on has ended: start the mock on a thread of its \
                  own, or one for each test"
@@ -234,13 +240,10 @@ impl Server {
 
     /// Closes the ports for good, and returns the open connections; `None` if the mock was stopped
     /// before. This drops only sockets and handles: it waits for nothing.
-    pub(crate) fn stop(&self) -> Option<OpenConnections> {
-        self.stop_because(StopReason::Stopped)
-    }
-
-    fn stop_because(&self, reason: StopReason) -> Option<OpenConnections> {
+    pub(crate) fn stop(&self, reason: StopReason) -> Option<OpenConnections> {
         let mut state = self.state.lock();
-        if state.phase == Phase::Stopped(StopReason::Stopped) {
+        // A mock whose runtime has ended is still stopped by the test, which closes its streams.
+        if let Phase::Stopped(StopReason::Stopped | StopReason::Dropped) = state.phase {
             return None;
         }
         state.phase = Phase::Stopped(reason);
@@ -339,7 +342,7 @@ impl Drop for RuntimeGuard {
             return;
         }
         let server = self.0.upgrade();
-        if let Some(open) = server.and_then(|s| s.stop_because(StopReason::RuntimeEnded)) {
+        if let Some(open) = server.and_then(|s| s.stop(StopReason::RuntimeEnded)) {
             open.close();
         }
     }

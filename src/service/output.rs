@@ -3,6 +3,7 @@
 use crate::proto::attributes::Attributes;
 use crate::proto::close::Close;
 use crate::proto::frame::{ChatMessage, Frame};
+use crate::proto::request::FallbackResult;
 use crate::service::connection_id::ConnectionId;
 use crate::service::quota::Quota;
 use crate::service::room::RoomKey;
@@ -19,7 +20,7 @@ pub(crate) enum Output {
     /// Calls the review handler of a message.
     Review(ReviewCall),
     /// Records that the review of a message took too long.
-    ReviewTimedOut { message_id: String },
+    ReviewTimedOut { message_id: String, fallback: FallbackResult },
 }
 
 /// Identifies a review within one mock. Numbered from 1, never reused.
@@ -35,6 +36,15 @@ pub(crate) struct ReviewCall {
     pub(crate) room_arn: String,
     pub(crate) uri: String,
     pub(crate) message: ChatMessage,
+}
+
+/// The reason for the fate of a message under review.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ReviewEnd {
+    /// The outcome of the review, which was valid.
+    Decided,
+    /// The fallback result of the room, because the review failed.
+    Fallback(FallbackResult),
 }
 
 /// The result of a call of a review handler.

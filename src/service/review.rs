@@ -6,7 +6,7 @@ use crate::proto::exception::{Exception, FieldFailure};
 use crate::proto::frame::{ChatError, ChatMessage, Frame};
 use crate::proto::request::{FallbackResult, MessageReviewHandler};
 use crate::proto::timestamp::Timestamp;
-use crate::service::output::{ReviewCall, ReviewId, ReviewOutcome};
+use crate::service::output::{ReviewCall, ReviewEnd, ReviewId, ReviewOutcome};
 use crate::service::room::{ReviewHandler, RoomKey};
 use crate::service::{ConnectionId, Deadline, Output, Service, Settings};
 
@@ -78,7 +78,7 @@ impl Service {
         review: ReviewId,
         outcome: ReviewOutcome,
         out: &mut Vec<Output>,
-    ) -> Option<bool> {
+    ) -> Option<ReviewEnd> {
         let pending = self.reviews.remove(&review)?;
         self.deadlines.remove(&(pending.deadline, Deadline::Review(review)));
         Some(self.finish_review(pending, outcome, out))
@@ -87,19 +87,20 @@ impl Service {
     /// Ends a review that took too long.
     pub(super) fn review_timed_out(&mut self, review: ReviewId, out: &mut Vec<Output>) {
         if let Some(pending) = self.reviews.remove(&review) {
-            out.push(Output::ReviewTimedOut { message_id: pending.message.id.clone() });
+            let (message_id, fallback) = (pending.message.id.clone(), pending.fallback_result);
+            out.push(Output::ReviewTimedOut { message_id, fallback });
             self.finish_review(pending, ReviewOutcome::Failed, out);
         }
     }
 
-    /// Sends or denies a message by the outcome of its review; returns `true` if the outcome was
-    /// valid.
+    /// Sends or denies a message by the outcome of its review; returns which of
+    /// the two decided: the outcome, or the fallback result in place of an invalid one.
     fn finish_review(
         &mut self,
         pending: PendingReview,
         outcome: ReviewOutcome,
         out: &mut Vec<Output>,
-    ) -> bool {
+    ) -> ReviewEnd {
         let PendingReview { connection, room, mut message, fallback_result, .. } = pending;
         let is_valid = self.is_valid(room, &outcome);
         match outcome {
@@ -118,7 +119,7 @@ impl Service {
                 FallbackResult::Deny => self.deny(connection, message, None, out),
             },
         }
-        is_valid
+        if is_valid { ReviewEnd::Decided } else { ReviewEnd::Fallback(fallback_result) }
     }
 
     /// Returns `true` if the service accepts an outcome.

@@ -183,8 +183,7 @@ impl ReviewResponse {
     /// ```
     #[must_use]
     pub fn from_json(response: &Value) -> Self {
-        read(response)
-            .unwrap_or_else(|reason| Self(Decision::Failure { reason: Some(reason.into()) }))
+        read(response).unwrap_or_else(|reason| Self(Decision::Failure { reason: Some(reason) }))
     }
 
     /// Changes the content of a message that is allowed. A denial has no content.
@@ -265,22 +264,33 @@ impl ReviewResponse {
 }
 
 /// Parses the response of a Lambda function; returns the member and the rule if it is invalid.
-fn read(response: &Value) -> Result<ReviewResponse, &'static str> {
-    if !response.is_object() {
-        return Err("the response is not an object");
-    }
-    let present = |member: &str| response.get(member).filter(|value| !value.is_null());
+fn read(response: &Value) -> Result<ReviewResponse, String> {
+    let Some(members) = response.as_object() else {
+        return Err("the response is not an object".into());
+    };
+    // The most likely mistake is a name in the spelling of another language.
+    let missing = |member: &str| {
+        let is_similar = |name: &&String| {
+            let name = name.replace(['_', '-'], "");
+            name.eq_ignore_ascii_case(member)
+        };
+        match members.keys().find(is_similar) {
+            Some(name) => format!("{member} is missing (found {name:?})"),
+            None => format!("{member} is missing"),
+        }
+    };
+    let present = |member: &str| members.get(member).filter(|value| !value.is_null());
     let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));
     let attributes: Option<Attributes> =
         attributes.transpose().map_err(|_| "Attributes must be an object of strings")?;
     match present("ReviewResult").map(Value::as_str) {
         Some(Some("ALLOW")) => {
-            let content = present("Content").ok_or("Content is missing")?;
+            let content = present("Content").ok_or_else(|| missing("Content"))?;
             let content = content.as_str().ok_or("Content must be a string")?;
             Ok(ReviewResponse(Decision::Allow { content: Some(content.to_owned()), attributes }))
         }
         Some(Some("DENY")) => Ok(ReviewResponse(Decision::Deny { attributes })),
-        Some(_) => Err("ReviewResult must be ALLOW or DENY"),
-        None => Err("ReviewResult is missing"),
+        Some(_) => Err("ReviewResult must be ALLOW or DENY".into()),
+        None => Err(missing("ReviewResult")),
     }
 }

@@ -98,7 +98,10 @@ fn many_unmet_expectations_are_counted_and_not_all_listed() {
     }
     let report = ivs.finish().wait().unwrap_err();
     let text = report.to_string();
-    assert!(text.starts_with("hook \"hook 0\": expected 1 call, got 0\n"), "{text}");
+    assert!(
+        text.starts_with("hook \"hook 0\": expected to fire once, but it never fired\n"),
+        "{text}"
+    );
     assert!(text.contains("… (60 reasons in all)\n"), "{text}");
     assert_is_short(&text);
 }

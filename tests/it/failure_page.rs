@@ -67,7 +67,9 @@ fn each_failing_test_has_its_own_page_that_starts_with_the_failure() {
     assert!(names[0].ends_with("failure_page..another_test_that_fails.html"), "{names:?}");
     assert!(names[1].ends_with("failure_page..one_test_that_fails.html"), "{names:?}");
     for page in pages.values() {
-        let failure = page.find("expected at least 1 call, got 0").expect("the failure is there");
+        let failure = page
+            .find("expected to fire at least once, but it never fired")
+            .expect("the failure is there");
         assert!(failure < page.find("<details").expect("the log is there"), "{page}");
     }
 }
@@ -95,7 +97,9 @@ fn the_page_of_a_wait_starts_with_its_text_and_has_the_lane_of_its_subject_first
     // The connections of the participants have ended since the failure.
     let (failure, rest) = page.split_once("</pre>").unwrap();
     let failure = failure.split_once("<pre class=\"failure\">").unwrap().1;
-    assert!(failure.starts_with("waited 1ms for MESSAGE content &quot;hello&quot; to user-3, at "));
+    assert!(
+        failure.starts_with("waited 1ms for MESSAGE to user-3 with content &quot;hello&quot;, at ")
+    );
     assert!(failure.contains("content: expected &quot;hello&quot;, got"), "{failure}");
     assert!(failure.contains("user-1: ERROR 400"), "{failure}");
     let nearest = failure.split("nearest: <a href=\"#").nth(1).unwrap().split('"').next().unwrap();

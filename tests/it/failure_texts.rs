@@ -102,8 +102,8 @@ fn a_hook_is_shown_as_the_calls_that_installed_it() {
     alice.send_message("spam");
     let text = failure(|| ivs.verify());
     let shown = format!(
-        "hook 1: expected at least 1 call, got 0\n  \
-         on_action().from(\"Alice\").containing(\"spam\").nth(2).ignore()\n  \
+        "hook 1: expected to fire at least once, but it never fired\n  \
+         on_action().from(\"Alice\").containing(\"spam\").nth(2).expect(1..).ignore()\n  \
          at tests/it/failure_texts.rs:{line}:9\n  \
          no event matched its conditions\n"
     );
@@ -119,7 +119,7 @@ fn a_hook_in_the_shade_of_another_names_that_one() {
     ivs.on_action().from("alice").named("late").expect(1..).ignore();
     alice.send_message("hello");
     let report = ivs.finish().wait().unwrap_err().to_string();
-    let reason = "  hook 1 (on_action().ignore()) fired first at the events that match\n";
+    let reason = "  hook 1 (on_action().ignore()) fired first for the matching events\n";
     assert!(report.contains(reason), "{report}");
 }
 
@@ -168,7 +168,10 @@ fn child_of(test: &str, variables: &[(&str, &str)]) -> String {
 #[test]
 fn a_test_that_panics_sees_the_log_and_unmet_expectations() {
     let text = child(&[]);
-    assert!(text.contains("hook \"never\": expected at least 1 call, got 0"), "{text}");
+    assert!(
+        text.contains("hook \"never\": expected to fire at least once, but it never fired"),
+        "{text}"
+    );
     assert!(text.contains("SEND_MESSAGE \"hello\""), "{text}");
 }
 
@@ -191,7 +194,10 @@ async fn the_error_of_a_test_is_reported_with_the_unmet_hook_beside_it() {
     let text = format!("{failure:?}");
     let first = "the test returned an error: invalid digit found in string\n\n";
     assert!(text.starts_with(first), "{text}");
-    assert!(text.contains("hook \"deny\": expected at least 1 call, got 0"), "{text}");
+    assert!(
+        text.contains("hook \"deny\": expected to fire at least once, but it never fired"),
+        "{text}"
+    );
     assert_eq!(MockIvsChat::run(async |_| Ok(1)).await.unwrap(), 1);
 }
 
@@ -289,7 +295,7 @@ fn a_user_id_with_line_breaks_stays_on_its_line() {
 }
 
 #[rstest]
-#[case::result_missing(json!({ "reviewResult": "DENY" }), "ReviewResult is missing")]
+#[case::result_missing(json!({ "reviewResult": "DENY" }), "ReviewResult is missing (found \"reviewResult\")")]
 #[case::unknown_result(json!({ "ReviewResult": "NO" }), "ReviewResult must be ALLOW or DENY")]
 #[case::no_content(json!({ "ReviewResult": "ALLOW" }), "Content is missing")]
 #[case::long_content(
@@ -310,7 +316,10 @@ fn a_review_that_fails_says_which_member_breaks_which_rule(
     room.review_with(move |_| ReviewResponse::from_json(&response));
     room.participant("alice").send_message("hello");
     let reviews = ivs.log().kind(EntryKind::Reviewed).to_string();
-    assert!(reviews.contains(&format!("review of Message00001: failed: {reason}\n")), "{reviews}");
+    assert!(
+        reviews.contains(&format!("review of Message00001: failed: {reason}; fallback ALLOW\n")),
+        "{reviews}"
+    );
 }
 
 #[test]
@@ -344,7 +353,10 @@ fn a_wait_that_fails_beside_participants_and_an_unmet_hook() {
 fn a_failed_wait_shows_the_timeline_once_and_unmet_hooks_beside_it() {
     let text = child_of("a_wait_that_fails_beside_participants_and_an_unmet_hook", &[]);
     assert_eq!(text.matches("SEND_MESSAGE \"hello\"").count(), 1, "{text}");
-    assert!(text.contains("hook \"never\": expected at least 1 call, got 0"), "{text}");
+    assert!(
+        text.contains("hook \"never\": expected to fire at least once, but it never fired"),
+        "{text}"
+    );
     // A blocking wait panics at the line of the test.
     assert!(text.contains(&format!("panicked at {}", file!())), "{text}");
 }
@@ -361,7 +373,10 @@ fn the_result_of_a_test_is_kept_and_its_error_comes_before_the_report() {
     let both = ivs.finish_with(Err::<(), _>("cannot reach the backend")).wait().unwrap_err();
     let text = both.to_string();
     assert!(text.starts_with("the test returned an error: cannot reach the backend\n"), "{text}");
-    assert!(text.contains("hook \"deny\": expected at least 1 call, got 0"), "{text}");
+    assert!(
+        text.contains("hook \"deny\": expected to fire at least once, but it never fired"),
+        "{text}"
+    );
     assert_is_short(&text);
 }
 

@@ -179,7 +179,7 @@ fn the_log_shows_an_ignored_response_as_failed() {
     alice.send_message("hello");
     alice.expect_message("hello").wait();
     let log = ivs.log().to_string();
-    let reason = "failed: Content has 501 characters, and the maximum is 500\n";
+    let reason = "failed: Content has 501 characters, and the maximum is 500; fallback ALLOW\n";
     assert!(log.contains(&format!("review of Message00001: {reason}")), "{log}");
 }
 

@@ -22,6 +22,7 @@ mod control_plane_wire;
 mod controls;
 #[cfg(feature = "explore")]
 mod explore;
+mod failure_causes;
 mod failure_hints;
 mod failure_page;
 mod failure_texts;

@@ -94,7 +94,7 @@ fn an_expectation_that_fails_says_what_it_waited_for_and_what_happened() {
         bob.expect_message("goodbye").wait()
     }));
     let text = *panic.unwrap_err().downcast::<String>().unwrap();
-    assert!(text.contains(r#"MESSAGE content "goodbye" to bob"#), "{text}");
+    assert!(text.contains(r#"MESSAGE to bob with content "goodbye""#), "{text}");
     assert!(text.contains(file!()), "{text}");
     assert!(text.contains(r#"< MESSAGE "hello""#), "{text}");
 }

@@ -112,7 +112,7 @@ async fn without_the_mock_calls_fail_as_without_a_network() {
     drop(ivs);
     let error = sdk.list_rooms().send().await.unwrap_err();
     let text = DisplayErrorContext(&error).to_string();
-    assert!(text.contains("the mock has stopped"), "{text}");
+    assert!(text.contains("the `MockIvsChat` has been dropped"), "{text}");
 }
 
 #[cfg(feature = "sigv4")]

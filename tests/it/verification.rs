@@ -20,10 +20,10 @@ fn fired(times: usize, expect: fn(&MockIvsChat)) -> MockIvsChat {
 }
 
 #[rstest]
-#[case::exactly(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..=2).ignore()), 1, "hook \"h\": expected 2 calls, got 1")]
-#[case::at_least(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..).ignore()), 0, "hook \"h\": expected at least 2 calls, got 0")]
-#[case::at_most(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(..2).ignore()), 3, "hook \"h\": expected at most 1 call, got 3")]
-#[case::between(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(1..=3).ignore()), 4, "hook \"h\": expected 1 to 3 calls, got 4")]
+#[case::exactly(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..=2).ignore()), 1, "hook \"h\": expected to fire 2 times, but it fired once")]
+#[case::at_least(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(2..).ignore()), 0, "hook \"h\": expected to fire at least 2 times, but it never fired")]
+#[case::at_most(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(..2).ignore()), 3, "hook \"h\": expected to fire at most once, but it fired 3 times")]
+#[case::between(|ivs: &MockIvsChat| drop(ivs.on_action().named("h").expect(1..=3).ignore()), 4, "hook \"h\": expected to fire 1 to 3 times, but it fired 4 times")]
 fn an_unmet_expectation_is_reported_in_a_sentence(
     #[case] expect: fn(&MockIvsChat),
     #[case] times: usize,
@@ -104,7 +104,10 @@ async fn frames_of_a_client_count_although_the_mock_is_dropped_right_after() {
             ivs.on_action().named("never").expect(0).ignore();
             alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;
             let text = panic_text(|| drop(ivs));
-            assert!(text.starts_with("hook \"never\": expected 0 calls, got 1"), "{run}: {text}");
+            assert!(
+                text.starts_with("hook \"never\": expected not to fire, but it fired once"),
+                "{run}: {text}"
+            );
         } else {
             ivs.on_action().named("once").expect(1).ignore();
             alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;

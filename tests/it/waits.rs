@@ -405,5 +405,5 @@ fn a_bounded_log_serves_waits_of_participants_and_of_the_log() {
         }
     }
     let text = failure(|| alice.expect_message("7").wait());
-    assert!(text.starts_with("waited 20ms for MESSAGE content \"7\" to alice"), "{text}");
+    assert!(text.starts_with("waited 20ms for MESSAGE to alice with content \"7\""), "{text}");
 }

@@ -60,7 +60,7 @@ fn an_entry_has_the_number_of_its_row_in_the_timeline() {
     alice.send_message("hi");
     // One row has both deliveries: it is #9.
     let text = failure(|| bob.assert_no_message("hi"));
-    assert!(text.contains("of connection \"bob\", found #9 (bob: MESSAGE"), "{text}");
+    assert!(text.contains("on the connection of bob, found #9 (bob: MESSAGE"), "{text}");
     let text = failure(|| bob.expect_message("ho").wait());
     assert!(text.contains("nearest: #9 (bob: MESSAGE \"hi\")"), "{text}");
 }
@@ -74,7 +74,7 @@ fn a_matcher_for_a_request_compares_its_members() {
     ivs.log().expect(tokens("troll")).wait();
     ivs.log().assert_none(tokens("alice"));
     let text = failure(|| ivs.log().assert_none(tokens("troll")));
-    assert!(text.contains("expected no request operation CreateChatToken"), "{text}");
+    assert!(text.contains("expected no CreateChatToken request"), "{text}");
     room.disconnect_user("troll", "rude");
     let kicks = Matcher::request(Operation::DisconnectUser).user("troll").reason("rude");
     ivs.log().expect(kicks).wait();

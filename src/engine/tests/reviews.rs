@@ -105,11 +105,11 @@ fn a_review_is_held_or_delayed_until_its_handler_is_asked() {
 #[case(|| respond(ReviewResponse::allow().attributes([("a", "b")])), ALLOWED, "ALLOW, changed")]
 #[case(|| respond(ReviewResponse::deny("spam")), "send [1] ERROR 406 spam", "DENY \"spam\"")]
 #[case(|| respond(ReviewResponse::deny_without_reason()), DENIED, "DENY")]
-#[case(|| respond(ReviewResponse::fail()), DENIED, "failed")]
-#[case(|| respond(ReviewResponse::allow().content("")), DENIED, "failed: Content is empty")]
-#[case(|| Answer::Panicked, DENIED, "failed")]
-#[case(|| Answer::Unavailable, DENIED, "failed")]
-#[case(|| Answer::Verdict(HookVerdict::Review(ReviewVerdict::Pass)), DENIED, "failed")]
+#[case(|| respond(ReviewResponse::fail()), DENIED, "failed; fallback DENY")]
+#[case(|| respond(ReviewResponse::allow().content("")), DENIED, "failed: Content is empty; fallback DENY")]
+#[case(|| Answer::Panicked, DENIED, "failed; fallback DENY")]
+#[case(|| Answer::Unavailable, DENIED, "failed; fallback DENY")]
+#[case(|| Answer::Verdict(HookVerdict::Review(ReviewVerdict::Pass)), DENIED, "failed; fallback DENY")]
 fn a_handler_decides(#[case] answer: fn() -> Answer, #[case] sent: &str, #[case] result: &str) {
     let mut scene = scene();
     let asked = scene.send(ALICE, "hi");
@@ -142,7 +142,9 @@ fn a_handler_that_does_not_respond_is_given_up_at_its_deadline() {
     scene.send(ALICE, "hi");
     assert!(scene.answer(1, respond(ReviewResponse::time_out())).is_empty());
     assert_eq!(scene.advance(Duration::from_millis(200)), [DENIED]);
-    assert!(scene.log().iter().any(|line| line == "review of Message00001: timed out"));
+    assert!(
+        scene.log().iter().any(|line| line == "review of Message00001: timed out; fallback DENY")
+    );
 }
 
 #[test]

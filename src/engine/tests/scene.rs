@@ -262,7 +262,7 @@ pub(super) fn always<V>(filter: Filter, verdict: V) -> Rule<V> {
 
 /// Returns a rule whose closure decides.
 pub(super) fn asks<V>(filter: Filter) -> Rule<V> {
-    rule(filter, Behavior::Closure)
+    rule(filter, Behavior::Closure { is_async: false })
 }
 
 fn rule<V>(filter: Filter, behavior: Behavior<V>) -> Rule<V> {

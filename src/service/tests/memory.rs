@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{LAMBDA, Scene};
 use crate::proto::operation::Operation;
-use crate::service::output::ReviewOutcome;
+use crate::proto::request::FallbackResult;
+use crate::service::output::{ReviewEnd, ReviewOutcome};
 use crate::service::quota::Quotas;
 use crate::service::session::Refusal;
 
@@ -78,7 +79,10 @@ fn finished_reviews_and_idle_rates_take_no_memory() {
         scene.advance(100);
         let sent = scene.send_message(alice, "hello");
         assert!(sent[0].starts_with("review "), "{sent:?}");
-        assert_eq!(scene.review(review, ReviewOutcome::Failed).0, Some(false));
+        assert_eq!(
+            scene.review(review, ReviewOutcome::Failed).0,
+            Some(ReviewEnd::Fallback(FallbackResult::Allow))
+        );
     }
     assert_eq!((scene.service.reviews.len(), scene.service.deadlines.len()), (0, 1));
     assert_eq!(scene.service.rates.len(), 1);

@@ -16,7 +16,7 @@ use crate::proto::operation::Operation;
 use crate::proto::publish::Publish;
 use crate::proto::timestamp::Timestamp;
 use crate::service::control::ControlResult;
-use crate::service::output::{Output, ReviewId, ReviewOutcome};
+use crate::service::output::{Output, ReviewEnd, ReviewId, ReviewOutcome};
 use crate::service::quota::Quotas;
 use crate::service::session::Refusal;
 use crate::service::{ConnectionId, Service, Settings};
@@ -116,10 +116,10 @@ impl Scene {
         )
     }
 
-    fn review(&mut self, review: u64, outcome: ReviewOutcome) -> (Option<bool>, Vec<String>) {
+    fn review(&mut self, review: u64, outcome: ReviewOutcome) -> (Option<ReviewEnd>, Vec<String>) {
         let mut out = Vec::new();
-        let is_valid = self.service.reviewed(ReviewId(review), outcome, &mut out);
-        (is_valid, lines(&out))
+        let end = self.service.reviewed(ReviewId(review), outcome, &mut out);
+        (end, lines(&out))
     }
 }
 
@@ -142,7 +142,7 @@ fn line(output: &Output) -> String {
         Output::Review(call) => {
             format!("review {} {} {} {}", call.review.0, call.connection.0, call.uri, call.room_arn)
         }
-        Output::ReviewTimedOut { message_id } => format!("timed out {message_id}"),
+        Output::ReviewTimedOut { message_id, .. } => format!("timed out {message_id}"),
     }
 }
 

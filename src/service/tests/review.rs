@@ -5,8 +5,9 @@ use serde_json::json;
 use super::{LAMBDA, Scene};
 use crate::proto::attributes::Attributes;
 use crate::proto::operation::Operation;
+use crate::proto::request::FallbackResult;
 use crate::service::Settings;
-use crate::service::output::ReviewOutcome;
+use crate::service::output::{ReviewEnd, ReviewOutcome};
 
 /// Returns a scene in which alice has sent "hello", which waits for its review.
 fn pending(fallback_result: &str) -> Scene {
@@ -37,18 +38,24 @@ const DENIED: &str =
 
 #[test]
 fn an_allowed_message_is_sent_as_it_is_or_changed() {
-    assert_eq!(pending("DENY").review(1, allow(None, None)), (Some(true), vec![UNCHANGED.into()]));
+    assert_eq!(
+        pending("DENY").review(1, allow(None, None)),
+        (Some(ReviewEnd::Decided), vec![UNCHANGED.into()])
+    );
     let changed = pending("DENY").review(1, allow(Some("HELLO"), Some([("a", "b")].into())));
     let frame = r#"[1, 2] Message00001 r1 "HELLO" from alice {} attributes {"a":"b"}"#;
-    assert_eq!(changed, (Some(true), vec![frame.into()]));
+    assert_eq!(changed, (Some(ReviewEnd::Decided), vec![frame.into()]));
 }
 
 #[test]
 fn a_denied_message_is_an_error_for_its_sender() {
-    assert_eq!(pending("ALLOW").review(1, deny(None)), (Some(true), vec![DENIED.into()]));
+    assert_eq!(
+        pending("ALLOW").review(1, deny(None)),
+        (Some(ReviewEnd::Decided), vec![DENIED.into()])
+    );
     let with_reason = pending("ALLOW").review(1, deny(Some([("Reason", "spam")].into())));
     let error = r#"[1] Message00001 "r1" 406 Not Acceptable spam"#;
-    assert_eq!(with_reason, (Some(true), vec![error.into()]));
+    assert_eq!(with_reason, (Some(ReviewEnd::Decided), vec![error.into()]));
 }
 
 #[test]
@@ -62,9 +69,17 @@ fn an_invalid_outcome_is_replaced_by_the_fallback_result() {
     ];
     for outcome in invalid {
         let allowed = pending("ALLOW").review(1, outcome.clone());
-        assert_eq!(allowed, (Some(false), vec![UNCHANGED.into()]), "{outcome:?}");
+        assert_eq!(
+            allowed,
+            (Some(ReviewEnd::Fallback(FallbackResult::Allow)), vec![UNCHANGED.into()]),
+            "{outcome:?}"
+        );
         let denied = pending("DENY").review(1, outcome.clone());
-        assert_eq!(denied, (Some(false), vec![DENIED.into()]), "{outcome:?}");
+        assert_eq!(
+            denied,
+            (Some(ReviewEnd::Fallback(FallbackResult::Deny)), vec![DENIED.into()]),
+            "{outcome:?}"
+        );
     }
 }
 
@@ -76,7 +91,7 @@ fn the_largest_outcomes_are_valid() {
         deny(Some(of_bytes(1_024))),
     ];
     for outcome in outcomes {
-        assert_eq!(pending("ALLOW").review(1, outcome).0, Some(true));
+        assert_eq!(pending("ALLOW").review(1, outcome).0, Some(ReviewEnd::Decided));
     }
 }
 
@@ -94,7 +109,7 @@ fn a_review_has_200_ms() {
 fn a_finished_review_has_no_deadline_and_no_second_outcome() {
     let mut scene = pending("DENY");
     assert_eq!(scene.review(2, deny(None)), (None, vec![]));
-    assert_eq!(scene.review(1, allow(None, None)).0, Some(true));
+    assert_eq!(scene.review(1, allow(None, None)).0, Some(ReviewEnd::Decided));
     assert_eq!(scene.review(1, allow(None, None)), (None, vec![]));
     assert_eq!(scene.advance(1_000), [""; 0]);
 }
@@ -103,7 +118,7 @@ fn a_finished_review_has_no_deadline_and_no_second_outcome() {
 fn a_denial_for_a_sender_that_has_left_has_no_effect() {
     let mut scene = pending("DENY");
     scene.service.remove_session(crate::service::ConnectionId(1));
-    assert_eq!(scene.review(1, deny(None)), (Some(true), vec![]));
+    assert_eq!(scene.review(1, deny(None)), (Some(ReviewEnd::Decided), vec![]));
 }
 
 #[test]

@@ -1,0 +1,229 @@
+//! Causes in failures: everything that keeps a frame back, and mistakes of the test itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use mock_ivs_chat::hook::ActionVerdict;
+use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
+use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse};
+use serde_json::json;
+
+use crate::failure_texts::impatient;
+use crate::support::frozen;
+use crate::waits::failure;
+
+#[test]
+fn a_delayed_event_is_named_with_the_time_at_which_it_is_due() {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let timeout = Duration::from_millis(1);
+    let ivs = MockIvsChat::builder().clock(clock).wait_timeout(timeout).start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_delivery().delay(Duration::from_secs(60));
+    alice.send_message("hi");
+    let text = failure(|| alice.expect_message("hi").wait());
+    let delays = "delays:\n  1 event is delayed until +60.000; the clock is frozen, and `advance` \
+                  moves it\n";
+    assert!(text.contains(delays), "{text}");
+    alice.send_message("hi");
+    let report = ivs.report().to_string();
+    assert!(report.contains("  2 events are delayed, the first until +60.000;"), "{report}");
+}
+
+#[test]
+fn a_stalled_connection_is_named() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    bob.connection().stall();
+    alice.send_message("hi");
+    let text = failure(|| bob.expect_message("hi").wait());
+    let stalled = "stalled connections:\n  bob is stalled until `Connection::resume`, with 1 \
+                   frame withheld\n";
+    assert!(text.contains(stalled), "{text}");
+}
+
+#[test]
+fn a_gate_is_named_by_the_line_of_its_hook() {
+    let ivs = impatient();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let _gate = ivs.on_delivery().to("alice").hold();
+    let line = line!() - 1;
+    alice.send_message("hi");
+    let text = failure(|| alice.expect_message("hi").wait());
+    let origin = format!(
+        "gates:\n  1 event held by \"hook 1\", the last at #6\n    \
+         on_delivery().to(\"alice\").hold() at tests/it/failure_causes.rs:{line}:"
+    );
+    assert!(text.contains(&origin), "{text}");
+}
+
+#[tokio::test]
+async fn a_wait_that_blocks_the_only_thread_of_a_runtime_says_so() {
+    let ivs = impatient();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let text = failure(|| alice.expect_message("hi").wait());
+    let hint = "runtime:\n  `wait` has blocked the only thread of this tokio runtime";
+    assert!(text.contains(hint), "{text}");
+    // A thread without a runtime blocks nothing.
+    let elsewhere = std::thread::spawn(move || failure(|| alice.expect_message("hi").wait()));
+    let text = elsewhere.join().unwrap();
+    assert!(!text.contains("runtime:"), "{text}");
+}
+
+#[tokio::test]
+async fn a_wait_that_was_dropped_is_in_the_report() {
+    let ivs = frozen();
+    let alice = ivs.create_room("lobby").participant("alice");
+    for _ in 0..3 {
+        let wait = alice.expect_message("hi");
+        tokio::time::timeout(Duration::ZERO, wait).await.unwrap_err();
+    }
+    let line = line!() - 3;
+    let report = ivs.report().to_string();
+    let dropped = format!(
+        "waits that were dropped:\n  MESSAGE to alice with content \"hi\", at \
+         tests/it/failure_causes.rs:{line}:26\n\n"
+    );
+    assert!(report.contains(&dropped), "{report}");
+    alice.send_message("hi");
+    alice.expect_message("hi").await;
+    assert_eq!(ivs.report().to_string().matches("MESSAGE to alice").count(), 1);
+}
+
+#[test]
+fn a_wait_after_the_mock_was_dropped_says_that_a_handle_does_not_keep_it_alive() {
+    let ivs = frozen();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let log = ivs.log();
+    drop(ivs);
+    for text in
+        [failure(|| alice.expect_message("hi").wait()), failure(|| log.expect_message("hi").wait())]
+    {
+        let why = "the `MockIvsChat` has been dropped, and a handle does not keep it alive";
+        // The line is wrapped somewhere.
+        let text = text.replace("\n  ", " ");
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[test]
+fn a_dropped_mock_that_fails_its_test_names_the_line_that_started_it() {
+    let mut line = 0;
+    let dropped = catch_unwind(AssertUnwindSafe(|| {
+        line = line!() + 1;
+        let ivs = MockIvsChat::start();
+        ivs.on_action().expect(1..).ignore();
+    }));
+    let text = *dropped.unwrap_err().downcast::<String>().unwrap();
+    let start = format!("\n\nthe mock was started at tests/it/failure_causes.rs:{line}:19");
+    assert!(text.ends_with(&start), "{text}");
+}
+
+#[test]
+fn a_hook_is_described_with_its_expectation_and_the_kind_of_its_closure() {
+    let ivs = frozen();
+    ivs.on_action().expect(..=2).times(2).expect(1..=2).decide_async(async |_| ActionVerdict::Pass);
+    ivs.on_handshake().named("none").expect(0).reset();
+    let report = ivs.finish().wait().unwrap_err().to_string();
+    let shown = "hook 1: expected to fire 1 to 2 times, but it never fired\n  \
+                 on_action().times(2).expect(1..=2).decide_async(…)\n";
+    assert!(report.starts_with(shown), "{report}");
+    assert!(report.contains("\n  there has been no frame from a client\n"), "{report}");
+    assert!(!report.contains("none"), "{report}");
+}
+
+#[test]
+fn a_panic_of_a_review_handler_is_named_by_the_line_that_sets_it() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    room.review_with(|_| panic!("no idea"));
+    let line = line!() - 1;
+    let alice = room.participant("alice");
+    alice.send_message("hi");
+    let text = failure(|| alice.expect_message("hi").wait());
+    let whose =
+        format!("the review handler at tests/it/failure_causes.rs:{line}:10 panicked: no idea");
+    assert!(text.contains(&whose), "{text}");
+    ivs.finish().wait().unwrap_err();
+}
+
+#[test]
+fn a_wait_that_fails_inside_a_closure_is_quoted_without_its_timeline() {
+    let ivs = impatient();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let log = ivs.log();
+    ivs.on_action().decide(move |_| {
+        log.expect_message("never").wait();
+        ActionVerdict::Pass
+    });
+    alice.send_message("hi");
+    let text = failure(|| alice.expect_message("hi").wait());
+    assert!(text.contains("panicked: waited 1ms for MESSAGE with content \"never\""), "{text}");
+    assert_eq!(text.matches("CreateRoom").count(), 1, "{text}");
+    assert!(!text.contains("\\n"), "{text}");
+    ivs.finish().wait().unwrap_err();
+}
+
+#[test]
+fn a_closure_that_panics_right_before_the_end_fails_the_test() {
+    let dropped = catch_unwind(|| {
+        let ivs = MockIvsChat::start();
+        let room = ivs.create_room("lobby");
+        // The handler runs on another thread, after the message has been sent.
+        room.review_with(|_| panic!("too late?"));
+        room.participant("alice").send_message("hi");
+    });
+    let text = *dropped.unwrap_err().downcast::<String>().unwrap();
+    assert!(text.contains("panicked: too late?"), "{text}");
+}
+
+#[test]
+fn a_response_of_a_review_handler_in_another_spelling_says_so() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    room.review_with_json(|_| json!({ "ReviewResult": "ALLOW", "content": "hi" }));
+    room.participant("alice").send_message("hello");
+    let reason = "failed: Content is missing (found \"content\"); fallback ALLOW";
+    assert!(ivs.log().to_string().contains(reason), "{}", ivs.log());
+    room.review_with(|_| ReviewResponse::allow());
+}
+
+#[test]
+fn an_assertion_that_nothing_matches_refuses_names_that_do_not_exist() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let alice = room.participant("alice");
+    alice.send_message("hi");
+    for (text, why) in [
+        (
+            failure(|| ivs.log().room("loby").assert_none(Matcher::message())),
+            "cannot assert that there is no MESSAGE: no room \"loby\"; rooms: \"lobby\"",
+        ),
+        (
+            failure(|| ivs.log().assert_none(Matcher::message().room("loby"))),
+            "no room \"loby\"; rooms: \"lobby\"",
+        ),
+        (
+            failure(|| alice.assert_no_event("aws:DELETE_MSG")),
+            "the service sends no such event; events: \"aws:DELETE_MESSAGE\", \
+             \"aws:DISCONNECT_USER\"",
+        ),
+    ] {
+        let text = text.replace("\n  ", " ");
+        assert!(text.contains(why), "{why}\n{text}");
+    }
+    // These names exist, or have existed, or are the test's own.
+    let empty = ivs.create_room("empty");
+    ivs.log().room(empty.id()).assert_none(Matcher::message());
+    ivs.log().room("lobby").assert_none(Matcher::event("aws:DELETE_MESSAGE"));
+    ivs.log().assert_none(Matcher::event("app:poll"));
+    room.delete();
+    ivs.log().room(room.arn()).assert_none(Matcher::event("app:poll"));
+}
+
+#[test]
+fn a_denied_lint_needs_a_log() {
+    let builder = MockIvsChat::builder().deny(Lint::ALL).log_retention(LogRetention::Off);
+    let error = builder.try_start().unwrap_err().to_string();
+    assert_eq!(error, "`deny` contradicts `LogRetention::Off`: the lint reads the log");
+}
