@@ -119,6 +119,9 @@ impl Engine {
 
     /// Records that a review took too long. A later response of its handler has no effect.
     pub(super) fn review_timed_out(&mut self, cause: u64, message_id: String) {
+        // Only closures that are asked now are withdrawn. A review that a hook delays or holds
+        // still reaches its handler, as a slow function still runs, and `reviewed` ignores the
+        // result.
         let moot = self.questions.withdraw(|parked| match parked {
             Parked::Review { call, .. } | Parked::ReviewHandler { call } => {
                 call.message.id == message_id
