@@ -269,6 +269,8 @@ fn read(response: &Value) -> Result<ReviewResponse, &'static str> {
     if !response.is_object() {
         return Err("the response is not an object");
     }
+    // A `null` counts as absent, because serializers of some languages write absent members that
+    // way.
     let present = |member: &str| response.get(member).filter(|value| !value.is_null());
     let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));
     let attributes: Option<Attributes> =
