@@ -71,6 +71,8 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
     // Labels are assigned before anything is written, in the order in which each peer acted.
     let mut labels = Labels::numbered_by_peer(hides_times);
     for entry in entries {
+        // The cause may be an entry that a bounded log has dropped. The entry then counts as its
+        // connection's own.
         let origin = origin_of(entry).unwrap_or_else(|| titles[&entry.index()].clone());
         labels.set_peer(origin.split(" (").next().unwrap_or_default());
         if let Some(text) = entry.text() {
