@@ -352,6 +352,7 @@ impl MockIvsChatBuilder {
     /// that has one, if the account id or the region cannot be part of an ARN, or if the
     /// environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` is not a number.
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
+        // Before anything is opened, so that a contradiction leaves no port or thread behind.
         self.check()?;
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
@@ -363,6 +364,7 @@ impl MockIvsChatBuilder {
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
             check_timers()?;
+            // On a runtime with one thread, a test that blocks it blocks the mock as well.
             let is_shared = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
             let handle = self.assemble(&clock, &runtime, is_shared)?;
             return Ok(MockIvsChat::new(handle, None));
@@ -406,6 +408,8 @@ impl MockIvsChatBuilder {
         runtime: &runtime::Handle,
         is_shared: bool,
     ) -> Result<Handle, StartError> {
+        // Listeners and timers register with the runtime that is entered, which need not be the
+        // caller's.
         let _entered = runtime.enter();
         let (endpoints, listeners) = self.listen()?;
         let mock = next_mock_id();

@@ -184,6 +184,7 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn queued_frames(&self) -> usize {
+        // Two looks at the mock: a frame that is released in between may count twice or not at all.
         let withheld = self.info().map_or(0, |info| info.withheld_frames);
         withheld + self.handle.driver().queued(self.id()).0
     }
@@ -307,6 +308,7 @@ impl Room {
     #[must_use]
     pub fn find_connection(&self, user_id: impl Into<String>) -> Option<Connection> {
         let user_id = user_id.into();
+        // The latest one, because a client that reconnects may leave an older connection behind.
         let mut own = self.connections().into_iter().rev();
         own.find(|connection| connection.user_id() == user_id)
     }

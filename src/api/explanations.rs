@@ -36,6 +36,7 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
 /// Lints the last entries: the cause of a failure is rarely older, and a long log would take long
 /// to check.
 pub(crate) fn recent_findings(driver: &Driver, entries: &[Entry]) -> Vec<Finding> {
+    // Only the end of the log, so that a failure does not take longer the longer the log is.
     let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
     lint::check(recent, driver.clock().measures_clients())
 }

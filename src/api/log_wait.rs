@@ -188,6 +188,8 @@ impl<T> LogWait<T> {
             return Some(End::LogIsOff);
         }
         let connection = self.filter.connection().map(|(connection, _)| connection);
+        // A connection that is closing still counts as open, because an entry about its end may
+        // follow.
         if let Some(connection) = connection.filter(|c| self.driver.has_ended(*c)) {
             return Some(End::Connection(connection));
         }
@@ -270,6 +272,8 @@ impl<T> Future for LogWait<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let limit = self.driver.wait_timeout();
+        // The time counts from the first poll, because a wait may be made long before it is
+        // awaited.
         let new_timeout = || {
             let deadline = Instant::now() + limit;
             (deadline, WaitTimeout::start(deadline))

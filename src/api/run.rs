@@ -76,6 +76,7 @@ impl MockIvsChat {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let result = result.map_err(Into::into);
+        // Before the mock ends, because the page that it writes then depends on it.
         self.has_failed_test(result.is_err());
         let driver = Arc::clone(self.driver());
         let settling = Settling::start(&driver, Location::caller());

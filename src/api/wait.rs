@@ -75,6 +75,7 @@ impl<T> Wait<T> {
                 Poll::Ready(Err(failure)) => fail_with(&self.driver, &failure),
                 Poll::Pending => {}
             }
+            // Only after a poll, because a wait that need not block can end on any thread.
             if let Some(why) = cannot_block(&self.driver) {
                 let text = self.waiting.cannot_block(why);
                 fail_about(&self.driver, &text, &text, &[]);
