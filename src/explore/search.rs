@@ -149,8 +149,8 @@ impl<'a> Search<'a> {
         let explorer = self.explorer;
         let has_several = baseline.connection_count > 1;
         let cases = plan::singles(&baseline.sightings, has_several, &explorer.selection);
-        // Only survivors with an effect are extended: after a fault without one, a second fault meets
-        // the run that it has met alone.
+        // Only survivors with an effect are extended: after a fault without one, a second fault
+        // meets the run that it has met alone.
         let mut survivors = self.run_singles(cases);
         self.check_effects(&survivors);
         let is_over = |search: &Self| explorer.stops_at_first_failure && search.has_failed();

@@ -140,7 +140,8 @@ impl Members {
             ("operation", self.operation.is_some()),
             ("requestId", self.request_id.is_some()),
         ];
-        // A condition of another hook point would never be met, so the hook would silently never fire.
+        // A condition of another hook point would never be met, so the hook would silently do
+        // nothing.
         let known = self.on.conditions();
         let is_unknown = |(name, is_set): &&(&str, bool)| *is_set && !known.contains(name);
         if let Some((name, _)) = conditions.iter().find(is_unknown) {

@@ -245,7 +245,7 @@ impl Checker {
                 | CloseCode::INVALID_PAYLOAD
                 | CloseCode::MESSAGE_TOO_BIG),
             ) if !entry.is_effect() => {
-                // A close that another entry caused, such as a hook's, is not the fault of the client.
+                // A close that another entry caused, such as a hook's, is not the client's fault.
                 let reason = entry.close().map_or("", |(_, reason)| reason);
                 self.find(Lint::ProtocolBroken, entry, format!("closed with {code}: {reason}"));
             }

@@ -134,8 +134,8 @@ impl Service {
         if at > now {
             return false;
         }
-        // Removed first: `expire` removes the deadline of its session as well, so a `pop_first` after
-        // it would take another one.
+        // Removed first: `expire` removes the deadline of its session as well, so a `pop_first`
+        // after it would take another one.
         self.deadlines.pop_first();
         match deadline {
             Deadline::Session(connection) => self.expire(connection, out),
