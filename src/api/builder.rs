@@ -430,6 +430,7 @@ impl MockIvsChatBuilder {
             Driver::new(engine, clock, runtime.clone(), wait_timeout, self.log_settings, thread);
         let (driver, server) =
             (Arc::new(driver), Arc::new(Server::new(endpoints, listeners, runtime.clone())));
+        // Last, because a client may connect as soon as the server has started.
         server
             .start(&driver)
             .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;

@@ -39,6 +39,7 @@ use crate::service::ConnectionId;
 pub struct Connection {
     pub(super) handle: Handle,
     peer: Arc<Peer>,
+    // Kept here, because the engine knows nothing about a connection that has ended.
     is_participant: bool,
 }
 

@@ -46,8 +46,10 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
     match driver.waiting_at_gates() {
         0 => Vec::new(),
         all => {
+            // The log is searched only if something waits at all.
             let waiting = |gate| driver.waiting_at(gate);
             let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting));
+            // The entries about the gates may no longer be in the log.
             if lines.is_empty() { vec![format!("{all} waiting to be released")] } else { lines }
         }
     }

@@ -248,6 +248,7 @@ impl<T> LogWait<T> {
             missed => vec![format!("{missed} entries, before the wait could look at them")],
         };
         let named =
+            // A bounded log may have dropped the entry since.
             named.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
         let lanes = failure::lane_of(&self.filter, self.matcher.as_ref(), &entries);
         let user = self.filter.user().or_else(|| self.matcher.as_ref().and_then(Matcher::user_id));

@@ -226,6 +226,7 @@ fn combine<T>(
     match (result, report) {
         (Ok(value), Ok(_)) => Ok(value),
         (Ok(_), Err(report)) => Err(TestFailure { error: None, report: Some(report) }),
+        // The error counts and not the report, which may only follow from it.
         (Err(error), Ok(report) | Err(report)) => {
             Err(TestFailure { error: Some(error), report: Some(report) })
         }

@@ -128,6 +128,7 @@ impl HttpConnector for Connector {
             };
         }
         let exchange = exchange(self.handle.clone(), request);
+        // The SDK leaves the read timeout to its HTTP client.
         match &self.read_timeout {
             None => HttpConnectorFuture::new(exchange),
             Some((limit, sleep)) => {

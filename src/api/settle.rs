@@ -77,6 +77,8 @@ impl Settling {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         while self.settling.as_mut().poll(&mut cx).is_pending() {
+            // Parking has a timeout of its own, so no `WaitTimeout` is needed on a thread that may
+            // block.
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

@@ -209,6 +209,7 @@ pub(crate) fn fail_with(driver: &Driver, failure: &Failure) -> ! {
 /// itself, and shows some lanes first.
 #[track_caller]
 pub(crate) fn fail_about(driver: &Driver, text: &str, on_page: &str, lanes: &[String]) -> ! {
+    // Before the panic, because the mock writes its page while the test unwinds.
     driver.record_failure(&driver.without_tokens(on_page), lanes.to_vec());
     panic!("{}", shown(driver, text))
 }

@@ -139,6 +139,7 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
             _ => format!("no user {user_id:?} has connected; users: {}", listed.join(", ")),
         });
     }
+    // Another connection of the user may still be open.
     let end = last_end.filter(|_| !open.values().any(|is_open| *is_open))?;
     Some(format!("the connection of user {user_id:?} ended at #{end}"))
 }

@@ -162,6 +162,7 @@ impl Iterator for StringLiterals<'_> {
         let start = self.at + self.text[self.at..].find('"')? + 1;
         let mut escaped = false;
         // Quotes and backslashes are ASCII, so no byte within a longer character looks like one.
+        // A literal without an end is ignored, because the text need not be JSON.
         let length = self.text[start..].bytes().position(|byte| {
             let ends = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;

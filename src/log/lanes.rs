@@ -51,6 +51,7 @@ impl PerConnection {
     pub(crate) fn new(entries: &[Entry], log: &[Entry], hides_times: bool) -> Self {
         let mut text = String::new();
         write(&mut text, entries, log, hides_times).expect("a string takes any text");
+        // Only now, because the blocks are in another order than the log.
         Self { text: TokenLabels::new().label(&text).into_owned() }
     }
 }
@@ -89,6 +90,7 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
             Some(origin) => block.of_others.entry(origin).or_default().push(line),
         }
     }
+    // By name, because the order of the first entries depends on how the peers interleave.
     let connections: BTreeSet<&str> =
         blocks.keys().copied().filter(|lane| !is_ours(lane)).collect();
     for (index, lane) in

@@ -132,9 +132,12 @@ impl Checker {
                 self.connection(entry).closed = Some(entry.at());
                 self.failed(entry.user_id().map(str::to_owned), entry.at());
             }
+            // During an outage, the test cuts the client off.
             Event::Unserved(unserved) if *unserved != Unserved::Outage => {
                 self.find(Lint::ProtocolForeign, entry, unserved.describe());
             }
+            // Sizes have rules of their own, and numbers of resources are not the fault of one
+            // client.
             Event::QuotaExceeded { quota, limit } if quota.is_rate() => {
                 let message = format!("more than {limit} {quota} in a second");
                 self.find(Lint::RateExceeded, entry, message);

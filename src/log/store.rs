@@ -120,6 +120,7 @@ impl LogStore {
     /// Starts an index of a connection's entries. `since` is a log position before which the
     /// connection has no entries.
     pub(crate) fn follow(&mut self, connection: ConnectionId, since: u64) {
+        // A participant calls this for each wait, so it must be cheap from the second time on.
         if self.followed.contains_key(&connection) {
             return;
         }

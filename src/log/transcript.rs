@@ -70,7 +70,9 @@ pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
 
 fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let mut line = String::new();
+    // A user ID or a frame may have line breaks, which would look like further entries.
     write_words(&mut OneLine(&mut line), entries, labels)?;
+    // The whole line, because a token may be anywhere in it, such as in the path of a call.
     f.write_str(&labels.label_tokens(&hide(entries[0].mock, &line)))
 }
 
