@@ -75,7 +75,7 @@ impl Participant {
     }
 
     fn join(handle: Handle, token: &ChatToken) -> Result<Self, HandshakeRefused> {
-        // Read before the connection exists, so that none of its entries is missed.
+        // Read before the connection exists, so that every entry about it is in the index.
         let since = handle.driver().log_length();
         let peer = handle.driver().join(&token.token)?;
         Ok(Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() })

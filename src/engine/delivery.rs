@@ -219,8 +219,6 @@ impl Engine {
                 let text = payload.text().unwrap_or_default();
                 self.send_now(cause, connection, corrupted(&corruption, text));
                 if corruption.ends_the_connection() {
-                    // The client still waits for the rest of the truncated frame, and would take a
-                    // close frame for it.
                     self.end_without_close(cause, connection);
                 }
                 return;
