@@ -359,6 +359,7 @@ impl MockIvsChatBuilder {
     #[track_caller]
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
         let started_at = Location::caller();
+        // Before anything is opened, so that a contradiction leaves no port or thread behind.
         self.check()?;
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
@@ -370,6 +371,7 @@ impl MockIvsChatBuilder {
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
             check_timers()?;
+            // On a runtime with one thread, a test that blocks it blocks the mock as well.
             let is_shared = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
             let handle = self.assemble(&clock, &runtime, is_shared)?;
             return Ok(MockIvsChat::new(handle, None, started_at));
@@ -417,6 +419,8 @@ impl MockIvsChatBuilder {
         runtime: &runtime::Handle,
         is_shared: bool,
     ) -> Result<Handle, StartError> {
+        // Listeners and timers register with the runtime that is entered, which need not be the
+        // caller's.
         let _entered = runtime.enter();
         let (endpoints, listeners) = self.listen()?;
         let mock = next_mock_id();
@@ -437,6 +441,7 @@ impl MockIvsChatBuilder {
             Driver::new(engine, clock, runtime.clone(), wait_timeout, self.log_settings, thread);
         let (driver, server) =
             (Arc::new(driver), Arc::new(Server::new(endpoints, listeners, runtime.clone())));
+        // Last, because a client may connect as soon as the server has started.
         server
             .start(&driver)
             .map_err(|error| StartError::new("cannot use the listener", Some(error)))?;

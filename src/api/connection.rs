@@ -39,6 +39,7 @@ use crate::service::ConnectionId;
 pub struct Connection {
     pub(super) handle: Handle,
     peer: Arc<Peer>,
+    // Kept here, because the engine knows nothing about a connection that has ended.
     is_participant: bool,
 }
 
@@ -184,6 +185,7 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn queued_frames(&self) -> usize {
+        // Two looks at the mock: a frame that is released in between may count twice or not at all.
         let withheld = self.info().map_or(0, |info| info.withheld_frames);
         withheld + self.handle.driver().queued(self.id()).0
     }
@@ -307,6 +309,7 @@ impl Room {
     #[must_use]
     pub fn find_connection(&self, user_id: impl Into<String>) -> Option<Connection> {
         let user_id = user_id.into();
+        // The latest one, because a client that reconnects may leave an older connection behind.
         let mut own = self.connections().into_iter().rev();
         own.find(|connection| connection.user_id() == user_id)
     }

@@ -40,6 +40,7 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
 /// Lints the last entries: the cause of a failure is rarely older, and a long log would take long
 /// to check.
 pub(crate) fn recent_findings(driver: &Driver, entries: &[Entry]) -> Vec<Finding> {
+    // Only the end of the log, so that a failure does not take longer the longer the log is.
     let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
     lint::check(recent, driver.clock().measures_clients())
 }
@@ -49,6 +50,7 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
     match driver.waiting_at_gates() {
         0 => Vec::new(),
         all => {
+            // The log is searched only if something waits at all.
             let waiting = |gate| driver.waiting_at(gate);
             let hooks = driver.hook_standings();
             let origin = |name: &str| {
@@ -56,6 +58,7 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
                 Some(hook.origin().join(" "))
             };
             let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting), origin);
+            // The entries about the gates may no longer be in the log.
             if lines.is_empty() { vec![format!("{all} waiting to be released")] } else { lines }
         }
     }

@@ -140,6 +140,7 @@ fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
     let plain = test.chars().map(|c| if is_plain(c) { c } else { '.' });
     let name = format!("{}.{}", test_program(), plain.collect::<String>());
     let name = truncate(&name, MAXIMUM_NAME_BYTES).to_owned();
+    // Several mocks of one test have pages of their own.
     let number = {
         let mut written = WRITTEN.lock();
         let number = written.entry(name.clone()).or_default();

@@ -88,6 +88,7 @@ impl Gate {
         let Some(driver) = self.driver.upgrade() else {
             panic!("the mock of this gate was dropped");
         };
+        // The whole log counts, so an event that reached the gate before this call is found.
         let log = Log { driver, filter: Filter::default() };
         let (id, mut missing) = (self.id, count);
         let search = move |entry: &crate::log::entry::Entry| match &entry.record.event {

@@ -140,6 +140,7 @@ impl Handle {
     /// If the target is beyond the range of the clock, which ends in the year 2554.
     #[track_caller]
     pub fn advance(&self, duration: Duration) {
+        // `from_unix` saturates, so a time that it changes is out of range.
         let is_in_range = self
             .now()
             .to_unix()
@@ -351,6 +352,7 @@ impl Handle {
                 self.driver.call_operation(operation, members, body).map(Value::Object)
             }
             other => {
+                // A call that is refused has its entries in the log all the same.
                 let exception = Exception::validation("request body is not a JSON object");
                 let body = other.to_string();
                 Err(self.driver.refuse_test_call(operation, body, exception))

@@ -108,6 +108,8 @@ impl Handle {
         if is_data {
             rule.written_at(Location::caller());
         }
+        // The layer of hooks is below the driver and cannot name its closures, so it keeps them as
+        // `Any`.
         let closure = closure.and_then(|closure| closure.downcast_ref::<Closure>().cloned());
         let gate = holds.then(|| self.gate());
         if let Some(gate) = &gate {
@@ -347,6 +349,8 @@ impl Room {
         let request = members([("identifier", json!(self.arn()))]);
         let room = self.handle().expect(Operation::GetRoom, request);
         let uri = room["messageReviewHandler"]["uri"].as_str().unwrap_or_default();
+        // Only a room without a function is updated, so a test that has configured one keeps its
+        // settings.
         if !uri.is_empty() {
             return uri.to_owned();
         }

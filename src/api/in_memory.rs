@@ -178,6 +178,7 @@ async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream
     stream.write_all(request.as_bytes()).await.map_err(|_| ConnectError::no_response())?;
     let mut read = Vec::new();
     let end = loop {
+        // The search starts anew after each read, which is fine for the short head of a response.
         if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break end + 4;
         }
@@ -185,6 +186,7 @@ async fn handshake(mut stream: DuplexStream, token: &str) -> Result<ClientStream
     };
     let head = String::from_utf8_lossy(&read[..end]).to_ascii_lowercase();
     let status = head.get(9..12).and_then(|status| status.parse().ok());
+    // Frames may have arrived together with the head.
     if status == Some(101) {
         return Ok(ClientStream { stream, read_ahead: read.split_off(end) });
     }

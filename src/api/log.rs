@@ -96,6 +96,7 @@ impl Log {
     #[must_use]
     pub fn connection(self, connection: impl Into<ConnectionId>) -> Self {
         let connection = connection.into();
+        // A connection that has ended is known only to the log.
         let label = self.driver.label(connection);
         let label = label.or_else(|| self.driver.label_in_log(connection));
         let label = label.unwrap_or_else(|| connection.0.to_string());
@@ -257,6 +258,8 @@ impl Log {
     pub(crate) fn marked_findings(&self) -> Vec<Finding> {
         let (entries, _) = self.driver.entries_since(0);
         let findings = lint::check(&entries, self.driver.clock().measures_clients());
+        // The rules need the whole history, so the view selects among the findings and not among
+        // the entries.
         let is_shown = |finding: &Finding| {
             let place = entries.binary_search_by_key(&finding.entry, Entry::index);
             place.is_ok_and(|place| self.filter.admits(&entries[place]))
@@ -267,6 +270,8 @@ impl Log {
     /// Labels the tokens in findings as the transcript of this view does.
     pub(crate) fn labeled(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         if findings.iter().any(|finding| secrets::has_mark(&finding.message)) {
+            // The transcript is written only for its labels, so that a finding has the number that
+            // a reader of the transcript sees.
             let (mut labels, mut transcript) = (Labels::new(false), String::new());
             transcript::write(&mut transcript, &self.entries(), &mut labels)
                 .expect("a string takes any text");
@@ -374,6 +379,7 @@ const LONGEST_DEBUG: usize = 100;
 
 impl Serialize for Log {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // `serialize` takes `&self`, but each entry may add labels.
         struct Labelled<'a>(&'a Entry, std::cell::RefCell<&'a mut Labels>);
 
         impl Serialize for Labelled<'_> {

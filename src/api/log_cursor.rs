@@ -176,6 +176,8 @@ impl LogCursor {
         let (what, key) = (format!("{matcher}{filter}"), filter.selection(Some(&matcher)).key);
         let search =
             self.taking(key, move |entry| wanted.matches(entry).then(|| make(entry)).flatten());
+        // A start belongs to one key: the entries before it with this key are consumed, and others
+        // may not be.
         let start = self.starts.lock().get(&key).copied().unwrap_or_default();
         LogWait::new(&self.log, what, search).matching(matcher).starting_at(start).into()
     }

@@ -251,6 +251,8 @@ impl Log {
         let is_off = self.driver.log_settings().retention == LogRetention::Off;
         let what = matcher.to_string();
         let (lanes, found) = (matcher.clone(), self.clone().matching(matcher).first());
+        // Entries that were dropped matter only if none is found, because one that is found fails
+        // the assertion in any case.
         let headline = match &found {
             None if is_off => format!("cannot assert that there is no {what}: the log is off"),
             None if self.driver.log_dropped() > self.filter.since => {

@@ -200,6 +200,8 @@ impl<T> LogWait<T> {
             return Some(End::LogIsOff);
         }
         let connection = self.filter.connection().map(|(connection, _)| connection);
+        // A connection that is closing still counts as open, because an entry about its end may
+        // follow.
         if let Some(connection) = connection.filter(|c| self.driver.has_ended(*c)) {
             return Some(End::Connection(connection));
         }
@@ -258,6 +260,7 @@ impl<T> LogWait<T> {
             missed => vec![format!("{missed} entries, before the wait could look at them")],
         };
         let named =
+            // A bounded log may have dropped the entry since.
             named.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
         let lanes = failure::lane_of(&self.filter, self.matcher.as_ref(), &entries);
         let user = self.filter.user().or_else(|| self.matcher.as_ref().and_then(Matcher::user_id));
@@ -290,6 +293,8 @@ impl<T> Future for LogWait<T> {
 impl<T> LogWait<T> {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Box<Failure>>> {
         let limit = self.driver.wait_timeout();
+        // The time counts from the first poll, because a wait may be made long before it is
+        // awaited.
         let new_timeout = || {
             let deadline = Instant::now() + limit;
             (deadline, WaitTimeout::start(deadline))

@@ -212,6 +212,8 @@ impl MockIvsChat {
     fn end_with_report(mut self) -> Result<Report, Report> {
         self.end(StopReason::Stopped, None);
         self.is_finished = true;
+        // After the end, which gives running closures a moment to return, and before the hooks are
+        // removed.
         let report = self.handle.report();
         self.ending.has_failed |= report.is_failure();
         self.handle.driver().release_closures();
@@ -220,11 +222,14 @@ impl MockIvsChat {
 
     /// Ends everything that the mock does, in a bounded time. An outage is recorded in the log.
     fn end(&self, reason: StopReason, outage: Option<OutageEvent>) {
+        // `None` means that the mock was stopped before. The ports close first, so no connection
+        // begins meanwhile. The streams close last, after an outage has been recorded.
         if let Some(connections) = self.handle.server().stop(reason) {
             self.handle.driver().shut_down(outage);
             self.handle.driver().stop(reason.message());
             connections.close();
         }
+        // In a statement of its own, so that the lock is released before the thread ends.
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             thread.end();

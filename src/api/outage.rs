@@ -151,6 +151,7 @@ impl Handle {
         // If the pause fails there is no outage, and the mock goes on as before.
         let connections = self.expect_port(self.server().pause());
         self.server().begin_outage();
+        // Before the streams close, so that the log has the outage before clients react to it.
         self.driver().end_all(record::OutageEvent::Begin);
         connections.close();
         Outage { handle: self.clone() }

@@ -75,6 +75,7 @@ impl Participant {
     }
 
     fn join(handle: Handle, token: &ChatToken) -> Result<Self, HandshakeRefused> {
+        // Read before the connection exists, so that every entry about it is in the index.
         let since = handle.driver().log_length();
         let peer = handle.driver().join(&token.token)?;
         Ok(Self { handle, peer, requests: AtomicU32::new(0), since, taken: Arc::default() })
@@ -198,6 +199,7 @@ impl Participant {
     /// bob.expect_error(ErrorCode::BadRequest).wait();
     /// ```
     pub fn send_raw(&self, frame: impl Into<String>) {
+        // The connection may still end before `receive`. The engine then ignores the frame.
         if self.is_connected() {
             let payload = Payload::from_client_text(frame.into());
             self.handle.driver().receive(self.peer.connection, payload);

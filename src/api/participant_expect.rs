@@ -232,6 +232,7 @@ impl Participant {
         matcher: Matcher,
         make: impl Fn(&Entry) -> Option<T> + Send + 'static,
     ) -> Wait<T> {
+        // From the first wait on, because a participant that never waits needs no index.
         self.handle.driver().follow(self.peer.connection, self.since);
         self.skip_taken();
         let (wanted, taken) = (matcher.clone(), Arc::clone(&self.taken));
@@ -256,6 +257,8 @@ impl Participant {
             for entry in &batch.entries {
                 let is_left = matches!(entry.kind(), EntryKind::FrameSent | EntryKind::Closed)
                     && !self.taken.contains(entry);
+                // Only a prefix is skipped. An entry that no wait consumes makes each later wait
+                // start there.
                 if is_left {
                     return;
                 }

@@ -72,10 +72,13 @@ impl Report {
         failures.panics = panics.map(|p| format!("{} panicked: {}", p.whose, p.message)).collect();
         failures.unanswered = driver.unanswered();
         let denied = &driver.log_settings().denied;
+        // The lint reads the whole log, so it runs only if a finding can fail the test.
         if !denied.is_empty() {
             let findings = log.marked_findings().into_iter();
             let findings = findings.filter(|finding| denied.contains(&finding.lint)).collect();
             failures.denied_findings = findings;
+            // Both forms are kept: a page labels tokens itself, and needs the findings with their
+            // marks.
             let labeled = log.labeled(failures.denied_findings.clone()).into_iter();
             failures.denied = labeled.map(|finding| finding.to_string()).collect();
         }
@@ -303,6 +306,7 @@ impl Report {
         let unfired = unfired.filter(|hook| hook.hits == 0 && hook.expected.is_none());
         let denied = &driver.log_settings().denied;
         let mut findings = recent_findings(driver, entries);
+        // The denied ones are among the reasons above.
         findings.retain(|finding| !denied.contains(&finding.lint));
         let sections = [
             Section {

@@ -76,6 +76,7 @@ impl MockIvsChat {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let result = result.map_err(Into::into);
+        // Before the mock ends, because the page that it writes then depends on it.
         self.has_failed_test(result.is_err());
         let driver = Arc::clone(self.driver());
         let settling = Settling::start(&driver, Location::caller());
@@ -225,6 +226,7 @@ fn combine<T>(
     match (result, report) {
         (Ok(value), Ok(_)) => Ok(value),
         (Ok(_), Err(report)) => Err(TestFailure { error: None, report: Some(report) }),
+        // The error counts and not the report, which may only follow from it.
         (Err(error), Ok(report) | Err(report)) => {
             Err(TestFailure { error: Some(error), report: Some(report) })
         }

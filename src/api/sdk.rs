@@ -128,6 +128,7 @@ impl HttpConnector for Connector {
             };
         }
         let exchange = exchange(self.handle.clone(), request);
+        // The SDK leaves the read timeout to its HTTP client.
         match &self.read_timeout {
             None => HttpConnectorFuture::new(exchange),
             Some((limit, sleep)) => {
@@ -147,6 +148,7 @@ impl Connector {
     fn is_of_ivs_chat(&self, request: &HttpRequest) -> bool {
         let uri = request.uri().parse::<Uri>().ok();
         let authority = uri.as_ref().and_then(Uri::authority);
+        // Any label counts, because a host may have a prefix.
         let is_host_of_service = authority.is_some_and(|authority| {
             let mut labels = authority.host().split('.');
             labels.any(|label| ["ivschat", "ivschat-fips"].contains(&label))
@@ -180,6 +182,8 @@ async fn exchange(handle: Handle, request: HttpRequest) -> Result<HttpResponse, 
     handle.server().serve(SharedStream::memory(server), handle.driver());
     let broken = |error: hyper::Error| ConnectorError::io(error.into());
     let (mut sender, connection) = http1::handshake(TokioIo::new(client)).await.map_err(broken)?;
+    // The SDK may run on an executor that is not tokio's. The mock runtime drives the connection
+    // then.
     let runtime = tokio::runtime::Handle::try_current();
     let runtime = runtime.unwrap_or_else(|_| handle.driver().runtime().clone());
     // The connection ends with the response, or with this future if it is dropped before.
@@ -192,6 +196,7 @@ async fn exchange(handle: Handle, request: HttpRequest) -> Result<HttpResponse, 
 
 /// Turns the absolute URI of a request into its path and a header `Host`.
 fn in_origin_form(request: HttpRequest) -> Result<Request<SdkBody>, BoxError> {
+    // hyper sends a request as it is, so the host and the form of the target are set here.
     let mut request = request.try_into_http1x()?;
     if let Some(authority) = request.uri().authority() {
         let host = HeaderValue::from_str(authority.as_str())?;

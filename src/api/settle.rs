@@ -65,6 +65,7 @@ pub(crate) struct Settling {
 impl Settling {
     pub(crate) fn start(driver: &Arc<Driver>, caller: &'static Location<'static>) -> Self {
         let own = Arc::clone(driver);
+        // Asked here and not in the future, which may be polled on another thread.
         let except: Arc<[QuestionId]> = driver.own_questions().into();
         let settling = Box::pin(async move { settle_here_and_there(&own, &except).await });
         Self { driver: Arc::clone(driver), caller, settling, timeout: None }
@@ -76,6 +77,8 @@ impl Settling {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         while self.settling.as_mut().poll(&mut cx).is_pending() {
+            // Parking has a timeout of its own, so no `WaitTimeout` is needed on a thread that may
+            // block.
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -122,11 +125,15 @@ fn unsettled(driver: &Arc<Driver>, limit: Duration, caller: &'static Location<'s
 async fn settle_here_and_there(driver: &Arc<Driver>, except: &Arc<[QuestionId]>) {
     loop {
         let seen = driver.log_length();
+        // Clients of the test may be tasks of the executor that polls this, so it has to become
+        // quiet, too.
         for _ in 0..QUIET_ROUNDS {
             yield_once().await;
         }
         // An error means that the mock runtime has ended, and with it all of its tasks.
         let _ = settle(driver, Arc::clone(except)).await;
+        // Work that the mock did after the yields may have woken tasks of the test, so only a round
+        // without any entry ends the loop.
         if driver.log_length() == seen && driver.is_idle(except) {
             return;
         }

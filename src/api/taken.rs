@@ -45,6 +45,7 @@ impl Taken {
         let mut taken = self.0.lock();
         if start > taken.start {
             taken.start = start;
+            // The start stands for all numbers before it, so only numbers after a gap take memory.
             taken.numbers = taken.numbers.split_off(&start);
         }
     }

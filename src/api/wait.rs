@@ -81,6 +81,7 @@ impl<T> Wait<T> {
                 }
                 Poll::Pending => {}
             }
+            // Only after a poll, because a wait that need not block can end on any thread.
             if let Some(why) = cannot_block(&self.driver) {
                 let text = self.waiting.cannot_block(why);
                 fail_about(&self.driver, &text, &text, &[]);
@@ -225,6 +226,7 @@ pub(crate) fn fail_with(driver: &Driver, failure: &Failure) -> ! {
 /// itself, and shows some lanes first.
 #[track_caller]
 pub(crate) fn fail_about(driver: &Driver, text: &str, on_page: &str, lanes: &[String]) -> ! {
+    // Before the panic, because the mock writes its page while the test unwinds.
     driver.record_failure(&driver.without_tokens(on_page), lanes.to_vec());
     panic!("{}", shown(driver, text))
 }

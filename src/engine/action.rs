@@ -22,6 +22,8 @@ use crate::service::ConnectionId;
 impl Engine {
     /// Receives a frame from a client or a participant.
     pub(super) fn receive(&mut self, connection: ConnectionId, payload: Payload) {
+        // Before anything is recorded: the frame of a stalled participant comes here again when the
+        // connection resumes, and counts as received then.
         if self.holds_back(connection, &payload) {
             return;
         }
@@ -57,6 +59,8 @@ impl Engine {
     fn inbound(&mut self, connection: ConnectionId, event: Inbound) {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if open.inbound.is_blocked() {
+            // The end of the connection waits in the same lane, so actions that the client sent
+            // before it still take effect.
             return open.inbound.push(self.ancestry.clone(), event);
         }
         self.process_inbound(connection, event);
@@ -133,6 +137,8 @@ impl Engine {
         let open = self.connections.open.get_mut(connection);
         // Taken out before they are published: each of these calls comes here again, and must not
         // find them a second time.
+        // No hook sees these actions again, so none is added meanwhile and the recursion is one
+        // level deep.
         let reordered = open.map(|open| std::mem::take(&mut open.reordered_actions));
         for publish in reordered.into_iter().flatten() {
             self.publish(cause, connection, publish);
@@ -156,6 +162,8 @@ impl Engine {
             room: Some(&peer.room),
             connection: Some(connection),
             action: action.map(Action::kind),
+            // A filter by text is about the content that a user wrote. Other frames are searched as
+            // they are.
             text: match action {
                 Some(Action::SendMessage(sent)) => &sent.content,
                 _ => &text,

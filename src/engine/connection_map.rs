@@ -42,6 +42,7 @@ impl<T> ConnectionMap<T> {
 
     /// Returns the place of a chunk, which may be beyond the end.
     fn place(&self, connection: ConnectionId) -> Option<usize> {
+        // A chunk before the first one is gone, because all of its connections have ended.
         (connection.0 / CHUNK).checked_sub(self.first).map(|place| place as usize)
     }
 
@@ -102,6 +103,8 @@ impl<T> ConnectionMap<T> {
     }
 
     fn drop_empty_ends(&mut self) {
+        // Each iteration undoes one addition of a chunk, so a removal takes constant time on
+        // average.
         while let Some(None) = self.chunks.front() {
             self.chunks.pop_front();
             self.first += 1;

@@ -20,6 +20,8 @@ use crate::service::ConnectionId;
 /// The open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
+    // Every session of the service has its connection here. The reverse does not hold: a connection
+    // that is closing has no session any more, and stays until its stream ends.
     pub(super) open: ConnectionMap<Connection>,
     /// The number of the latest connection.
     latest: u32,

@@ -81,6 +81,8 @@ impl Engine {
             Control::Close(close) => {
                 self.record_test_action(cause, connection, "closed", None);
                 self.service.remove_session(connection);
+                // Past the lane: frames that wait for a closure must not put off the end that the
+                // test demands.
                 self.close_now(cause, connection, close);
             }
             Control::Reset => {
@@ -140,6 +142,7 @@ impl Engine {
             }
         }
         self.connections.reset_labels();
+        // After the loop, which needs the sessions that `reset` drops.
         self.service.reset();
     }
 
@@ -216,6 +219,7 @@ impl Engine {
         }
         self.outputs.extend(finish);
         // Last, because these frames may cause others, which must follow the withheld ones.
+        // If one of these stalls the connection again, `holds_back` keeps the others.
         for payload in received {
             self.receive(connection, payload);
         }

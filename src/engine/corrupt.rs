@@ -12,6 +12,7 @@ pub(super) fn corrupted(corruption: &Corruption, original: &str) -> Vec<WireFram
     let with_form =
         |form| vec![WireFrame { payload: Payload::from_text(original.to_owned()), form }];
     match corruption {
+        // `truncate` cuts between characters, so the text stays UTF-8 and only its JSON is invalid.
         Corruption::InvalidJson => text(truncate(original, original.len() / 2)),
         Corruption::UnknownType => text(&with_member(original, "Type", Some("\"NOTICE\""))),
         Corruption::MissingMember(member) => text(&with_member(original, member, None)),
@@ -23,6 +24,7 @@ pub(super) fn corrupted(corruption: &Corruption, original: &str) -> Vec<WireFram
         Corruption::Oversize(bytes) => {
             // A closure can return any number.
             let bytes = (*bytes).min(Corruption::LARGEST);
+            // White space after the object keeps the JSON valid, so nothing but the size is wrong.
             let missing = bytes.saturating_sub(original.len());
             text(&format!("{original}{}", " ".repeat(missing)))
         }

@@ -28,6 +28,9 @@ impl Engine {
         if self.hooks.deliveries.is_empty() {
             // The common case: one output for the whole room, whose recipients share the bytes.
             to.retain(|connection| self.records_delivery(cause, *connection, &payload));
+            // Recipients that cannot share this output were handled by `records_delivery`, so
+            // theirs may come first. That is fine, because an order exists only within one
+            // connection.
             if !to.is_empty() {
                 self.outputs.push_back(Output::Send { to, frame: payload.into() });
             }
@@ -371,6 +374,9 @@ impl Engine {
 
     /// Drops all that is kept of a connection.
     pub(super) fn remove(&mut self, connection: ConnectionId) {
+        // The lanes go with the connection. Open questions and deferred events about it stay, and
+        // find no connection later: a search would cost each end of a connection a scan of
+        // everything that waits.
         if let Some(open) = self.connections.open.remove(connection) {
             self.timers.cancel(&open);
             self.outputs.push_back(Output::Remove(connection));

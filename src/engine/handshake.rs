@@ -117,6 +117,7 @@ impl Engine {
             HandshakeVerdict::Pass => return self.admit(cause, handshake),
             HandshakeVerdict::Refuse { status, message, headers } => {
                 self.record_effect(cause, None, hook, format!("handshake refused with {status}"));
+                // The token is not redeemed, so the client can connect with it later.
                 let (token, shown) = (handshake.token.as_deref(), handshake.client.headers);
                 self.record_refusal(cause, status, &message, token, None, Some(shown));
                 let refusal = HandshakeReply::Refuse { status, message, headers };
@@ -138,6 +139,8 @@ impl Engine {
             HandshakeVerdict::LimitBandwidth(bytes_per_second) => {
                 let effect = format!("link slowed to {bytes_per_second} bytes a second");
                 self.record_effect(cause, None, hook, effect);
+                // Queued before the response, after which the driver no longer finds the stream by
+                // the handshake.
                 let limit = Output::LimitBandwidth { handshake: id, bytes_per_second };
                 self.outputs.push_back(limit);
                 return self.admit(cause, handshake);
@@ -154,6 +157,7 @@ impl Engine {
             Err(HandshakeRefused { status, message, .. })
                 if matches!(status, 401 | 404) && self.service.closes_refused_handshakes() =>
             {
+                // The messages of refusals are constants that need no escaping in JSON.
                 let reason = format!(r#"{{"ErrorCode":{status},"ErrorMessage":"{message}"}}"#);
                 self.accept_and_close(id, Close::new(CloseCode::NORMAL, &reason));
             }
@@ -245,6 +249,7 @@ impl Engine {
         self.connections.open.insert(connection, open);
         let connected = Connected { capabilities: admission.capabilities.into(), headers };
         self.record(cause, Some(connection), Event::Connected(Box::new(connected)));
+        // A participant has no stream on which it could answer pings, and would end as idle.
         if has_stream {
             self.watch(connection);
         }

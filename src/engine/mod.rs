@@ -144,11 +144,15 @@ impl Engine {
             let mut outputs = Vec::new();
             // Returning `false` is right here: the deadline of the service is the earliest, so if
             // it is still ahead, all timers are too.
+            // One deadline at a time: its consequences may set or cancel other deadlines and
+            // timers, so both queues are compared again after it.
             let has_happened = self.service.time_reached(self.now, &mut outputs);
             let cause = self.log.len();
             self.apply(cause, outputs);
             return has_happened;
         }
+        // `pop` also returns `None` if the first timer is still ahead. The service has nothing due
+        // then either, because its deadline is not before that timer.
         match self.timers.pop(self.now) {
             Some(waiting) => self.resume(waiting),
             None => return false,
@@ -199,6 +203,8 @@ impl Engine {
                 let has_acted = self.control(connection, control);
                 self.outputs.push_back(Output::Return(Reply::Controlled(has_acted)));
             }
+            // Set after `handle` has run the timers, because events that were due before this input
+            // do not follow from its closures.
             Input::FromClosures { ancestry, input } => {
                 self.ancestry = ancestry;
                 self.dispatch(*input);
@@ -306,6 +312,8 @@ impl Engine {
         // The event follows from the closures from which it followed before, and not from the one
         // that has opened its gate.
         let ancestry = mem::replace(&mut self.ancestry, waiting.ancestry);
+        // A frame, an action or a timer whose connection has ended meanwhile finds no connection or
+        // no session below, and nothing happens.
         match waiting.deferred {
             Deferred::Deliver { connection, frame } => {
                 self.send(cause, connection, vec![frame]);

@@ -96,6 +96,7 @@ impl Engine {
             Caller::Http { access_key_id, headers, .. } => (access_key_id.clone(), headers.clone()),
             Caller::Test => (None, Headers::default()),
         };
+        // The identifier may be that of a logging configuration, which `room_names` does not know.
         let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
         let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_names(arn));
         let context = EventContext {
@@ -151,6 +152,8 @@ impl Engine {
     ) {
         match verdict {
             OperationVerdict::Pass => self.carry_out(cause, asked),
+            // `Fail`, `Respond` and `Reset` stand in for the service, so the operation does not
+            // take effect.
             OperationVerdict::Fail(exception) => {
                 self.record_effect(cause, None, hook, "failed");
                 self.reply(cause, PendingReply { call: asked.call, response: Err(exception) });
@@ -259,6 +262,8 @@ impl Engine {
         request: &Map<String, Value>,
     ) -> ControlResult {
         let mut outputs = Vec::new();
+        // Consequences precede the response, so a caller that has the response finds their entries
+        // in the log.
         let response = self.service.operate(self.now, operation, request, &mut outputs);
         self.apply(cause, outputs);
         response

@@ -46,6 +46,8 @@ impl Engine {
     /// Ends the connections that have a stream, and records nothing: the mock itself ends.
     pub(super) fn shut_down(&mut self) {
         for (connection, has_stream) in self.open_connections() {
+            // The sessions end first, so that frames which arrive before their streams are closed
+            // have no effect.
             if has_stream {
                 self.service.remove_session(connection);
             }

@@ -108,6 +108,7 @@ impl Questions {
 
     /// Drops the questions about events that no longer exist, and returns their ids.
     pub(super) fn withdraw(&mut self, is_moot: impl Fn(&Parked) -> bool) -> Vec<QuestionId> {
+        // A scan is fine, because only a closure that has not answered has a question here.
         let moot = self.open.iter().filter(|(_, question)| is_moot(&question.parked));
         let moot: Vec<_> = moot.map(|(id, _)| *id).collect();
         for id in &moot {
@@ -128,6 +129,8 @@ impl Engine {
         let mut last = last;
         loop {
             let hooks = V::chain(&mut self.hooks);
+            // By ID and not by index, because the test may install and remove hooks while a closure
+            // decides.
             let Some(candidate) = hooks.candidate(last, context, self.now) else {
                 return Evaluation::Pass;
             };
@@ -194,6 +197,7 @@ impl Engine {
         match V::chain(&mut self.hooks).count(hook) {
             Counted::Fired => {}
             Counted::Exhausted => return V::pass(),
+            // The verdict still applies: the closure was asked before the test removed its hook.
             Counted::Removed => self.hooks.count_removed(hook),
         }
         verdict

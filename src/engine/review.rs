@@ -127,6 +127,9 @@ impl Engine {
         message_id: String,
         fallback: FallbackResult,
     ) {
+        // Only closures that are asked now are withdrawn. A review that a hook delays or holds
+        // still reaches its handler, as a slow function still runs, and `reviewed` ignores the
+        // result.
         let moot = self.questions.withdraw(|parked| match parked {
             Parked::Review { call, .. } | Parked::ReviewHandler { call } => {
                 call.message.id == message_id

@@ -109,6 +109,8 @@ impl Timers {
     /// Drops the entries that no longer matter.
     pub(super) fn discard(&mut self, is_moot: impl Fn(&Deferred) -> bool) {
         self.due.retain(|_, waiting| !is_moot(&waiting.deferred));
+        // The driver still reports that the real time has passed. `pop_real_time` finds nothing
+        // then.
         self.real_time.retain(|_, waiting| !is_moot(&waiting.deferred));
     }
 

@@ -64,6 +64,7 @@ impl FromStr for Case {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // Names have neither `+` nor `:`, because user IDs are percent-encoded.
         let injections = text.split('+').map(|part| {
             let (point, fault) = part
                 .trim()

@@ -86,6 +86,7 @@ pub(crate) fn causes(run: &Run, baseline: Option<&Run>) -> Vec<Cause> {
         let broken = run.broken.iter().cloned();
         causes.extend(broken.map(|(name, reason)| Cause::Invariant { name, reason }));
     }
+    // The run without faults is the measure for everything below.
     let Some(baseline) = baseline else { return causes };
     let known: BTreeSet<&str> = baseline.findings.iter().map(|found| found.lint.code()).collect();
     // One cause for each lint, because a client that loops breaks the same rule over and over.

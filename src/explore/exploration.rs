@@ -142,6 +142,7 @@ impl Exploration {
         for failure in self.failures.iter().filter(|failure| failure.is_expected == is_expected) {
             let Some(cause) = failure.causes.first() else { continue };
             let number = *numbers.entry(cause.group()).or_insert(groups.len());
+            // Only a new group has the number after the last one.
             if number == groups.len() {
                 groups.push(Vec::new());
             }
@@ -150,6 +151,8 @@ impl Exploration {
         for group in &mut groups {
             group.sort_by_key(|failure| (failure.case.0.len(), failure.lines.len()));
         }
+        // The sort is stable, so groups of the same size stay in the order in which they were
+        // found.
         groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
         groups
     }

@@ -40,6 +40,8 @@ impl Failure {
     pub(crate) fn new(case: Case, causes: Vec<Cause>, lines: Vec<Line>, baseline: &[Line]) -> Self {
         let difference = transcript::first_difference(&lines, baseline);
         let instead_of = difference.and_then(|number| {
+            // Lines about faults have no counterpart, so the run without faults is behind by their
+            // number.
             let faults = lines[..number].iter().filter(|line| line.is_fault).count();
             baseline.get(number - faults).map(|line| line.text.clone())
         });
@@ -88,6 +90,8 @@ impl Failure {
         if start > 0 {
             text.push_str(&omission(start, " as without faults"));
         }
+        // One more than there are lines: the last number stands for the lines that are missing at
+        // the end.
         let end = self.lines.len() + 1;
         let (head, tail) = (start + LINES_BEFORE + LINES_AFTER, LINES_AT_END);
         for number in start..end {

@@ -138,6 +138,7 @@ fn write_group(html: &mut String, exploration: &Exploration, start: &str, group:
     push(html, format_args!("<h2>{start}{}</h2>\n", Escaped(headline)));
     push(html, format_args!("<p class=\"quiet\">{}</p>\n", words::counted(group.len(), "case")));
     for (index, failure) in group.iter().enumerate() {
+        // The first failure of a group is the simplest one.
         let open = if index == 0 { " open" } else { "" };
         let case = failure.case();
         push(

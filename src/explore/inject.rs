@@ -94,6 +94,7 @@ fn spec(point: &Point, fault: Fault, name: &str) -> Option<HookSpec> {
     match point.place {
         Place::Connect => handshake(at(hook::on_handshake().from(user), point, name), fault),
         Place::Sends if fault == Fault::Lagging => {
+            // `nth` is at least 1, so this does not underflow.
             let later = hook::on_action().from(user).after(point.nth() - 1);
             Some(later.named(name).priority(i32::MAX).delay(LAG))
         }
@@ -213,6 +214,7 @@ async fn strike(
         None if point.number == 0 => {}
         None => tokio::time::sleep(Duration::from_millis(point.number)).await,
     }
+    // Before the fault, because the scenario may end during an outage, and this task with it.
     is_reached.store(true, Ordering::Relaxed);
     match fault {
         Fault::Restarted => ivs.restart(),
@@ -235,6 +237,7 @@ async fn strike(
 }
 
 fn strike_connection(connection: &Connection, fault: Fault) {
+    // The connection may have ended by itself. The fault then has no effect, which is fine.
     let _is_open = match fault {
         Fault::Closed(code, has_reason) => connection.close(CloseCode(code), reason(has_reason)),
         Fault::Reset => connection.reset(),

@@ -122,6 +122,8 @@ impl Ledger {
                 match &publish.action {
                     Ok(Action::SendMessage(message)) => {
                         let content = (user.clone(), message.content.clone());
+                        // By content and not by `RequestId`, because a client that repeats itself
+                        // may use a new one.
                         if self.confirmed.contains(&content) && self.repeated.is_none() {
                             self.repeated = Some(content);
                         }
@@ -144,6 +146,7 @@ impl Ledger {
             Event::FrameSent(payload) => match payload.frame() {
                 Some(Frame::Message(message)) => {
                     self.add_published(message);
+                    // The copy that the sender receives is the response to the request.
                     if message.sender.user_id == user {
                         self.confirmed.insert((user, message.content.clone()));
                     }
@@ -265,6 +268,7 @@ impl Check {
     pub(crate) fn broken(&self, log: &Log) -> Option<String> {
         match catch_unwind(AssertUnwindSafe(|| (self.examine)(log))) {
             Ok(reason) => reason,
+            // Taken out, so that the panic does not count as one of a task, too.
             Err(_) => Some(panics::take_last().unwrap_or_default()),
         }
     }

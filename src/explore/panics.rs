@@ -24,6 +24,7 @@ pub(crate) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
             }
         }));
     });
+    // The borrow ends before the run, in which a panic borrows again.
     COLLECTED.with_borrow_mut(|collected| *collected = Some(Vec::new()));
     let result = run();
     let panics = COLLECTED.take().unwrap_or_default();

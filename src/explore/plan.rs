@@ -99,6 +99,7 @@ pub(crate) fn extended(
         let points = if wants_new { &new } else { &base.later };
         let Some(sighting) = random.pick(points) else { continue };
         let faults: Vec<Fault> =
+            // `false` leaves out lagging, which `schedules` combines.
             faults_at(sighting, false).filter(|fault| selection.admits(sighting, *fault)).collect();
         let Some(fault) = random.pick(&faults) else { continue };
         let is_taken = base.case.0.iter().any(|other| other.point == sighting.point);
@@ -134,6 +135,8 @@ pub(crate) fn schedules(
         for _ in 0..2 + random.below(2) {
             let Some(sighting) = random.pick(&frames) else { return ordered };
             let point = &sighting.point;
+            // A connection lags from a point on, so a second point of the same user and direction
+            // adds nothing.
             let is_taken = case
                 .0
                 .iter()
@@ -164,6 +167,7 @@ impl Random {
     }
 
     fn below(&mut self, limit: usize) -> usize {
+        // The remainder is not quite uniform, which does not matter for limits that are this small.
         (self.next() % limit as u64) as usize
     }
 

@@ -164,6 +164,8 @@ impl Counter {
         let moment = match self.last.replace(at) {
             None => Some(0),
             Some(last) if at.saturating_sub(last) >= SHORTEST_PAUSE => {
+                // The middle of the pause, so that the moment does not coincide with the events at
+                // its ends.
                 Some((last + (at - last) / 2).as_millis() as u64)
             }
             Some(_) => None,
@@ -181,6 +183,8 @@ impl Counter {
 
     /// Returns the place of an entry, and its user, if a fault can be injected there.
     fn place(&mut self, entry: &Entry) -> Option<(Place, String)> {
+        // The number of a point becomes the `nth` of a hook, so exactly the events that the hook
+        // sees count.
         let user = || entry.user_id().unwrap_or_default().to_owned();
         let is_client = !entry.is_participant();
         match &entry.record.event {
@@ -205,6 +209,7 @@ impl Counter {
                 Some((Place::Connect, self.users.get(token)?.clone()))
             }
             Event::FrameReceived(payload @ (Payload::Text(_) | Payload::Binary(_))) => {
+                // Participants, too, because their messages can be reviewed as well.
                 self.senders.insert(entry.index(), user());
                 let is_seen = is_client && payload.publish().is_some() && !self.has_ended(entry);
                 is_seen.then(|| (Place::Sends, user()))

@@ -126,6 +126,7 @@ impl Run {
 
 /// Runs the scenario with the faults of a case. At most `log_limit` events may happen.
 pub(crate) fn run(bench: &Bench, case: &Case, log_limit: u64, abort: &Arc<Abort>) -> Run {
+    // Collected around the whole run, because the mock and tasks of clients can panic as well.
     let (result, mut panics) = panics::collect(|| {
         catch_unwind(AssertUnwindSafe(|| run_on_own_runtime(bench, case, log_limit, abort)))
     });
@@ -173,6 +174,7 @@ fn run_on_own_runtime(
         drop(injected);
         ivs.end_unreported();
         watcher.abort();
+        // The tasks of a scenario that was stopped are not a leak.
         let tasks = if run.end == End::Done { left_over_tasks().await } else { 0 };
         Run { tasks, ..run }
     });
@@ -194,6 +196,7 @@ async fn drive(
     time_limit: Duration,
     abort: &Abort,
 ) -> End {
+    // A sleep on the paused clock: a run that only waits for it takes no real time.
     let mut limit = pin!(sleep(time_limit));
     let end = poll_fn(|cx| {
         // Before the scenario, so that a fault that is due strikes ahead of what the clients do.
@@ -228,6 +231,8 @@ async fn finish(ivs: &Handle, injected: &mut Injected, before: usize, abort: &Ab
         }
         yield_now().await;
     }
+    // Only after the yields, because a sleep advances the paused clock and fires the timers of
+    // clients.
     let grace = Box::pin(async {
         sleep(GRACE).await;
         Ok(())
@@ -287,6 +292,7 @@ fn behavior(entries: &[Entry], start: Timestamp) -> u64 {
     for entry in entries {
         match &entry.record.event {
             event if is_attempt(event) && !entry.is_participant() => {
+                // Without the time, which is that of the result and so depends on the fault.
                 digest.write_u8(1);
                 continue;
             }

@@ -92,6 +92,8 @@ impl<'a> Search<'a> {
             return None;
         };
         self.exploration.sightings.clone_from(&first.sightings);
+        // Before the comparison, because the failure explains more than a difference between two
+        // runs.
         if !first.causes.is_empty() {
             let failure = Failure::new(Case::default(), first.causes, first.lines, &[]);
             let text = failure.reasons().join("\n");
@@ -108,6 +110,7 @@ impl<'a> Search<'a> {
         let is_same = first.lines == second.lines;
         if !is_same {
             let index = first.lines.iter().zip(&second.lines).position(|(a, b)| a != b);
+            // One transcript may be the beginning of the other.
             let index = index.unwrap_or_else(|| first.lines.len().min(second.lines.len()));
             let line =
                 |run: &Run| run.lines.get(index).map_or("the end", |line| &line.text).to_owned();
@@ -146,6 +149,8 @@ impl<'a> Search<'a> {
         let explorer = self.explorer;
         let has_several = baseline.connection_count > 1;
         let cases = plan::singles(&baseline.sightings, has_several, &explorer.selection);
+        // Only survivors with an effect are extended: after a fault without one, a second fault
+        // meets the run that it has met alone.
         let mut survivors = self.run_singles(cases);
         self.check_effects(&survivors);
         let is_over = |search: &Self| explorer.stops_at_first_failure && search.has_failed();
@@ -227,6 +232,7 @@ impl<'a> Search<'a> {
             let smaller: Vec<Case> = case.without_one().collect();
             let ended = self.run_cases(smaller);
             let failing = ended.into_iter().find_map(|ended| {
+                // A fault that did not happen says nothing about the case.
                 let run = ended.run.filter(|run| run.is_reached)?;
                 (!run.causes.is_empty()).then_some((ended.case, run))
             });
@@ -290,6 +296,7 @@ impl<'a> Search<'a> {
         let text = case.to_string();
         failure.is_expected = self.explorer.expected.iter().any(|pattern| matches(pattern, &text));
         self.exploration.failures.push(failure);
+        // The index stays valid, because failures are only added.
         Verdict::Failed(self.exploration.failures.len() - 1)
     }
 
@@ -338,6 +345,7 @@ impl<'a> Search<'a> {
         let exploration = &mut self.exploration;
         let all = exploration.singles.iter().chain(&exploration.several);
         let skipped = all.filter(|(_, verdict)| *verdict == Verdict::Skipped).count();
+        // An expected failure may be among the skipped cases, so the checks below would be wrong.
         if skipped > 0 {
             let reason = match self.explorer.stops_at_first_failure {
                 true => "they come after the first failure",

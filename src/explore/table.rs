@@ -9,6 +9,7 @@ use crate::explore::fault::Family;
 /// The state of a cell: the worst of its faults.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Cell {
+    // In ascending order of severity, because a cell shows the maximum.
     Skipped,
     NoEffect,
     Survived,

@@ -43,6 +43,7 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(start) else { return false };
+    // Each star tries all places, which is fine for short names and few stars.
     text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| matches(rest, &text[at..]))
 }
 

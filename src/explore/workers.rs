@@ -91,6 +91,8 @@ pub(crate) fn run_all(
                         batch.is_over.store(true, Ordering::Relaxed);
                     }
                     results[index] = Some(run);
+                    // The thread that was given up never reports its end, so its successor counts
+                    // in its place.
                     alive -= usize::from(!spawn(&batch, &sender));
                 }
             }
@@ -106,6 +108,7 @@ type Message = Option<(usize, Run)>;
 /// Starts a thread. Returns `false` if the system has no more of them.
 fn spawn(batch: &Arc<Batch>, sender: &Sender<Message>) -> bool {
     let (batch, sender) = (Arc::clone(batch), sender.clone());
+    // The mock takes the name of the test from its thread.
     let name = thread::current().name().unwrap_or("explore").to_owned();
     thread::Builder::new().name(name).spawn(move || batch.work(&sender)).is_ok()
 }
@@ -141,6 +144,7 @@ impl Batch {
         let abort = Arc::<Abort>::default();
         let running =
             Running { abort: Arc::clone(&abort), since: Instant::now(), is_stopped: false };
+        // Before the run begins, so that the watchdog sees each run from its start.
         self.running.lock().insert(index, running);
         Some((index, abort))
     }
@@ -151,6 +155,8 @@ impl Batch {
         let mut given_up = Vec::new();
         for (index, run) in &mut *running {
             let elapsed = run.since.elapsed();
+            // A run that spins ends at its next poll. One that blocks its thread does not, and is
+            // given up.
             if elapsed >= limit && !run.is_stopped {
                 run.is_stopped = true;
                 run.abort.stop(Reason::Spinning);

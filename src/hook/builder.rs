@@ -121,6 +121,8 @@ impl<P: HookPoint> HookBuilder<P, ()> {
     /// ```
     #[must_use]
     pub fn hold(self) -> HookSpec {
+        // A spec belongs to no mock, so it has no gate. `install` makes one and replaces the
+        // verdict.
         HookSpec { holds: true, ..self.always(P::pass()) }
     }
 }

@@ -162,6 +162,8 @@ impl<V: Clone + Describe> Chain<V> {
 
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
         let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.number)).into();
+        // Sorted by ID, because an evaluation that continues compares IDs with that of the last
+        // hook.
         let index = self.hooks.partition_point(|hook| hook.id < id);
         let hook = Installed { id, name, seen: 0, asked: 0, hits: 0, shaded_by: None, rule };
         self.hooks.insert(index, hook);
@@ -169,6 +171,7 @@ impl<V: Clone + Describe> Chain<V> {
 
     /// Removes a hook and returns its final status.
     pub(crate) fn remove(&mut self, id: HookId) -> Option<HookStatus> {
+        // A scan is fine, because a test has few hooks.
         let index = self.hooks.iter().position(|hook| hook.id == id)?;
         let status = self.status(&self.hooks[index]);
         self.hooks.remove(index);
@@ -190,6 +193,7 @@ impl<V: Clone + Describe> Chain<V> {
         let matching =
             |hook: &&mut Installed<V>| hook.id > last && hook.rule.filter.admits(context);
         let mut hooks = self.hooks.iter_mut();
+        // `by_ref` leaves the hooks after the one that is found to the search below.
         let hook = hooks.by_ref().filter(matching).find_map(|hook| {
             // A hook counts each event once: after the verdict of a closure, the evaluation
             // continues with the hooks after it.
@@ -201,6 +205,8 @@ impl<V: Clone + Describe> Chain<V> {
         for shaded in unasked.filter(matching) {
             shaded.shaded_by = Some(hook.id);
         }
+        // Not a hit yet: a closure may still decide to pass, and `count` is called only if it does
+        // not.
         hook.asked += 1;
         let behavior = hook.rule.behavior.clone();
         Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), behavior })

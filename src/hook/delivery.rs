@@ -149,6 +149,7 @@ impl Corruption {
     }
 
     pub(crate) const fn ends_the_connection(&self) -> bool {
+        // The client waits for the rest of a truncated frame, and would take a close frame for it.
         matches!(self, Self::Truncated)
     }
 }

@@ -135,6 +135,7 @@ impl fmt::Display for Quoted<'_> {
         if self.0.chars().count() <= LONGEST_TEXT {
             return write!(f, "{:?}", self.0);
         }
+        // One fewer, because the ellipsis counts as well.
         let mut shown: String = self.0.chars().take(LONGEST_TEXT - 1).collect();
         shown.write_char('…')?;
         write!(f, "{shown:?}")

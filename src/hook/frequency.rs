@@ -36,6 +36,7 @@ impl Frequency {
     pub(crate) fn allows(&self, seen: usize, hits: usize, now: Timestamp) -> bool {
         !self.is_exhausted(hits)
             && self.nth.is_none_or(|nth| seen == nth)
+            // Builders and JSON refuse 0 already. A remainder by 0 would panic.
             && self.every.is_none_or(|every| every > 0 && seen % every == 0)
             && self.after.is_none_or(|after| seen > after)
             && self.between.is_none_or(|(from, until)| from <= now && now < until)

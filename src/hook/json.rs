@@ -140,6 +140,8 @@ impl Members {
             ("operation", self.operation.is_some()),
             ("requestId", self.request_id.is_some()),
         ];
+        // A condition of another hook point would never be met, so the hook would silently do
+        // nothing.
         let known = self.on.conditions();
         let is_unknown = |(name, is_set): &&(&str, bool)| *is_set && !known.contains(name);
         if let Some((name, _)) = conditions.iter().find(is_unknown) {
@@ -156,11 +158,13 @@ impl Members {
                 return Err(format!("`{name}` must be at least 1"));
             }
         }
+        // The builder has the same rules, but it panics at the line of the test.
         if self.between.as_ref().is_some_and(|between| between.from >= between.until) {
             return Err("`between` needs `until` to be later than `from`".into());
         }
         match (self.probability, self.seed) {
             (None, Some(_)) => return Err("`seed` needs `probability`".into()),
+            // No range contains NaN, so it is refused as well.
             (Some(probability), _) if !(0.0..=1.0).contains(&probability) => {
                 return Err("`probability` must be between 0 and 1".into());
             }
@@ -190,6 +194,7 @@ impl Members {
         let kind = match (self.frame, &self.event_name) {
             (Some(FrameType::Message), _) => Some(FrameKind::Message),
             (Some(FrameType::Error), _) => Some(FrameKind::Error),
+            // Only an event has a name, so a name implies the type.
             (Some(FrameType::Event), _) | (None, Some(_)) => Some(FrameKind::Event),
             (None, None) => None,
         };
@@ -231,6 +236,8 @@ impl Members {
             Expect::Exactly(count) => count..=count,
             Expect::Range { min, max } => min..=max.unwrap_or(usize::MAX),
         });
+        // `None` stands for `hold`. Its gate does not exist before the hook is installed, which
+        // replaces the verdict.
         let verdict = self.then.verdict(self.on.name())?;
         Ok(Rule {
             name: self.name.clone(),
@@ -257,6 +264,8 @@ impl Members {
     fn of<V: EffectOf>(on: Point, rule: &Rule<V>, holds: bool) -> Result<Self, &'static str> {
         let Rule { name, filter, frequency, expected, priority, behavior, .. } = rule;
         let then = match behavior {
+            // Before the verdict is read: that of a hook which holds is `Pass` until it is
+            // installed.
             Behavior::Verdict(_) if holds => Effect::Hold,
             Behavior::Verdict(verdict) => verdict.effect()?,
             Behavior::Closure { .. } => {
@@ -268,6 +277,7 @@ impl Members {
             FrameKind::Event => FrameType::Event,
             FrameKind::Error => FrameType::Error,
         });
+        // The inverse of the mapping in `filter`.
         let (from, to) = match on {
             Point::Delivery => (filter.sender.clone(), filter.user_id.clone()),
             _ => (filter.user_id.clone(), None),
@@ -282,6 +292,7 @@ impl Members {
         Ok(Self {
             on,
             name: name.clone(),
+            // A default is left out, so the JSON stays as short as a person would write it.
             priority: Some(*priority).filter(|priority| *priority != 0),
             room: filter.room.clone(),
             from,
@@ -326,6 +337,8 @@ impl Serialize for HookSpec {
 impl<'de> Deserialize<'de> for HookSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = Members::deserialize(deserializer)?;
+        // This line is not in the test. `install` replaces it by that of its caller, because of
+        // `is_data`.
         let rule = members.any_rule(Location::caller()).map_err(de::Error::custom)?;
         Ok(Self { rule, closure: None, holds: matches!(members.then, Effect::Hold), is_data: true })
     }

@@ -92,6 +92,8 @@ macro_rules! hook_point {
                 AnyRule::$variant(rule)
             }
 
+            // A closure is asked only about events of its own hook point. Closures of all points
+            // have one type in the driver, so the compiler cannot know that.
             fn event(event: HookEvent) -> Option<$event> {
                 match event {
                     HookEvent::$variant(event) => Some(event),

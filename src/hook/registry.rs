@@ -89,17 +89,20 @@ impl HookRegistry {
     }
 
     pub(crate) fn remove(&mut self, id: HookId) {
+        // IDs are unique among all chains, so at most one of them has the hook.
         let status = self.handshakes.remove(id);
         let status = status.or_else(|| self.actions.remove(id));
         let status = status.or_else(|| self.reviews.remove(id));
         let status = status.or_else(|| self.deliveries.remove(id));
         let status = status.or_else(|| self.operations.remove(id));
+        // A hook that was removed before is in no chain. Its status stays as it is.
         if let Some(status) = status {
             self.removed.insert(id, status);
         }
     }
 
     pub(crate) fn remove_all(&mut self) {
+        // Collected first, because each removal changes a chain.
         let ids = self.handshakes.ids().chain(self.actions.ids()).chain(self.reviews.ids());
         let ids: Vec<_> = ids.chain(self.deliveries.ids()).chain(self.operations.ids()).collect();
         for id in ids {
@@ -130,6 +133,7 @@ impl HookRegistry {
     /// Returns the status of all hooks, in the order of installation.
     pub(crate) fn statuses(&self) -> Vec<HookStatus> {
         let mut all: Vec<_> = self.all_statuses().collect();
+        // A chain is in the order of evaluation, which depends on priorities.
         all.sort_by_key(|status| status.id.number);
         all
     }

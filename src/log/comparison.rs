@@ -118,6 +118,7 @@ pub(crate) struct Comparison {
 impl Field {
     pub(super) fn admits(&self, entry: &Entry) -> bool {
         match &self.expected {
+            // A room has several names, and its field has only one of them.
             Expected::Is(room) if self.name == Name::Room => entry.is_in_room(room),
             expected => fields::get(entry, &self.name).is_some_and(|got| expected.admits(&got)),
         }
@@ -167,6 +168,7 @@ fn around(value: &str, common: usize) -> Cow<'_, str> {
     if value.chars().count() <= LONGEST_VALUE {
         return value.into();
     }
+    // Some of the common part is shown, so that the place of the difference can be recognized.
     let start = common.saturating_sub(LONGEST_VALUE / 4);
     let mut part: String = if start > 0 { "…".into() } else { String::new() };
     let mut rest = value.chars().skip(start);

@@ -21,6 +21,8 @@ pub(crate) fn refusals(entries: &[Entry], except: &[usize]) -> Vec<String> {
     for (index, entry) in entries.iter().enumerate().skip(first) {
         let Some(refusal) = refusal(entry).filter(|_| !except.contains(&index)) else { continue };
         match lines.last_mut() {
+            // Other entries in between do not matter: a client that retries also connects and sends
+            // in between.
             Some((_, last, times)) if *last == refusal => *times += 1,
             _ => {
                 let row = entries[timeline::row_start(entries, index)].index();
@@ -71,6 +73,7 @@ pub(crate) fn merged(findings: &[Finding]) -> Vec<String> {
     let (mut lines, mut places) = (Vec::<(&Finding, usize)>::new(), BTreeMap::new());
     for finding in findings {
         let kind = (finding.lint, &finding.connection, &finding.message);
+        // A kind that is new has the place after the last line, where `get_mut` finds nothing.
         let place = *places.entry(kind).or_insert(lines.len());
         match lines.get_mut(place) {
             Some((_, later)) => *later += 1,
@@ -92,6 +95,8 @@ pub(crate) fn held(
     origin: impl Fn(&str) -> Option<String>,
 ) -> Vec<String> {
     let mut hooks = BTreeMap::<&str, (usize, &Entry)>::new();
+    // From the end, so the first entry that counts for a hook is the latest whose gate still holds
+    // events.
     for entry in entries.iter().rev().take(MOST_EXAMINED) {
         let Event::HookFired(fired) = &entry.record.event else { continue };
         if fired.gate.is_some() && !hooks.contains_key(&*fired.hook) {
@@ -124,11 +129,14 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
         let (Some(connection), Some(user)) = (entry.connection(), entry.user_id()) else {
             continue;
         };
+        // The list is short, so a scan of it is cheaper than a set.
         if !users.contains(&user) && users.len() < MOST_USERS {
             users.push(user);
         }
         if user == user_id {
             let is_end = matches!(entry.kind(), EntryKind::Closed | EntryKind::Disconnected);
+            // An entry after the end of a connection, such as a frame that crossed the close, does
+            // not open it again.
             let is_open = open.entry(connection).or_insert(true);
             if is_end && *is_open {
                 (*is_open, last_end) = (false, Some(entry.index()));
@@ -142,6 +150,7 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
             _ => format!("no user {user_id:?} has connected; users: {}", listed.join(", ")),
         });
     }
+    // Another connection of the user may still be open.
     let end = last_end.filter(|_| !open.values().any(|is_open| *is_open))?;
     Some(format!("the connection of user {user_id:?} ended at #{end}"))
 }

@@ -72,6 +72,8 @@ fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {
         match (&entry.record.event, entry.connection()) {
             (Event::Request(called), _) => {
                 let origin = (entry, har.len());
+                // A call without a response is shown, too. The response replaces it in its place,
+                // so the calls stay in order.
                 har.push(har_call(entry, called, None));
                 calls.insert(entry.number, origin);
             }
@@ -83,6 +85,8 @@ fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {
                 }
             }
             (Event::FrameReceived(payload) | Event::FrameSent(payload), Some(connection)) => {
+                // A view or a bounded log may begin after the handshake. The frames then get a
+                // connection all the same.
                 let place = *connections.entry(connection).or_insert_with(|| {
                     har.push(har_connection(entry));
                     har.len() - 1
@@ -108,6 +112,7 @@ fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {
 fn mermaid_text(text: &str) -> String {
     let plain = |c| match c {
         '"' => '\'',
+        // A semicolon ends a statement of Mermaid, and a number sign begins an entity.
         ';' => ',',
         '#' | '<' | '>' | '\n' | '\r' => ' ',
         c => c,
@@ -145,6 +150,7 @@ impl Entry {
 fn base64(entry: &Entry, bytes: &[u8], labels: &mut TokenLabels) -> String {
     let text = String::from_utf8_lossy(bytes);
     match hide(entry.mock, &text) {
+        // A token in base64 would be readable, and no later step would find it.
         Cow::Owned(marked) => BASE64.encode(labels.label(&marked).as_bytes()),
         Cow::Borrowed(_) => BASE64.encode(bytes),
     }
@@ -154,6 +160,7 @@ fn base64(entry: &Entry, bytes: &[u8], labels: &mut TokenLabels) -> String {
 pub(crate) fn exact(entry: &Entry, labels: &mut TokenLabels) -> Map<String, Value> {
     let mut members = Map::new();
     let mut set = |name: &str, value: Value| {
+        // A `null` would say no more than an absent member.
         if !value.is_null() {
             members.insert(name.into(), value);
         }

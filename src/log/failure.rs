@@ -82,6 +82,7 @@ impl Failure {
     /// Adds the last entries as a timeline, with the lanes of some entries and of those named.
     pub(crate) fn timeline(mut self, entries: &[Entry], lanes: &[String]) -> Self {
         let mut lanes = lanes.to_vec();
+        // Only entries that are named before this call count, so `nearest` and `naming` come first.
         for title in self.named.iter().filter_map(|index| timeline::title(&entries[*index])) {
             if !lanes.contains(&title) {
                 lanes.push(title);
@@ -199,6 +200,7 @@ fn write_wrapped(f: &mut dyn fmt::Write, text: &str, indent: &str) -> Result<usi
     let (mut column, mut is_first) = (start, true);
     for word in text.split(' ') {
         let width = word.chars().count();
+        // A word that is longer than a line starts on a new line and is broken below.
         if !is_first && column + 1 + width >= WIDEST {
             f.write_str(&next_line)?;
             column = start + 2;
@@ -232,6 +234,7 @@ pub(crate) fn end_of(connection: ConnectionId, entries: &[Entry]) -> Option<usiz
 pub(crate) fn lane_of(view: &Filter, matcher: Option<&Matcher>, entries: &[Entry]) -> Vec<String> {
     let is_named =
         |entry: &&Entry| view.names(entry) || matcher.is_some_and(|matcher| matcher.names(entry));
+    // From the end, because the latest connection of a user is the likeliest one.
     entries.iter().rev().find(is_named).and_then(timeline::title).into_iter().collect()
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
         Name::To if entry.direction() == Some(Direction::Outbound) => {
             return entry.user_id().map(Cow::Borrowed);
         }
+        // Entries without a direction, such as hooks, count as coming from the user.
         Name::From if entry.direction() != Some(Direction::Outbound) => {
             return entry.user_id().map(Cow::Borrowed);
         }
@@ -72,6 +73,8 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
     }
     match &entry.record.event {
         Event::FrameReceived(payload) => of_publish(payload, name),
+        // An entry that lacks the field differs from a matcher that asks for it. That is not an
+        // error, because a matcher without a type is compared with entries of all types.
         Event::FrameSent(payload) => of_frame(payload.frame()?, name),
         Event::Request(called) => of_request(&called.body, name).map(Cow::Owned),
         Event::Response(response) if matches!(name, Name::Member(_)) => {

@@ -95,6 +95,7 @@ impl Filter {
             Only::Matching(matcher) => Some(matcher),
             _ => None,
         });
+        // One key is enough, because a selection may be larger than the view.
         let key = matcher.into_iter().chain(matchers).find_map(Matcher::key);
         Selection { connection: self.connection().map(|(connection, _)| connection), key }
     }
@@ -103,6 +104,7 @@ impl Filter {
     pub(crate) fn names(&self, entry: &Entry) -> bool {
         let mut by_name =
             self.only.iter().filter(|only| matches!(only, Only::User(_) | Only::Connection(..)));
+        // Without such a condition, `all` would hold for every entry.
         by_name.clone().count() > 0 && by_name.all(|only| only.admits(entry))
     }
 

@@ -67,6 +67,7 @@ impl Labels {
                 copied = end;
             }
         }
+        // A replaced value ends after a quote, so 0 means that nothing was replaced.
         if copied == 0 {
             return Cow::Borrowed(text);
         }
@@ -99,6 +100,7 @@ impl Labels {
             return "[time]";
         }
         let (counts, peer) = (&mut self.counts, &self.peer);
+        // By value only: a value that appears under another key later keeps its first label.
         self.labels.entry(value.to_owned()).or_insert_with(|| {
             let name = match peer {
                 Some(peer) => format!("{kind}-{peer}"),
@@ -160,6 +162,7 @@ impl Iterator for StringLiterals<'_> {
         let start = self.at + self.text[self.at..].find('"')? + 1;
         let mut escaped = false;
         // Quotes and backslashes are ASCII, so no byte within a longer character looks like one.
+        // A literal without an end is ignored, because the text need not be JSON.
         let length = self.text[start..].bytes().position(|byte| {
             let ends = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;

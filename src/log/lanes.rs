@@ -51,6 +51,7 @@ impl PerConnection {
     pub(crate) fn new(entries: &[Entry], log: &[Entry], hides_times: bool) -> Self {
         let mut text = String::new();
         write(&mut text, entries, log, hides_times).expect("a string takes any text");
+        // Only now, because the blocks are in another order than the log.
         Self { text: TokenLabels::new().label(&text).into_owned() }
     }
 }
@@ -71,6 +72,8 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
     // Labels are assigned before anything is written, in the order in which each peer acted.
     let mut labels = Labels::numbered_by_peer(hides_times);
     for entry in entries {
+        // The cause may be an entry that a bounded log has dropped. The entry then counts as its
+        // connection's own.
         let origin = origin_of(entry).unwrap_or_else(|| titles[&entry.index()].clone());
         labels.set_peer(origin.split(" (").next().unwrap_or_default());
         if let Some(text) = entry.text() {
@@ -87,6 +90,7 @@ fn write(f: &mut String, entries: &[Entry], log: &[Entry], hides_times: bool) ->
             Some(origin) => block.of_others.entry(origin).or_default().push(line),
         }
     }
+    // By name, because the order of the first entries depends on how the peers interleave.
     let connections: BTreeSet<&str> =
         blocks.keys().copied().filter(|lane| !is_ours(lane)).collect();
     for (index, lane) in

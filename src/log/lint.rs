@@ -132,9 +132,12 @@ impl Checker {
                 self.connection(entry).closed = Some(entry.at());
                 self.failed(entry.user_id().map(str::to_owned), entry.at());
             }
+            // During an outage, the test cuts the client off.
             Event::Unserved(unserved) if *unserved != Unserved::Outage => {
                 self.find(Lint::ProtocolForeign, entry, unserved.describe());
             }
+            // Sizes have rules of their own, and numbers of resources are not the fault of one
+            // client.
             Event::QuotaExceeded { quota, limit } if quota.is_rate() => {
                 let message = format!("more than {limit} {quota} in a second");
                 self.find(Lint::RateExceeded, entry, message);
@@ -154,6 +157,7 @@ impl Checker {
     }
 
     fn connection(&mut self, entry: &Entry) -> &mut Connection {
+        // All entries that come here have a connection. IDs begin at 1, so 0 mixes nothing up.
         let connection = entry.connection().unwrap_or(ConnectionId(0));
         self.connections.entry(connection).or_default()
     }
@@ -161,6 +165,8 @@ impl Checker {
     fn check_response(&mut self, entry: &Entry, response: &Response) {
         match response.operation {
             Some(Operation::CreateChatToken) => {
+                // The response has no user, so the request that caused it is looked up. It may have
+                // been before the start of a bounded log.
                 let user_id = self.asked_for.remove(&entry.record.cause);
                 if let (Some(user_id), Some(token)) =
                     (user_id, member(&object(&response.body), "token"))
@@ -200,7 +206,9 @@ impl Checker {
             }
             Some(Refusal::RoomNotFound | Refusal::TooManyConnections) | None => {}
         }
+        // A refused handshake has no connection. Its token tells whose attempt it was.
         let user_id = token.and_then(|token| self.users.get(token).cloned());
+        // Before this failure counts, because the pause is the time since the one before it.
         self.check_pause(entry, user_id.clone());
         self.failed(user_id, entry.at());
     }
@@ -232,12 +240,15 @@ impl Checker {
     fn check_closed(&mut self, entry: &Entry, code: Option<CloseCode>) {
         self.connection(entry).closed = Some(entry.at());
         match code {
+            // The service ends sessions and disconnects users with 1000. A client need not wait
+            // after that.
             Some(CloseCode::NORMAL) => self.recovered(entry),
             Some(
                 code @ (CloseCode::PROTOCOL_ERROR
                 | CloseCode::INVALID_PAYLOAD
                 | CloseCode::MESSAGE_TOO_BIG),
             ) if !entry.is_effect() => {
+                // A close that another entry caused, such as a hook's, is not the client's fault.
                 let reason = entry.close().map_or("", |(_, reason)| reason);
                 self.find(Lint::ProtocolBroken, entry, format!("closed with {code}: {reason}"));
             }
@@ -272,6 +283,7 @@ impl Checker {
         }
         let Some(Publish { request_id, action }) = payload.publish() else { return };
         self.recovered(entry);
+        // A frame after the close has no effect, so no other rule applies to it.
         if let Some(closed) = self.connection(entry).closed {
             if entry.at().since(closed) >= LONGEST_CROSSING {
                 self.find(Lint::TrafficAfterClose, entry, "came after the connection was closed");
@@ -291,6 +303,8 @@ impl Checker {
             self.find(Lint::RequestIdInFlight, entry, message);
         }
         let granted = &self.connection(entry).capabilities;
+        // Without the start of the connection, its capabilities are unknown, and nothing is
+        // reported.
         let is_granted = |needed| granted.as_ref().is_none_or(|granted| granted.contains(&needed));
         if let Some(missing) = action.capability().filter(|needed| !is_granted(*needed)) {
             self.find(Lint::CapabilityMissing, entry, format!("the chat token has no {missing}"));

@@ -50,6 +50,8 @@ impl Page<'_> {
             users.styles(),
             columns.titles().len() + 1
         )?;
+        // Labels of tokens are numbered in the order in which a reader meets them, so the parts are
+        // labeled in the order of the page.
         if !self.failure.is_empty() {
             let failure = labels.label(self.failure).into_owned();
             let failure = Linked { text: failure.trim_end(), rows: &rows };
@@ -224,10 +226,12 @@ fn whose(lane: &str, more: usize) -> String {
 /// Everything about an entry, JSON laid out for reading.
 fn detail(row: &[Entry], labels: &mut TokenLabels) -> String {
     let mut members = exact(&row[0], labels);
+    // The first line of the row shows it already.
     members.remove("summary");
     if row.len() > 1 {
         let names = row.iter().filter_map(|entry| Some(entry.record.peer.as_ref()?.label.as_str()));
         let names = names.collect::<Vec<_>>().join(", ");
+        // The frame is the same for all, but these members are those of the first recipient.
         members.remove("connection");
         members.remove("user_id");
         members.insert("connections".into(), names.into());
@@ -259,6 +263,7 @@ impl fmt::Display for Linked<'_> {
             let digits = after.bytes().take_while(u8::is_ascii_digit).count();
             let (number, following) = after.split_at(digits);
             match number.parse() {
+                // A link to a row that the page does not show would lead nowhere.
                 Ok(row) if self.rows.contains(&row) => {
                     write!(f, "<a href=\"#e{row}\">#{number}</a>")?;
                 }
@@ -280,6 +285,7 @@ impl fmt::Display for Escaped<'_> {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
+                // All attributes are in double quotes, so a single quote needs no escape.
                 '"' => f.write_str("&quot;")?,
                 c => f.write_char(c)?,
             }

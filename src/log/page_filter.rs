@@ -41,6 +41,8 @@ impl Users {
     /// Returns the styles that apply the choice of a user: its rows, and only its lanes.
     pub(crate) fn styles(&self) -> String {
         let mut styles = String::new();
+        // Classes have the numbers of users, because a user ID may have characters that CSS does
+        // not take.
         for (user, (_, lanes)) in self.users.iter().enumerate() {
             let chosen = format!("body:has(#user option[value=\"{user}\"]:checked)");
             let width = |lane| if lanes.contains(&lane) { " var(--lane)" } else { " 0" };

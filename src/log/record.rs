@@ -29,6 +29,8 @@ impl Record {
     /// Returns the key by which a search finds the record; see `Matcher::key`.
     pub(crate) fn key(&self) -> Option<Key> {
         match &self.event {
+            // Each key has to be the one that `Matcher::key` makes of the same value. If only one
+            // of them changes, waits skip the entries that they wait for.
             Event::FrameReceived(payload) | Event::FrameSent(payload) => payload.key(),
             Event::Request(called) => Some(Key::new("request", called.operation?.name())),
             Event::Response(response) => Some(Key::new("response", response.operation?.name())),

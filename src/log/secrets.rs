@@ -15,6 +15,7 @@ use crate::service::token::{Token, replace_tokens};
 /// the place of any other.
 pub(crate) fn hide(mock: u64, text: &str) -> Cow<'_, str> {
     replace_tokens(text, |token| {
+        // A URL may have the ending of a token percent-encoded.
         let number = Token::number_of(mock, &token.replace("%21", "!").replace("%23", "#"));
         number.map_or(Cow::Borrowed("[unknown-token]"), |number| mark(number).into())
     })
@@ -38,6 +39,8 @@ pub(crate) fn marked(text: &str) -> Cow<'_, str> {
     let mut parts = text.split(START);
     let mut marked = String::from(parts.next().unwrap_or_default());
     for part in parts {
+        // A text of a client may look like the start of a label. It stays as it is unless a number
+        // follows.
         let number = part.split_once(']').map(|(number, after)| (number.parse(), after));
         match number {
             Some((Ok(number), after)) => {

@@ -65,10 +65,13 @@ impl LogStore {
     pub(crate) fn push(&mut self, record: Record) {
         let number = self.len();
         self.length += 1;
+        // Counted all the same, because marks and numbers go on without entries.
         if self.limit == Some(0) {
             return;
         }
         if self.chunks.back().is_none_or(|chunk| chunk.records.len() == CHUNK) {
+            // The first chunk grows with its entries, so a mock with a short log takes little
+            // memory.
             let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
             let records = Vec::with_capacity(capacity);
             self.chunks.push_back(Chunk { records, ..Chunk::default() });
@@ -94,6 +97,8 @@ impl LogStore {
 
     /// Drops all entries. The numbers of later entries continue, so marks stay valid.
     pub(crate) fn clear(&mut self) {
+        // The last chunk stays unless it is full, because later entries continue in it. Readers
+        // skip its dropped records.
         self.cleared = self.length;
         self.drop_chunks();
     }
@@ -103,6 +108,8 @@ impl LogStore {
         let connection = record.peer.as_ref().map(|peer| peer.connection);
         let numbers = connection.and_then(|connection| self.followed.get_mut(&connection));
         if let Some(numbers) = numbers {
+            // Pruned when an entry is added, so that a push does not touch the indexes of all
+            // participants.
             while numbers.front().is_some_and(|first| *first < dropped) {
                 numbers.pop_front();
             }
@@ -113,10 +120,12 @@ impl LogStore {
     /// Starts an index of a connection's entries. `since` is a log position before which the
     /// connection has no entries.
     pub(crate) fn follow(&mut self, connection: ConnectionId, since: u64) {
+        // A participant calls this for each wait, so it must be cheap from the second time on.
         if self.followed.contains_key(&connection) {
             return;
         }
         let wanted = Selection { connection: Some(connection), key: None };
+        // One look at the past, after which `push` keeps the index.
         let own = self.since(since).filter(|(_, record)| wanted.admits(record));
         let numbers = own.map(|(number, _)| number).collect();
         self.followed.insert(connection, numbers);
@@ -183,6 +192,8 @@ impl LogStore {
             // A chunk without the key is skipped without a look at its records, so it does not
             // count as examined.
             let Some(start) = chunk.start(wanted.key) else { continue };
+            // Only the first chunk can begin before `first`. In all others the subtraction
+            // saturates to 0.
             let start = start.max(usize::try_from(first.saturating_sub(base)).unwrap_or(CHUNK));
             for (place, record) in chunk.records.iter().enumerate().skip(start) {
                 examined += 1;
@@ -199,6 +210,8 @@ impl LogStore {
     }
 
     fn select_followed(&self, numbers: &VecDeque<u64>, first: u64, most: usize) -> Selected<'_> {
+        // The numbers ascend. Those that are dropped are before `first`, so each of the others has
+        // a record.
         let start = numbers.partition_point(|number| *number < first);
         let own = numbers.range(start..).take(most);
         let records: Vec<_> =
@@ -213,6 +226,7 @@ impl LogStore {
 
     fn get(&self, number: u64) -> Option<&Record> {
         let number = usize::try_from(number).ok()?;
+        // All chunks but the last are full, so a number says in which chunk its record is.
         let chunk = self.chunks.get((number / CHUNK).checked_sub(self.dropped_chunks)?)?;
         chunk.records.get(number % CHUNK)
     }

@@ -53,6 +53,7 @@ fn of_close(close: &Close) -> String {
     let code = close.code.map_or_else(|| "without a code".into(), |code| code.to_string());
     match &*close.reason {
         "" => code,
+        // JSON is not quoted, because its quotes would all be escaped.
         reason if reason.starts_with('{') => format!("{code} {reason}"),
         reason => format!("{code} {reason:?}"),
     }

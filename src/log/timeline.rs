@@ -28,6 +28,7 @@ impl Columns {
     pub(crate) fn starting_with(first: &[String], entries: &[Entry], most: usize) -> (Self, usize) {
         let (mut columns, omitted) = Self::with(entries, first, most);
         let place = |title: &String| first.iter().position(|own| own == title);
+        // The sort is stable, so the other lanes stay in the order of their first entries.
         columns.titles.sort_by_key(|title| place(title).unwrap_or(first.len()));
         (columns, omitted)
     }
@@ -51,6 +52,7 @@ impl Columns {
         let mut counts: Vec<usize> = others.map(|(_, count)| *count).collect();
         counts.sort_unstable_by(|one, other| other.cmp(one));
         let (all, mut left) = (lanes.len(), most.saturating_sub(always.len()));
+        // Several lanes may be as busy as the last one that fits. `left` admits the first of them.
         let fewest = counts.get(left.saturating_sub(1)).copied().unwrap_or_default();
         lanes.retain(|(title, count)| {
             let is_kept = !is_other(title) || (left > 0 && *count >= fewest);
@@ -90,6 +92,7 @@ pub(crate) fn title(entry: &Entry) -> Option<String> {
 /// Splits off the first entry, together with those that are the same frame for others.
 pub(crate) fn next_row(entries: &[Entry]) -> Option<(&[Entry], &[Entry])> {
     let first = entries.first()?;
+    // An entry that is not a delivery is not the same delivery as itself, so the count may be 0.
     let same = entries.iter().take_while(|other| is_same_delivery(first, other)).count();
     Some(entries.split_at(same.max(1)))
 }
@@ -147,9 +150,11 @@ impl fmt::Display for Excerpt<'_> {
         let earlier: Vec<&[Entry]> = also
             .iter()
             .filter(|index| **index < start)
+            // `start` is the start of a row, too, so no row is cut off there.
             .filter_map(|index| next_row(&self.entries[*index..start]))
             .map(|(row, _)| row)
             .collect();
+        // Times count from the first row that is shown.
         let first = earlier.first().copied().unwrap_or_else(|| &self.entries[start..]);
         let mut most = MOST_LANES;
         loop {
@@ -165,6 +170,8 @@ impl fmt::Display for Excerpt<'_> {
                     return table.fmt(f);
                 }
             }
+            // This does not underflow, because the narrowest table with the fewest lanes is written
+            // however wide it is.
             most -= 1;
         }
     }
@@ -300,6 +307,7 @@ pub(crate) fn clipped(text: &str, most: usize) -> String {
 fn push_cell(line: &mut String, cell: &str, lane_width: usize) {
     line.push(' ');
     line.push_str(cell);
+    // A lane is as wide as its widest cell, so this does not underflow.
     line.extend(std::iter::repeat_n(' ', lane_width - width(cell) + 1));
 }
 

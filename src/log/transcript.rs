@@ -25,6 +25,7 @@ pub(crate) fn write(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labe
             rest = following;
             continue;
         }
+        // This is 0 for an entry that is not a delivery, which has a line of its own.
         let recipients = rest.iter().take_while(|other| is_same_delivery(entry, other)).count();
         let (line, following) = rest.split_at(recipients.max(1));
         if entry.is_effect() {
@@ -69,7 +70,9 @@ pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
 
 fn write_line(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -> fmt::Result {
     let mut line = String::new();
+    // A user ID or a frame may have line breaks, which would look like further entries.
     write_words(&mut OneLine(&mut line), entries, labels)?;
+    // The whole line, because a token may be anywhere in it, such as in the path of a call.
     f.write_str(&labels.label_tokens(&hide(entries[0].mock, &line)))
 }
 
@@ -213,6 +216,7 @@ fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels)
 
 /// Writes a text on one line. JSON without line breaks is written unchanged.
 fn write_text(f: &mut dyn fmt::Write, text: &str, labels: &mut Labels) -> fmt::Result {
+    // Before the text is cut off, because a value at the cut would have lost its closing quote.
     let text = labels.apply(text);
     let shown = crate::proto::close::truncate(&text, LONGEST_TEXT);
     f.write_str(shown)?;

@@ -63,6 +63,7 @@ impl Close {
 /// Returns the longest prefix of `text` that has at most `maximum` bytes and only whole characters.
 pub(crate) fn truncate(text: &str, maximum: usize) -> &str {
     let mut end = text.len().min(maximum);
+    // This ends at 0 at the latest, which is always a boundary.
     while !text.is_char_boundary(end) {
         end -= 1;
     }

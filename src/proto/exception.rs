@@ -192,6 +192,7 @@ impl Exception {
     #[track_caller]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
+        // Rebuilt, because `Headers` are shared and never change.
         let headers = self.headers.iter().chain([(name.as_str(), value.as_str())]);
         self.headers = Headers::of_response(headers);
         self

@@ -65,16 +65,20 @@ impl<'a> Members<'a> {
     /// members are ignored.
     fn last(&self, name: &str) -> Option<&'a RawValue> {
         let named = |(key, _): &&(String, &RawValue)| key.eq_ignore_ascii_case(name);
+        // Filtered last: a later `null` makes a member absent, even if an earlier one has a value.
         self.members.iter().rfind(named).map(|(_, value)| *value).filter(|v| v.get() != "null")
     }
 }
 
 fn read_into<'a>(members: &mut Vec<(String, &'a RawValue)>, text: &'a str) -> Result<(), String> {
     let mut json = serde_json::Deserializer::from_str(text);
+    // Before the depth is checked, so that the members are there if it is too large: an error
+    // carries the `RequestId`.
     let read = json.deserialize_map(Collect(members)).and_then(|()| json.end());
     if is_deeper_than(text, MAXIMUM_DEPTH) {
         return Err(format!("JSON is nested more than {MAXIMUM_DEPTH} levels deep"));
     }
+    // Parsed again, because the error does not distinguish invalid JSON from JSON of another type.
     read.map_err(|error| match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) if !text.trim_start().starts_with('{') => "JSON is not an object".into(),
         _ => format!("invalid JSON at line {}, column {}", error.line(), error.column()),
@@ -109,6 +113,7 @@ fn read_string(name: &str, value: &RawValue) -> Result<String, String> {
 }
 
 fn kind(value: &RawValue) -> &'static str {
+    // A raw value is JSON without white space around it, so it has a first byte.
     match value.get().as_bytes()[0] {
         b'"' => "a string",
         b'{' => "an object",

@@ -222,6 +222,7 @@ fn check_members(
     path: &str,
     failures: &mut Vec<FieldFailure>,
 ) {
+    // Only members of the model are looked up, so all others are ignored.
     for member in members {
         let name = format!("{path}{}", member.name);
         // In AWS's JSON, `null` means that a member is absent.
@@ -259,6 +260,7 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             } else if number.as_i64().is_some_and(|number| number < *min) {
                 fail(failures, name, format!("must have value greater than or equal to {min}"));
             } else if number.as_i64().is_none_or(|number| number > *max) {
+                // One that does not fit into `i64` is too large: negative ones become floats.
                 fail(failures, name, format!("must have value less than or equal to {max}"));
             }
         }
@@ -266,6 +268,7 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             if items.len() > *max {
                 fail(failures, name, format!("must have at most {max} items"));
             }
+            // The items are checked even if there are too many, because all failures are reported.
             for (index, item) in items.iter().enumerate() {
                 check(of, item, &format!("{name}[{index}]"), failures);
             }
@@ -290,6 +293,7 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             check_members(members, body, &format!("{name}."), failures);
         }
         (Shape::Union(members), Value::Object(body)) => {
+            // A member that is `null` does not count, as in `check_members`.
             let present = |member: &&Member| body.get(member.name).is_some_and(|v| !v.is_null());
             if members.iter().filter(present).count() == 1 {
                 check_members(members, body, &format!("{name}."), failures);

@@ -50,6 +50,8 @@ pub(crate) struct Key(u64);
 impl Key {
     /// Returns the key of a type and a value. It is the same in every run.
     pub(crate) fn new(kind: &str, value: &str) -> Self {
+        // Different values may have the same key. A key only selects entries, and the matcher
+        // decides.
         // FNV-1a; no byte of UTF-8 is 0xff, so it separates the two parts.
         let bytes = kind.bytes().chain([0xff]).chain(value.bytes());
         Self(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -93,6 +95,7 @@ impl Eq for DataFrame {}
 
 impl PartialEq for DataFrame {
     fn eq(&self, other: &Self) -> bool {
+        // The decoded value follows from the bytes, so it need not be compared.
         self.bytes == other.bytes
     }
 }
@@ -100,6 +103,7 @@ impl PartialEq for DataFrame {
 impl Payload {
     /// Encodes a frame of the service.
     pub(crate) fn from_frame(frame: Frame) -> Self {
+        // The value is at hand, so the text is not decoded again.
         let bytes = frame.encode().into();
         Self::Text(DataFrame::new(bytes, Content::Frame(frame)))
     }

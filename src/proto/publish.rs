@@ -32,8 +32,10 @@ fn decode_action(members: &Members<'_>) -> Result<Action, String> {
     if let Some(broken) = members.broken() {
         return Err(broken.into());
     }
+    // Read once more for its fault, which `decode` has ignored.
     members.string("RequestId")?;
     let name = members.string("Action")?;
+    // An empty name and an absent one are the same here.
     let Some(kind) = ActionKind::of_name(&name) else {
         let fault = if name.is_empty() { "Action is missing" } else { "unknown Action" };
         return Err(format!("{fault}; it must be {}", names_of_actions()));

@@ -258,6 +258,8 @@ impl TryFrom<DestinationMembers> for DestinationConfiguration {
             (Some(s3), None, None) => Ok(Self::S3(s3)),
             (None, Some(logs), None) => Ok(Self::CloudWatchLogs(logs)),
             (None, None, Some(firehose)) => Ok(Self::Firehose(firehose)),
+            // `validate` refuses other numbers of members before, with the exception that the
+            // service sends.
             _ => Err("a destination has exactly one member"),
         }
     }

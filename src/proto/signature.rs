@@ -143,6 +143,7 @@ pub(crate) fn verify(
     };
     let known = credentials.iter().find(|known| known.access_key_id == authorization.access_key_id);
     let credentials = known
+        // Credentials without a token require a request without one.
         .filter(|known| known.session_token == request.header("x-amz-security-token"))
         .ok_or_else(|| {
             let message = "The security token included in the request is invalid.";
@@ -215,6 +216,7 @@ impl<'a> Authorization<'a> {
             faults.push(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date \
                  from HTTP: '{day}' != '{}', from '{date}'.",
+                // `date` has the basic form, which is ASCII and begins with the day.
                 &date[..DAY_LENGTH]
             ));
         }
@@ -258,9 +260,11 @@ impl SignedRequest<'_> {
         let path = percent::encode(path, "-._~/");
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        // Decoded first, because clients differ in the characters that they encode in a URL.
         let encoded = |text: &str| percent::encode(&percent::decode(text), "-._~");
         let mut pairs: Vec<_> =
             pairs.map(|(name, value)| (encoded(name), encoded(value))).collect();
+        // Sorted in their encoded form, as the client does.
         pairs.sort();
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let names: BTreeSet<_> = signed_headers.split(';').collect();
@@ -286,6 +290,7 @@ impl Credentials {
 /// Documented: AWS accepts requests that were signed at most five minutes ago.
 fn check_time(date: &str, at: Timestamp, now: Timestamp) -> Result<(), Exception> {
     let now_basic = to_basic(now);
+    // A signature has whole seconds, so a fraction of one must not make it expire.
     if at + TOLERANCE < now.whole_seconds() {
         let limit = to_basic(now - TOLERANCE);
         return Err(invalid(format!(

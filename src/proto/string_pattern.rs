@@ -67,6 +67,7 @@ fn resource_type(text: &str) -> Option<&str> {
 
 fn is_lambda(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("arn:aws:lambda:") else { return false };
+    // The last part keeps its colons, because a function may be named with a version.
     let mut parts = rest.splitn(3, ':');
     let (Some(region), Some(account), Some(function)) = (parts.next(), parts.next(), parts.next())
     else {

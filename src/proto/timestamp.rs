@@ -137,9 +137,11 @@ impl FromStr for Timestamp {
             return Err(refused());
         }
         let whole = humantime::parse_rfc3339(&seconds).map_err(|_| refused())?;
+        // Padded at the end, because `.5` is half a second.
         let nanoseconds = format!("{fraction:0<9}").parse().map_err(|_| refused())?;
         let whole = whole.duration_since(UNIX_EPOCH).map_err(|_| error(true))?;
         let since_epoch = whole + Duration::from_nanos(nanoseconds);
+        // `from_unix` would saturate silently.
         if since_epoch > Self::MAX.to_unix() {
             return Err(error(true));
         }

@@ -113,6 +113,8 @@ impl Service {
         request: CreateRoom,
         out: &mut Vec<Output>,
     ) -> ControlResult {
+        // All checks precede the ID, so a refused request changes neither the account nor later
+        // IDs.
         check_tags(request.tags.as_ref())?;
         self.check_review_handler(request.message_review_handler.as_ref())?;
         self.check_count(Quota::Rooms, self.rooms.len(), out)?;
@@ -158,6 +160,7 @@ impl Service {
         self.check_review_handler(request.message_review_handler.as_ref())?;
         let logging_configurations = request.logging_configuration_identifiers;
         self.check_logging_configurations(logging_configurations.as_deref())?;
+        // Nothing can fail from here on, so a room is updated as a whole or not at all.
         let revision = self.next_revision();
         let room = self.rooms.get_mut(&key).expect("the room was just found");
         if let Some(name) = request.name {
@@ -182,6 +185,8 @@ impl Service {
     /// Documented: connections of the room stay open.
     fn delete_room(&mut self, arn: &str) -> ControlResult {
         let key = self.find_room(arn)?;
+        // Sessions keep the key of the room. It is never used again, so they cannot get into
+        // another room.
         self.rooms_by_arn.remove(arn);
         self.rooms.remove(&key);
         Ok(Map::new())
@@ -202,6 +207,8 @@ impl Service {
                 && uri.as_ref().is_none_or(|uri| handler == uri)
                 && logging_configuration.as_ref().is_none_or(|arn| room.is_logged_to(arn))
         };
+        // All rooms are visited for each page. A room may be listed at the place of an earlier
+        // change, so no index by the latest one would do.
         let rooms = self.rooms.values().filter(is_requested);
         let items = rooms.map(|room| (&room.history, room.summarize())).collect();
         self.listings.page(self.revision, "rooms", items, &Paging { next_token, max_results })

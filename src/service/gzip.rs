@@ -20,6 +20,7 @@ pub(crate) fn stored(data: &[u8]) -> Vec<u8> {
 }
 
 fn store(gzip: &mut Vec<u8>, chunk: &[u8], is_last: bool) {
+    // The chunks are as long as the length can say, so the default is never used.
     let length = u16::try_from(chunk.len()).unwrap_or_default();
     gzip.push(u8::from(is_last));
     gzip.extend_from_slice(&length.to_le_bytes());

@@ -71,6 +71,7 @@ impl IdGenerator {
 fn id(kind: &str, count: &mut u64) -> String {
     *count += 1;
     let digits = count.to_string();
+    // No mock lives to count to thirteen digits, which would underflow here.
     let letters = &kind[..kind.len().min(ID_LENGTH - digits.len())];
     format!("{letters}{digits:0>width$}", width = ID_LENGTH - letters.len())
 }

@@ -98,6 +98,7 @@ impl Service {
         if let Some(destination) = request.destination_configuration {
             configuration.destination = destination;
         }
+        // Not `next_revision`, which would borrow all of `self` while `configuration` is borrowed.
         self.revision += 1;
         configuration.history.change(now, self.revision, &self.listings);
         Ok(configuration.describe())
@@ -108,6 +109,7 @@ impl Service {
         if !self.logging_configurations.contains_key(arn) {
             return Err(not_found(arn));
         }
+        // Because of this check, the ARNs in rooms always belong to a configuration.
         if let Some(room) = self.rooms.values().find(|room| room.is_logged_to(arn)) {
             let message = format!("the logging configuration is used by the room {}", room.arn);
             return Err(Exception::conflict(message).resource(arn));

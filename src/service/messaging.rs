@@ -82,6 +82,7 @@ impl Service {
         error_message: String,
         out: &mut Vec<Output>,
     ) {
+        // An error about a message carries an ID of messages, as in `publish`.
         let id = match publish.action {
             Ok(Action::SendMessage(_)) => self.ids.message_id(),
             _ => self.ids.error_id(),
@@ -128,6 +129,7 @@ impl Service {
                 return Err(MessagingError { code, message, exceeded });
             }
         }
+        // After the other checks, because a request that they refuse does not count.
         self.count_action(now, connection, ActionKind::SendMessage, Some(room))?;
         let session = &self.sessions[&connection];
         let sender = Sender {
@@ -210,6 +212,8 @@ impl Service {
         let quotas = &self.settings.quotas;
         let session = self.sessions.get_mut(&connection).expect("the connection was just seen");
         let own = Quota::MessagingRequestsPerConnection;
+        // The three buckets are in three fields, so all can be borrowed until each has been
+        // examined.
         let account = Quota::of_action(action);
         let mut buckets = Vec::with_capacity(3);
         buckets.push((own, quotas.limit(own), &mut session.requests));
@@ -276,7 +280,9 @@ impl Service {
         self.insert_reason(&mut attributes, reason.clone());
         let name = ChatEvent::DISCONNECT_USER;
         let event = self.send_event(now, room, request_id, name, Some(attributes), out);
+        // The index cannot fail: a session is removed together with its membership.
         let is_user = |c: &ConnectionId| *self.sessions[c].user_id == *user_id;
+        // Collected first, because closing a connection takes it out of the room.
         let connections: Vec<_> = self.members(room).into_iter().filter(is_user).collect();
         for connection in connections {
             self.close(connection, &reason, out);

@@ -72,6 +72,8 @@ pub(crate) struct Service {
 /// An event that the passage of time causes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Deadline {
+    // The order of the variants decides between deadlines of the same moment: a session that ends
+    // then does not get the error about a review that times out then.
     Session(ConnectionId),
     Review(ReviewId),
 }
@@ -102,6 +104,8 @@ impl Service {
     /// Deletes all resources, sessions and reviews. Ids count on, and no token of a deleted room is
     /// valid.
     pub(crate) fn reset(&mut self) {
+        // `used_tokens` is kept, like the counts of IDs: a used token stays used, and no new token
+        // has its number.
         self.rooms.clear();
         self.rooms_by_arn.clear();
         self.logging_configurations.clear();
@@ -130,6 +134,8 @@ impl Service {
         if at > now {
             return false;
         }
+        // Removed first: `expire` removes the deadline of its session as well, so a `pop_first`
+        // after it would take another one.
         self.deadlines.pop_first();
         match deadline {
             Deadline::Session(connection) => self.expire(connection, out),
@@ -152,6 +158,8 @@ impl Service {
     fn count_request(&mut self, now: Timestamp, quotas: &[Quota]) -> Result<(), (Quota, u32)> {
         let limits = &self.settings.quotas;
         let limited = || quotas.iter().filter_map(|quota| Some((*quota, limits.limit(*quota)?)));
+        // `has_room` refills a bucket and takes nothing, so an exhausted rate leaves the others
+        // uncharged.
         for (quota, limit) in limited() {
             if !self.rates.entry(quota).or_default().has_room(now, limit) {
                 return Err((quota, limit));

@@ -32,6 +32,8 @@ impl NumberSet {
         let touched = before.filter(|(_, last)| **last + 1 == number);
         let first = touched.map_or(number, |(first, _)| *first);
         let after = number.checked_add(1).and_then(|next| self.intervals.remove(&next));
+        // The key of the interval before is overwritten, and that of the one after was removed
+        // above.
         self.intervals.insert(first, after.unwrap_or(number));
     }
 

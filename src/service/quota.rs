@@ -262,6 +262,8 @@ impl Bucket {
     /// Refills for the time that has passed; returns `true` if the bucket has room for a request.
     pub(crate) fn has_room(&mut self, now: Timestamp, limit: u32) -> bool {
         // The cap of one second keeps the product below 2^62.
+        // Each nanosecond returns `limit` billionths of a request, so integers lose nothing to
+        // rounding.
         let passed = now.since(self.since).min(Duration::from_secs(1)).as_nanos() as u64;
         self.since = self.since.max(now);
         // The limit may have been lowered since, and a bucket is never more than empty.

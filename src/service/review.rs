@@ -53,6 +53,7 @@ impl Service {
     ) {
         self.review_count += 1;
         let review = ReviewId(self.review_count);
+        // The addition saturates, so a very long timeout means that the review never times out.
         let deadline = now + self.settings.review_timeout;
         self.deadlines.insert((deadline, Deadline::Review(review)));
         let room_arn = self.rooms[&room].arn.clone();
@@ -80,6 +81,7 @@ impl Service {
         out: &mut Vec<Output>,
     ) -> Option<ReviewEnd> {
         let pending = self.reviews.remove(&review)?;
+        // Otherwise `next_deadline` would name a moment at which nothing happens.
         self.deadlines.remove(&(pending.deadline, Deadline::Review(review)));
         Some(self.finish_review(pending, outcome, out))
     }
@@ -102,6 +104,8 @@ impl Service {
         out: &mut Vec<Output>,
     ) -> ReviewEnd {
         let PendingReview { connection, room, mut message, fallback_result, .. } = pending;
+        // Judged by the room as it is now, because it may have been changed or deleted during the
+        // review.
         let is_valid = self.is_valid(room, &outcome);
         match outcome {
             ReviewOutcome::Allow { content, attributes } if is_valid => {
@@ -134,6 +138,7 @@ impl Service {
             ReviewOutcome::Deny { attributes } => (None, attributes),
             ReviewOutcome::Failed => return None,
         };
+        // A deleted room accepts no new content, so the fallback result applies.
         let maximum = self.rooms.get(&room).map_or(0, |room| room.maximum_message_length as usize);
         let content_error = content.and_then(|content| content_error(content, maximum));
         content_error.or_else(|| attributes.as_ref().and_then(attributes_error))
@@ -148,6 +153,7 @@ impl Service {
         reason: Option<String>,
         out: &mut Vec<Output>,
     ) {
+        // The sender may have gone during the review.
         if !self.sessions.contains_key(&connection) {
             return;
         }

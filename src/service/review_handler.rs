@@ -279,6 +279,8 @@ fn read(response: &Value) -> Result<ReviewResponse, String> {
             None => format!("{member} is missing"),
         }
     };
+    // A `null` counts as absent, because serializers of some languages write absent members that
+    // way.
     let present = |member: &str| members.get(member).filter(|value| !value.is_null());
     let attributes = present("Attributes").map(|map| serde_json::from_value(map.clone()));
     let attributes: Option<Attributes> =

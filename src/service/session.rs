@@ -88,11 +88,13 @@ impl Service {
         connection: ConnectionId,
         token: Option<&str>,
     ) -> Result<Admission, Refusal> {
+        // All checks precede the first change, so a token that is refused here stays unused.
         let token = token.ok_or(Refusal::MissingToken)?;
         if !is_well_formed(token) {
             return Err(Refusal::MalformedToken);
         }
         let Token { number, claims } = self.ids.read_token(token).ok_or(Refusal::UnknownToken)?;
+        // Before the expiration: a reused token is reported as reused, however old it is.
         if self.used_tokens.contains(number) {
             return Err(Refusal::UsedToken);
         }
@@ -101,6 +103,7 @@ impl Service {
         }
         let key = *self.rooms_by_arn.get(&claims.room_arn).ok_or(Refusal::RoomNotFound)?;
         let room = self.rooms.get_mut(&key).ok_or(Refusal::RoomNotFound)?;
+        // Last, so that a full account does not hide that the token is bad.
         let limit = self.settings.quotas.limit(Quota::ConcurrentConnections);
         if limit.is_some_and(|limit| self.sessions.len() >= limit as usize) {
             return Err(Refusal::TooManyConnections);
@@ -156,6 +159,7 @@ impl Service {
     pub(crate) fn remove_session(&mut self, connection: ConnectionId) -> bool {
         let Some(session) = self.sessions.remove(&connection) else { return false };
         self.deadlines.remove(&(session.expires, Deadline::Session(connection)));
+        // The room may have been deleted, which leaves its connections open.
         if let Some(room) = self.rooms.get_mut(&session.room) {
             room.members.remove(&connection);
         }
@@ -175,6 +179,7 @@ impl Service {
             error_message: EXPIRED.into(),
         });
         let reason = format!(r#"{{"ErrorCode":401,"ErrorMessage":"{EXPIRED}"}}"#);
+        // The error first, because nothing follows a close frame.
         out.push(Output::Deliver { to: vec![connection], frame: error });
         self.close(connection, &reason, out);
     }

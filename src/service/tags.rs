@@ -18,6 +18,7 @@ impl Service {
     pub(super) fn tag(&mut self, request: TagResource) -> ControlResult {
         check_tags(Some(&request.tags))?;
         let tags = self.tags(&request.resource_arn)?;
+        // Merged in a copy, because a request that exceeds the maximum must change nothing.
         let mut merged = tags.clone();
         merged.extend(request.tags);
         if merged.len() > MAXIMUM_TAGS {

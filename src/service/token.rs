@@ -45,6 +45,7 @@ impl Token {
         bytes[8..NONCE_BYTES].copy_from_slice(&checksum.to_be_bytes());
         bytes.extend(claims);
         let (nonce, rest) = bytes.split_at_mut(NONCE_BYTES);
+        // A reader unmasks the number first, because the seed of the rest depends on it.
         mask(rest, seed_of(mock_id, self.number));
         mask(nonce, mock_id);
         format!("{PREFIX}{}{ENDING}", BASE64URL_NOPAD.encode(&bytes))
@@ -109,6 +110,7 @@ pub(crate) fn replace_tokens<'a>(
     let mut shown = String::new();
     let mut rest = text;
     while let Some(start) = rest.find(PREFIX) {
+        // A token has at least the length of the prefix, so each round makes progress.
         let token = &rest[start..start + token_length(&rest[start..])];
         shown.push_str(&rest[..start]);
         if token.len() >= SHORTEST_TOKEN {
@@ -129,6 +131,7 @@ pub(crate) fn replace_tokens<'a>(
 /// `!#0`, which a URL has as `!%230` or `%21%230`. A token that was cut off has no ending.
 fn token_length(text: &str) -> usize {
     let is_body = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    // Only ASCII is counted, so the text can be cut here and below.
     let body = text.bytes().take_while(|byte| is_body(*byte)).count();
     let endings = ["!#", "!%23", "%21%23", "%21#"];
     let ending = endings.into_iter().find(|ending| text[body..].starts_with(ending));

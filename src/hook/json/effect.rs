@@ -131,6 +131,7 @@ pub(super) trait EffectOf: Verdict {
 impl Effect {
     /// Returns the verdict, or `None` if events are held.
     pub(super) fn verdict<V: EffectOf>(&self, point: &str) -> Result<Option<V>, String> {
+        // All hook points know `hold`, and no verdict can be read from it, because it has no gate.
         if matches!(self, Self::Hold) {
             return Ok(None);
         }
@@ -204,6 +205,7 @@ macro_rules! effect_of {
                     Self::Pass => Effect::Pass,
                     Self::Delay(duration) => Effect::Delay(HumanDuration(*duration)),
                     Self::DelayRealTime(duration) => Effect::DelayRealTime(HumanDuration(*duration)),
+                    // A gate exists in one mock only, so a file cannot name it.
                     Self::Hold(_) => return Err(GATE),
                     $(Self::$unit => Effect::$unit,)*
                     $($variant => $written,)*
@@ -251,9 +253,12 @@ effect_of! {
             Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
         },
         Effect::Reject(reject) => Self::reject(reject.error_code, reject.error_message.clone()),
+        // A string is sent as it is. So a hook can respond with a text that is not JSON.
         Effect::Respond(Value::String(text)) => Self::Respond(text.clone()),
         Effect::Respond(frame) => Self::Respond(frame.to_string()),
         Effect::Change(action) => {
+            // Through the text, so that the action is read by the rules that hold for frames of
+            // clients.
             let action = Publish::decode(action.to_string().as_bytes()).action;
             Self::Change(action.map_err(|fault| format!("`change` needs an action: {fault}"))?)
         },

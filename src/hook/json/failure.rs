@@ -42,6 +42,8 @@ impl Failure {
                     "`fail` needs a `status`: `{name}` is not a modeled exception"
                 ));
             }
+            // A status of its own makes any exception possible, also a modeled one as the service
+            // never sends it.
             (Some(status), _) => {
                 Exception::new(check_status(status, 400)?, &self.exception, &self.message)
             }
@@ -52,10 +54,12 @@ impl Failure {
 
     pub(in crate::hook::json) fn of(exception: &Exception) -> Self {
         let mut members = exception.body().clone();
+        // It has a member of its own.
         members.remove("message");
         Self {
             exception: exception.name().into(),
             message: exception.message().into(),
+            // Always, because a modeled exception may have another status than its model.
             status: Some(exception.status()),
             members,
         }
