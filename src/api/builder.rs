@@ -207,8 +207,8 @@ impl MockIvsChatBuilder {
     /// Sends a ping over each WebSocket at this interval of the mock clock. Unless set there are no
     /// pings; none are known of the real service.
     ///
-    /// A client that leaves a ping unanswered until the next is found by the lint
-    /// [`Lint::PingUnanswered`].
+    /// The lint [`Lint::PingUnanswered`] finds clients that have not answered a ping when the next
+    /// one is sent.
     ///
     /// ```
     /// # use std::time::Duration;

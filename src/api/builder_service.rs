@@ -96,8 +96,8 @@ impl MockIvsChatBuilder {
         self
     }
 
-    /// Refuses calls of unknown paths with 404 `UnknownOperationException`, and throttles all
-    /// operations with 400 whose own page does not name 429.
+    /// Refuses calls of unknown paths with 404 `UnknownOperationException`, and throttles
+    /// operations whose own page does not document 429 with 400.
     ///
     /// Documented: the list "Common Errors" of the API reference has these statuses. Unless this is
     /// set, the mock responds as Amazon API Gateway does, which seems to stand in front of the

@@ -21,7 +21,7 @@ use crate::service::ConnectionId;
 /// Each action is in the log as an entry of the kind
 /// [`TestAction`](crate::log::EntryKind::TestAction), and its effects follow from that entry. An
 /// action returns `false`, changes nothing and records nothing if the connection has ended before.
-/// Frames that a test pushes pass no hooks.
+/// Frames that a test pushes do not go through hooks.
 ///
 /// ```
 /// use mock_ivs_chat::{CloseCode, MockIvsChat};
@@ -167,8 +167,8 @@ impl Connection {
         self.info().is_some_and(|info| info.is_stalled)
     }
 
-    /// Returns how many frames are on their way to the client: not written to its stream yet, or
-    /// not to their end, or withheld because the connection is stalled.
+    /// Returns how many frames are on their way to the client: those that are not, or not
+    /// completely, written to its stream, and those withheld because the connection is stalled.
     ///
     /// Frames that are written but not read by the client are in the buffers of the system, and do
     /// not count.
@@ -285,7 +285,7 @@ impl Room {
             return found;
         }
         let users = self.connected_users();
-        let named: Vec<_> = users.iter().take(MOST_NAMED).map(String::as_str).collect();
+        let named: Vec<_> = users.iter().take(MOST_NAMED).map(|user| format!("{user:?}")).collect();
         let named = if named.is_empty() { "none".into() } else { named.join(", ") };
         let others = match users.len().saturating_sub(MOST_NAMED) {
             0 => String::new(),

@@ -64,8 +64,8 @@ impl Log {
         None
     }
 
-    /// Leaves pings and pongs out, whose number depends on real time: for snapshots of clients with
-    /// a heartbeat.
+    /// Leaves out pings and pongs, whose number depends on real time. Use it for snapshots of
+    /// clients with a heartbeat.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

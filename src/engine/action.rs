@@ -257,7 +257,7 @@ impl Engine {
                 return self.publish(cause, connection, publish);
             }
             ActionVerdict::Reorder => {
-                self.record_effect(cause, on, hook, "kept for after the next");
+                self.record_effect(cause, on, hook, "reordered");
                 if let Some(open) = self.connections.open.get_mut(connection) {
                     open.reordered_actions.push(publish);
                 }

@@ -229,7 +229,7 @@ impl Engine {
                 return self.send_now(cause, connection, vec![payload.into()]);
             }
             DeliveryVerdict::Reorder => {
-                let effect = "kept for after the next";
+                let effect = "reordered";
                 self.record_not_sent(cause, connection, hook, effect, payload.clone());
                 if let Some(open) = self.connections.open.get_mut(connection) {
                     open.reordered_frames.push(payload.into());

@@ -11,7 +11,7 @@ use crate::log::entry::Entry;
 use crate::log::lint_rule::Lint;
 use crate::log::record::Event;
 use crate::proto::action::Action;
-use crate::proto::frame::{ChatMessage, Frame};
+use crate::proto::frame::{ChatEvent, ChatMessage, Frame};
 
 /// A ready-made invariant; see [`Explorer::uphold`](crate::explore::Explorer::uphold).
 ///
@@ -151,8 +151,8 @@ impl Ledger {
                         self.confirmed.insert((user, message.content.clone()));
                     }
                 }
-                Some(Frame::Event(event)) if event.event_name == "aws:DELETE_MESSAGE" => {
-                    let id = event.attributes.as_ref().and_then(|all| all.get("MessageID"));
+                Some(Frame::Event(event)) if event.event_name == ChatEvent::DELETE_MESSAGE => {
+                    let id = event.attributes.as_ref().and_then(|all| all.get("MessageId"));
                     self.deleted.extend(id.cloned());
                 }
                 Some(Frame::Error(error)) => {
@@ -221,7 +221,7 @@ impl Ledger {
 /// use mock_ivs_chat::explore::InvariantResult;
 ///
 /// assert_eq!(true.into_reason(), None);
-/// assert_eq!(false.into_reason(), Some("it does not hold".to_owned()));
+/// assert_eq!(false.into_reason(), Some("it returned `false`".to_owned()));
 /// assert_eq!(Err::<(), _>("twice").into_reason(), Some("twice".to_owned()));
 /// ```
 pub trait InvariantResult {
@@ -237,7 +237,7 @@ impl InvariantResult for () {
 
 impl InvariantResult for bool {
     fn into_reason(self) -> Option<String> {
-        (!self).then(|| "it does not hold".to_owned())
+        (!self).then(|| "it returned `false`".to_owned())
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn summary(exploration: &Exploration) -> String {
         _ => text.push_str(&format!(
             ", {} with {}",
             counted(failed, "failure"),
-            counted(groups, "different reason")
+            counted(groups, "distinct reason")
         )),
     }
     text

@@ -59,7 +59,7 @@ pub(crate) fn listed(names: &[String]) -> String {
     let shown = names.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MOST_NAMES) {
         0 => shown,
-        others => format!("{shown} and {others} others"),
+        others => format!("{shown} and {others} more"),
     }
 }
 

@@ -80,6 +80,8 @@ fn write_filter(text: &mut String, filter: &Filter, user_method: &str) {
         (Some(FrameKind::Message), _) => push(text, "message()"),
         (Some(FrameKind::Error), _) => push(text, "error()"),
         (_, Some(name)) => push(text, &format!("event({})", Quoted(name))),
+        // Only a hook from JSON can be about all events.
+        (Some(FrameKind::Event), None) => push(text, "event(…)"),
         _ => {}
     }
 }

@@ -70,14 +70,14 @@ impl Matcher {
     /// How near an entry comes. It is cheap: only the nearest entry is described.
     pub(crate) fn compare(&self, entry: &Entry) -> Comparison {
         let mut comparison = Comparison::default();
-        for Field { name, expected } in &self.fields {
-            match fields::get(entry, name) {
-                Some(got) if expected.admits(&got) => comparison.agreements += 1,
-                got => {
-                    comparison.differences += 1;
-                    comparison.closeness += expected.closeness(&got.unwrap_or_default());
-                }
+        for field in &self.fields {
+            if field.admits(entry) {
+                comparison.agreements += 1;
+                continue;
             }
+            let got = fields::get(entry, &field.name).unwrap_or_default();
+            comparison.differences += 1;
+            comparison.closeness += field.expected.closeness(&got);
         }
         // A condition may rely on what the fields promise.
         if comparison.differences == 0 && self.failing_condition(entry).is_some() {

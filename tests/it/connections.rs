@@ -58,7 +58,7 @@ fn an_unknown_user_is_reported_at_the_line_of_the_test() {
     let lookup = std::panic::AssertUnwindSafe(|| room.connection("alice"));
     let panic = std::panic::catch_unwind(lookup).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
-    let expected = "user \"alice\" is not connected to this room; connected users: bob\n";
+    let expected = "user \"alice\" is not connected to this room; connected users: \"bob\"\n";
     assert!(text.starts_with(expected), "{text}");
 }
 

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mock_ivs_chat::hook::ActionVerdict;
+use mock_ivs_chat::hook::{ActionVerdict, HookSpec};
 use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse};
 use serde_json::json;
@@ -226,4 +226,26 @@ fn a_denied_lint_needs_a_log() {
     let builder = MockIvsChat::builder().deny(Lint::ALL).log_retention(LogRetention::Off);
     let error = builder.try_start().unwrap_err().to_string();
     assert_eq!(error, "`deny` contradicts `LogRetention::Off`: the lint reads the log");
+}
+
+#[test]
+fn the_nearest_entry_may_be_in_a_room_that_the_matcher_names_by_its_id() {
+    let ivs = impatient();
+    let (lobby, stage) = (ivs.create_room("lobby"), ivs.create_room("stage"));
+    let (alice, bob) = (lobby.participant("alice"), stage.participant("bob"));
+    alice.send_message("hello");
+    bob.send_message("hullo");
+    let wanted = Matcher::message().room(lobby.id()).content("hallo");
+    let text = failure(|| ivs.log().expect(wanted).wait());
+    assert!(text.contains("(alice: MESSAGE \"hello\"), 1 field differs\n"), "{text}");
+}
+
+#[test]
+fn a_hook_on_any_event_is_described_with_its_condition() {
+    let ivs = frozen();
+    let spec: HookSpec =
+        serde_json::from_value(json!({ "on": "delivery", "frame": "EVENT", "then": "drop" })).unwrap();
+    ivs.install(spec);
+    let report = ivs.report().to_string();
+    assert!(report.contains("on_delivery().event(…).drop_frame()\n"), "{report}");
 }

@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
             &[r#"send [1, 2] MESSAGE "hi""#, r#"send [1, 2] MESSAGE "hi""#],
             "duplicated",
         ),
-        (ActionVerdict::Reorder, &[], "kept for after the next"),
+        (ActionVerdict::Reorder, &[], "reordered"),
         (disconnect(), &["finish 1 1001 go"], "disconnected"),
         (ActionVerdict::Reset, &["reset 1", "remove 1"], "reset"),
         (ActionVerdict::Stall, &["stall 1"], "stalled"),

@@ -42,7 +42,7 @@ fn cases() -> Vec<Case> {
             &[r#"send [1] MESSAGE "hi""#, r#"send [1] MESSAGE "hi""#],
             "duplicated",
         ),
-        (DeliveryVerdict::Reorder, &[], "kept for after the next"),
+        (DeliveryVerdict::Reorder, &[], "reordered"),
         (disconnect, &["finish 1 1011 oops"], "disconnected"),
         (DeliveryVerdict::Reset, &["reset 1", "remove 1"], "reset"),
         (DeliveryVerdict::Stall, &["stall 1"], "stalled"),

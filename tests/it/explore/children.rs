@@ -46,7 +46,7 @@ fn the_environment_variable_runs_only_one_case() {
     let output = child(&[("MOCK_IVS_CHAT_EXPLORE", "alice.gets.1:reset")]);
     let text = text(&output);
     assert!(!output.status.success(), "{text}");
-    assert!(text.contains("3 runs, 1 failure with 1 different reason"), "{text}");
+    assert!(text.contains("3 runs, 1 failure with 1 distinct reason"), "{text}");
     assert!(text.contains("note: MOCK_IVS_CHAT_EXPLORE is set: only alice.gets.1:reset was run"));
     let survived = child(&[("MOCK_IVS_CHAT_EXPLORE", "alice.gets.1:duplicated")]);
     assert!(survived.status.success(), "{survived:?}");

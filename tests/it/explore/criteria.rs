@@ -216,7 +216,7 @@ fn an_invariant_of_the_test_may_return_false_or_an_error_or_panic() {
     };
     let hears = |log: &Log| log.entries().iter().any(|e| e.message().is_some());
     let exploration = explored(tolerant().invariant("alice hears", hears));
-    let expected = "the invariant \"alice hears\" does not hold: it does not hold";
+    let expected = "the invariant \"alice hears\" does not hold: it returned `false`";
     assert_eq!(reasons(&exploration, "alice.gets.1:lost"), expected);
     let exploration = explored(
         tolerant().invariant(
