@@ -238,7 +238,9 @@ impl Handle {
         self.driver.chat_logs()
     }
 
-    /// Returns the room of this name, ID or ARN, however it was created.
+    /// Returns the room of this name, ID or ARN, however it was created. Of several rooms with one
+    /// name it is the oldest; a condition on a room name, such as [`Log::room`](crate::Log::room),
+    /// admits all of them.
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

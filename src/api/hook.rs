@@ -70,7 +70,9 @@ impl Hook {
         self.0.id.number
     }
 
-    /// Returns how often the hook has fired.
+    /// Returns how often the hook has fired so far. Frames that a client has written may still be on
+    /// their way, so wait for an effect of the hook first, or for
+    /// [`Handle::settled`](crate::Handle::settled).
     ///
     /// ```
     /// # use mock_ivs_chat::MockIvsChat;

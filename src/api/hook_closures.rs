@@ -33,6 +33,10 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// [`Participant::send_message`](crate::Participant::send_message), returns once the closure
     /// has decided, or after the wait timeout.
     ///
+    /// A closure that uses its own mock takes a [`Handle`]. If it owns the
+    /// [`MockIvsChat`](crate::MockIvsChat), for example by an `Arc`, neither of the two is ever
+    /// dropped.
+    ///
     /// If it panics, the event fails as if the service had a general error, and the panic is
     /// reported by the next wait and at the end. If it never returns, that is reported, too.
     ///

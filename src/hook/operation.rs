@@ -216,7 +216,8 @@ impl<D: Destination> HookBuilder<Operations, D> {
         self.always(OperationVerdict::EmptyBody)
     }
 
-    /// Performs the operation and responds with half of the body, as if it were complete.
+    /// Performs the operation and responds with half of the body, as if it were complete. The log
+    /// has the effect of the hook in place of the response.
     ///
     /// ```
     /// # use mock_ivs_chat::{MockIvsChat, Operation};
