@@ -11,6 +11,7 @@ use crate::log::explain;
 use crate::log::failure::{Failure, Section};
 use crate::log::lint::{self, Finding};
 use crate::log::timeline::WIDEST;
+use crate::log::width::width;
 
 /// Adds what may explain any failure.
 pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[Entry]) -> Failure {
@@ -21,7 +22,7 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
     let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
     // A headline that is not wrapped may say so already.
     let headline = failure.headline();
-    let is_wrapped = headline.chars().count() >= WIDEST;
+    let is_wrapped = width(headline) >= WIDEST;
     let panics = panics.filter(|panic| is_wrapped || !headline.contains(panic)).collect();
     failure
         .section(Section { title: "refused", lines: refused })

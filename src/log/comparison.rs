@@ -6,6 +6,7 @@ use crate::log::entry::Entry;
 use crate::log::fields::{self, Name};
 use crate::log::matcher::{Condition, Expected, Field, Matcher};
 use crate::log::secrets::hide;
+use crate::log::width::{pieces, width};
 use crate::proto::model;
 use crate::proto::operation::Operation;
 
@@ -165,19 +166,27 @@ pub(super) fn shown(name: &Name, value: &str, common: usize) -> String {
 /// Returns the part of a long value in which it begins to differ, which is after `common`
 /// characters.
 fn around(value: &str, common: usize) -> Cow<'_, str> {
-    if value.chars().count() <= LONGEST_VALUE {
+    if width(value) <= LONGEST_VALUE {
         return value.into();
     }
     // Some of the common part is shown, so that the place of the difference can be recognized.
-    let start = common.saturating_sub(LONGEST_VALUE / 4);
-    let mut part: String = if start > 0 { "…".into() } else { String::new() };
-    let mut rest = value.chars().skip(start);
-    part.extend(rest.by_ref().take(LONGEST_VALUE));
-    if rest.next().is_some() {
+    let start = value.char_indices().nth(common.saturating_sub(LONGEST_VALUE / 4));
+    let (before, rest) = value.split_at(start.map_or(value.len(), |(start, _)| start));
+    let mut part: String = if before.is_empty() { String::new() } else { "…".into() };
+    let (mut used, mut end) = (0, 0);
+    for piece in pieces(rest) {
+        used += width(piece).max(1);
+        if used > LONGEST_VALUE {
+            break;
+        }
+        end += piece.len();
+    }
+    part.push_str(&rest[..end]);
+    if end < rest.len() {
         part.push('…');
     }
     part.into()
 }
 
-/// How many characters of a value a failure shows.
+/// How many columns of a value a failure shows.
 const LONGEST_VALUE: usize = 40;

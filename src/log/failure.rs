@@ -11,7 +11,8 @@ use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::escaped;
 use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
-use crate::log::timeline::{Excerpt, WIDEST, clipped};
+use crate::log::timeline::{Excerpt, WIDEST};
+use crate::log::width::{clipped, pieces, width};
 use crate::log::{summary, timeline};
 use crate::service::ConnectionId;
 
@@ -192,16 +193,15 @@ pub(crate) fn write_paragraph(f: &mut dyn fmt::Write, indent: &str, text: &str) 
     f.write_char('\n')
 }
 
-/// Writes a text in lines of fewer than [`WIDEST`] characters, broken between words, and within
+/// Writes a text in lines of fewer than [`WIDEST`] columns, broken between words, and within
 /// those that are longer than a line. Returns the width of the last line.
 fn write_wrapped(f: &mut dyn fmt::Write, text: &str, indent: &str) -> Result<usize, fmt::Error> {
     let start = indent.len();
     let next_line = format!("\n  {indent}");
     let (mut column, mut is_first) = (start, true);
     for word in text.split(' ') {
-        let width = word.chars().count();
         // A word that is longer than a line starts on a new line and is broken below.
-        if !is_first && column + 1 + width >= WIDEST {
+        if !is_first && column + 1 + width(word) >= WIDEST {
             f.write_str(&next_line)?;
             column = start + 2;
         } else if !is_first {
@@ -209,13 +209,14 @@ fn write_wrapped(f: &mut dyn fmt::Write, text: &str, indent: &str) -> Result<usi
             column += 1;
         }
         is_first = false;
-        for c in word.chars() {
-            if column + 1 >= WIDEST {
+        for piece in pieces(word) {
+            let width = width(piece);
+            if column + width >= WIDEST {
                 f.write_str(&next_line)?;
                 column = start + 2;
             }
-            f.write_char(c)?;
-            column += 1;
+            f.write_str(piece)?;
+            column += width;
         }
     }
     Ok(column)
@@ -336,8 +337,8 @@ const LAST_ROWS: usize = 24;
 /// How many lines a section has, and how many differing fields are shown.
 const MOST_LINES: usize = 10;
 
-/// How many characters a line of a section or a reason has before it is wrapped.
+/// How many columns a line of a section or a reason has before it is wrapped.
 const LONGEST_PARAGRAPH: usize = 300;
 
-/// How many characters a headline has.
+/// How many columns a headline has.
 const LONGEST_HEADLINE: usize = 600;

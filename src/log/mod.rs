@@ -10,6 +10,7 @@ pub(crate) mod export;
 pub(crate) mod failure;
 pub(crate) mod fields;
 pub(crate) mod filter;
+mod headings;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 pub(crate) mod lint;
@@ -25,10 +26,12 @@ pub(crate) mod secrets;
 pub(crate) mod serialize;
 pub(crate) mod store;
 pub(crate) mod summary;
+pub(crate) mod table;
 pub(crate) mod timeline;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
 pub(crate) mod transcript;
+pub(crate) mod width;
 
 pub use crate::log::entry::{Direction, Entry, EntryKind};
 pub use crate::log::filter::Mark;

@@ -61,8 +61,8 @@ impl Page<'_> {
         if entries.len() < all.len() {
             write!(html, ", of which the last {} are shown", entries.len())?;
         }
-        if omitted > 0 {
-            write!(html, ", without those of {omitted} more connections")?;
+        if !omitted.is_empty() {
+            write!(html, ", without those of {} more connections", omitted.len())?;
         }
         html.push_str(
             ". Times are seconds on the mock clock. A row unfolds when it is clicked. To find a \

@@ -61,6 +61,12 @@ pub(crate) fn has_mark(text: &str) -> bool {
     text.contains(OPENING)
 }
 
+/// Returns the length of the mark that a text begins with.
+pub(crate) fn mark_length(text: &str) -> Option<usize> {
+    let end = text.strip_prefix(OPENING)?.find(CLOSING)?;
+    (end <= LONGEST_MARK).then_some(OPENING.len_utf8() + end + CLOSING.len_utf8())
+}
+
 /// A mark is as wide as the label that replaces it, unless their numbers have different lengths.
 fn mark(number: u64) -> String {
     format!("{OPENING}token-{number}{CLOSING}")
@@ -69,6 +75,9 @@ fn mark(number: u64) -> String {
 /// Characters that Unicode reserves for internal use, so that no text of a client has them.
 const OPENING: char = '\u{fdd0}';
 const CLOSING: char = '\u{fdd1}';
+
+/// The length of `token-` and the largest number.
+const LONGEST_MARK: usize = 26;
 
 /// The labels of the tokens in one rendering.
 #[derive(Debug, Default)]

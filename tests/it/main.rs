@@ -78,6 +78,7 @@ mod streams;
 mod support;
 mod tidy;
 mod tidy_docs;
+mod timelines;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;

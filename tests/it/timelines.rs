@@ -1,0 +1,165 @@
+//! Timelines of failures: readable whatever the users are called and the texts contain.
+
+use std::collections::BTreeSet;
+
+use mock_ivs_chat::{MockIvsChat, Participant, Room};
+use rstest::rstest;
+use unicode_width::UnicodeWidthStr;
+
+use crate::failure_texts::impatient;
+use crate::waits::failure;
+
+fn lobby() -> (MockIvsChat, Room) {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    (ivs, room)
+}
+
+/// Participants with these names, and a timeline in which the last one waits in vain.
+fn timeline_of(names: &[&str], message: &str) -> String {
+    let (ivs, room) = lobby();
+    let people: Vec<Participant> = names.iter().map(|name| room.participant(*name)).collect();
+    people.iter().for_each(|person| drop(person.send_message(message)));
+    let all = ivs.log().timeline();
+    assert_fits(&all);
+    let text = failure(|| people[people.len() - 1].expect_message("never").wait());
+    assert_fits(&text);
+    text
+}
+
+fn assert_fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.width() <= 120, "{} columns: {line}\n{text}", line.width());
+        assert!(line.chars().count() <= 500, "{} characters", line.chars().count());
+    }
+}
+
+/// The headings of the lanes: what two or more spaces separate in the line above the first row.
+fn headings(text: &str) -> Vec<&str> {
+    let lines: Vec<_> = text.lines().collect();
+    let is_row = |line: &&str| line.trim_start().starts_with('#') && line.contains(" +0.000");
+    let first = lines.iter().position(|line| is_row(&line)).expect("a timeline has rows");
+    lines[first - 1].split("  ").map(str::trim).filter(|heading| !heading.is_empty()).collect()
+}
+
+const LONG: &str = "a message that is long enough to fill a lane of any width that there may be";
+
+#[test]
+fn the_lane_of_a_reconnection_is_shown() {
+    let (_ivs, room) = lobby();
+    let people = [room.participant("alice"), room.participant("bob")];
+    people.iter().for_each(|person| drop(person.send_message(LONG)));
+    people.iter().for_each(|person| assert!(person.connection().reset()));
+    let again = [room.participant("alice"), room.participant("bob")];
+    again.iter().for_each(|person| drop(person.send_message(LONG)));
+    let text = failure(|| again[1].expect_message("never").wait());
+    let lanes = ["test", "alice (lobby)", "bob (lobby)", "alice#2 (lobby)", "bob#2 (lobby)"];
+    assert_eq!(headings(&text), lanes);
+    assert!(!text.contains("not shown"), "{text}");
+    assert_fits(&text);
+}
+
+#[test]
+fn six_lanes_fit_whatever_is_said() {
+    let text = timeline_of(&["ann", "bob", "cid", "dan", "eve"], LONG);
+    let lanes = ["test", "ann (lobby)", "bob (lobby)", "cid (lobby)", "dan (lobby)", "eve (lobby)"];
+    assert_eq!(headings(&text), lanes);
+    assert!(!text.contains("not shown"), "{text}");
+}
+
+#[test]
+fn a_row_of_a_hidden_lane_names_its_connection() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let (ivs, room) = lobby();
+    let people: Vec<_> = names.iter().map(|name| room.participant(*name)).collect();
+    people[1].send_raw("an unreadable frame of b");
+    people[1].send_raw("another one");
+    people[7].send_message("hello");
+    let length = ivs.log().entries().len();
+    let text = failure(|| ivs.log().expect_message("never").wait());
+    assert!(text.contains("(3 more lanes are not shown: "), "{text}");
+    // One row has the recipients of the message; those without a lane are counted.
+    assert!(
+        text.lines().any(|line| line.contains("  < \"hello\"  ") && line.ends_with("+3")),
+        "{text}"
+    );
+    assert!(text.contains("(lobby): > text \"another one\"\n"), "{text}");
+    assert_fits(&text);
+    // No entry is missing, apart from responses to the test and recipients of one frame.
+    let all = ivs.log().timeline();
+    let is_row = |line: &&str| line.trim_start().starts_with('#');
+    assert_eq!(all.lines().filter(is_row).count(), length - 9 - 7, "{all}");
+    let shown = headings(&all);
+    let hidden = names.iter().filter(|name| !shown.contains(&&*format!("{name} (lobby)")));
+    for name in hidden {
+        assert!(all.contains(&format!("  {name} (lobby): connects to lobby")), "{all}");
+    }
+    assert_fits(&all);
+}
+
+#[rstest]
+#[case::at_the_end("customer-support-agent-eu-1", "customer-support-agent-eu-2")]
+#[case::at_the_start("1-customer-support-agent-of-europe", "2-customer-support-agent-of-europe")]
+#[case::in_the_middle(
+    "customer-support-agent-1-of-the-team-in-europe",
+    "customer-support-agent-2-of-the-team-in-europe"
+)]
+fn long_names_that_differ_have_headings_that_differ(#[case] one: &str, #[case] other: &str) {
+    let text = timeline_of(&["ann", "bob", "cid", one, other], LONG);
+    let all = headings(&text);
+    assert_eq!(all.len(), 6, "{text}");
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 6, "{text}");
+    assert!(all.iter().any(|heading| heading.contains('1')), "{text}");
+    assert!(all.iter().any(|heading| heading.contains('2')), "{text}");
+}
+
+#[test]
+fn headings_that_cannot_differ_have_numbers() {
+    let name = |at: usize| format!("{}A{}", "x".repeat(at), "x".repeat(100 - at));
+    let names: Vec<_> = [20, 35, 50, 65, 80].map(name).into();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let text = timeline_of(&names, LONG);
+    let all = headings(&text);
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 6, "{text}");
+}
+
+#[rstest]
+#[case::cjk("日本語の利用者", "こんにちは、世界。こんにちは、世界。こんにちは、世界。")]
+#[case::emoji("👩‍👩‍👧‍👦", "🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉🎉")]
+#[case::combining(
+    "e\u{301}e\u{301}e\u{301}",
+    "e\u{301}\u{302}\u{303} and more of that kind of text"
+)]
+#[case::only_combining("x", "\u{301}".repeat(400).leak())]
+fn wide_characters_keep_columns_straight(#[case] name: &str, #[case] message: &str) {
+    let text = timeline_of(&[name, "bob"], message);
+    let rows = text.lines().filter(|line| line.contains("< MESSAGE"));
+    let places: BTreeSet<_> =
+        rows.map(|row| row[..row.rfind("< MESSAGE").unwrap()].width()).collect();
+    let head = text.lines().find(|line| line.ends_with("bob (lobby)")).expect("bob has a lane");
+    let place = head[..head.find("bob (lobby)").unwrap()].width();
+    assert_eq!(places, BTreeSet::from([place]), "{text}");
+    let text = timeline_of(&[name, "bob", "cid", "dan", "eve", "fay", "gil"], message);
+    assert!(text.contains("not shown"), "{text}");
+}
+
+#[test]
+fn an_explanation_in_wide_characters_fits_too() {
+    let (_ivs, room) = lobby();
+    let bob = room.participant("bob");
+    bob.send_message("世".repeat(100));
+    bob.send_raw("世".repeat(100));
+    assert_fits(&failure(|| bob.expect_message("界".repeat(100)).wait()));
+    assert_fits(&failure(|| bob.expect_message("世".repeat(99)).wait()));
+}
+
+#[test]
+fn a_text_that_is_cut_keeps_its_closing_quote() {
+    let text = timeline_of(&["ann", "bob", "cid"], LONG);
+    let cut = text.lines().filter(|line| line.contains('…'));
+    for line in cut.clone() {
+        assert!(line.matches('"').count() % 2 == 0, "{line}\n{text}");
+    }
+    assert!(cut.count() >= 4, "{text}");
+    assert!(text.contains("…\""), "{text}");
+}
