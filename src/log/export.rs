@@ -31,7 +31,7 @@ pub(crate) fn mermaid(entries: &[Entry]) -> String {
     while let Some((row, following)) = next_row(rest) {
         rest = following;
         for entry in row {
-            let words = mermaid_text(&shortened(&summary::of(entry)));
+            let words = mermaid_text(&shortened(entry));
             let lane = columns.of_entry(entry).map(|lane| lane + 1);
             push(match (lane, entry.direction()) {
                 (Some(lane), Some(Direction::Inbound)) => format!("p{lane}->>ivs: {words}"),

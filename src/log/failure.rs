@@ -11,9 +11,9 @@ use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::escaped;
 use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
+use crate::log::timeline;
 use crate::log::timeline::{Excerpt, WIDEST};
 use crate::log::width::{clipped, pieces, width};
-use crate::log::{summary, timeline};
 use crate::service::ConnectionId;
 
 /// A failure, to be shown by `Display`.
@@ -327,7 +327,7 @@ impl fmt::Display for EntryName<'_> {
         if let Some(peer) = &entry.record.peer {
             write!(f, "{}: ", escaped(&peer.label))?;
         }
-        write!(f, "{})", timeline::shortened(&summary::of(entry)))
+        write!(f, "{})", timeline::shortened(entry))
     }
 }
 

@@ -4,17 +4,24 @@ use crate::log::entry::Entry;
 use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
 use crate::log::secrets::hide;
+use crate::log::width::around;
 use crate::proto::action::Action;
-use crate::proto::close::{Close, truncate};
+use crate::proto::close::Close;
 use crate::proto::frame::Frame;
 use crate::proto::payload::Payload;
+use crate::proto::publish::Publish;
 
 /// Writes an entry in a few words, without the name of its connection.
 pub(crate) fn of(entry: &Entry) -> String {
-    escaped(&hide(entry.mock, &words(entry))).into_owned()
+    within(entry, usize::MAX)
 }
 
-fn words(entry: &Entry) -> String {
+/// Writes an entry as [`of`] does. A frame that cannot be read is reduced to `most` columns.
+pub(crate) fn within(entry: &Entry, most: usize) -> String {
+    escaped(&hide(entry.mock, &words(entry, most))).into_owned()
+}
+
+fn words(entry: &Entry, most: usize) -> String {
     match &entry.record.event {
         Event::ClockAdvanced(duration) => {
             format!("clock + {}", humantime::format_duration(*duration))
@@ -36,7 +43,7 @@ fn words(entry: &Entry) -> String {
         Event::Disconnected => "is gone".into(),
         Event::HookFired(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
         Event::Outage(outage) => format!("outage: {}", outage.name()),
-        Event::FrameReceived(payload) => of_action(payload, entry.mock),
+        Event::FrameReceived(payload) => of_action(payload, entry.mock, most),
         Event::HandshakeRefused(refused) => {
             format!("refused {}: {}", refused.status, refused.message)
         }
@@ -45,7 +52,7 @@ fn words(entry: &Entry) -> String {
         }
         Event::TestAction(action) => format!("~ {} by the test", action.effect),
         Event::Unserved(unserved) => unserved.describe().into(),
-        Event::FrameSent(payload) => of_frame(payload, entry.mock),
+        Event::FrameSent(payload) => of_frame(payload, entry.mock, most),
     }
 }
 
@@ -59,48 +66,53 @@ fn of_close(close: &Close) -> String {
     }
 }
 
-fn of_action(payload: &Payload, mock: u64) -> String {
+fn of_action(payload: &Payload, mock: u64, most: usize) -> String {
     match payload.publish().and_then(|publish| publish.action.as_ref().ok()) {
         Some(Action::SendMessage(sent)) => format!("SEND_MESSAGE {:?}", sent.content),
         Some(Action::DeleteMessage(deletion)) => format!("DELETE_MESSAGE {}", deletion.id),
         Some(Action::DisconnectUser(kick)) => format!("DISCONNECT_USER {}", kick.user_id),
-        None => of_payload(payload, mock),
+        None => of_payload(payload, mock, most),
     }
 }
 
-fn of_frame(payload: &Payload, mock: u64) -> String {
+fn of_frame(payload: &Payload, mock: u64, most: usize) -> String {
     match payload.frame() {
         Some(Frame::Message(message)) => format!("MESSAGE {:?}", message.content),
         Some(Frame::Event(event)) => format!("EVENT {}", event.event_name),
         Some(Frame::Error(error)) => {
             format!("ERROR {} {:?}", error.error_code.code(), error.error_message)
         }
-        None => of_payload(payload, mock),
+        None => of_payload(payload, mock, most),
     }
 }
 
-fn of_payload(payload: &Payload, mock: u64) -> String {
+fn of_payload(payload: &Payload, mock: u64, most: usize) -> String {
     let (kind, bytes) = match payload {
         Payload::Text(data) => ("text", &data.bytes),
         Payload::Binary(data) => ("binary", &data.bytes),
         Payload::Ping(bytes) => return format!("ping, {} bytes", bytes.len()),
         Payload::Pong(bytes) => return format!("pong, {} bytes", bytes.len()),
     };
+    let fault = payload.publish().and_then(|_| Publish::fault_at(bytes));
+    let end = fault.unwrap_or_default().saturating_add(LONGEST_FRAME).min(bytes.len());
+    let is_json = bytes.starts_with(b"{") || bytes.starts_with(b"[");
     // A token is hidden before the text is cut off, because half a token has no number.
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_FRAME)]);
-    let start = hide(mock, &start);
-    let ellipsis = if start.len() > LONGEST || bytes.len() > LONGEST_FRAME { "…" } else { "" };
-    let shown = truncate(&start, LONGEST);
-    if shown.starts_with(['{', '[']) {
-        return format!("{kind} {shown}{ellipsis}");
-    }
-    format!("{kind} \"{}\"{ellipsis}", shown.replace('\\', "\\\\").replace('"', "\\\""))
+    let line = |part: &[u8]| {
+        let part = String::from_utf8_lossy(part);
+        let part = hide(mock, &part);
+        let quoted = || part.replace('\\', "\\\\").replace('"', "\\\"");
+        escaped(&if is_json { part.as_ref().into() } else { quoted() }).into_owned()
+    };
+    let at = fault.map_or(0, |at| line(&bytes[..at]).len());
+    let quotes = if is_json { "" } else { "\"" };
+    let most = LONGEST.min(most.saturating_sub(kind.len() + 1 + 2 * quotes.len()));
+    format!("{kind} {quotes}{}{quotes}", around(&line(&bytes[..end]), at, most))
 }
 
-/// The number of bytes shown of an unreadable frame.
+/// The number of columns shown of an unreadable frame.
 const LONGEST: usize = 40;
 
-/// The number of bytes of a frame searched for tokens.
+/// How many bytes of a frame after its fault are searched for tokens.
 const LONGEST_FRAME: usize = 4096;
 
 /// Returns `true` if an entry reports an error, which pictures show in color.

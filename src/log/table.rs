@@ -202,7 +202,7 @@ fn words(entry: &Entry, most: usize) -> String {
         Some(Direction::Outbound) if is_frame => "< ",
         _ => "",
     };
-    let words = summary::of(entry);
+    let words = summary::within(entry, most.saturating_sub(width(arrow)));
     let is_narrow = width(arrow) + width(&words) > most && most < WIDTH_FOR_TYPES;
     // The arrow and the quotes tell that this is a message, and its text tells which one.
     let text = words.strip_prefix("SEND_MESSAGE ").or_else(|| words.strip_prefix("MESSAGE "));

@@ -7,6 +7,7 @@ use crate::log::entry::Entry;
 use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
 use crate::log::secrets::TokenLabels;
+use crate::log::summary;
 use crate::log::table::{Table, WIDEST_CELL};
 use crate::log::transcript::is_same_delivery;
 use crate::log::width::clipped;
@@ -174,9 +175,9 @@ impl fmt::Display for Excerpt<'_> {
     }
 }
 
-/// A text on one line, and not too wide for a lane.
-pub(crate) fn shortened(text: &str) -> String {
-    clipped(text, WIDEST_CELL)
+/// An entry on one line, and not too wide for a lane.
+pub(crate) fn shortened(entry: &Entry) -> String {
+    clipped(&summary::within(entry, WIDEST_CELL), WIDEST_CELL)
 }
 
 /// How many lanes a timeline has. They fit into [`WIDEST`] columns.

@@ -13,7 +13,14 @@ use crate::proto::attributes::Attributes;
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
     members: Vec<(String, &'a RawValue)>,
-    broken: Option<String>,
+    broken: Option<Broken>,
+}
+
+/// The reason why a text is not a JSON object, and the byte where it breaks off, if it does.
+#[derive(Debug)]
+struct Broken {
+    reason: String,
+    at: Option<usize>,
 }
 
 impl<'a> Members<'a> {
@@ -26,7 +33,12 @@ impl<'a> Members<'a> {
 
     /// Returns the reason why the text is not a JSON object; `None` if it is one.
     pub(crate) fn broken(&self) -> Option<&str> {
-        self.broken.as_deref()
+        self.broken.as_ref().map(|broken| broken.reason.as_str())
+    }
+
+    /// Returns the byte where the text stops being JSON.
+    pub(crate) fn broken_at(&self) -> Option<usize> {
+        self.broken.as_ref()?.at
     }
 
     /// Returns the members in the order of the text, the values as raw JSON.
@@ -57,6 +69,26 @@ impl<'a> Members<'a> {
         entries.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
 
+    /// Returns the value of the member `name` as it is in the text.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.last(name).map(RawValue::get)
+    }
+
+    /// Returns the value that keeps the member `name` from being a string.
+    pub(crate) fn no_string(&self, name: &str) -> Option<&'a str> {
+        self.last(name).filter(|value| read_string(name, value).is_err()).map(RawValue::get)
+    }
+
+    /// Returns the value that keeps the member `name` from being attributes.
+    pub(crate) fn no_attributes(&self, name: &str) -> Option<&'a str> {
+        let text = self.raw(name)?;
+        let entries = Self::read(text);
+        let mut values = entries.iter().map(|(_, value)| value);
+        let wrong = values.find(|value| read_string(name, value).is_err());
+        let is_object = entries.broken().is_none();
+        wrong.map(RawValue::get).or_else(|| (!is_object).then_some(text))
+    }
+
     /// Returns the member with this name in any case. If there are several, the last one applies.
     /// `null` counts as absent.
     ///
@@ -70,19 +102,32 @@ impl<'a> Members<'a> {
     }
 }
 
-fn read_into<'a>(members: &mut Vec<(String, &'a RawValue)>, text: &'a str) -> Result<(), String> {
+fn read_into<'a>(members: &mut Vec<(String, &'a RawValue)>, text: &'a str) -> Result<(), Broken> {
     let mut json = serde_json::Deserializer::from_str(text);
     // Before the depth is checked, so that the members are there if it is too large: an error
     // carries the `RequestId`.
     let read = json.deserialize_map(Collect(members)).and_then(|()| json.end());
     if is_deeper_than(text, MAXIMUM_DEPTH) {
-        return Err(format!("JSON is nested more than {MAXIMUM_DEPTH} levels deep"));
+        let reason = format!("JSON is nested more than {MAXIMUM_DEPTH} levels deep");
+        return Err(Broken { reason, at: None });
     }
     // Parsed again, because the error does not distinguish invalid JSON from JSON of another type.
     read.map_err(|error| match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) if !text.trim_start().starts_with('{') => "JSON is not an object".into(),
-        _ => format!("invalid JSON at line {}, column {}", error.line(), error.column()),
+        Ok(_) if !text.trim_start().starts_with('{') => {
+            Broken { reason: "JSON is not an object".into(), at: None }
+        }
+        _ => {
+            let (line, column) = (error.line(), error.column());
+            let reason = format!("invalid JSON at line {line}, column {column}");
+            Broken { reason, at: Some(place(text, line, column)) }
+        }
     })
+}
+
+/// Returns the byte at a line and a column, both counted from 1. Columns are bytes.
+fn place(text: &str, line: usize, column: usize) -> usize {
+    let lines = text.split_inclusive('\n').take(line.saturating_sub(1));
+    (lines.map(str::len).sum::<usize>() + column.saturating_sub(1)).min(text.len())
 }
 
 struct Collect<'a, 'm>(&'m mut Vec<(String, &'a RawValue)>);

@@ -24,6 +24,33 @@ impl Publish {
         let request_id = members.string("RequestId").unwrap_or_default();
         Self { request_id, action: decode_action(&members) }
     }
+
+    /// Returns the byte of a frame at which its fault is, if the frame has a fault with a place.
+    pub(crate) fn fault_at(payload: &[u8]) -> Option<usize> {
+        let text = match std::str::from_utf8(payload) {
+            Ok(text) => text,
+            Err(error) => return Some(error.valid_up_to()),
+        };
+        let members = Members::read(text);
+        // The value is a part of the text, so the distance of their starts is its place.
+        let place = |value: &str| value.as_ptr() as usize - text.as_ptr() as usize;
+        members.broken_at().or_else(|| faulty_value(&members).map(place))
+    }
+}
+
+/// Returns the first value of a member that has the wrong type or is unknown.
+fn faulty_value<'a>(members: &Members<'a>) -> Option<&'a str> {
+    let wrong = |name: &&str| match *name {
+        "Attributes" => members.no_attributes(name),
+        _ => members.no_string(name),
+    };
+    if let Some(value) = ["RequestId", "Action"].iter().find_map(wrong) {
+        return Some(value);
+    }
+    match ActionKind::of_name(&members.string("Action").ok()?) {
+        Some(kind) => kind.members().iter().find_map(wrong),
+        None => members.raw("Action"),
+    }
 }
 
 /// Assumed: a frame that cannot be read is answered with code 400, with its `RequestId` if that can
@@ -152,6 +179,25 @@ mod tests {
         let publish = read(frame);
         assert_eq!(publish.request_id, request_id);
         assert_eq!(publish.action, Err(error.into()));
+    }
+
+    #[rstest]
+    #[case::json(r#"{"Action":"SEND_MESSAGE" "Content":"a"}"#, Some("\"Content"))]
+    #[case::second_line("{\"Action\":\n nul}", Some("}"))]
+    #[case::end(r#"{"Action":"SEND"#, Some("D"))]
+    #[case::unknown(r#"{"RequestId":"r1","Action":"SEND"}"#, Some("\"SEND"))]
+    #[case::missing(r#"{"RequestId":"r1"}"#, None)]
+    #[case::request_id(r#"{"RequestId":1}"#, Some("1}"))]
+    #[case::content(r#"{"Action":"SEND_MESSAGE","Content":[1]}"#, Some("[1]"))]
+    #[case::attribute(r#"{"Action":"SEND_MESSAGE","Attributes":{"a":null}}"#, Some("null"))]
+    #[case::attributes(r#"{"Action":"SEND_MESSAGE","Attributes":true}"#, Some("true"))]
+    #[case::reason(r#"{"Action":"DELETE_MESSAGE","Id":"a","Reason":{}}"#, Some("{}"))]
+    #[case::no_object("[1]", None)]
+    #[case::valid(r#"{"Action":"SEND_MESSAGE","Content":"a"}"#, None)]
+    fn a_fault_has_a_place(#[case] frame: &str, #[case] rest: Option<&str>) {
+        let at = Publish::fault_at(frame.as_bytes());
+        let expected = rest.map(|rest| frame.rfind(rest).unwrap());
+        assert_eq!(at, expected, "{:?}", at.map(|at| &frame[at..]));
     }
 
     #[test]

@@ -163,3 +163,30 @@ fn a_text_that_is_cut_keeps_its_closing_quote() {
     assert!(cut.count() >= 4, "{text}");
     assert!(text.contains("…\""), "{text}");
 }
+
+#[rstest]
+#[case::column(r#"Content":"hello" "Attributes":{}}"#, r#""hello" "Attri"#)]
+#[case::member(r#"Content":["hello"],"Attributes":{}}"#, r#""Content":["h"#)]
+fn a_frame_that_cannot_be_read_is_cut_around_its_fault(#[case] end: &str, #[case] shown: &str) {
+    let (_ivs, room) = lobby();
+    let id = "11111111-2222-4333-8444-555555555555";
+    let bob = room.participant("bob");
+    bob.send_raw(format!(r#"{{"Action":"SEND_MESSAGE","RequestId":"{id}","{end}"#));
+    let text = failure(|| bob.expect_message("never").wait());
+    let row = text.lines().find(|line| line.contains("> text ")).expect("the frame has a row");
+    assert!(row.contains(shown), "{text}");
+    assert_fits(&text);
+}
+
+#[test]
+fn a_fault_far_into_a_frame_is_shown_in_a_narrow_lane_too() {
+    let (_ivs, room) = lobby();
+    let people: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| room.participant(name)).into();
+    people[0].send_message(LONG);
+    let filler = "x".repeat(10_000);
+    people[4].send_raw(format!(r#"{{"RequestId":"{filler}","Content":nul}}"#));
+    let text = failure(|| people[4].expect_message("never").wait());
+    let row = text.lines().find(|line| line.contains("> text ")).expect("the frame has a row");
+    assert!(row.contains("nul}"), "{text}");
+    assert_fits(&text);
+}
