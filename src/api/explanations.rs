@@ -53,12 +53,7 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
         all => {
             // The log is searched only if something waits at all.
             let waiting = |gate| driver.waiting_at(gate);
-            let hooks = driver.hook_standings();
-            let origin = |name: &str| {
-                let hook = hooks.iter().find(|hook| *hook.name == *name)?;
-                Some(hook.origin().join(" "))
-            };
-            let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting), origin);
+            let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting));
             // The entries about the gates may no longer be in the log.
             if lines.is_empty() { vec![format!("{all} waiting to be released")] } else { lines }
         }

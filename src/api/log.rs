@@ -309,8 +309,10 @@ impl Log {
     /// Returns this view as rows in the order of the log, with a lane for each connection and the
     /// time on the mock clock since the first entry.
     ///
-    /// This text is for people: it shortens long values and shows at most six lanes. It is the same
-    /// in every run only if the clock stands still and clients act one at a time.
+    /// This text is for people: its lines have at most 120 columns, so it shortens long values and
+    /// names. It has at most six lanes. An entry without a lane names its connection, and the column
+    /// `more` counts the recipients of a frame that have no lane. The text is the same in every run
+    /// only if the clock stands still and clients act one at a time.
     ///
     /// ```
     /// use std::time::Duration;

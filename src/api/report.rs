@@ -64,7 +64,7 @@ impl Report {
                     failures.unmet.push(unmet(&hook, expectation));
                     failures.unmet_hooks.push(hook);
                 }
-                None if hook.hits == 0 => never_fired.push(hook.name.as_ref().into()),
+                None if hook.hits == 0 => never_fired.push(hook.name().into()),
                 _ => {}
             }
         }

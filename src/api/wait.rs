@@ -20,7 +20,8 @@ use crate::log::secrets::TokenLabels;
 /// [`MockIvsChatBuilder::wait_timeout`](crate::MockIvsChatBuilder::wait_timeout) or the variable
 /// `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` says otherwise. The message says what the test waits for and on
 /// which line, which entry of the log comes nearest and what differs, and shows the last entries as
-/// a timeline. A wait that can no longer succeed fails immediately and says why.
+/// a timeline, with the lines of the hooks that fired in it. A wait that can no longer succeed fails
+/// immediately and says why.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

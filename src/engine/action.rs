@@ -11,6 +11,7 @@ use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
+use crate::hook::origin::HookOrigin;
 use crate::log::record::Event;
 use crate::proto::action::Action;
 use crate::proto::close::Close;
@@ -203,7 +204,7 @@ impl Engine {
         connection: ConnectionId,
         payload: Payload,
         hook: HookId,
-        name: &Arc<str>,
+        origin: &Arc<HookOrigin>,
         answer: Answer,
     ) {
         let failure =
@@ -213,7 +214,7 @@ impl Engine {
             verdict => {
                 if let Some(publish) = payload.publish() {
                     let publish = publish.clone();
-                    self.apply_action_verdict(cause, connection, name, verdict, publish);
+                    self.apply_action_verdict(cause, connection, origin, verdict, publish);
                 }
             }
         }
@@ -223,7 +224,7 @@ impl Engine {
         &mut self,
         cause: u64,
         connection: ConnectionId,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         verdict: ActionVerdict,
         mut publish: Publish,
     ) {

@@ -8,6 +8,7 @@ use crate::engine::connections::Connection;
 use crate::engine::corrupt::corrupted;
 use crate::engine::io::{Output, Way};
 use crate::hook::delivery::Corruption;
+use crate::hook::origin::HookOrigin;
 use crate::log::record::{Event, HookFired, Peer, TestAction};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::payload::Payload;
@@ -42,7 +43,7 @@ pub(crate) enum Control {
 #[derive(Debug)]
 pub(super) struct Stall {
     /// The hook that has stalled the connection; `None` if the test has.
-    hook: Option<Arc<str>>,
+    hook: Option<Arc<HookOrigin>>,
     /// The frames for the client, in order.
     frames: Vec<WireFrame>,
     bytes: usize,
@@ -158,7 +159,7 @@ impl Engine {
     }
 
     /// Makes a connection neither read nor write. One that is stalled stays as it is.
-    pub(super) fn stall_now(&mut self, connection: ConnectionId, hook: Option<Arc<str>>) {
+    pub(super) fn stall_now(&mut self, connection: ConnectionId, hook: Option<Arc<HookOrigin>>) {
         let Some(open) = self.connections.open.get_mut(connection) else { return };
         if open.stall.is_none() {
             let (frames, received) = (Vec::new(), Vec::new());

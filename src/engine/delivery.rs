@@ -13,6 +13,7 @@ use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::{EventContext, FrameKind};
 use crate::hook::ids::HookId;
+use crate::hook::origin::HookOrigin;
 use crate::log::record::{Event, Record};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
@@ -164,7 +165,7 @@ impl Engine {
         connection: ConnectionId,
         payload: Payload,
         hook: HookId,
-        name: &Arc<str>,
+        origin: &Arc<HookOrigin>,
         answer: Answer,
     ) {
         let failure = |engine: &mut Self| {
@@ -182,7 +183,7 @@ impl Engine {
                 self.evaluate_delivery(cause, connection, payload, hook);
             }
             verdict => {
-                self.apply_delivery_verdict(cause, connection, name, verdict, payload);
+                self.apply_delivery_verdict(cause, connection, origin, verdict, payload);
             }
         }
     }
@@ -191,7 +192,7 @@ impl Engine {
         &mut self,
         cause: u64,
         connection: ConnectionId,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         verdict: DeliveryVerdict,
         payload: Payload,
     ) {
@@ -263,7 +264,7 @@ impl Engine {
         &mut self,
         cause: u64,
         connection: ConnectionId,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         effect: &str,
         payload: Payload,
     ) {
@@ -339,7 +340,7 @@ impl Engine {
     }
 
     /// Resets a connection for a hook.
-    pub(super) fn reset(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
+    pub(super) fn reset(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<HookOrigin>) {
         self.record_effect(cause, Some(connection), hook, "reset");
         self.service.remove_session(connection);
         self.reset_now(connection);
@@ -353,7 +354,7 @@ impl Engine {
     }
 
     /// Makes a connection stall. It stays in its room, because the service cannot know.
-    pub(super) fn stall(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<str>) {
+    pub(super) fn stall(&mut self, cause: u64, connection: ConnectionId, hook: &Arc<HookOrigin>) {
         self.record_effect(cause, Some(connection), hook, "stalled");
         self.stall_now(connection, Some(Arc::clone(hook)));
     }

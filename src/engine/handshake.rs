@@ -11,6 +11,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::ids::HookId;
+use crate::hook::origin::HookOrigin;
 use crate::log::record::{Connected, Event, HandshakeRefused, Peer};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::headers::Headers;
@@ -91,13 +92,13 @@ impl Engine {
         path: String,
         handshake: PendingHandshake,
         hook: HookId,
-        name: &Arc<str>,
+        origin: &Arc<HookOrigin>,
         answer: Answer,
     ) {
         match self.verdict_of(hook, answer, |_| HandshakeVerdict::refuse(500, PANICKED)) {
             HandshakeVerdict::Pass => self.evaluate_handshake(cause, path, handshake, hook),
             verdict => {
-                self.apply_handshake_verdict(cause, name, verdict, handshake);
+                self.apply_handshake_verdict(cause, origin, verdict, handshake);
             }
         }
     }
@@ -105,7 +106,7 @@ impl Engine {
     fn apply_handshake_verdict(
         &mut self,
         cause: u64,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         verdict: HandshakeVerdict,
         handshake: PendingHandshake,
     ) {

@@ -45,6 +45,7 @@ pub(crate) use crate::engine::questions::{Ancestor, Ancestry, QuestionId};
 use crate::engine::timers::{Deferred, Delay, Timers, Waiting};
 use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
+use crate::hook::origin::HookOrigin;
 use crate::hook::registry::HookRegistry;
 use crate::log::record::{Event, GaveUp, HookFired, Peer, Record, Reviewed};
 use crate::log::retention::LogRetention;
@@ -274,7 +275,7 @@ impl Engine {
         &mut self,
         cause: u64,
         connection: Option<ConnectionId>,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         delay: Delay,
         deferred: Deferred,
     ) {
@@ -348,7 +349,7 @@ impl Engine {
         &mut self,
         cause: u64,
         connection: Option<ConnectionId>,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         effect: impl Into<String>,
     ) {
         self.record_hook(cause, connection, hook, effect, None, None);
@@ -360,7 +361,7 @@ impl Engine {
         &mut self,
         cause: u64,
         connection: Option<ConnectionId>,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         effect: impl Into<String>,
         payload: Option<Payload>,
         gate: Option<GateId>,

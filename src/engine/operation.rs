@@ -12,6 +12,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::operation::{OperationCall, OperationVerdict};
+use crate::hook::origin::HookOrigin;
 use crate::log::record::{Caller, Event, Request, Response};
 use crate::proto::close::truncate;
 use crate::proto::exception::Exception;
@@ -126,14 +127,14 @@ impl Engine {
         cause: u64,
         call: AskedCall,
         hook: HookId,
-        name: &Arc<str>,
+        origin: &Arc<HookOrigin>,
         answer: Answer,
     ) {
         let failure = |_: &mut Self| OperationVerdict::Fail(Exception::internal_server(PANICKED));
         match self.verdict_of(hook, answer, failure) {
             OperationVerdict::Pass => self.evaluate_operation(cause, call, hook),
             verdict => {
-                self.apply_operation_verdict(cause, name, verdict, call);
+                self.apply_operation_verdict(cause, origin, verdict, call);
             }
         }
     }
@@ -146,7 +147,7 @@ impl Engine {
     fn apply_operation_verdict(
         &mut self,
         cause: u64,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         verdict: OperationVerdict,
         asked: AskedCall,
     ) {
@@ -191,7 +192,7 @@ impl Engine {
     fn apply_response_verdict(
         &mut self,
         cause: u64,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         verdict: &OperationVerdict,
         reply: PendingReply,
     ) {
@@ -235,7 +236,7 @@ impl Engine {
     fn defer_reply(
         &mut self,
         cause: u64,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         delay: Delay,
         call: Call,
         response: ControlResult,

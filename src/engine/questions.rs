@@ -11,6 +11,7 @@ use crate::hook::chain::{Behavior, Candidate, Counted};
 use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
+use crate::hook::origin::HookOrigin;
 use crate::hook::verdict::Verdict;
 use crate::proto::payload::Payload;
 use crate::service::ConnectionId;
@@ -52,7 +53,8 @@ pub(super) struct Questions {
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) hook: HookId,
-    pub(super) name: Arc<str>,
+    /// `None` for the review handler of a room, which is not a hook.
+    pub(super) origin: Option<Arc<HookOrigin>>,
     pub(super) ancestry: Ancestry,
     pub(super) parked: Parked,
 }
@@ -73,7 +75,7 @@ pub(super) enum Evaluation<V> {
     /// No hook fires.
     Pass,
     /// A hook fires.
-    Verdict(Arc<str>, V),
+    Verdict(Arc<HookOrigin>, V),
     /// A closure decides. The event has to be parked under this question.
     Asked(Asked),
 }
@@ -82,7 +84,7 @@ pub(super) enum Evaluation<V> {
 pub(super) struct Asked {
     pub(super) question: QuestionId,
     pub(super) hook: HookId,
-    pub(super) name: Arc<str>,
+    pub(super) origin: Option<Arc<HookOrigin>>,
 }
 
 impl Questions {
@@ -134,18 +136,19 @@ impl Engine {
             let Some(candidate) = hooks.candidate(last, context, self.now) else {
                 return Evaluation::Pass;
             };
-            let Candidate { id: hook, name, behavior } = candidate;
+            let Candidate { id: hook, origin, behavior } = candidate;
             last = hook;
             match behavior {
                 Behavior::Verdict(verdict) if verdict.is_pass() => {}
                 Behavior::Verdict(verdict) => {
                     hooks.count(hook);
-                    return Evaluation::Verdict(name, verdict);
+                    return Evaluation::Verdict(origin, verdict);
                 }
                 Behavior::Closure { .. } if self.is_ancestor(ClosureId::Hook(hook)) => {}
                 Behavior::Closure { .. } => {
-                    let question = self.ask(ClosureId::Hook(hook), Arc::clone(&name), event());
-                    return Evaluation::Asked(Asked { question, hook, name });
+                    let name = Arc::clone(&origin.name);
+                    let question = self.ask(ClosureId::Hook(hook), name, event());
+                    return Evaluation::Asked(Asked { question, hook, origin: Some(origin) });
                 }
             }
         }
@@ -173,9 +176,9 @@ impl Engine {
 
     /// Keeps an event until its closure has answered.
     pub(super) fn park(&mut self, asked: Asked, parked: Parked) {
-        let Asked { question, hook, name } = asked;
+        let Asked { question, hook, origin } = asked;
         let ancestry = self.ancestry.clone();
-        self.questions.insert(question, Question { hook, name, ancestry, parked });
+        self.questions.insert(question, Question { hook, origin, ancestry, parked });
     }
 
     /// Returns the verdict in the answer of a closure, and counts that its hook has fired. A
@@ -208,20 +211,27 @@ impl Engine {
         // A question may have been withdrawn meanwhile: the connection has ended, or a review
         // has timed out.
         let Some(question) = self.questions.remove(id) else { return };
-        let Question { hook, name, ancestry, parked } = question;
+        let Question { hook, origin, ancestry, parked } = question;
         self.ancestry = ancestry;
+        let Some(origin) = origin else {
+            if let Parked::ReviewHandler { call } = parked {
+                let cause = self.log.len();
+                self.conclude_review(cause, &call, review::response_of(answer));
+            }
+            return;
+        };
         match parked {
             Parked::Handshake { cause, path, handshake } => {
-                self.handshake_decided(cause, path, handshake, hook, &name, answer);
+                self.handshake_decided(cause, path, handshake, hook, &origin, answer);
             }
             Parked::Action { cause, connection, payload } => {
-                self.action_decided(cause, connection, payload, hook, &name, answer);
+                self.action_decided(cause, connection, payload, hook, &origin, answer);
                 // After the verdict: if it was to pass, the next hook may have asked about the same
                 // action. The lane then waits for that question, and `unblock` ignores this one.
                 self.resume_inbound(connection, id);
             }
             Parked::Review { cause, call } => {
-                self.review_decided(cause, call, hook, &name, answer);
+                self.review_decided(cause, call, hook, &origin, answer);
             }
             Parked::Delivery { cause, connection, payload } => {
                 // Before the verdict, because a frame that an open gate does not hold has to leave
@@ -229,16 +239,13 @@ impl Engine {
                 if let Some(open) = self.connections.open.get_mut(connection) {
                     open.outbound.unblock(id);
                 }
-                self.delivery_decided(cause, connection, payload, hook, &name, answer);
+                self.delivery_decided(cause, connection, payload, hook, &origin, answer);
                 self.resume_outbound(connection);
             }
             Parked::Operation { cause, call } => {
-                self.operation_decided(cause, *call, hook, &name, answer);
+                self.operation_decided(cause, *call, hook, &origin, answer);
             }
-            Parked::ReviewHandler { call } => {
-                let cause = self.log.len();
-                self.conclude_review(cause, &call, review::response_of(answer));
-            }
+            Parked::ReviewHandler { .. } => {}
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::engine::timers::{Deferred, Delay};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
+use crate::hook::origin::HookOrigin;
 use crate::hook::review::ReviewVerdict;
 use crate::proto::frame::ChatMessage;
 use crate::proto::request::FallbackResult;
@@ -47,13 +48,13 @@ impl Engine {
         cause: u64,
         call: ReviewCall,
         hook: HookId,
-        name: &Arc<str>,
+        origin: &Arc<HookOrigin>,
         answer: Answer,
     ) {
         match self.verdict_of(hook, answer, |_| ReviewVerdict::Respond(ReviewResponse::fail())) {
             ReviewVerdict::Pass => self.review(cause, call, hook),
             verdict => {
-                self.apply_review_verdict(cause, name, verdict, call);
+                self.apply_review_verdict(cause, origin, verdict, call);
             }
         }
     }
@@ -61,7 +62,7 @@ impl Engine {
     fn apply_review_verdict(
         &mut self,
         cause: u64,
-        hook: &Arc<str>,
+        hook: &Arc<HookOrigin>,
         verdict: ReviewVerdict,
         call: ReviewCall,
     ) {
@@ -88,8 +89,8 @@ impl Engine {
         };
         let event = HookEvent::ReviewHandler(self.review_request(&call));
         let name = Arc::<str>::from(call.uri.as_str());
-        let question = self.ask(ClosureId::Handler(handler), Arc::clone(&name), event);
-        let asked = Asked { question, hook: HookId::default(), name };
+        let question = self.ask(ClosureId::Handler(handler), name, event);
+        let asked = Asked { question, hook: HookId::default(), origin: None };
         self.park(asked, Parked::ReviewHandler { call });
     }
 

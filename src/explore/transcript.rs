@@ -42,7 +42,7 @@ pub(crate) fn lines(entries: &[Entry], start: Timestamp, case: &Case) -> Vec<Lin
         // Writing to a string cannot fail.
         let _written = transcript::write(&mut text, group, &mut labels);
         let is_fault = match &entry.record.event {
-            Event::HookFired(hooked) => faults.iter().any(|fault| **fault == *hooked.hook),
+            Event::HookFired(hooked) => faults.iter().any(|fault| **fault == *hooked.hook.name),
             // These entries do not name a fault. They are its effects if the case has one that is
             // more than a hook.
             Event::TestAction(_) | Event::Outage(_) => strikes,

@@ -8,6 +8,7 @@ use crate::hook::describe::{Describe, describe};
 use crate::hook::filter::{EventContext, Filter};
 use crate::hook::frequency::Frequency;
 use crate::hook::ids::HookId;
+use crate::hook::origin::HookOrigin;
 use crate::proto::timestamp::Timestamp;
 
 /// The number of times that a hook is expected to fire, and the line of the expectation.
@@ -57,7 +58,7 @@ pub(crate) struct Chain<V> {
 #[derive(Debug)]
 struct Installed<V> {
     id: HookId,
-    name: Arc<str>,
+    origin: Arc<HookOrigin>,
     seen: usize,
     /// How many of the events that it has seen its frequency selects.
     asked: usize,
@@ -71,7 +72,7 @@ struct Installed<V> {
 #[derive(Debug)]
 pub(crate) struct Candidate<V> {
     pub(crate) id: HookId,
-    pub(crate) name: Arc<str>,
+    pub(crate) origin: Arc<HookOrigin>,
     pub(crate) behavior: Behavior<V>,
 }
 
@@ -79,10 +80,9 @@ pub(crate) struct Candidate<V> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct HookStatus {
     pub(crate) id: HookId,
-    pub(crate) name: Arc<str>,
+    origin: Arc<HookOrigin>,
     pub(crate) hits: usize,
     pub(crate) expected: Option<Expectation>,
-    is_named: bool,
     /// The user that the hook is about, if it names one.
     pub(crate) user_id: Option<String>,
     /// The room that the hook is about, if it names one.
@@ -90,9 +90,6 @@ pub(crate) struct HookStatus {
     /// The events of its hook point, in the singular.
     event: &'static str,
     has_conditions: bool,
-    /// The hook as the calls that installed it.
-    description: String,
-    written_at: &'static Location<'static>,
     seen: usize,
     /// Why it did not fire at the events that match.
     pub(crate) why_passed: String,
@@ -100,19 +97,22 @@ pub(crate) struct HookStatus {
 }
 
 impl HookStatus {
-    /// The hook as a failure names it: `hook "deny"`, or `hook 1` if the test gave no name.
+    pub(crate) fn name(&self) -> &str {
+        &self.origin.name
+    }
+
     pub(crate) fn title(&self) -> String {
-        if self.is_named { format!("hook {:?}", self.name) } else { self.name.to_string() }
+        self.origin.title()
     }
 
     /// Returns the hook as the calls that installed it, and where the test has them.
     pub(crate) fn origin(&self) -> [String; 2] {
-        [self.description.clone(), format!("at {}", self.written_at)]
+        self.origin.lines()
     }
 
     /// Returns `true` if this is a hook on handshakes.
     pub(crate) fn is_on_handshakes(&self) -> bool {
-        self.description.starts_with("on_handshake()")
+        self.origin.description.starts_with("on_handshake()")
     }
 
     /// Returns `true` if no event has matched the hook's conditions, not even before another hook.
@@ -162,10 +162,16 @@ impl<V: Clone + Describe> Chain<V> {
 
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
         let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.number)).into();
+        let origin = Arc::new(HookOrigin {
+            name,
+            is_named: rule.name.is_some(),
+            description: describe(&rule),
+            written_at: rule.written_at,
+        });
         // Sorted by ID, because an evaluation that continues compares IDs with that of the last
         // hook.
         let index = self.hooks.partition_point(|hook| hook.id < id);
-        let hook = Installed { id, name, seen: 0, asked: 0, hits: 0, shaded_by: None, rule };
+        let hook = Installed { id, origin, seen: 0, asked: 0, hits: 0, shaded_by: None, rule };
         self.hooks.insert(index, hook);
     }
 
@@ -209,7 +215,7 @@ impl<V: Clone + Describe> Chain<V> {
         // not.
         hook.asked += 1;
         let behavior = hook.rule.behavior.clone();
-        Some(Candidate { id: hook.id, name: Arc::clone(&hook.name), behavior })
+        Some(Candidate { id: hook.id, origin: Arc::clone(&hook.origin), behavior })
     }
 
     /// Counts that a hook has fired.
@@ -242,24 +248,21 @@ impl<V: Clone + Describe> Chain<V> {
         let shading = hook.shaded_by.filter(|_| hook.seen == 0);
         let shading = shading.map(|id| self.hooks.iter().find(|other| other.id == id));
         let shaded_by = shading.map(|other| match other {
-            Some(Installed { rule, name, .. }) if rule.name.is_none() => {
-                format!("{name} ({})", describe(rule))
+            Some(Installed { origin, .. }) if !origin.is_named => {
+                format!("{} ({})", origin.name, origin.description)
             }
-            Some(other) => format!("hook {:?}", other.name),
+            Some(other) => other.origin.title(),
             None => "a hook that is removed".into(),
         });
         HookStatus {
             id: hook.id,
-            name: Arc::clone(&hook.name),
+            origin: Arc::clone(&hook.origin),
             hits: hook.hits,
             expected: hook.rule.expected.clone(),
-            is_named: hook.rule.name.is_some(),
             user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
             room: hook.rule.filter.room.clone(),
             event: V::EVENT,
             has_conditions: hook.rule.filter != Filter::default(),
-            description: describe(&hook.rule),
-            written_at: hook.rule.written_at,
             seen: hook.seen,
             why_passed: match (hook.asked, &hook.rule.behavior) {
                 (0, _) => hook.rule.frequency.why_not(),

@@ -21,6 +21,7 @@ pub(crate) mod hits;
 pub(crate) mod ids;
 mod json;
 pub(crate) mod operation;
+pub(crate) mod origin;
 pub(crate) mod point;
 pub(crate) mod registry;
 pub(crate) mod review;

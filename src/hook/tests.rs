@@ -270,7 +270,7 @@ fn a_hook_is_known_by_its_name_or_its_number() {
     let mut hooks = HookRegistry::default();
     hooks.install(hook::on_action().named("first").reset().rule);
     hooks.install(hook::on_delivery().reset().rule);
-    let names: Vec<_> = hooks.statuses().iter().map(|status| status.name.to_string()).collect();
+    let names: Vec<_> = hooks.statuses().iter().map(|status| status.name().to_owned()).collect();
     assert_eq!(names, ["first", "hook 2"]);
 }
 

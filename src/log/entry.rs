@@ -431,7 +431,7 @@ impl Entry {
     #[must_use]
     pub fn hook(&self) -> Option<&str> {
         match &self.record.event {
-            Event::HookFired(hooked) => Some(&hooked.hook),
+            Event::HookFired(hooked) => Some(&hooked.hook.name),
             _ => None,
         }
     }

@@ -87,30 +87,28 @@ pub(crate) fn merged(findings: &[Finding]) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
-/// Returns the hooks that hold events at gates, in one or two lines each. `waiting` is the number of
-/// events that wait at a gate, and `origin` the line of the test that has installed a hook.
-pub(crate) fn held(
-    entries: &[Entry],
-    waiting: impl Fn(&HookFired) -> usize,
-    origin: impl Fn(&str) -> Option<String>,
-) -> Vec<String> {
-    let mut hooks = BTreeMap::<&str, (usize, &Entry)>::new();
+/// Returns the hooks that hold events at gates, in two lines each. `waiting` is the number of events
+/// that wait at a gate.
+pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> Vec<String> {
+    let mut hooks = BTreeMap::<&str, (usize, &HookFired, u64)>::new();
     // From the end, so the first entry that counts for a hook is the latest whose gate still holds
     // events.
     for entry in entries.iter().rev().take(MOST_EXAMINED) {
         let Event::HookFired(fired) = &entry.record.event else { continue };
-        if fired.gate.is_some() && !hooks.contains_key(&*fired.hook) {
+        if fired.gate.is_some() && !hooks.contains_key(&*fired.hook.name) {
             let waiting = waiting(fired);
             if waiting > 0 {
-                hooks.insert(&fired.hook, (waiting, entry));
+                hooks.insert(&fired.hook.name, (waiting, fired, entry.index()));
             }
         }
     }
-    let line = |(hook, (waiting, last)): (&str, (usize, &Entry))| {
+    let line = |(hook, (waiting, fired, last)): (&str, (usize, &HookFired, u64))| {
         let events = counted(waiting, "event");
-        vec![format!("{events} held by {hook:?}, the last at #{}", last.index())]
-            .into_iter()
-            .chain(origin(hook).map(|origin| format!("  {origin}")))
+        let [description, place] = fired.hook.lines();
+        [
+            format!("{events} held by {hook:?}, the last at #{last}"),
+            format!("  {description} {place}"),
+        ]
     };
     hooks.into_iter().flat_map(line).collect()
 }

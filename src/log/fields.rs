@@ -88,7 +88,7 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
             Name::Reason => Some(close.reason.as_str().into()),
             _ => None,
         },
-        Event::HookFired(hooked) if *name == Name::Named => Some((&*hooked.hook).into()),
+        Event::HookFired(hooked) if *name == Name::Named => Some((&*hooked.hook.name).into()),
         Event::Reviewed(reviewed) if *name == Name::Id => Some(reviewed.message_id.as_str().into()),
         Event::HandshakeRefused(refused) if *name == Name::Reason => {
             Some(refused.message.as_str().into())

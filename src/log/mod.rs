@@ -13,6 +13,7 @@ pub(crate) mod filter;
 mod headings;
 pub(crate) mod labels;
 pub(crate) mod lanes;
+mod legend;
 pub(crate) mod lint;
 pub(crate) mod lint_rule;
 pub(crate) mod matcher;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::hook::ids::GateId;
+use crate::hook::origin::HookOrigin;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::headers::Headers;
@@ -35,7 +36,7 @@ impl Record {
             Event::Request(called) => Some(Key::new("request", called.operation?.name())),
             Event::Response(response) => Some(Key::new("response", response.operation?.name())),
             Event::Connected(_) => Some(Key::new("connect", &self.peer.as_ref()?.user_id)),
-            Event::HookFired(hooked) => Some(Key::new("hook", &hooked.hook)),
+            Event::HookFired(hooked) => Some(Key::new("hook", &hooked.hook.name)),
             Event::ClosedByService(close) | Event::ClosedByClient(close) => {
                 Some(Key::new("close", &close.code?.to_string()))
             }
@@ -217,7 +218,7 @@ pub(crate) struct HandshakeRefused {
 /// The effect of a hook.
 #[derive(Clone, Debug)]
 pub(crate) struct HookFired {
-    pub(crate) hook: Arc<str>,
+    pub(crate) hook: Arc<HookOrigin>,
     /// The effect in words.
     pub(crate) effect: String,
     /// The frame that was dropped or replaced.

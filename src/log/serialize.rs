@@ -49,7 +49,7 @@ impl Entry {
             Event::GaveUp(gave_up) => serialize_gave_up(&mut map, gave_up)?,
             Event::Disconnected => {}
             Event::HookFired(hooked) => {
-                map.serialize_entry("hook", &*hooked.hook)?;
+                map.serialize_entry("hook", &*hooked.hook.name)?;
                 serialize_effect(&mut map, &hooked.effect, hooked.payload.as_ref(), mock, labels)?;
             }
             Event::Outage(outage) => map.serialize_entry("outage", outage.name())?,

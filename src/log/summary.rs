@@ -41,7 +41,7 @@ fn words(entry: &Entry, most: usize) -> String {
         Event::QuotaExceeded { quota, limit } => format!("quota exceeded: {quota}, {limit}"),
         Event::GaveUp(gave_up) => gave_up.describe(),
         Event::Disconnected => "is gone".into(),
-        Event::HookFired(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook),
+        Event::HookFired(hooked) => format!("~ {} by {:?}", hooked.effect, hooked.hook.name),
         Event::Outage(outage) => format!("outage: {}", outage.name()),
         Event::FrameReceived(payload) => of_action(payload, entry.mock, most),
         Event::HandshakeRefused(refused) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::log::entry::Entry;
 use crate::log::escape::escaped;
+use crate::log::legend::Legend;
 use crate::log::record::{Caller, Event};
 use crate::log::secrets::TokenLabels;
 use crate::log::summary;
@@ -167,11 +168,12 @@ impl fmt::Display for Excerpt<'_> {
         let first = earlier.first().copied().unwrap_or_else(|| &self.entries[start..]);
         let always = &self.lanes[..self.lanes.len().min(MOST_LANES)];
         let (columns, omitted) = Columns::with(&self.entries[start..], always, MOST_LANES);
-        let mut table = Table::new(&columns, &omitted);
+        let (mut table, mut legend) = (Table::new(&columns, &omitted), Legend::default());
         for part in earlier.iter().copied().chain([&self.entries[start..]]) {
             table.add(first, part, &numbers);
+            legend.add(part);
         }
-        table.fmt(f)
+        write!(f, "{table}{legend}")
     }
 }
 

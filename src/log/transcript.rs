@@ -160,7 +160,7 @@ fn write_hooked(
     if peer.is_some() {
         write!(f, "{} ", Who(peer))?;
     }
-    write!(f, "~ {} by {:?}", hooked.effect, hooked.hook)?;
+    write!(f, "~ {} by {:?}", hooked.effect, hooked.hook.name)?;
     write_frame(f, hooked.payload.as_ref(), labels)
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use mock_ivs_chat::{MockIvsChat, Participant, Room};
+use mock_ivs_chat::{Exception, MockIvsChat, Operation, Participant, ReviewResponse, Room};
 use rstest::rstest;
+use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use crate::failure_texts::impatient;
+use crate::support::try_connect;
 use crate::waits::failure;
 
 fn lobby() -> (MockIvsChat, Room) {
@@ -188,5 +190,72 @@ fn a_fault_far_into_a_frame_is_shown_in_a_narrow_lane_too() {
     let text = failure(|| people[4].expect_message("never").wait());
     let row = text.lines().find(|line| line.contains("> text ")).expect("the frame has a row");
     assert!(row.contains("nul}"), "{text}");
+    assert_fits(&text);
+}
+
+/// Lets a hook of each hook point fire.
+async fn with_a_hook_of_each_kind() -> (MockIvsChat, Vec<u32>) {
+    let (ivs, room) = lobby();
+    let start = line!();
+    ivs.on_handshake().named("closed").refuse(503, "closed");
+    ivs.on_action().containing("lost").ignore();
+    ivs.on_review().respond(ReviewResponse::deny("no"));
+    ivs.on_delivery().to("alice").drop_frame();
+    ivs.on_operation(Operation::SendEvent).fail(Exception::throttling("slow down"));
+    let lines = (1..=5).map(|offset| start + offset).collect();
+    room.review_with(|_| ReviewResponse::allow());
+    try_connect(&ivs, room.chat_token("eve").create().token).await.unwrap_err();
+    let (alice, _bob) = (room.participant("alice"), room.participant("bob"));
+    alice.send_message("lost");
+    alice.send_message("denied");
+    let event = json!({ "roomIdentifier": room.arn(), "eventName": "a" }).to_string();
+    crate::control_plane_support::http(&ivs, "POST", "/SendEvent", &event);
+    (ivs, lines)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_hook_that_fired_is_named_with_its_line_below_the_timeline() {
+    let (ivs, lines) = with_a_hook_of_each_kind().await;
+    let fail = || failure(|| ivs.log().expect_message("never").wait());
+    let text = fail();
+    let hooks = [
+        "hook \"closed\": on_handshake().refuse(503, \"closed\")",
+        "hook 2: on_action().containing(\"lost\").ignore()",
+        "hook 3: on_review().respond(…)",
+        "hook 4: on_delivery().to(\"alice\").drop_frame()",
+        "hook 5: on_operation(SendEvent).fail(",
+    ];
+    for (hook, line) in hooks.iter().zip(&lines) {
+        let place = format!(" at tests/it/timelines.rs:{line}:");
+        let legend = text.lines().find(|line| line.starts_with(&format!("  {hook}")));
+        let legend = legend.unwrap_or_else(|| panic!("{hook}\n{text}"));
+        assert!(legend.contains(&place) && legend.contains(", fired at #"), "{text}");
+    }
+    assert_eq!(text.matches("hooks that have fired:\n").count(), 1, "{text}");
+    assert_fits(&text);
+    assert_eq!(text, fail());
+    let report = ivs.report().to_string();
+    assert!(report.contains("  hook 2: on_action()"), "{report}");
+}
+
+#[test]
+fn a_hook_that_is_removed_or_fires_often_has_one_line_too() {
+    let (ivs, room) = lobby();
+    let bob = room.participant("bob");
+    let hook = ivs.on_action().containing("lost").named("the first").ignore();
+    (0..20).for_each(|_| drop(bob.send_message("lost")));
+    hook.remove();
+    drop(hook);
+    for number in 0..10 {
+        let name = format!("{number} {}", "long ".repeat(30));
+        ivs.on_action().named(name).once().containing(LONG).ignore();
+        bob.send_message(LONG);
+    }
+    let text = failure(|| bob.expect_message("never").wait());
+    let legend = text.split("hooks that have fired:\n").nth(1).expect("there is a legend");
+    let legend = legend.split("\n\n").next().unwrap_or_default();
+    assert_eq!(legend.lines().count(), 7, "{text}");
+    assert!(legend.ends_with("… and 4 more\n") || legend.ends_with("… and 5 more\n"), "{text}");
+    assert!(text.contains("hook \"the first\": on_action()"), "{text}");
     assert_fits(&text);
 }
