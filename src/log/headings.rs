@@ -6,31 +6,50 @@ use crate::log::width::{around, clipped, middle_clipped, width};
 
 /// Shortens the titles of lanes to the widths of the lanes. Different titles stay different.
 pub(crate) fn shortened(titles: &[String], widths: &[usize]) -> Vec<String> {
-    let all_by = |shorten: &dyn Fn(&str, usize) -> String| -> Vec<String> {
+    let difference = first_difference(titles, widths);
+    for way in Way::ALL {
         let heading = |(title, most): (&String, &usize)| match width(title) <= *most {
             true => title.clone(),
-            false => shorten(title, *most),
+            false => way.shorten(title, *most, difference),
         };
-        titles.iter().zip(widths).map(heading).collect()
-    };
-    let difference = first_difference(titles, widths);
-    let ways: [&dyn Fn(&str, usize) -> String; 4] = [
-        &with_room,
-        &|title, most| middle_clipped(user(title), most),
-        &with_part_of_room,
-        &|title, most| around(title, difference + 1, most),
-    ];
-    for shorten in ways {
-        let headings = all_by(shorten);
+        let headings: Vec<String> = titles.iter().zip(widths).map(heading).collect();
         if headings.iter().collect::<BTreeSet<_>>().len() == headings.len() {
             return headings;
         }
     }
-    numbered(&all_by(&with_room), widths)
+    let headings = titles.iter().zip(widths).map(|(title, most)| with_room(title, *most));
+    numbered(&headings.collect::<Vec<_>>(), widths)
+}
+
+/// A way to shorten a title.
+#[derive(Clone, Copy)]
+enum Way {
+    WithRoom,
+    WithoutRoom,
+    WithPartOfRoom,
+    AroundDifference,
+}
+
+impl Way {
+    /// All ways, in the order in which they are tried.
+    const ALL: [Self; 4] =
+        [Self::WithRoom, Self::WithoutRoom, Self::WithPartOfRoom, Self::AroundDifference];
+
+    fn shorten(self, title: &str, most: usize, difference: usize) -> String {
+        match self {
+            Self::WithRoom => with_room(title, most),
+            Self::WithoutRoom => middle_clipped(user(title), most),
+            Self::WithPartOfRoom => with_part_of_room(title, most),
+            Self::AroundDifference => around(title, difference + 1, most),
+        }
+    }
 }
 
 /// Shortens the name of the user, and keeps the room if that leaves enough of the name.
 fn with_room(title: &str, most: usize) -> String {
+    if width(title) <= most {
+        return title.to_owned();
+    }
     let room = &title[user(title).len()..];
     match most.checked_sub(width(room)) {
         Some(left) if left >= SHORTEST_NAME => {

@@ -141,7 +141,7 @@ fn piece_length(text: &str) -> usize {
 fn escape_length(text: &str) -> Option<usize> {
     let escaped = text.strip_prefix('\\')?.chars().next()?;
     let end = text.find('}').filter(|end| text.starts_with("\\u{") && *end <= LONGEST_ESCAPE);
-    Some(end.unwrap_or(escaped.len_utf8()) + 1)
+    Some(end.unwrap_or_else(|| escaped.len_utf8()) + 1)
 }
 
 /// Returns `true` for a character that is drawn together with the one before it.

@@ -40,7 +40,7 @@ fn assert_fits(text: &str) {
 fn headings(text: &str) -> Vec<&str> {
     let lines: Vec<_> = text.lines().collect();
     let is_row = |line: &&str| line.trim_start().starts_with('#') && line.contains(" +0.000");
-    let first = lines.iter().position(|line| is_row(&line)).expect("a timeline has rows");
+    let first = lines.iter().position(is_row).expect("a timeline has rows");
     lines[first - 1].split("  ").map(str::trim).filter(|heading| !heading.is_empty()).collect()
 }
 
