@@ -244,7 +244,8 @@ fn the_nearest_entry_may_be_in_a_room_that_the_matcher_names_by_its_id() {
 fn a_hook_on_any_event_is_described_with_its_condition() {
     let ivs = frozen();
     let spec: HookSpec =
-        serde_json::from_value(json!({ "on": "delivery", "frame": "EVENT", "then": "drop" })).unwrap();
+        serde_json::from_value(json!({ "on": "delivery", "frame": "EVENT", "then": "drop" }))
+            .unwrap();
     ivs.install(spec);
     let report = ivs.report().to_string();
     assert!(report.contains("on_delivery().event(…).drop_frame()\n"), "{report}");
