@@ -8,7 +8,7 @@ use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse};
 use serde_json::json;
 
-use crate::failure_texts::impatient;
+use crate::failure_texts::{child_of, impatient};
 use crate::support::frozen;
 use crate::waits::failure;
 
@@ -249,4 +249,18 @@ fn a_hook_on_any_event_is_described_with_its_condition() {
     ivs.install(spec);
     let report = ivs.report().to_string();
     assert!(report.contains("on_delivery().event(…).drop_frame()\n"), "{report}");
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn a_verification_that_fails() {
+    let ivs = frozen();
+    ivs.on_action().named("never").expect(1).ignore();
+    ivs.verify();
+}
+
+#[test]
+fn a_report_is_not_repeated_beside_the_panic_of_a_verification() {
+    let text = child_of("failure_causes::a_verification_that_fails", &[]);
+    assert_eq!(text.matches("hook \"never\": expected to fire once").count(), 1, "{text}");
 }

@@ -143,18 +143,18 @@ async fn an_awaited_wait_that_fails() {
 #[test]
 fn an_awaited_wait_panics_at_the_line_that_awaits_it() {
     let line = line!() - 5;
-    let text = child_of("an_awaited_wait_that_fails", &[]);
+    let text = child_of("failure_texts::an_awaited_wait_that_fails", &[]);
     let place = format!(" panicked at tests/it/failure_texts.rs:{line}:33:\n");
     assert!(text.contains(&place), "{text}");
 }
 
 fn child(variables: &[(&str, &str)]) -> String {
-    child_of("a_test_that_fails_beside_a_mock", variables)
+    child_of("failure_texts::a_test_that_fails_beside_a_mock", variables)
 }
 
-fn child_of(test: &str, variables: &[(&str, &str)]) -> String {
+pub(crate) fn child_of(test: &str, variables: &[(&str, &str)]) -> String {
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", &format!("failure_texts::{test}")])
+        .args(["--exact", test])
         .args(["--ignored", "--nocapture"])
         .env_remove("MOCK_IVS_CHAT_QUIET")
         .env_remove("MOCK_IVS_CHAT_LOG_DIR")
@@ -333,7 +333,7 @@ fn a_test_that_fails_beside_a_quiet_mock() {
 
 #[test]
 fn a_quiet_mock_prints_nothing_when_a_test_panics() {
-    let text = child_of("a_test_that_fails_beside_a_quiet_mock", &[]);
+    let text = child_of("failure_texts::a_test_that_fails_beside_a_quiet_mock", &[]);
     assert!(text.contains("the test's own assertion"), "{text}");
     assert!(!text.contains("hook \"never\"") && !text.contains("SEND_MESSAGE"), "{text}");
 }
@@ -351,7 +351,8 @@ fn a_wait_that_fails_beside_participants_and_an_unmet_hook() {
 
 #[test]
 fn a_failed_wait_shows_the_timeline_once_and_unmet_hooks_beside_it() {
-    let text = child_of("a_wait_that_fails_beside_participants_and_an_unmet_hook", &[]);
+    let text =
+        child_of("failure_texts::a_wait_that_fails_beside_participants_and_an_unmet_hook", &[]);
     assert_eq!(text.matches("SEND_MESSAGE \"hello\"").count(), 1, "{text}");
     assert!(
         text.contains("hook \"never\": expected to fire at least once, but it never fired"),
