@@ -87,6 +87,7 @@ fn a_file_that_is_not_a_state_is_not_overwritten() {
 }
 
 /// The rooms of a state file, by their names.
+#[cfg(unix)]
 fn rooms(file: &std::path::Path) -> Vec<String> {
     let state: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let rooms = state["rooms"].as_object().unwrap().values();

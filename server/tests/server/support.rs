@@ -1,7 +1,9 @@
 //! Support: a running server, and clients of it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+#[cfg(unix)]
+use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
