@@ -1,7 +1,7 @@
 //! Closures: the test's own decisions, and the questions that they have not answered.
 
 use std::any::Any;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -10,8 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-use tokio::task::AbortHandle;
+use parking_lot::Mutex;
 
 use crate::driver::{Driver, stack};
 use crate::engine::io::{Answer, ClosureId, Input};
@@ -112,6 +111,12 @@ impl Question {
     }
 }
 
+impl Question {
+    pub(super) const fn is_async(&self) -> bool {
+        matches!(self.function, Some(Function::Async(_)))
+    }
+}
+
 impl SyncClosure {
     /// Removes the closure to run it, or leaves the question to the thread that runs it.
     fn begin(&self, question: Question) -> Result<(SyncFunction, Question), ()> {
@@ -140,103 +145,17 @@ impl SyncClosure {
     }
 }
 
-/// The questions that closures have not answered.
-#[derive(Debug, Default)]
-pub(super) struct OpenQuestions {
-    open: Mutex<BTreeMap<QuestionId, OpenQuestion>>,
-    /// Notified when one has been answered.
-    answered: Condvar,
-}
-
+/// Questions that one thread asks in order, and how many it has asked.
 #[derive(Debug)]
-struct OpenQuestion {
-    source: Arc<str>,
-    since: Instant,
-    /// The task of an async closure.
-    task: Option<AbortHandle>,
-    is_async: bool,
+struct Queue {
+    questions: Mutex<VecDeque<Question>>,
+    answered: AtomicU64,
 }
 
-impl OpenQuestions {
-    pub(super) fn add(&self, question: &Question) {
-        let is_async = matches!(question.function, Some(Function::Async(_)));
-        let source = Arc::clone(&question.source);
-        let open = OpenQuestion { source, since: Instant::now(), task: None, is_async };
-        self.open.lock().insert(question.id, open);
+impl From<Vec<Question>> for Queue {
+    fn from(questions: Vec<Question>) -> Self {
+        Self { questions: Mutex::new(questions.into()), answered: AtomicU64::default() }
     }
-
-    /// Remembers the task of an async closure, unless it has already answered.
-    fn set_task(&self, id: QuestionId, task: AbortHandle) {
-        if let Some(open) = self.open.lock().get_mut(&id) {
-            open.task = Some(task);
-        }
-    }
-
-    fn remove(&self, id: QuestionId) {
-        let removed = self.open.lock().remove(&id);
-        // Dropped after the lock has been released: the handle may be the last reference to its
-        // task, and to the test's future in it.
-        drop(removed);
-        self.answered.notify_all();
-    }
-
-    /// Ends the task of an async closure whose answer does not matter any more. A closure that is
-    /// not async cannot be ended, and stays accountable for returning.
-    pub(super) fn withdraw(&self, id: QuestionId) {
-        let mut open = self.open.lock();
-        if open.get(&id).is_some_and(|question| question.is_async) {
-            let removed = open.remove(&id);
-            drop(open);
-            if let Some(task) = removed.and_then(|question| question.task) {
-                task.abort();
-            }
-        }
-    }
-
-    /// Ends the tasks of all async closures.
-    pub(super) fn abort_all(&self) {
-        let tasks: Vec<_> =
-            self.open.lock().values().filter_map(|question| question.task.clone()).collect();
-        tasks.iter().for_each(AbortHandle::abort);
-    }
-
-    /// Returns `true` if a closure that is not async has an open question, apart from these.
-    pub(super) fn is_any_running(&self, except: &[QuestionId]) -> bool {
-        is_any_running(&self.open.lock(), except)
-    }
-
-    /// Returns the open questions apart from these.
-    fn all_except(&self, questions: &[Question]) -> Vec<QuestionId> {
-        let open = self.open.lock();
-        let is_other = |id: &QuestionId| questions.iter().all(|question| question.id != *id);
-        open.keys().copied().filter(is_other).collect()
-    }
-
-    /// Waits until no closure has an open question apart from these, but no longer than `limit`.
-    pub(super) fn wait_until_idle(&self, except: &[QuestionId], limit: Duration) {
-        let mut open = self.open.lock();
-        let is_busy = |open: &mut BTreeMap<_, _>| is_any_running(open, except);
-        let _ = self.answered.wait_while_for(&mut open, is_busy, limit);
-    }
-
-    /// Returns a sentence for each closure that has not answered, apart from these.
-    pub(super) fn describe(&self, except: &[QuestionId]) -> Vec<String> {
-        let open = self.open.lock();
-        let open = open.iter().filter(|(id, _)| !except.contains(id));
-        open.map(|(_, question)| {
-            let running = Duration::from_millis(question.since.elapsed().as_millis() as u64);
-            if running.is_zero() {
-                return format!("{} has been running for less than 1ms", question.source);
-            }
-            let running = humantime::format_duration(running);
-            format!("{} has been running for {running}", question.source)
-        })
-        .collect()
-    }
-}
-
-fn is_any_running(open: &BTreeMap<QuestionId, OpenQuestion>, except: &[QuestionId]) -> bool {
-    open.iter().any(|(id, question)| !question.is_async && !except.contains(id))
 }
 
 impl Driver {
@@ -246,46 +165,72 @@ impl Driver {
         if questions.is_empty() {
             return;
         }
-        let answers = Arc::<AtomicU64>::default();
+        let queue = Arc::new(Queue::from(questions));
         // The call of a closure is on a thread already that nothing else needs.
         if stack::is_inside_closure() {
-            return self.ask_here(questions, &answers);
+            return self.ask_here(&queue);
         }
-        // All of them run on one other thread, so that a closure which never returns does not take
+        // One other thread asks them in order, so that a closure which never returns does not take
         // the thread of the test with it.
         let (done, finished) = mpsc::channel::<()>();
-        let (driver, count) = (Arc::clone(self), Arc::clone(&answers));
+        let (driver, own_queue) = (Arc::clone(self), Arc::clone(&queue));
         // The closures find the runtime of the test, as they would on its thread.
         let runtime = tokio::runtime::Handle::try_current().ok();
         let job = move || {
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
-            driver.ask_here(questions, &count);
+            driver.ask_here(&own_queue);
             drop(done);
         };
         if let Err(error) = self.workers.run(Box::new(job)) {
             let problem = format!("cannot start a thread for it: {error}");
             return self.record_panic("a closure", &problem);
         }
+        self.wait_for_answers(&queue, &finished);
+    }
+
+    /// Waits until all closures have answered, but not for one that does not return.
+    fn wait_for_answers(self: &Arc<Self>, queue: &Queue, finished: &mpsc::Receiver<()>) {
         let limit = self.wait_timeout.max(BUSY_TIMEOUT);
-        let mut before = 0;
-        // Many closures that each return may take longer than one is allowed to.
-        while finished.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let now = answers.load(Ordering::Relaxed);
-            if now == before {
+        let (mut answered, mut since) = (0, Instant::now());
+        let mut rest_finished = None;
+        while finished.recv_timeout(HANDOVER_TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let now = queue.answered.load(Ordering::Relaxed);
+            if now != answered {
+                // Many closures that each return may take longer than one is allowed to.
+                (answered, since) = (now, Instant::now());
+            } else if rest_finished.is_none() {
+                // The closure that is running does not hold up those of other events.
+                rest_finished = Some(self.hand_over(queue));
+            } else if since.elapsed() >= limit {
                 // Its event stays parked, and reports name it as running.
                 return;
             }
-            before = now;
+        }
+        if let Some(rest_finished) = rest_finished {
+            let _ = rest_finished.recv_timeout(limit.saturating_sub(since.elapsed()));
         }
     }
 
-    /// Asks closures one after the other on this thread, and counts their answers.
-    fn ask_here(self: &Arc<Self>, questions: Vec<Question>, answers: &AtomicU64) {
-        let mut questions = VecDeque::from(questions);
+    /// Asks the closures that are left in a queue on threads of their own. The result is
+    /// disconnected once they have answered.
+    fn hand_over(self: &Arc<Self>, queue: &Queue) -> mpsc::Receiver<()> {
+        let (done, finished) = mpsc::channel();
+        let mut rest = Vec::from(std::mem::take(&mut *queue.questions.lock()));
+        rest.iter_mut().for_each(|question| question.answered = Some(done.clone()));
+        self.ask_elsewhere(rest);
+        finished
+    }
+
+    /// Asks closures one after the other on this thread.
+    fn ask_here(self: &Arc<Self>, queue: &Queue) {
         // A loop instead of recursion: one answer may lead to the next question many times.
-        while let Some(question) = questions.pop_front() {
-            questions.extend(self.ask_one_here(question));
-            answers.fetch_add(1, Ordering::Relaxed);
+        loop {
+            // In a statement of its own, so that the closure runs without the lock.
+            let next = queue.questions.lock().pop_front();
+            let Some(question) = next else { return };
+            let following = self.ask_one_here(question);
+            queue.questions.lock().extend(following);
+            queue.answered.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -380,6 +325,7 @@ impl Driver {
         question: Question,
     ) -> (SyncFunction, Vec<Question>) {
         let Question { id, closure, source, event, causes, answered, .. } = question;
+        self.questions.begin(id);
         let verdict = {
             let _entered = stack::enter(self.mock, closure, id, causes);
             catch_unwind(AssertUnwindSafe(|| function(event)))
@@ -400,6 +346,7 @@ impl Driver {
         let (driver, id) = (Arc::clone(self), question.id);
         let task = self.runtime.spawn(async move {
             let source = Arc::clone(&question.source);
+            driver.questions.begin(id);
             let verdict = poll_caught(driver.mock, function, question).await;
             let answer = driver.answer_of(&source, verdict);
             let next = driver.answer(id, answer);

@@ -10,6 +10,7 @@
 
 mod activity;
 pub(crate) mod closures;
+mod open_questions;
 mod requests;
 mod runtime_thread;
 mod stack;
@@ -31,7 +32,7 @@ use tokio::runtime;
 use tokio::sync::Notify;
 
 use crate::clock::RunningClock;
-use crate::driver::closures::OpenQuestions;
+use crate::driver::open_questions::OpenQuestions;
 use crate::driver::state::State;
 use crate::driver::workers::Workers;
 use crate::engine::Engine;

@@ -20,6 +20,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{connect, full_token, sdk, try_connect, unlimited};
+use crate::waits::with_timeout;
 
 /// Runs a test on a thread of its own, and fails if it does not end: what these tests are about
 /// would make them hang.
@@ -566,4 +567,39 @@ fn a_closure_can_wait_for_the_mock_to_settle() {
         alice.send_message("hello");
         assert_eq!(contents(&alice), ["from the closure", "hello"]);
     });
+}
+
+#[test]
+fn a_closure_that_does_not_return_holds_up_no_other_closure_of_the_same_message() {
+    let ivs = with_timeout(Duration::from_millis(500));
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    let (release, released) = mpsc::channel::<()>();
+    ivs.on_delivery().to("alice").decide(move |_| {
+        let _ = released.recv();
+        DeliveryVerdict::Pass
+    });
+    ivs.on_delivery().to("bob").decide(|_| DeliveryVerdict::Pass);
+    alice.send_message("hi");
+    bob.expect_message("hi").wait();
+    drop(release);
+    alice.expect_message("hi").wait();
+}
+
+#[test]
+fn events_that_wait_for_a_closure_are_counted_beside_the_call_that_runs() {
+    let ivs = with_timeout(Duration::from_millis(500));
+    let room = ivs.create_room("lobby");
+    let people: Vec<_> = (0..5).map(|n| room.participant(format!("user-{n}"))).collect();
+    let (release, released) = mpsc::channel::<()>();
+    ivs.on_delivery().decide(move |_| {
+        let _ = released.recv();
+        DeliveryVerdict::Pass
+    });
+    people[0].send_message("hi");
+    let unanswered = ivs.report().unanswered().to_vec();
+    assert_eq!(unanswered.len(), 1, "{unanswered:?}");
+    assert!(unanswered[0].ends_with(", and 4 events wait for it"), "{unanswered:?}");
+    drop(release);
+    people.iter().for_each(|someone| drop(someone.expect_message("hi").wait()));
 }
