@@ -358,7 +358,14 @@ impl MockIvsChatBuilder {
     /// environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` is not a number.
     #[track_caller]
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
-        let started_at = Location::caller();
+        self.start_for(Location::caller())
+    }
+
+    /// Starts the mock for a line of the test.
+    pub(crate) fn start_for(
+        self,
+        started_at: &'static Location<'static>,
+    ) -> Result<MockIvsChat, StartError> {
         // Before anything is opened, so that a contradiction leaves no port or thread behind.
         self.check()?;
         let current = runtime::Handle::try_current().ok();

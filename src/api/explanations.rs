@@ -36,6 +36,7 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
         })
         .section(Section { title: "closures that have not returned", lines: driver.unanswered() })
         .section(Section { title: "panics", lines: panics })
+        .without_tokens(|text| driver.without_tokens(text))
 }
 
 /// Lints the last entries: the cause of a failure is rarely older, and a long log would take long
@@ -111,6 +112,8 @@ pub(crate) fn why_not_fired(hook: &HookStatus, entries: &[Entry]) -> Vec<String>
             Some(skipped) => Some(skipped),
             None => user_id.and_then(|user_id| explain::absence(user_id, entries)),
         });
+        let own_calls = hook.is_on_operations().then(|| explain::own_call(entries));
+        reasons.extend(own_calls.flatten());
         reasons.extend(room.and_then(|room| explain::empty_room(room, entries)));
     }
     reasons

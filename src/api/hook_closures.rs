@@ -26,12 +26,12 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// The closure runs while the mock is not locked, and on a thread that serves no client. It can
     /// block, wait for other threads, and use this mock or another one in any way. Until it
     /// returns, the event waits, and so do later events of the same connection in the same
-    /// direction; everything else continues. The closure is asked about one event at a time, and
-    /// not about events that it causes itself by a direct call.
+    /// direction, and other events that this closure is asked about, one at a time; everything else
+    /// continues. It is not asked about events that it causes itself by a direct call.
     ///
     /// A method of the test that has caused the event, such as
     /// [`Participant::send_message`](crate::Participant::send_message), returns once the closure
-    /// has decided, or after the wait timeout.
+    /// has decided. It gives up after the wait timeout, or after a second if that is longer.
     ///
     /// A closure that uses its own mock takes a [`Handle`]. If it owns the
     /// [`MockIvsChat`](crate::MockIvsChat), for example by an `Arc`, neither of the two is ever

@@ -263,6 +263,9 @@ impl Room {
     /// Sets a closure that reviews the messages to this room. A room without a
     /// `messageReviewHandler` gets one through an UpdateRoom request, which the log shows.
     ///
+    /// The closure reviews one message at a time. The 200 ms of a message that waits for its turn
+    /// run meanwhile, so use [`Room::review_with_async`] for a handler that takes a while.
+    ///
     /// ```
     /// use mock_ivs_chat::{ErrorCode, MockIvsChat, ReviewResponse};
     ///

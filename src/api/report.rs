@@ -246,7 +246,8 @@ impl Report {
         let (entries, _) = self.log.driver.entries_since(0);
         let mut text = String::new();
         for reason in self.unmet_lines(&entries).iter().chain(&self.denied_lines()) {
-            failure::write_paragraph(&mut text, "", reason).expect("a string takes any text");
+            let reason = self.log.driver.without_tokens(reason);
+            failure::write_paragraph(&mut text, "", &reason).expect("a string takes any text");
         }
         TokenLabels::new().label(&self.log.driver.without_tokens(&text)).into_owned()
     }
@@ -290,7 +291,9 @@ impl Report {
 
     fn write_summary(&self, f: &mut dyn fmt::Write, entries: &[Entry]) -> fmt::Result {
         let driver = &self.log.driver;
-        let reasons = self.reasons(entries);
+        // Before a text is wrapped: half of a token could not be recognized.
+        let hide = |line: &String| driver.without_tokens(line);
+        let reasons: Vec<_> = self.reasons(entries).iter().map(hide).collect();
         for reason in reasons.iter().take(MOST_REASONS) {
             failure::write_paragraph(f, "", reason)?;
         }
@@ -320,8 +323,10 @@ impl Report {
             Section { title: "waits that were dropped", lines: driver.abandoned() },
             Section { title: "lint", lines: explain::merged(&findings) },
         ];
-        for section in sections.iter().filter(|section| !section.lines.is_empty()) {
-            writeln!(f, "{section}")?;
+        for Section { title, lines } in sections.iter().filter(|section| !section.lines.is_empty())
+        {
+            let lines = lines.iter().map(hide).collect();
+            writeln!(f, "{}", Section { title, lines })?;
         }
         Ok(())
     }

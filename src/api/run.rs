@@ -41,10 +41,11 @@ impl MockIvsChat {
     /// # Panics
     ///
     /// If the test panics.
-    pub async fn run<T>(
+    #[track_caller]
+    pub fn run<T>(
         test: impl AsyncFnOnce(&Self) -> Result<T, Box<dyn Error + Send + Sync>>,
-    ) -> Result<T, TestFailure> {
-        Self::builder().run(test).await
+    ) -> impl Future<Output = Result<T, TestFailure>> {
+        Self::builder().run(test)
     }
 
     /// Ends the mock as [`MockIvsChat::finish`] does, and combines the report with the result of
@@ -112,17 +113,22 @@ impl MockIvsChatBuilder {
     /// # Panics
     ///
     /// If the test panics.
-    pub async fn run<T>(
+    #[track_caller]
+    pub fn run<T>(
         self,
         test: impl AsyncFnOnce(&MockIvsChat) -> Result<T, Box<dyn Error + Send + Sync>>,
-    ) -> Result<T, TestFailure> {
-        let mut mock = match self.try_start() {
-            Ok(mock) => mock,
-            Err(error) => return Err(TestFailure { error: Some(error.into()), report: None }),
-        };
-        let result = test(&mock).await;
-        mock.has_failed_test(result.is_err());
-        combine(result, mock.finish().await)
+    ) -> impl Future<Output = Result<T, TestFailure>> {
+        // An async function would not know its caller.
+        let started_at = Location::caller();
+        async move {
+            let mut mock = match self.start_for(started_at) {
+                Ok(mock) => mock,
+                Err(error) => return Err(TestFailure { error: Some(error.into()), report: None }),
+            };
+            let result = test(&mock).await;
+            mock.has_failed_test(result.is_err());
+            combine(result, mock.finish().await)
+        }
     }
 
     /// Prints nothing when a test panics beside the mock.

@@ -19,7 +19,6 @@ use crate::net::listener::{Listener, Security};
 /// let error = MockIvsChat::builder().clock(clock).try_start().unwrap_err();
 /// assert_eq!(error.to_string(), "a clock that follows tokio's needs on_current_runtime()");
 /// ```
-#[derive(Debug)]
 pub struct StartError {
     message: String,
     source: Option<io::Error>,
@@ -37,6 +36,13 @@ impl fmt::Display for StartError {
             Some(source) => write!(f, "{}: {source}", self.message),
             None => f.write_str(&self.message),
         }
+    }
+}
+
+/// The same text as that of `Display`, because a test that returns this error prints it so.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

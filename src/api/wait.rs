@@ -143,12 +143,19 @@ impl<T> Waiting<Result<T, WaitError>> for IntoResult<T> {
 /// let error = bob.expect_message("hello").into_result().wait().unwrap_err();
 /// println!("{error}");
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct WaitError(String);
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The same text as that of `Display`, because a test that returns this error prints it so.
+impl fmt::Debug for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -115,6 +115,12 @@ impl HookStatus {
         self.origin.description.starts_with("on_handshake()")
     }
 
+    /// Returns `true` if this is a hook on calls of the control plane.
+    pub(crate) fn is_on_operations(&self) -> bool {
+        let points = ["on_operation(", "on_any_operation()"];
+        points.iter().any(|point| self.origin.description.starts_with(point))
+    }
+
     /// Returns `true` if no event has matched the hook's conditions, not even before another hook.
     pub(crate) fn has_seen_nothing(&self) -> bool {
         self.seen == 0 && self.shaded_by.is_none()

@@ -28,9 +28,15 @@ impl fmt::Write for OneLine<'_> {
     }
 }
 
-/// Returns `true` for a character that ends a line or controls a terminal.
+/// Returns `true` for a character that ends a line, controls a terminal, or cannot be seen but
+/// changes how the text around it is shown. A joiner is left, because emoji consist of joined ones.
 fn breaks(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+    let is_invisible = matches!(
+        c,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    );
+    c.is_control() || is_invisible || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -42,6 +48,9 @@ mod tests {
     #[test]
     fn every_control_character_is_escaped() {
         assert_eq!(escaped("a\r\nb\u{1b}[31m\u{2028}"), "a\\r\\nb\\u{1b}[31m\\u{2028}");
+        assert_eq!(escaped("\u{202e}evil \u{feff}"), "\\u{202e}evil \\u{feff}");
+        let family = "👨\u{200d}👩";
+        assert_eq!(escaped(family), family);
         let mut line = String::new();
         write!(OneLine(&mut line), "a\n ä").expect("a string takes any text");
         assert_eq!(line, "a\\n ä");

@@ -178,6 +178,13 @@ pub(crate) fn skipped_handshake(user_id: Option<&str>, entries: &[Entry]) -> Opt
     Some(format!("{user_id:?} is a participant, and participants make no handshake"))
 }
 
+/// Returns a hint if the test has called the control plane by methods of the mock.
+pub(crate) fn own_call(entries: &[Entry]) -> Option<String> {
+    let is_own = |entry: &Entry| matches!(&entry.record.event, Event::Request(called) if called.origin == Caller::Test);
+    let hint = "calls by methods of the mock do not go through hooks, only those over HTTP";
+    entries.iter().any(is_own).then(|| hint.into())
+}
+
 /// How many of the last entries are searched for reasons.
 const MOST_EXAMINED: usize = 2_048;
 

@@ -47,7 +47,8 @@ pub(crate) fn mermaid(entries: &[Entry]) -> String {
 pub(crate) fn json_lines(entries: &[Entry]) -> String {
     let (mut text, mut labels) = (String::new(), TokenLabels::new());
     for entry in entries {
-        text.push_str(&Value::Object(exact(entry, &mut labels)).to_string());
+        let line = Value::Object(exact(entry, &mut labels)).to_string();
+        text.push_str(&labels.label(&hide(entry.mock, &line)));
         text.push('\n');
     }
     text
@@ -61,7 +62,12 @@ pub(crate) fn har(entries: &[Entry]) -> String {
     let draft = har_draft(entries, &mut TokenLabels::new());
     labels.label(&draft);
     let text = har_draft(entries, &mut labels);
-    labels.label(&text).into_owned()
+    labels.label(&hide(mock_of(entries), &text)).into_owned()
+}
+
+/// Returns the number of the mock whose entries these are.
+fn mock_of(entries: &[Entry]) -> u64 {
+    entries.first().map_or(0, |entry| entry.mock)
 }
 
 fn har_draft(entries: &[Entry], labels: &mut TokenLabels) -> String {

@@ -108,6 +108,15 @@ impl Failure {
         &self.lanes
     }
 
+    /// Hides the tokens in all texts. It comes last, and before a text is cut or wrapped: half of a
+    /// token could not be recognized.
+    pub(crate) fn without_tokens(mut self, hide: impl Fn(&str) -> String) -> Self {
+        self.headline = hide(&self.headline);
+        let lines = self.sections.iter_mut().flat_map(|section| &mut section.lines);
+        lines.chain(&mut self.nearest).for_each(|line| *line = hide(line));
+        self
+    }
+
     /// Adds a section, unless it is empty.
     pub(crate) fn section(mut self, section: Section) -> Self {
         if !section.lines.is_empty() {

@@ -7,6 +7,7 @@ use crate::hook::origin::HookOrigin;
 use crate::log::entry::Entry;
 use crate::log::escape::escaped;
 use crate::log::record::Event;
+use crate::log::secrets::hide;
 use crate::log::timeline::WIDEST;
 use crate::log::width::{clipped, middle_clipped, width};
 
@@ -19,6 +20,7 @@ pub(crate) struct Legend<'a> {
 /// A hook, and the entries at which it fired.
 #[derive(Debug)]
 struct Fired<'a> {
+    mock: u64,
     origin: &'a Arc<HookOrigin>,
     entries: Vec<u64>,
 }
@@ -30,7 +32,11 @@ impl<'a> Legend<'a> {
             let origin = &fired.hook;
             match self.hooks.iter_mut().find(|hook| Arc::ptr_eq(hook.origin, origin)) {
                 Some(hook) => hook.entries.push(entry.index()),
-                None => self.hooks.push(Fired { origin, entries: vec![entry.index()] }),
+                None => self.hooks.push(Fired {
+                    mock: entry.mock,
+                    origin,
+                    entries: vec![entry.index()],
+                }),
             }
         }
     }
@@ -61,8 +67,10 @@ impl Fired<'_> {
         // The place is more useful than the calls, which are there.
         let place = self.origin.written_at.to_string();
         let place = middle_clipped(&place, room.saturating_sub(SHORTEST_HOOK));
-        let title = clipped(&self.origin.title(), LONGEST_TITLE);
-        let hook = format!("{title}: {}", escaped(&self.origin.description));
+        // Before they are cut: half of a token could not be recognized.
+        let [title, calls] = [&self.origin.title(), &*self.origin.description]
+            .map(|text| escaped(&hide(self.mock, text)).into_owned());
+        let hook = format!("{}: {calls}", clipped(&title, LONGEST_TITLE));
         let hook = clipped(&hook, room.saturating_sub(width(&place)));
         format!("{hook} at {place}, fired at {numbers}")
     }
@@ -93,7 +101,7 @@ mod tests {
             description: description.into(),
             written_at: Location::caller(),
         });
-        Fired { origin: &origin, entries: entries.to_vec() }.line()
+        Fired { mock: 0, origin: &origin, entries: entries.to_vec() }.line()
     }
 
     #[test]

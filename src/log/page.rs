@@ -11,7 +11,7 @@ use crate::log::explain;
 use crate::log::export::exact;
 use crate::log::lint::Finding;
 use crate::log::page_filter::{Filters, Users};
-use crate::log::secrets::TokenLabels;
+use crate::log::secrets::{TokenLabels, hide};
 use crate::log::summary;
 use crate::log::timeline::{Columns, elapsed, next_row};
 
@@ -70,12 +70,14 @@ impl Page<'_> {
         );
         writeln!(html, "{}", Filters(&users))?;
         write_head(html, &columns)?;
+        let mock = entries.first().map_or(0, |entry| entry.mock);
         let mut rest = entries;
         while let Some((row, following)) = next_row(rest) {
             rest = following;
             let row = Row { entries: row, all: entries, columns: &columns, users: &users };
             let row = row.html(self.findings, &mut labels)?;
-            html.push_str(&labels.label(&row));
+            // Some parts show texts as they are, such as those of hooks.
+            html.push_str(&labels.label(&hide(mock, &row)));
         }
         self.write_findings(html, &rows, &mut labels)?;
         html.push_str("</body>\n</html>\n");

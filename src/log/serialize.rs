@@ -37,8 +37,12 @@ impl Entry {
             }
             Event::Response(response) => serialize_response(&mut map, response, mock, labels)?,
             Event::Request(called) => serialize_request(&mut map, called, mock, labels)?,
-            Event::ClosedByService(close) => serialize_close(&mut map, "service", close)?,
-            Event::ClosedByClient(close) => serialize_close(&mut map, "client", close)?,
+            Event::ClosedByService(close) => {
+                serialize_close(&mut map, "service", close, mock, labels)?;
+            }
+            Event::ClosedByClient(close) => {
+                serialize_close(&mut map, "client", close, mock, labels)?;
+            }
             Event::Connected(connected) => {
                 map.serialize_entry("capabilities", &connected.capabilities)?;
             }
@@ -49,7 +53,8 @@ impl Entry {
             Event::GaveUp(gave_up) => serialize_gave_up(&mut map, gave_up)?,
             Event::Disconnected => {}
             Event::HookFired(hooked) => {
-                map.serialize_entry("hook", &*hooked.hook.name)?;
+                let name = hide(mock, &hooked.hook.name);
+                map.serialize_entry("hook", &labels.label_tokens(&name))?;
                 serialize_effect(&mut map, &hooked.effect, hooked.payload.as_ref(), mock, labels)?;
             }
             Event::Outage(outage) => map.serialize_entry("outage", outage.name())?,
@@ -58,14 +63,16 @@ impl Entry {
             }
             Event::HandshakeRefused(refused) => {
                 map.serialize_entry("status", &refused.status)?;
-                map.serialize_entry("message", &refused.message)?;
+                let message = hide(mock, &refused.message);
+                map.serialize_entry("message", &labels.label_tokens(&message))?;
                 let token = refused.token.as_ref().map(|token| marked(token));
                 let token = token.as_ref().map(|token| labels.label_tokens(token));
                 map.serialize_entry("token", &token)?;
             }
             Event::Reviewed(reviewed) => {
                 map.serialize_entry("message_id", &reviewed.message_id)?;
-                map.serialize_entry("result", &reviewed.result)?;
+                let result = hide(mock, &reviewed.result);
+                map.serialize_entry("result", &labels.label_tokens(&result))?;
             }
             Event::TestAction(action) => {
                 serialize_effect(&mut map, &action.effect, action.payload.as_ref(), mock, labels)?;
@@ -102,10 +109,16 @@ fn serialize_response<M: SerializeMap>(
     serialize_text(map, "body", &shown(labels, mock, &marked_body(response)))
 }
 
-fn serialize_close<M: SerializeMap>(map: &mut M, by: &str, close: &Close) -> Result<(), M::Error> {
+fn serialize_close<M: SerializeMap>(
+    map: &mut M,
+    by: &str,
+    close: &Close,
+    mock: u64,
+    labels: &mut Labels,
+) -> Result<(), M::Error> {
     map.serialize_entry("by", by)?;
     map.serialize_entry("code", &close.code.map(|code| code.0))?;
-    map.serialize_entry("reason", &close.reason)
+    map.serialize_entry("reason", &labels.label_tokens(&hide(mock, &close.reason)))
 }
 
 fn serialize_gave_up<M: SerializeMap>(map: &mut M, gave_up: &GaveUp) -> Result<(), M::Error> {
@@ -120,7 +133,7 @@ fn serialize_effect<M: SerializeMap>(
     mock: u64,
     labels: &mut Labels,
 ) -> Result<(), M::Error> {
-    map.serialize_entry("effect", effect)?;
+    map.serialize_entry("effect", &labels.label_tokens(&hide(mock, effect)))?;
     match payload.and_then(Payload::text) {
         Some(text) => serialize_text(map, "frame", &shown(labels, mock, text)),
         None => Ok(()),

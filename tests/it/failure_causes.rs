@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mock_ivs_chat::hook::{ActionVerdict, HookSpec};
 use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
-use mock_ivs_chat::{Clock, MockIvsChat, ReviewResponse};
+use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat, Operation, ReviewResponse};
 use serde_json::json;
 
 use crate::failure_texts::{child_of, impatient};
@@ -263,4 +263,76 @@ fn a_verification_that_fails() {
 fn a_report_is_not_repeated_beside_the_panic_of_a_verification() {
     let text = child_of("failure_causes::a_verification_that_fails", &[]);
     assert_eq!(text.matches("hook \"never\": expected to fire once").count(), 1, "{text}");
+}
+
+#[test]
+fn no_text_or_export_shows_a_token_or_a_part_of_one() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    let token = room.chat_token("alice").create().token;
+    let part = &token[..16];
+    let body = json!({ "token": token }).to_string();
+    ivs.on_operation(Operation::GetRoom).named(&*token).respond(200, &*body);
+    ivs.on_action().reject(ErrorCode::BadRequest, &*token);
+    room.review_with({
+        let reason = token.clone();
+        move |_| ReviewResponse::deny(reason.clone())
+    });
+    let alice = room.participant("bob");
+    alice.send_message("hi");
+    alice.disconnect();
+    let log = ivs.log();
+    let texts = [
+        failure(|| drop(ivs.room(&*token))),
+        failure(|| log.expect_message(&*token).wait()),
+        ivs.report().to_string(),
+        log.to_string(),
+        log.timeline(),
+        log.to_html(""),
+        log.to_har(),
+        log.to_json_lines(),
+        log.to_mermaid(),
+        serde_json::to_string(&log).unwrap(),
+    ];
+    for text in texts {
+        assert!(!text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn an_invisible_character_in_a_user_id_is_escaped() {
+    let ivs = impatient();
+    let evil = ivs.create_room("lobby").participant("\u{202e}evil");
+    let text = failure(|| evil.expect_message("hi").wait());
+    assert!(!text.contains('\u{202e}') && text.contains("\\u{202e}evil"), "{text}");
+    assert!(!ivs.log().to_string().contains('\u{202e}'));
+}
+
+#[test]
+fn a_hook_on_calls_of_the_test_itself_says_why_it_has_not_fired() {
+    let ivs = frozen();
+    ivs.on_operation(Operation::CreateRoom).expect(1).empty_body();
+    ivs.create_room("lobby");
+    let report = ivs.finish().wait().unwrap_err().to_string();
+    let hint = "\n  calls by methods of the mock do not go through hooks, only those over HTTP\n";
+    assert!(report.contains(hint), "{report}");
+}
+
+#[tokio::test]
+async fn a_whole_test_names_the_line_that_runs_it_and_its_errors_are_readable() {
+    let text = child_of("failure_causes::a_whole_test_that_panics", &[]);
+    assert!(text.contains("the mock started at tests/it/failure_causes.rs:"), "{text}");
+    let ivs = impatient();
+    let error = ivs.log().expect_message("hi").into_result().await.unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+}
+
+#[tokio::test]
+#[ignore = "a child of the test above"]
+async fn a_whole_test_that_panics() {
+    let _ = MockIvsChat::run(async |ivs| -> Result<(), _> {
+        ivs.create_room("lobby");
+        panic!("the test's own reason");
+    })
+    .await;
 }
