@@ -82,7 +82,8 @@ pub(crate) fn write_wanted(test: &str, has_failed: bool, html: impl FnOnce() -> 
     };
     let is_always = env::var_os("MOCK_IVS_CHAT_LOG").is_some_and(|when| when == "always");
     if has_failed || is_always {
-        report(&write(&in_target(Path::new(&folder)), test, &html()));
+        let folder = in_target(Path::new(&folder));
+        report(&folder, &write(&folder, test, &html()));
     }
 }
 
@@ -159,9 +160,12 @@ fn write(folder: &Path, test: &str, page: &str) -> io::Result<PathBuf> {
 
 /// Prints where the page is, or why it could not be written.
 #[expect(clippy::print_stderr, reason = "the harness shows it below the failure of the test")]
-fn report(written: &io::Result<PathBuf>) {
+fn report(folder: &Path, written: &io::Result<PathBuf>) {
     match written {
         Ok(path) => eprintln!("the log as a page: {}", path.display()),
-        Err(error) => eprintln!("the log cannot be written as a page: {error}"),
+        Err(error) => eprintln!(
+            "the log cannot be written as a page to {}, by `MOCK_IVS_CHAT_LOG_DIR`: {error}",
+            folder.display()
+        ),
     }
 }

@@ -113,6 +113,7 @@ impl Failure {
         let Some(line) = self.lines.get(number) else {
             if is_first {
                 let missing = self.instead_of.as_deref().unwrap_or("nothing");
+                let missing = shortened(missing.trim_start(), LONGEST_LINE - 31);
                 text.push_str(&format!(">           (it ends here; without faults: {missing})\n"));
             }
             return;
@@ -126,7 +127,7 @@ impl Failure {
         text.push_str(&format!("{mark} {at:>8}  {}\n", shortened(&line.text, LONGEST_LINE)));
         if is_first {
             let other = self.instead_of.as_deref().unwrap_or("nothing more");
-            let other = shortened(other.trim_start(), LONGEST_LINE);
+            let other = shortened(other.trim_start(), LONGEST_LINE - 17);
             text.push_str(&format!("            (without faults: {other})\n"));
         }
     }
@@ -156,5 +157,5 @@ const LINES_BEFORE: usize = 3;
 const LINES_AFTER: usize = 14;
 const LINES_AT_END: usize = 4;
 
-/// The number of characters of a line in a transcript.
-const LONGEST_LINE: usize = 120;
+/// The number of characters of a line in a transcript, after its mark and time: 120 with those.
+const LONGEST_LINE: usize = 108;

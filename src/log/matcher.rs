@@ -423,6 +423,14 @@ impl Matcher {
             self.can_have(kind, &name),
             "{kind} has no {name}, so a matcher for `{self}` with one matches nothing"
         );
+        // A room has several names, and all of them can hold.
+        let other = self.expected(&name).filter(|_| name != Name::Room);
+        if let (Some(other), Expected::Is(value)) = (other, &expected) {
+            assert!(
+                other == value,
+                "the {name} of `{self}` cannot be {value:?} as well as {other:?}: nothing would match"
+            );
+        }
         self.fields.push(Field { name, expected });
         self
     }

@@ -10,6 +10,7 @@ use crate::log::entry::Entry;
 use crate::log::labels::Labels;
 use crate::log::record::{Caller, Event, GaveUp, Request, Response};
 use crate::log::secrets::{hide, marked, marked_body};
+use crate::log::transcript::Length;
 use crate::proto::close::Close;
 use crate::proto::operation::Operation;
 use crate::proto::payload::Payload;
@@ -33,7 +34,7 @@ impl Entry {
         let mock = self.mock;
         match &self.record.event {
             Event::ClockAdvanced(by) => {
-                map.serialize_entry("by", &humantime::format_duration(*by).to_string())?;
+                map.serialize_entry("by", &Length(*by).to_string())?;
             }
             Event::Response(response) => serialize_response(&mut map, response, mock, labels)?,
             Event::Request(called) => serialize_request(&mut map, called, mock, labels)?,

@@ -4,6 +4,7 @@ use crate::log::entry::Entry;
 use crate::log::escape::escaped;
 use crate::log::record::{Caller, Event};
 use crate::log::secrets::hide;
+use crate::log::transcript::Length;
 use crate::log::width::around;
 use crate::proto::action::Action;
 use crate::proto::close::Close;
@@ -24,7 +25,7 @@ pub(crate) fn within(entry: &Entry, most: usize) -> String {
 fn words(entry: &Entry, most: usize) -> String {
     match &entry.record.event {
         Event::ClockAdvanced(duration) => {
-            format!("clock + {}", humantime::format_duration(*duration))
+            format!("clock + {}", Length(*duration))
         }
         Event::Response(response) => match &response.exception {
             Some(exception) => format!("{} {exception}", response.status),

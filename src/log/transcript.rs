@@ -258,11 +258,22 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// Writes a duration exactly, in the largest possible units.
-struct Length(Duration);
+/// Writes a duration exactly, in the largest possible units up to days: the length of a month is
+/// not exact.
+pub(crate) struct Length(pub(crate) Duration);
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        let seconds = self.0.as_secs();
+        let (days, seconds) = (seconds / SECONDS_A_DAY, seconds % SECONDS_A_DAY);
+        let rest = Duration::new(seconds, self.0.subsec_nanos());
+        let unit = if days == 1 { "day" } else { "days" };
+        match (days, rest.is_zero()) {
+            (0, _) => humantime::format_duration(rest).fmt(f),
+            (_, true) => write!(f, "{days}{unit}"),
+            (_, false) => write!(f, "{days}{unit} {}", humantime::format_duration(rest)),
+        }
     }
 }
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;

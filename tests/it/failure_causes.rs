@@ -6,6 +6,7 @@ use std::time::Duration;
 use mock_ivs_chat::hook::{ActionVerdict, HookSpec};
 use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat, Operation, ReviewResponse};
+use rstest::rstest;
 use serde_json::json;
 
 use crate::failure_texts::{child_of, impatient};
@@ -335,4 +336,33 @@ async fn a_whole_test_that_panics() {
         panic!("the test's own reason");
     })
     .await;
+}
+
+#[rstest]
+#[case(|| Matcher::message().from("alice").from("bob"), "cannot be \"bob\" as well as \"alice\"")]
+#[case(|| Matcher::message().content("a").content("b"), "the content of `MESSAGE with content \"a\"` cannot be \"b\"")]
+#[case(|| Matcher::message().attribute("a", "1").attribute("a", "2"), "the attribute \"a\" of `")]
+fn conditions_that_exclude_each_other_are_refused(
+    #[case] matcher: fn() -> Matcher,
+    #[case] text: &str,
+) {
+    let refused = failure(matcher);
+    assert!(refused.contains(text), "{refused}");
+}
+
+#[test]
+fn conditions_that_agree_are_accepted() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    room.participant("alice").send_message("hi");
+    let same = Matcher::message().from("alice").from("alice").room("lobby").room(room.id());
+    ivs.log().expect(same.containing("h").containing("i")).wait();
+}
+
+#[test]
+fn a_long_advance_is_shown_in_days() {
+    let ivs = frozen();
+    ivs.advance(Duration::from_secs(60 * 24 * 60 * 60 + 5));
+    assert!(ivs.log().to_string().contains("60days 5s"), "{}", ivs.log());
+    assert!(ivs.log().timeline().contains("clock + 60days 5s"), "{}", ivs.log().timeline());
 }
