@@ -288,12 +288,12 @@ impl Log {
 
     /// Returns the reason why no entry can ever match, if there is one: something is misspelled.
     fn misnomer(&self, matcher: &Matcher) -> Option<String> {
-        let (entries, _) = self.driver.entries_since(0);
         for room in self.filter.rooms().chain(matcher.room_name()) {
-            // A room that has been deleted is still in the log.
-            let is_logged = entries.iter().any(|entry| entry.is_in_room(room));
             let known = self.driver.find_room(|_, it| it.names().include(room).then_some(()));
-            if let (false, Err(rooms)) = (is_logged, known) {
+            let Err(rooms) = known else { continue };
+            // A room that has been deleted is still in the log, which is read only for this.
+            let (entries, _) = self.driver.entries_since(0);
+            if !entries.iter().any(|entry| entry.is_in_room(room)) {
                 return Some(format!("no room {room:?}; rooms: {}", listed(&rooms)));
             }
         }
