@@ -109,9 +109,7 @@ impl Question {
         });
         Self { id, closure, function, source, event, causes, answered: None }
     }
-}
 
-impl Question {
     pub(super) const fn is_async(&self) -> bool {
         matches!(self.function, Some(Function::Async(_)))
     }

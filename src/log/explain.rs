@@ -180,7 +180,10 @@ pub(crate) fn skipped_handshake(user_id: Option<&str>, entries: &[Entry]) -> Opt
 
 /// Returns a hint if the test has called the control plane by methods of the mock.
 pub(crate) fn own_call(entries: &[Entry]) -> Option<String> {
-    let is_own = |entry: &Entry| matches!(&entry.record.event, Event::Request(called) if called.origin == Caller::Test);
+    let is_own = |entry: &Entry| match &entry.record.event {
+        Event::Request(called) => called.origin == Caller::Test,
+        _ => false,
+    };
     let hint = "calls by methods of the mock do not go through hooks, only those over HTTP";
     entries.iter().any(is_own).then(|| hint.into())
 }

@@ -66,7 +66,7 @@ pub(crate) fn har(entries: &[Entry]) -> String {
 }
 
 /// Returns the number of the mock whose entries these are.
-fn mock_of(entries: &[Entry]) -> u64 {
+pub(crate) fn mock_of(entries: &[Entry]) -> u64 {
     entries.first().map_or(0, |entry| entry.mock)
 }
 

@@ -11,8 +11,7 @@ use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::escaped;
 use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
-use crate::log::timeline;
-use crate::log::timeline::{Excerpt, WIDEST};
+use crate::log::timeline::{self, Excerpt, WIDEST};
 use crate::log::width::{clipped, pieces, width};
 use crate::service::ConnectionId;
 

@@ -9,6 +9,7 @@ use crate::log::entry::{Direction, Entry, EntryKind};
 use crate::log::escape::escaped;
 use crate::log::explain;
 use crate::log::export::exact;
+use crate::log::export::mock_of;
 use crate::log::lint::Finding;
 use crate::log::page_filter::{Filters, Users};
 use crate::log::secrets::{TokenLabels, hide};
@@ -70,7 +71,7 @@ impl Page<'_> {
         );
         writeln!(html, "{}", Filters(&users))?;
         write_head(html, &columns)?;
-        let mock = entries.first().map_or(0, |entry| entry.mock);
+        let mock = mock_of(entries);
         let mut rest = entries;
         while let Some((row, following)) = next_row(rest) {
             rest = following;
