@@ -200,6 +200,11 @@ impl RunningClock {
         matches!(self.source, RunningSource::Tokio { is_paused: true, .. })
     }
 
+    /// Returns the time of a tokio clock that stands still while tasks run; `None` for other clocks.
+    pub(crate) fn paused_time(&self) -> Option<Timestamp> {
+        self.is_paused().then(|| self.source_now())
+    }
+
     /// Returns `true` if the time between two events says anything about a client.
     pub(crate) fn measures_clients(&self) -> bool {
         !self.is_frozen()

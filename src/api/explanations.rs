@@ -30,6 +30,8 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
         .section(Section { title: "gates", lines: held(driver, entries) })
         .section(Section { title: "delays", lines: delayed(driver, entries) })
         .section(Section { title: "stalled connections", lines: stalled(driver) })
+        .section(Section { title: "outages", lines: driver.outages() })
+        .section(Section { title: "frames that were not sent", lines: driver.unsent() })
         .section(Section {
             title: "lint",
             lines: explain::merged(&recent_findings(driver, entries)),

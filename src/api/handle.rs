@@ -24,8 +24,10 @@ use crate::service::chat_log::ChatLogRecord;
 /// A handle of a mock, with everything that a test can do with it. It is cheap to clone, and can be
 /// used on any thread.
 ///
-/// A handle does not keep the mock alive: once the [`MockIvsChat`](crate::MockIvsChat) is dropped
-/// nothing listens any more, but the log can still be read.
+/// A handle does not keep the mock alive. Once the [`MockIvsChat`](crate::MockIvsChat) is dropped,
+/// clients are disconnected, nothing listens any more, and a wait for something that has not
+/// happened yet fails immediately. The log can still be read, and participants can still send
+/// messages to each other.
 ///
 /// ```
 /// use mock_ivs_chat::MockIvsChat;

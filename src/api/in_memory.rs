@@ -85,12 +85,12 @@ impl ConnectError {
         Self { status: Some(status), subject, message }
     }
 
-    fn failed(message: impl Into<String>) -> Self {
-        Self { status: None, subject: "handshake", message: message.into() }
+    pub(crate) fn failed(subject: &'static str, message: impl Into<String>) -> Self {
+        Self { status: None, subject, message: message.into() }
     }
 
     fn no_response() -> Self {
-        Self::failed("the mock sent no response")
+        Self::failed("handshake", "the mock sent no response")
     }
 }
 
@@ -132,11 +132,19 @@ impl Handle {
         let (handle, token) = (self.clone(), token.into());
         Box::pin(async move {
             if let Some(reason) = handle.server().stop_reason() {
-                return Err(ConnectError::failed(reason.message()));
+                return Err(ConnectError::failed("handshake", reason.message()));
             }
             let (client, server) = tokio::io::duplex(BUFFER_BYTES);
+            // Asked first, because the outage may end while the client is being refused.
+            let outage = handle.driver().outage_begun_at();
             handle.server().serve(SharedStream::memory(server), handle.driver());
-            handshake(client, &token).await
+            handshake(client, &token).await.map_err(|error| match (error.status, outage) {
+                (None, Some(begun_at)) => {
+                    let message = format!("an outage is in effect, begun at {begun_at}");
+                    ConnectError::failed("handshake", message)
+                }
+                _ => error,
+            })
         })
     }
 

@@ -20,6 +20,7 @@ use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
 use crate::log::retention::LogRetention;
 use crate::log::store::Selection;
+use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 
 /// A wait for an entry of the log.
@@ -41,6 +42,8 @@ pub(crate) struct LogWait<T> {
     registration: Registration,
     /// Set by the first poll: before it, the wait takes no time.
     timeout: Option<(Instant, WaitTimeout)>,
+    /// The time of a paused clock at the first poll.
+    paused_time: Option<Timestamp>,
     is_complete: bool,
 }
 
@@ -132,6 +135,7 @@ impl<T> LogWait<T> {
             caller: Location::caller(),
             has_panicked: false,
             timeout: None,
+            paused_time: None,
             is_complete: false,
         }
     }
@@ -269,8 +273,25 @@ impl<T> LogWait<T> {
             .naming(named)
             .timeline(&entries, &lanes)
             .section(Section { title: "dropped", lines: missed })
-            .section(Section { title: "users", lines: absent.into_iter().collect() });
+            .section(Section { title: "users", lines: absent.into_iter().collect() })
+            .section(Section { title: "clock", lines: self.jump().into_iter().collect() });
         with_sections(failure, &self.driver, &entries)
+    }
+}
+
+impl<T> LogWait<T> {
+    /// Returns a hint if a paused clock has moved far while the wait was pending, so that a session
+    /// may have expired meanwhile.
+    fn jump(&self) -> Option<String> {
+        let duration = self.driver.clock().paused_time()?.since(self.paused_time?);
+        (duration >= SHORTEST_JUMP).then(|| {
+            let duration = Duration::from_secs(duration.as_secs());
+            format!(
+                "the paused clock moved by {} while the wait was pending, because tokio moves it \
+                 to the next timer when all tasks are idle",
+                humantime::format_duration(duration)
+            )
+        })
     }
 }
 
@@ -293,6 +314,9 @@ impl<T> Future for LogWait<T> {
 impl<T> LogWait<T> {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Box<Failure>>> {
         let limit = self.driver.wait_timeout();
+        if self.timeout.is_none() {
+            self.paused_time = self.driver.clock().paused_time();
+        }
         // The time counts from the first poll, because a wait may be made long before it is
         // awaited.
         let new_timeout = || {
@@ -333,6 +357,9 @@ const BATCH: usize = 64;
 
 /// How long a task examines entries before it lets others run.
 const LONGEST_TURN: Duration = Duration::from_millis(10);
+
+/// How far a paused clock must move during a wait before a failure says so.
+const SHORTEST_JUMP: Duration = Duration::from_secs(1);
 
 /// How long entries are still examined after the deadline.
 const GRACE: Duration = Duration::from_millis(50);

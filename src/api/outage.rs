@@ -1,7 +1,10 @@
 //! Outage: disconnects clients, restarts the mock, and makes it unreachable for a while.
 
+use std::panic::Location;
+
 use crate::api::handle::Handle;
 use crate::api::wait::fail;
+use crate::driver::OutageId;
 use crate::log::record;
 use crate::proto::close::{Close, CloseCode};
 
@@ -22,6 +25,7 @@ use crate::proto::close::{Close, CloseCode};
 #[must_use = "the outage ends when this value is dropped"]
 pub struct Outage {
     handle: Handle,
+    id: OutageId,
 }
 
 impl Outage {
@@ -42,6 +46,7 @@ impl Drop for Outage {
     fn drop(&mut self) {
         // Listening on a bound port fails only if the system has run out of a resource. Then the
         // next connection fails, and `Handle::restart` tries again.
+        self.handle.driver().record_end_of_outage(self.id);
         let server = self.handle.server();
         if !server.end_outage() {
             return;
@@ -147,14 +152,21 @@ impl Handle {
     /// In the last case there is no outage.
     #[track_caller]
     pub fn outage(&self) -> Outage {
+        self.begin_outage(Some(Location::caller()))
+    }
+
+    /// Begins an outage, for a line of the test or for the explorer.
+    #[track_caller]
+    pub(crate) fn begin_outage(&self, begun_at: Option<&'static Location<'static>>) -> Outage {
         self.expect_running();
         // If the pause fails there is no outage, and the mock goes on as before.
         let connections = self.expect_port(self.server().pause());
         self.server().begin_outage();
         // Before the streams close, so that the log has the outage before clients react to it.
+        let id = self.driver().record_outage(begun_at);
         self.driver().end_all(record::OutageEvent::Begin);
         connections.close();
-        Outage { handle: self.clone() }
+        Outage { handle: self.clone(), id }
     }
 
     /// Begins an outage in which each new connection is accepted, recorded as an entry of the kind
@@ -187,9 +199,10 @@ impl Handle {
         self.expect_running();
         let connections = self.server().cut();
         self.server().begin_outage();
+        let id = self.driver().record_outage(Some(Location::caller()));
         self.driver().end_all(record::OutageEvent::Begin);
         connections.close();
-        Outage { handle: self.clone() }
+        Outage { handle: self.clone(), id }
     }
 
     /// Sets whether each HTTP response has `Connection: close` and ends its connection. By default,

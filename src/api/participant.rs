@@ -1,6 +1,7 @@
 //! Participant: a user inside the mock, without a client or a socket.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -115,6 +116,7 @@ impl Participant {
     /// assert_eq!(bob.send_message("hello"), "bob-1");
     /// ```
     #[doc(alias = "say")]
+    #[track_caller]
     pub fn send_message(&self, content: impl Into<String>) -> String {
         let request_id = self.request_id();
         let (id, content) = (json!(request_id), json!(content.into()));
@@ -134,6 +136,7 @@ impl Participant {
     /// assert_eq!(bob.expect_message("hello").wait().attributes.unwrap()["color"], "red");
     /// ```
     #[doc(alias = "say_with")]
+    #[track_caller]
     pub fn send_message_with(
         &self,
         content: impl Into<String>,
@@ -157,6 +160,7 @@ impl Participant {
     /// bob.delete_message("Message00001", "spam");
     /// bob.expect_event("aws:DELETE_MESSAGE").wait();
     /// ```
+    #[track_caller]
     pub fn delete_message(&self, id: impl Into<String>, reason: impl Into<String>) -> String {
         self.moderate("DELETE_MESSAGE", "Id", &id.into(), &reason.into())
     }
@@ -172,10 +176,12 @@ impl Participant {
     /// assert!(!bob.is_connected());
     /// ```
     #[doc(alias = "kick")]
+    #[track_caller]
     pub fn disconnect_user(&self, user_id: impl Into<String>, reason: impl Into<String>) -> String {
         self.moderate("DISCONNECT_USER", "UserId", &user_id.into(), &reason.into())
     }
 
+    #[track_caller]
     fn moderate(&self, action: &str, member: &str, value: &str, reason: &str) -> String {
         let request_id = self.request_id();
         let (id, value) = (json!(request_id), json!(value));
@@ -189,7 +195,10 @@ impl Participant {
         request_id
     }
 
-    /// Sends any text as a frame. Has no effect after the connection has ended.
+    /// Sends any text as a frame.
+    ///
+    /// After the connection has ended, this has no effect, as for a client whose last frames never
+    /// arrive. The failures of the test then say that the frame was not sent.
     ///
     /// ```
     /// # use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -198,12 +207,15 @@ impl Participant {
     /// bob.send_raw("no JSON");
     /// bob.expect_error(ErrorCode::BadRequest).wait();
     /// ```
+    #[track_caller]
     pub fn send_raw(&self, frame: impl Into<String>) {
-        // The connection may still end before `receive`. The engine then ignores the frame.
-        if self.is_connected() {
-            let payload = Payload::from_client_text(frame.into());
-            self.handle.driver().receive(self.peer.connection, payload);
+        let driver = self.handle.driver();
+        if !self.is_connected() {
+            return driver.record_unsent(&self.peer.label, Location::caller());
         }
+        // The connection may still end before `receive`. The engine then ignores the frame.
+        let payload = Payload::from_client_text(frame.into());
+        driver.receive(self.peer.connection, payload);
     }
 
     fn request_id(&self) -> String {

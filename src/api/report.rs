@@ -252,6 +252,32 @@ impl Report {
         TokenLabels::new().label(&self.log.driver.without_tokens(&text)).into_owned()
     }
 
+    /// Returns what a failure that the test has returned does not say: the reasons why the test
+    /// has also failed, below its text. The text already shows the end of the log.
+    pub(crate) fn below_failure(&self, text: &str) -> String {
+        let (entries, _) = self.log.driver.entries_since(0);
+        let mut reasons = String::new();
+        for reason in self.reasons(&entries) {
+            let reason = self.log.driver.without_tokens(&reason);
+            if !text.contains(reason.trim_start()) {
+                failure::write_paragraph(&mut reasons, "", &reason)
+                    .expect("a string takes any text");
+            }
+        }
+        let text = self.log.driver.without_tokens(text);
+        let text = match reasons.is_empty() {
+            true => text,
+            false => format!("{}\n\n{reasons}", text.trim_end()),
+        };
+        TokenLabels::new().label(&text).into_owned()
+    }
+
+    /// Returns `true` if nothing has happened since the log had this length, apart from the end of
+    /// the test.
+    pub(crate) fn has_only_ended_since(&self, log_length: u64) -> bool {
+        self.log.driver.has_only_ended_since(log_length)
+    }
+
     /// Returns the report below another text. Neither shows a token.
     pub(crate) fn after(&self, text: &str) -> String {
         let text = self.log.driver.without_tokens(text);
@@ -319,6 +345,8 @@ impl Report {
             Section { title: "gates", lines: held(driver, entries) },
             Section { title: "delays", lines: delayed(driver, entries) },
             Section { title: "stalled connections", lines: stalled(driver) },
+            Section { title: "outages", lines: driver.outages() },
+            Section { title: "frames that were not sent", lines: driver.unsent() },
             Section { title: "refused", lines: explain::refusals(entries, &[]) },
             Section { title: "waits that were dropped", lines: driver.abandoned() },
             Section { title: "lint", lines: explain::merged(&findings) },

@@ -11,7 +11,7 @@ use crate::api::builder::MockIvsChatBuilder;
 use crate::api::mock::{Finishing, MockIvsChat};
 use crate::api::report::Report;
 use crate::api::settle::Settling;
-use crate::api::wait::{Wait, Waiting};
+use crate::api::wait::{Wait, WaitError, Waiting};
 use crate::log::failure::Failure;
 
 impl MockIvsChat {
@@ -192,6 +192,21 @@ impl TestFailure {
     }
 }
 
+impl TestFailure {
+    /// Returns `true` if the error, or one of its causes, is a failed wait after which nothing has
+    /// happened.
+    fn shows_end_of(&self, report: &Report) -> bool {
+        let mut error = self.error().map(|error| error as &(dyn Error + 'static));
+        while let Some(cause) = error {
+            if let Some(wait) = cause.downcast_ref::<WaitError>() {
+                return report.has_only_ended_since(wait.log_length());
+            }
+            error = cause.source();
+        }
+        false
+    }
+}
+
 impl fmt::Display for TestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
@@ -210,6 +225,8 @@ impl fmt::Display for TestFailure {
         }
         match &self.report {
             Some(report) if text.is_empty() => report.fmt(f),
+            // The text already shows the same timeline and sections.
+            Some(report) if self.shows_end_of(report) => f.write_str(&report.below_failure(&text)),
             Some(report) => f.write_str(&report.after(&text)),
             None => f.write_str(&text),
         }

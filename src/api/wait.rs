@@ -123,7 +123,10 @@ impl<T> Future for IntoResult<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let wait = &mut self.0;
         wait.waiting.as_mut().poll(cx).map(|output| {
-            Ok(output.map_err(|failure| WaitError(shown(&wait.driver, &failure.to_string()))))
+            Ok(output.map_err(|failure| WaitError {
+                text: shown(&wait.driver, &failure.to_string()),
+                log_length: wait.driver.log_length(),
+            }))
         })
     }
 }
@@ -144,11 +147,21 @@ impl<T> Waiting<Result<T, WaitError>> for IntoResult<T> {
 /// println!("{error}");
 /// ```
 #[derive(Clone, Eq, PartialEq)]
-pub struct WaitError(String);
+pub struct WaitError {
+    text: String,
+    /// How many entries the log had when the wait failed.
+    log_length: u64,
+}
+
+impl WaitError {
+    pub(crate) const fn log_length(&self) -> u64 {
+        self.log_length
+    }
+}
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -17,11 +17,11 @@ mod stack;
 mod state;
 mod tasks;
 mod time;
+mod traces;
 mod transaction;
 mod waits;
 mod workers;
 
-use std::collections::VecDeque;
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -55,6 +55,7 @@ use crate::service::room::{RoomKey, RoomState};
 pub(crate) use activity::ClosurePanic;
 pub(crate) use requests::HandshakeResponse;
 pub(crate) use runtime_thread::RuntimeThread;
+pub(crate) use traces::OutageId;
 pub(crate) use waits::Registration;
 
 pub(crate) use crate::log::record::{Caller, Unserved};
@@ -62,6 +63,7 @@ pub(crate) use crate::service::ConnectionId;
 pub(crate) use crate::service::control::ControlResult as ControlResponse;
 pub(crate) use crate::service::token::PREFIX as TOKEN_PREFIX;
 use tasks::Tasks;
+use traces::Traces;
 use waits::Waiters;
 
 /// Executes the engine of one mock.
@@ -81,8 +83,7 @@ pub(crate) struct Driver {
     questions: OpenQuestions,
     workers: Arc<Workers>,
     panics: Mutex<Vec<ClosurePanic>>,
-    /// The latest waits that were dropped before they completed, as the test wrote them.
-    abandoned: Mutex<VecDeque<String>>,
+    traces: Mutex<Traces>,
     has_stopped: AtomicBool,
     /// The wakers of pending waits.
     waiters: Arc<Waiters>,
@@ -136,7 +137,7 @@ impl Driver {
             questions: OpenQuestions::default(),
             workers: Arc::default(),
             panics: Mutex::default(),
-            abandoned: Mutex::default(),
+            traces: Mutex::default(),
             has_stopped: AtomicBool::new(false),
             waiters: Arc::default(),
             rescheduled: Notify::new(),
@@ -184,8 +185,14 @@ impl Driver {
     /// about: connections end, and so do outages.
     pub(crate) fn latest_failure(&self) -> Option<RecordedFailure> {
         let failure = self.failure.lock().clone()?;
-        let (later, _) = self.entries_since(failure.log_length);
-        later.iter().all(|entry| entry.record.event.is_end()).then_some(failure)
+        self.has_only_ended_since(failure.log_length).then_some(failure)
+    }
+
+    /// Returns `true` if nothing has happened since the log had this length, apart from what the
+    /// end of a test brings about.
+    pub(crate) fn has_only_ended_since(&self, log_length: u64) -> bool {
+        let (later, _) = self.entries_since(log_length);
+        later.iter().all(|entry| entry.record.event.is_end())
     }
 
     /// Makes each HTTP response the last on its connection, or not.

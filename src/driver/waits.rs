@@ -121,22 +121,6 @@ impl Drop for Registration {
 }
 
 impl Driver {
-    /// Records that a wait was dropped before it completed, for example by a timeout of the test.
-    pub(crate) fn record_abandoned(&self, wait: String) {
-        let mut abandoned = self.abandoned.lock();
-        // A test that polls in a loop drops the same wait many times.
-        abandoned.retain(|earlier| *earlier != wait);
-        abandoned.push_back(wait);
-        if abandoned.len() > MOST_ABANDONED {
-            abandoned.pop_front();
-        }
-    }
-
-    /// Returns the latest waits that were dropped before they completed.
-    pub(crate) fn abandoned(&self) -> Vec<String> {
-        self.abandoned.lock().iter().cloned().collect()
-    }
-
     pub(crate) const fn waiters(&self) -> &Arc<Waiters> {
         &self.waiters
     }
@@ -197,6 +181,3 @@ impl Driver {
         }
     }
 }
-
-/// How many waits that were dropped before they completed are remembered.
-const MOST_ABANDONED: usize = 3;

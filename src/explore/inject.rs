@@ -219,7 +219,7 @@ async fn strike(
     match fault {
         Fault::Restarted => ivs.restart(),
         Fault::Outage => {
-            let outage = ivs.outage();
+            let outage = ivs.begin_outage(None);
             // Released during the outage: what waited is part of what the clients lose.
             gate.inspect(Gate::release);
             tokio::time::sleep(OUTAGE).await;

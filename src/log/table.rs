@@ -122,7 +122,10 @@ impl fmt::Display for Table<'_> {
         let room = WIDEST + 1 - margin - if has_more { MORE.len() + GAP } else { 0 };
         let grid = Grid::new(margin, &self.widths(room));
         let headings = grid.headings(self.columns.titles(), has_more.then_some(MORE));
-        writeln!(f, "{}", grid.line(String::new(), &headings))?;
+        // Without lanes and omitted lanes the line would be empty.
+        if headings.iter().any(|heading| !heading.is_empty()) {
+            writeln!(f, "{}", grid.line(String::new(), &headings))?;
+        }
         for ((row, [index, at]), more) in self.rows.iter().zip(&starts).zip(more) {
             let start = format!("{index:>number$} {at:>time$}");
             if row.has_lane() {

@@ -220,7 +220,7 @@ async fn later_frames_to_a_client_wait_until_a_closure_has_decided_about_the_fir
 #[test]
 fn a_stuck_closure_is_named_and_blocks_neither_waits_nor_the_end_of_the_mock() {
     within(SOON, || {
-        let ivs = unlimited();
+        let ivs = MockIvsChat::builder().wait_timeout(Duration::from_secs(1)).start();
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         let (release, stuck) = mpsc::channel::<()>();

@@ -26,6 +26,7 @@ mod failure_causes;
 mod failure_hints;
 mod failure_page;
 mod failure_texts;
+mod failure_traces;
 #[cfg(feature = "rstest")]
 mod fixtures;
 mod framing;
