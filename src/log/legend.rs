@@ -42,6 +42,13 @@ impl<'a> Legend<'a> {
     }
 }
 
+impl Legend<'_> {
+    /// Returns a line for each hook. The lines have marks in the place of tokens.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.hooks.iter().map(Fired::line).collect()
+    }
+}
+
 impl fmt::Display for Legend<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.hooks.is_empty() {

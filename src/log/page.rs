@@ -10,6 +10,7 @@ use crate::log::escape::escaped;
 use crate::log::explain;
 use crate::log::export::exact;
 use crate::log::export::mock_of;
+use crate::log::legend::Legend;
 use crate::log::lint::Finding;
 use crate::log::page_filter::{Filters, Users};
 use crate::log::secrets::{TokenLabels, hide};
@@ -80,28 +81,35 @@ impl Page<'_> {
             // Some parts show texts as they are, such as those of hooks.
             html.push_str(&labels.label(&hide(mock, &row)));
         }
-        self.write_findings(html, &rows, &mut labels)?;
+        let mut legend = Legend::default();
+        legend.add(entries);
+        let list = List { rows: &rows, labels: &mut labels };
+        list.write(html, "Hooks that have fired", &legend.lines())?;
+        let list = List { rows: &rows, labels: &mut labels };
+        list.write(html, "Lint", &explain::merged(self.findings))?;
         html.push_str("</body>\n</html>\n");
         Ok(())
     }
+}
 
-    fn write_findings(
-        &self,
-        html: &mut String,
-        rows: &BTreeSet<u64>,
-        labels: &mut TokenLabels,
-    ) -> fmt::Result {
-        if self.findings.is_empty() {
+/// A list of lines below the rows.
+struct List<'a> {
+    rows: &'a BTreeSet<u64>,
+    labels: &'a mut TokenLabels,
+}
+
+impl List<'_> {
+    fn write(self, html: &mut String, heading: &str, lines: &[String]) -> fmt::Result {
+        if lines.is_empty() {
             return Ok(());
         }
-        html.push_str("<h2>Lint</h2>\n<ul>\n");
-        let findings = explain::merged(self.findings);
-        for finding in findings.iter().take(MOST_FINDINGS) {
-            let finding = Linked { text: &labels.label(finding), rows };
-            writeln!(html, "<li>{finding}</li>")?;
+        writeln!(html, "<h2>{heading}</h2>\n<ul>")?;
+        for line in lines.iter().take(MOST_LINES) {
+            let line = Linked { text: &self.labels.label(line), rows: self.rows };
+            writeln!(html, "<li>{line}</li>")?;
         }
         html.push_str("</ul>\n");
-        match findings.len().saturating_sub(MOST_FINDINGS) {
+        match lines.len().saturating_sub(MOST_LINES) {
             0 => Ok(()),
             more => writeln!(html, "<p>… and {more} more</p>"),
         }
@@ -300,4 +308,5 @@ impl fmt::Display for Escaped<'_> {
 const STYLE: &str = include_str!("page.css");
 const MOST_ENTRIES: usize = 2_000;
 const MOST_LANES: usize = 40;
-const MOST_FINDINGS: usize = 200;
+/// How many lines a list below the rows has.
+const MOST_LINES: usize = 200;

@@ -111,6 +111,22 @@ fn the_page_of_a_wait_starts_with_its_text_and_has_the_lane_of_its_subject_first
 }
 
 #[test]
+fn a_page_names_the_hooks_that_have_fired_with_links_to_their_rows() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    let alice = ivs.create_room("lobby").participant("alice");
+    ivs.on_action().named("deny <all>").ignore();
+    let line = line!() - 1;
+    alice.send_message("hello");
+    let page = ivs.log().to_html("hooks");
+    let hook = format!(
+        "<h2>Hooks that have fired</h2>\n<ul>\n<li>hook &quot;deny &lt;all&gt;&quot;: \
+         on_action().ignore() at tests/it/failure_page.rs:{line}:9, fired at \
+         <a href=\"#e6\">#6</a></li>\n</ul>\n"
+    );
+    assert!(page.contains(&hook), "{page}");
+}
+
+#[test]
 fn a_page_filters_by_user_and_kind_with_styles_alone() {
     let ivs = MockIvsChat::builder().in_memory().start();
     let room = ivs.create_room("lobby");
