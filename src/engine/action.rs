@@ -141,8 +141,10 @@ impl Engine {
         // No hook sees these actions again, so none is added meanwhile and the recursion is one
         // level deep.
         let reordered = open.map(|open| std::mem::take(&mut open.reordered_actions));
-        for publish in reordered.into_iter().flatten() {
+        for (ancestry, publish) in reordered.into_iter().flatten() {
+            let overtaking = std::mem::replace(&mut self.ancestry, ancestry);
             self.publish(cause, connection, publish);
+            self.ancestry = overtaking;
         }
     }
 
@@ -259,8 +261,9 @@ impl Engine {
             }
             ActionVerdict::Reorder => {
                 self.record_effect(cause, on, hook, "reordered");
+                let ancestry = self.ancestry.clone();
                 if let Some(open) = self.connections.open.get_mut(connection) {
-                    open.reordered_actions.push(publish);
+                    open.reordered_actions.push((ancestry, publish));
                 }
                 return;
             }

@@ -90,8 +90,8 @@ pub(crate) struct Connection {
     pub(super) is_finished: bool,
     pub(super) inbound: Lane<Inbound>,
     pub(super) outbound: Lane<Outbound>,
-    /// The actions that the next action overtakes.
-    pub(super) reordered_actions: Vec<Publish>,
+    /// The actions that the next action overtakes, with the closures that they follow from.
+    pub(super) reordered_actions: Vec<(Ancestry, Publish)>,
     /// The frames that the next frame overtakes.
     pub(super) reordered_frames: Vec<WireFrame>,
     pub(super) timers: Vec<TimerKey>,

@@ -126,6 +126,25 @@ fn queued_events_and_consequences_keep_their_ancestry() {
 }
 
 #[test]
+fn a_reordered_action_keeps_its_ancestry_and_not_that_of_the_one_that_overtakes_it() {
+    let mut scene = Scene::new();
+    let (alice, _) = scene.alice_and_bob();
+    let frequency = Frequency { limit: Some(1), ..Frequency::default() };
+    let reorder = always(user("alice"), ActionVerdict::Reorder);
+    scene.install(AnyRule::Action(Rule { frequency, ..reorder }));
+    let hook = scene.install(AnyRule::Delivery(asks(user("bob"))));
+    let own = [(1, ClosureId::Hook(hook))];
+    assert!(scene.feed(of_closures(&own, message(alice, "own"))).is_empty());
+    // The closure is asked about the second message, and not about the first, which it has caused.
+    let asked = r#"ask 1 hook 2 about MESSAGE "other" to bob 2 in lobby"#;
+    let lines = [r#"send [1] MESSAGE "other""#, asked, r#"send [1] MESSAGE "own""#];
+    assert_eq!(scene.send(alice, "other"), lines);
+    let pass = HookVerdict::Delivery(DeliveryVerdict::Pass);
+    let both = [r#"send [2] MESSAGE "other""#, r#"send [2] MESSAGE "own""#];
+    assert_eq!(scene.verdict(1, pass), both);
+}
+
+#[test]
 fn deferred_events_keep_their_ancestry_and_not_that_of_their_release() {
     let mut scene = Scene::new();
     let (alice, _) = scene.alice_and_bob();
