@@ -171,12 +171,13 @@ async fn serve(
         return stream::serve(socket, resets, ivs, router).await;
     };
     match socket.first_byte().await {
-        Ok(TLS_HANDSHAKE) => {
-            // A client that does not trust the certificate ends the handshake.
-            if let Ok(stream) = acceptor.accept(socket).await {
-                stream::serve(stream, resets, ivs, router).await;
-            }
-        }
+        Ok(TLS_HANDSHAKE) => match acceptor.accept(socket).await {
+            Ok(stream) => stream::serve(stream, resets, ivs, router).await,
+            Err(error) => output::complain(&format!(
+                "the TLS handshake of a client: {error}{}",
+                tls::advice(&error)
+            )),
+        },
         Ok(_) => stream::serve(socket, resets, ivs, router).await,
         // The client has left.
         Err(_) => {}

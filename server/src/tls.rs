@@ -9,8 +9,8 @@ use std::sync::Arc;
 use fs4::FileExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{Error, ServerConfig};
 
 /// The file of the authority's certificate if the command line does not name one.
 pub(crate) const CA_FILE: &str = "mock-ivs-chat-ca.pem";
@@ -46,6 +46,16 @@ pub(crate) fn acceptor(
         .map_err(shown)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Returns what a client needs whose handshake failed with an error.
+pub(crate) fn advice(error: &io::Error) -> &'static str {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
+    match cause {
+        Some(Error::AlertReceived(_)) => "; it must trust the certificate of `--ca-file`",
+        None => "; it may not trust the certificate of `--ca-file`",
+        Some(_) => "",
+    }
 }
 
 fn shown(error: impl std::fmt::Display) -> String {

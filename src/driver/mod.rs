@@ -58,10 +58,14 @@ pub(crate) use runtime_thread::RuntimeThread;
 pub(crate) use traces::OutageId;
 pub(crate) use waits::Registration;
 
-pub(crate) use crate::log::record::{Caller, Unserved};
+pub(crate) use crate::log::record::Caller;
+#[cfg(feature = "tls")]
+pub(crate) use crate::log::unserved::TlsFailure;
+pub(crate) use crate::log::unserved::Unserved;
 pub(crate) use crate::service::ConnectionId;
 pub(crate) use crate::service::control::ControlResult as ControlResponse;
 pub(crate) use crate::service::token::PREFIX as TOKEN_PREFIX;
+pub(crate) use crate::service::token_text::replace_tokens;
 use tasks::Tasks;
 use traces::Traces;
 use waits::Waiters;
@@ -256,6 +260,12 @@ impl Driver {
     /// Returns what has arrived at the destinations of logging configurations.
     pub(crate) fn chat_logs(&self) -> Vec<ChatLogRecord> {
         self.state.lock().engine.service().chat_logs().to_vec()
+    }
+
+    /// Returns the region and the account of all ARNs.
+    pub(crate) fn region_and_account(&self) -> (String, String) {
+        let Settings { region, account_id, .. } = self.settings();
+        (region, account_id)
     }
 
     pub(crate) fn settings(&self) -> Settings {

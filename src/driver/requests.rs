@@ -1,20 +1,22 @@
 //! Requests: what clients and tests ask of the driver.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::driver::Driver;
 use crate::driver::closures::Closure;
-use crate::driver::state::OpenHandshake;
+use crate::driver::state::{OpenCall, OpenHandshake};
 use crate::engine::control::Control;
 use crate::engine::io::{
     Arrangement, CallId, ClosureId, Ending, HandlerId, HandshakeId, HttpReply, Input, Reply,
 };
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::registry::AnyRule;
-use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer, Unserved};
+use crate::log::record::{Caller, HandshakeRefused, OutageEvent, Peer};
+use crate::log::unserved::Unserved;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
@@ -85,19 +87,21 @@ impl Driver {
         self.feed(Input::InvalidHandshake { status, message: message.into(), headers });
     }
 
-    /// Executes an operation for a client. The response may come later.
+    /// Executes an operation for a client. The response may come later. `closed` is set when the
+    /// mock closes the stream of the client.
     pub(crate) fn call_by_http(
         self: &Arc<Self>,
         origin: Caller,
         operation: Operation,
         request: Map<String, Value>,
         body: String,
+        closed: Arc<AtomicBool>,
     ) -> oneshot::Receiver<HttpReply> {
         let (sender, receiver) = oneshot::channel();
         let id = {
             let mut state = self.state.lock();
             let id = CallId(state.next_id());
-            state.calls.insert(id, sender);
+            state.calls.insert(id, OpenCall { sender, closed });
             id
         };
         self.feed(Input::Call { id, origin, operation, request, body });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -24,7 +25,7 @@ pub(super) struct State {
     /// The handshakes that have no response yet.
     pub(super) handshakes: BTreeMap<HandshakeId, OpenHandshake>,
     /// The HTTP calls that have no response yet.
-    pub(super) calls: BTreeMap<CallId, oneshot::Sender<HttpReply>>,
+    pub(super) calls: BTreeMap<CallId, OpenCall>,
     pub(super) closures: BTreeMap<ClosureId, Closure>,
     /// The sinks with frames that only the next flush writes.
     pub(super) unflushed: Vec<Arc<ClientSink>>,
@@ -42,6 +43,15 @@ pub(super) struct State {
 pub(super) struct OpenHandshake {
     pub(super) sink: Arc<ClientSink>,
     pub(super) sender: oneshot::Sender<HandshakeResponse>,
+}
+
+/// An HTTP call that has no response yet.
+#[derive(Debug)]
+pub(super) struct OpenCall {
+    pub(super) sender: oneshot::Sender<HttpReply>,
+    /// Whether the mock has closed the stream of the client. The task of the stream notices that
+    /// only later.
+    pub(super) closed: Arc<AtomicBool>,
 }
 
 impl State {
@@ -68,11 +78,20 @@ impl State {
 
     /// Removes the handshakes whose clients have gone away. The caller drops them without the lock.
     pub(super) fn take_abandoned_handshakes(&mut self) -> Vec<(HandshakeId, OpenHandshake)> {
-        let is_abandoned = |open: &OpenHandshake| open.sender.is_closed();
+        let is_abandoned =
+            |open: &OpenHandshake| open.sender.is_closed() || open.sink.stream.was_closed_by_mock();
         let abandoned = self.handshakes.iter().filter(|(_, open)| is_abandoned(open));
         let abandoned: Vec<_> = abandoned.map(|(id, _)| *id).collect();
         let remove = |id| self.handshakes.remove(&id).map(|open| (id, open));
         abandoned.into_iter().filter_map(remove).collect()
+    }
+
+    /// Returns the calls whose clients have gone away, or were cut off by the mock.
+    pub(super) fn abandoned_calls(&self) -> Vec<CallId> {
+        let is_abandoned =
+            |open: &OpenCall| open.sender.is_closed() || open.closed.load(Ordering::Acquire);
+        let abandoned = self.calls.iter().filter(|(_, open)| is_abandoned(open));
+        abandoned.map(|(id, _)| *id).collect()
     }
 
     /// Returns the time, which never goes back.

@@ -102,6 +102,9 @@ impl Driver {
         // Before the input: it may open the gate at which such a handshake waits, which would
         // redeem the token of a client that has left.
         let mut afterwards = Vec::new();
+        for id in state.abandoned_calls() {
+            state.engine.abandon_call(id);
+        }
         for (id, open) in state.take_abandoned_handshakes() {
             state.engine.handle(now, Input::HandshakeAbandoned(id));
             afterwards.push(Afterwards::DropHandshake(open));
@@ -301,8 +304,8 @@ impl Transaction<'_> {
     }
 
     fn respond_to_call(&mut self, id: CallId, reply: HttpReply) {
-        if let Some(sender) = self.state.calls.remove(&id) {
-            self.afterwards.push(Afterwards::RespondToCall(sender, reply));
+        if let Some(call) = self.state.calls.remove(&id) {
+            self.afterwards.push(Afterwards::RespondToCall(call.sender, reply));
         }
     }
 

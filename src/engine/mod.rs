@@ -32,13 +32,13 @@ mod scripts;
 mod tests;
 mod timers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
 use crate::engine::connections::Connections;
 use crate::engine::gates::Gates;
-use crate::engine::io::{Arrangement, HandlerId, Input, Output, Reply};
+use crate::engine::io::{Arrangement, CallId, HandlerId, Input, Output, Reply};
 pub(crate) use crate::engine::keep_alive::KeepAlive;
 use crate::engine::questions::Questions;
 pub(crate) use crate::engine::questions::{Ancestor, Ancestry, QuestionId};
@@ -68,6 +68,8 @@ pub(crate) struct Engine {
     questions: Questions,
     log: LogStore,
     outputs: VecDeque<Output>,
+    /// The calls whose clients can no longer get a response.
+    abandoned_calls: BTreeSet<CallId>,
     /// The time of the current input. It never goes back.
     now: Timestamp,
     /// The closures that have caused what is handled right now.
@@ -101,6 +103,7 @@ impl Engine {
             questions: Questions::default(),
             log: LogStore::new(settings.retention),
             outputs: VecDeque::new(),
+            abandoned_calls: BTreeSet::new(),
             now: Timestamp::default(),
             ancestry: Ancestry::default(),
             mock: settings.mock,

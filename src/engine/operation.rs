@@ -73,7 +73,7 @@ impl Engine {
     ) {
         let cause = self.record_call(Caller::Test, Some(operation), body);
         let response = self.operate(cause, operation, request);
-        self.record_response(cause, Caller::Test, Some(operation), &response);
+        self.record_response(cause, None, Caller::Test, Some(operation), &response);
         self.outputs.push_back(Output::Return(Reply::Called(response)));
     }
 
@@ -86,7 +86,7 @@ impl Engine {
         exception: Exception,
     ) {
         let cause = self.record_call(origin.clone(), operation, body);
-        self.record_response(cause, origin, operation, &Err(exception));
+        self.record_response(cause, None, origin, operation, &Err(exception));
     }
 
     /// Evaluates the hooks that come after `last`.
@@ -170,7 +170,7 @@ impl Engine {
                     exception: None,
                     body: text,
                 };
-                self.record(cause, None, Event::Response(Box::new(response)));
+                self.record_reply(cause, Some(id), response);
                 self.respond(id, HttpReply::Raw { status, body, headers });
             }
             OperationVerdict::Reset => {
@@ -197,6 +197,15 @@ impl Engine {
         reply: PendingReply,
     ) {
         let PendingReply { call, response } = reply;
+        let is_deferred = matches!(
+            verdict,
+            OperationVerdict::Delay(_)
+                | OperationVerdict::DelayRealTime(_)
+                | OperationVerdict::Hold(_)
+        );
+        if self.abandoned_calls.contains(&call.id) && !is_deferred {
+            return self.reply(cause, PendingReply { call, response });
+        }
         let success = call.operation.success_status();
         let status = response.as_ref().map_or_else(Exception::status, |_| success);
         let (effect, http_reply) = match *verdict {
@@ -248,11 +257,13 @@ impl Engine {
     /// Responds to a call that was carried out.
     pub(super) fn reply(&mut self, cause: u64, reply: PendingReply) {
         let PendingReply { call, response } = reply;
-        self.record_response(cause, call.origin, Some(call.operation), &response);
+        let (id, operation) = (Some(call.id), Some(call.operation));
+        self.record_response(cause, id, call.origin, operation, &response);
         self.respond(call.id, HttpReply::Response(response));
     }
 
     fn respond(&mut self, id: CallId, reply: HttpReply) {
+        self.abandoned_calls.remove(&id);
         self.outputs.push_back(Output::Respond { id, reply });
     }
 
@@ -281,6 +292,7 @@ impl Engine {
     fn record_response(
         &mut self,
         cause: u64,
+        id: Option<CallId>,
         origin: Caller,
         operation: Option<Operation>,
         response: &ControlResult,
@@ -298,6 +310,19 @@ impl Engine {
             }
         }
         let response = Response { origin, operation, status, exception, body: text };
-        self.record(cause, None, Event::Response(Box::new(response)));
+        self.record_reply(cause, id, response);
+    }
+
+    /// Records the response to a call, or that the client is no longer there to get it.
+    fn record_reply(&mut self, cause: u64, id: Option<CallId>, response: Response) {
+        let is_abandoned = id.is_some_and(|id| self.abandoned_calls.contains(&id));
+        let event = if is_abandoned { Event::Undelivered } else { Event::Response };
+        self.record(cause, None, event(Box::new(response)));
+    }
+
+    /// Records that the client of a call has gone away. The operation still takes effect, but its
+    /// response is not delivered.
+    pub(crate) fn abandon_call(&mut self, id: CallId) {
+        self.abandoned_calls.insert(id);
     }
 }

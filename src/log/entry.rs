@@ -82,7 +82,10 @@ pub enum EntryKind {
     Reviewed,
     /// The test acted on a connection; see [`Connection`](crate::Connection).
     TestAction,
-    /// A stream ended unserved: in an outage, or because the client spoke another protocol.
+    /// The response to a request was ready when the connection of its client had ended already.
+    Undelivered,
+    /// A stream ended unserved: in an outage, within the head of a request or the TLS handshake, or
+    /// because the client spoke another protocol.
     Unserved,
     /// A frame was sent to a client.
     FrameSent,
@@ -175,6 +178,7 @@ impl Entry {
             Event::HandshakeRefused(_) => EntryKind::HandshakeRefused,
             Event::Reviewed(_) => EntryKind::Reviewed,
             Event::TestAction(_) => EntryKind::TestAction,
+            Event::Undelivered(_) => EntryKind::Undelivered,
             Event::Unserved(_) => EntryKind::Unserved,
             Event::FrameSent(_) => EntryKind::FrameSent,
         }
@@ -396,7 +400,7 @@ impl Entry {
     pub fn operation(&self) -> Option<Operation> {
         match &self.record.event {
             Event::Request(called) => called.operation,
-            Event::Response(response) => response.operation,
+            Event::Response(response) | Event::Undelivered(response) => response.operation,
             _ => None,
         }
     }
@@ -412,7 +416,7 @@ impl Entry {
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match &self.record.event {
-            Event::Response(response) => Some(response.status),
+            Event::Response(response) | Event::Undelivered(response) => Some(response.status),
             Event::HandshakeRefused(refused) => Some(refused.status),
             _ => None,
         }

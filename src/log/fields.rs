@@ -178,6 +178,7 @@ fn type_of(entry: &Entry) -> &'static str {
         Event::HandshakeRefused(_) => "refused handshake",
         Event::Reviewed(_) => "review",
         Event::TestAction(_) => "action of the test",
+        Event::Undelivered(_) => "undelivered response",
         Event::Unserved(_) => "unserved stream",
         Event::FrameReceived(Payload::Ping(_)) | Event::FrameSent(Payload::Ping(_)) => "ping",
         Event::FrameReceived(Payload::Pong(_)) | Event::FrameSent(Payload::Pong(_)) => "pong",

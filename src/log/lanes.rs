@@ -117,7 +117,9 @@ fn line(entry: &Entry, labels: &mut Labels) -> Result<String, fmt::Error> {
     let name = match &entry.record.peer {
         Some(peer) => format!("{} ", transcript::Who(Some(peer))),
         None => match &entry.record.event {
-            Event::Request(_) | Event::Response(_) => title(entry).unwrap_or_default() + " ",
+            Event::Request(_) | Event::Response(_) | Event::Undelivered(_) => {
+                title(entry).unwrap_or_default() + " "
+            }
             _ => String::new(),
         },
     };

@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::log::entry::Entry;
-use crate::log::escape::OneLine;
+use crate::log::escape::{OneLine, named};
 use crate::log::lint_rule::Lint;
-use crate::log::record::{Event, Response, Unserved};
+use crate::log::record::{Event, Response};
 use crate::log::secrets::marked;
 use crate::proto::action::Action;
 use crate::proto::capability::Capability;
@@ -55,7 +55,7 @@ impl fmt::Display for Finding {
         let line = &mut OneLine(f);
         write!(line, "{} at #{}", self.lint, self.entry)?;
         if let Some(connection) = &self.connection {
-            write!(line, ", {connection}")?;
+            write!(line, ", {}", named(connection))?;
         }
         write!(line, ": {}", self.message)
     }
@@ -132,9 +132,10 @@ impl Checker {
                 self.connection(entry).closed = Some(entry.at());
                 self.failed(entry.user_id().map(str::to_owned), entry.at());
             }
-            // During an outage, the test cuts the client off.
-            Event::Unserved(unserved) if *unserved != Unserved::Outage => {
-                self.find(Lint::ProtocolForeign, entry, unserved.describe());
+            Event::Unserved(unserved) => {
+                if let Some(lint) = unserved.lint() {
+                    self.find(lint, entry, unserved.describe());
+                }
             }
             // Sizes have rules of their own, and numbers of resources are not the fault of one
             // client.

@@ -18,11 +18,12 @@ use serde::Serialize;
 /// | `member-unknown` | sent a member that the action does not have |
 /// | `ping-unanswered` | did not respond to a ping before the next one, although it had time to |
 /// | `protocol-broken` | violated the WebSocket protocol, so that the service closed the connection |
-/// | `protocol-foreign` | spoke HTTP/2, or TLS on a port without it, instead of HTTP/1.1 |
+/// | `protocol-foreign` | spoke HTTP/2, TLS on a port without it, or plain HTTP on the TLS port |
 /// | `rate-exceeded` | sent more requests per second than a quota allows |
 /// | `reconnect-without-backoff` | reconnected within 100 ms of its second consecutive failure |
 /// | `request-id-in-flight` | reused a `RequestId` before the first request had a response |
 /// | `request-id-missing` | omitted the `RequestId`, and so cannot match the response to its request |
+/// | `tls-failed` | did not complete its TLS handshake, for example because it does not trust the mock |
 /// | `token-expired` | presented a chat token after its expiration time |
 /// | `token-invalid` | presented no chat token, or an invalid one |
 /// | `token-reused` | presented a chat token for the second time |
@@ -71,6 +72,8 @@ pub enum Lint {
     RequestIdInFlight,
     /// `request-id-missing`.
     RequestIdMissing,
+    /// `tls-failed`.
+    TlsFailed,
     /// `token-expired`.
     TokenExpired,
     /// `token-invalid`.
@@ -84,7 +87,7 @@ pub enum Lint {
 impl Lint {
     /// All rules whose findings are faults of a client, in alphabetical order of their codes.
     /// [`Lint::PEDANTIC`] has the others.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AttributesNearLimit,
         Self::AttributesOverLimit,
         Self::CapabilityMissing,
@@ -98,6 +101,7 @@ impl Lint {
         Self::RateExceeded,
         Self::ReconnectWithoutBackoff,
         Self::RequestIdInFlight,
+        Self::TlsFailed,
         Self::TokenExpired,
         Self::TokenInvalid,
         Self::TokenReused,
@@ -142,6 +146,7 @@ impl Lint {
             Self::ReconnectWithoutBackoff => "reconnect-without-backoff",
             Self::RequestIdInFlight => "request-id-in-flight",
             Self::RequestIdMissing => "request-id-missing",
+            Self::TlsFailed => "tls-failed",
             Self::TokenExpired => "token-expired",
             Self::TokenInvalid => "token-invalid",
             Self::TokenReused => "token-reused",

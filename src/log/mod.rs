@@ -32,6 +32,7 @@ pub(crate) mod timeline;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
 pub(crate) mod transcript;
+pub(crate) mod unserved;
 pub(crate) mod width;
 
 pub use crate::log::entry::{Direction, Entry, EntryKind};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::hook::ids::GateId;
 use crate::hook::origin::HookOrigin;
+use crate::log::escape::named;
+use crate::log::unserved::Unserved;
 use crate::proto::capability::Capability;
 use crate::proto::close::Close;
 use crate::proto::headers::Headers;
@@ -90,6 +92,8 @@ pub(crate) enum Event {
     Reviewed(Box<Reviewed>),
     /// The test acted on a connection.
     TestAction(Box<TestAction>),
+    /// The response to a call was ready after the connection of its client had ended.
+    Undelivered(Box<Response>),
     /// A stream ended before the mock served a request on it.
     Unserved(Unserved),
     /// A frame was sent to a client.
@@ -188,7 +192,7 @@ impl GaveUp {
     pub(crate) fn describe(&self) -> String {
         match (self.operation, &self.user_id) {
             (Some(operation), _) => format!("a client gives up on {operation}"),
-            (None, Some(user_id)) => format!("{user_id} gives up on the handshake"),
+            (None, Some(user_id)) => format!("{} gives up on the handshake", named(user_id)),
             (None, None) => "a client gives up on the handshake".into(),
         }
     }
@@ -234,36 +238,6 @@ pub(crate) struct TestAction {
     pub(crate) effect: String,
     /// The frame that it kept from the client for now.
     pub(crate) payload: Option<Payload>,
-}
-
-/// The reason why a stream is not served.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Unserved {
-    /// A client connected during an outage that cuts connections off.
-    Outage,
-    /// The client speaks HTTP/2, and does not ask whether the mock does.
-    Http2,
-    /// The client begins a TLS handshake on a port without TLS.
-    Tls,
-}
-
-impl Unserved {
-    /// Returns the entry as a line.
-    pub(crate) const fn describe(self) -> &'static str {
-        match self {
-            Self::Outage => "a client connects during the outage and is cut off",
-            Self::Http2 => "a client speaks HTTP/2, but the mock serves HTTP/1.1 only",
-            Self::Tls => "a client begins a TLS handshake on a port without TLS",
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Outage => "outage",
-            Self::Http2 => "http2",
-            Self::Tls => "tls",
-        }
-    }
 }
 
 /// The result of a message review.

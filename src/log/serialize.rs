@@ -36,7 +36,9 @@ impl Entry {
             Event::ClockAdvanced(by) => {
                 map.serialize_entry("by", &Length(*by).to_string())?;
             }
-            Event::Response(response) => serialize_response(&mut map, response, mock, labels)?,
+            Event::Response(response) | Event::Undelivered(response) => {
+                serialize_response(&mut map, response, mock, labels)?;
+            }
             Event::Request(called) => serialize_request(&mut map, called, mock, labels)?,
             Event::ClosedByService(close) => {
                 serialize_close(&mut map, "service", close, mock, labels)?;
@@ -78,7 +80,10 @@ impl Entry {
             Event::TestAction(action) => {
                 serialize_effect(&mut map, &action.effect, action.payload.as_ref(), mock, labels)?;
             }
-            Event::Unserved(unserved) => map.serialize_entry("because", unserved.name())?,
+            Event::Unserved(unserved) => {
+                map.serialize_entry("because", unserved.name())?;
+                map.serialize_entry("message", &unserved.describe())?;
+            }
         }
         map.end()
     }

@@ -1,7 +1,7 @@
 //! Summary: an entry in a few words, for timelines and pictures.
 
 use crate::log::entry::Entry;
-use crate::log::escape::escaped;
+use crate::log::escape::{escaped, named};
 use crate::log::record::{Caller, Event};
 use crate::log::secrets::hide;
 use crate::log::transcript::Length;
@@ -52,7 +52,10 @@ fn words(entry: &Entry, most: usize) -> String {
             format!("review of {}: {}", reviewed.message_id, reviewed.result)
         }
         Event::TestAction(action) => format!("~ {} by the test", action.effect),
-        Event::Unserved(unserved) => unserved.describe().into(),
+        Event::Undelivered(response) => {
+            format!("~ {} not delivered", response.status)
+        }
+        Event::Unserved(unserved) => unserved.describe().into_owned(),
         Event::FrameSent(payload) => of_frame(payload, entry.mock, most),
     }
 }
@@ -71,7 +74,7 @@ fn of_action(payload: &Payload, mock: u64, most: usize) -> String {
     match payload.publish().and_then(|publish| publish.action.as_ref().ok()) {
         Some(Action::SendMessage(sent)) => format!("SEND_MESSAGE {:?}", sent.content),
         Some(Action::DeleteMessage(deletion)) => format!("DELETE_MESSAGE {}", deletion.id),
-        Some(Action::DisconnectUser(kick)) => format!("DISCONNECT_USER {}", kick.user_id),
+        Some(Action::DisconnectUser(kick)) => format!("DISCONNECT_USER {}", named(&kick.user_id)),
         None => of_payload(payload, mock, most),
     }
 }
@@ -79,7 +82,7 @@ fn of_action(payload: &Payload, mock: u64, most: usize) -> String {
 fn of_frame(payload: &Payload, mock: u64, most: usize) -> String {
     match payload.frame() {
         Some(Frame::Message(message)) => format!("MESSAGE {:?}", message.content),
-        Some(Frame::Event(event)) => format!("EVENT {}", event.event_name),
+        Some(Frame::Event(event)) => format!("EVENT {}", named(&event.event_name)),
         Some(Frame::Error(error)) => {
             format!("ERROR {} {:?}", error.error_code.code(), error.error_message)
         }
@@ -124,6 +127,7 @@ pub(crate) fn is_trouble(entry: &Entry) -> bool {
         | Event::GaveUp(_)
         | Event::Disconnected
         | Event::HookFired(_)
+        | Event::Undelivered(_)
         | Event::Unserved(_)
         | Event::HandshakeRefused(_) => true,
         Event::FrameReceived(payload) => {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::log::entry::Entry;
-use crate::log::escape::escaped;
+use crate::log::escape::named;
 use crate::log::legend::Legend;
 use crate::log::record::{Caller, Event};
 use crate::log::secrets::TokenLabels;
@@ -90,11 +90,11 @@ impl Columns {
 pub(crate) fn title(entry: &Entry) -> Option<String> {
     let caller = |origin: &Caller| if *origin == Caller::Test { "test" } else { "http" };
     match (&entry.record.peer, &entry.record.event) {
-        (Some(peer), _) => {
-            Some(format!("{} ({})", escaped(&peer.label), escaped(&peer.room.label)))
-        }
+        (Some(peer), _) => Some(format!("{} ({})", named(&peer.label), named(&peer.room.label))),
         (None, Event::Request(called)) => Some(caller(&called.origin).into()),
-        (None, Event::Response(response)) => Some(caller(&response.origin).into()),
+        (None, Event::Response(response) | Event::Undelivered(response)) => {
+            Some(caller(&response.origin).into())
+        }
         (None, _) => None,
     }
 }

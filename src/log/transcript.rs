@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::log::entry::Entry;
-use crate::log::escape::OneLine;
+use crate::log::escape::{OneLine, named};
 use crate::log::labels::Labels;
 use crate::log::record::{
     Caller, Event, HandshakeRefused, HookFired, OutageEvent, Peer, Request, Response,
@@ -113,7 +113,15 @@ fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -
             write!(f, "~ {} by the test", action.effect)?;
             write_frame(f, action.payload.as_ref(), labels)
         }
-        Event::Unserved(unserved) => f.write_str(unserved.describe()),
+        Event::Undelivered(response) => {
+            write!(f, "http ~ {} not delivered", response.status)?;
+            match response.operation {
+                Some(operation) => write!(f, " to the client of {operation}")?,
+                None => {}
+            }
+            f.write_str(": the connection has ended")
+        }
+        Event::Unserved(unserved) => f.write_str(&unserved.describe()),
         Event::FrameSent(payload) => {
             for (index, entry) in entries.iter().enumerate() {
                 let comma = if index == 0 { "" } else { ", " };
@@ -237,12 +245,7 @@ pub(crate) struct Who<'a>(pub(crate) Option<&'a Arc<Peer>>);
 impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let label = self.0.map_or("", |peer| &peer.label);
-        let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\",<>".contains(c);
-        if label.chars().all(is_plain) && !label.is_empty() {
-            f.write_str(label)
-        } else {
-            write!(f, "{label:?}")
-        }
+        f.write_str(&named(label))
     }
 }
 

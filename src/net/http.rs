@@ -17,8 +17,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use crate::driver::{ControlResponse, Driver, HandshakeResponse, HttpReply};
+use crate::driver::{ControlResponse, Driver, HandshakeResponse, HttpReply, Unserved};
 use crate::net::hyper_errors::HttpStream;
+use crate::net::progress::Progress;
 use crate::net::{cors, request, websocket};
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
@@ -30,9 +31,11 @@ use crate::transport::stream::SharedStream;
 
 /// Serves HTTP/1.1 on a stream, and a WebSocket once a request asks for it.
 pub(crate) async fn serve(stream: Arc<SharedStream>, driver: Arc<Driver>) {
-    let io = TokioIo::new(HttpStream::new(Arc::clone(&stream), Arc::clone(&driver)));
+    let progress = Arc::<Progress>::default();
+    let io = HttpStream::new(Arc::clone(&stream), Arc::clone(&driver), Arc::clone(&progress));
     let head_timeout = stream.has_time_limits().then_some(HEAD_TIMEOUT);
     let service = service_fn(|request| {
+        progress.serve();
         let (driver, stream) = (Arc::clone(&driver), Arc::clone(&stream));
         async move { Ok::<_, Infallible>(respond(request, driver, stream).await) }
     });
@@ -43,10 +46,19 @@ pub(crate) async fn serve(stream: Arc<SharedStream>, driver: Arc<Driver>) {
         // A client may close its side as soon as it has sent its request.
         .half_close(true)
         .auto_date_header(false)
-        .serve_connection(io, service)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
-    // An error is that of the peer. It has got a response if one was possible.
-    let _ = driver.supervised(SERVING, connection).await;
+    let serving = async {
+        let Err(error) = connection.await else { return };
+        // The error is that of the peer. It has got a response if one was possible.
+        let is_in_head = progress.is_in_head() || error.is_incomplete_message();
+        if is_in_head && !stream.was_closed_by_mock() {
+            let timed_out = error.is_timeout();
+            let unserved = if timed_out { Unserved::HeadTimedOut } else { Unserved::HeadEnded };
+            driver.record_unserved(unserved);
+        }
+    };
+    driver.supervised(SERVING, serving).await;
 }
 
 type Body = Full<Bytes>;
@@ -89,7 +101,8 @@ async fn operate(
     let text = text.unwrap_or_default();
     match body.and_then(|body| read_call(&head, &body, driver)) {
         Ok((operation, members)) => {
-            let reply = driver.call_by_http(origin, operation, members, text);
+            let closed = stream.closed_flag();
+            let reply = driver.call_by_http(origin, operation, members, text, closed);
             let waiting =
                 PendingResponse { driver, stream, operation: Some(operation), token: None };
             match waiting.reply(reply).await {
@@ -266,8 +279,7 @@ impl PendingResponse<'_> {
     /// nevertheless, but no client that the mock is made for does that.
     async fn silence(&self) -> Response<Body> {
         std::future::poll_fn(|cx| self.stream.poll_peer_end(cx)).await;
-        // A stream that is closed by now was closed by the mock, so its client has not given up.
-        if !self.stream.is_closed() {
+        if !self.stream.was_closed_by_mock() {
             let user_id = self.token.and_then(|token| self.driver.user_of(token));
             self.driver.client_gave_up(self.operation, user_id.as_deref());
             self.stream.close();

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::driver::{Caller, Driver, Unserved};
 use crate::net::cors;
+use crate::net::progress::Progress;
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::json::to_text;
@@ -20,6 +21,7 @@ use crate::transport::stream::SharedStream;
 pub(crate) struct HttpStream {
     stream: Arc<SharedStream>,
     driver: Arc<Driver>,
+    progress: Arc<Progress>,
     /// Whether the first bytes of the client have been looked at.
     has_begun: bool,
     /// The unwritten rest of the response that replaces one of hyper's.
@@ -27,8 +29,12 @@ pub(crate) struct HttpStream {
 }
 
 impl HttpStream {
-    pub(crate) const fn new(stream: Arc<SharedStream>, driver: Arc<Driver>) -> Self {
-        Self { stream, driver, has_begun: false, error_response: None }
+    pub(crate) const fn new(
+        stream: Arc<SharedStream>,
+        driver: Arc<Driver>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self { stream, driver, progress, has_begun: false, error_response: None }
     }
 
     /// Writes another response instead of the one that hyper made.
@@ -130,9 +136,14 @@ impl AsyncRead for HttpStream {
         let before = buf.filled().len();
         let read = self.stream.poll_read(cx, buf);
         let bytes = &buf.filled()[before..];
-        if !self.has_begun && !bytes.is_empty() {
+        if bytes.is_empty() {
+            return read;
+        }
+        self.progress.read();
+        if !self.has_begun {
             self.has_begun = true;
             if let Some(unserved) = other_protocol(bytes) {
+                self.progress.serve();
                 self.driver.record_unserved(unserved);
             }
         }
@@ -154,6 +165,7 @@ impl AsyncWrite for HttpStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.progress.write();
         match slices.iter().find(|slice| !slice.is_empty()) {
             Some(first) if is_from_hyper(first) => self.poll_write_error(cx, first),
             _ => self.stream.poll_write(cx, slices),

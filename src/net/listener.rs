@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::driver::Driver;
 use crate::transport::stream::SharedStream;
 
 /// A port of the mock.
@@ -110,13 +111,17 @@ impl Security {
     /// Performs the handshake below HTTP, if there is one; `None` if the client fails it.
     #[cfg_attr(
         not(feature = "tls"),
-        expect(clippy::unused_async, reason = "a TLS handshake takes its time")
+        expect(clippy::unused_async, unused_variables, reason = "only TLS has a handshake")
     )]
-    pub(crate) async fn accept(&self, stream: Arc<SharedStream>) -> Option<Arc<SharedStream>> {
+    pub(crate) async fn accept(
+        &self,
+        stream: Arc<SharedStream>,
+        driver: &Arc<Driver>,
+    ) -> Option<Arc<SharedStream>> {
         match self {
             Self::Plain => Some(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(acceptor) => acceptor.accept(stream).await,
+            Self::Tls(acceptor) => acceptor.accept(stream, driver).await,
         }
     }
 }

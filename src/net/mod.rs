@@ -4,6 +4,7 @@ pub(crate) mod cors;
 pub(crate) mod http;
 pub(crate) mod hyper_errors;
 pub(crate) mod listener;
+pub(crate) mod progress;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod thread;

@@ -40,6 +40,9 @@ impl Endpoints {
     /// Returns the host for the URLs of a listener.
     pub(crate) fn host(&self, addr: SocketAddr) -> String {
         match (&self.host_name, addr.ip()) {
+            (Some(host_name), _) if host_name.parse::<Ipv6Addr>().is_ok() => {
+                format!("[{host_name}]")
+            }
             (Some(host_name), _) => host_name.clone(),
             // A listener on all addresses can be reached by the loopback address, and no client
             // can connect to the unspecified one everywhere.
@@ -374,7 +377,8 @@ async fn accept_streams(
 }
 
 async fn serve_accepted(stream: Arc<SharedStream>, security: Security, driver: Arc<Driver>) {
-    let accepted = driver.supervised("the TLS handshake", security.accept(stream)).await;
+    let accepting = security.accept(stream, &driver);
+    let accepted = driver.supervised("the TLS handshake", accepting).await;
     if let Some(stream) = accepted {
         http::serve(stream, driver).await;
     }

@@ -1,16 +1,18 @@
 //! TLS: a certificate authority that is generated at the start, and the handshake on a stream.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{Error, InvalidMessage, ServerConfig};
 
+use crate::driver::{Driver, TlsFailure, Unserved};
 use crate::net::http::HEAD_TIMEOUT;
 use crate::transport::adapter::AsyncStream;
 use crate::transport::stream::SharedStream;
@@ -52,7 +54,8 @@ impl Authority {
             format!("ivschat.{region}.amazonaws.com"),
             format!("ivschat.{region}.api.aws"),
         ];
-        names.extend(host_name.map(str::to_owned));
+        // A certificate has addresses without brackets.
+        names.extend(host_name.map(|name| name.trim_matches(['[', ']']).to_owned()));
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "localhost");
@@ -73,11 +76,37 @@ impl Authority {
 pub(crate) struct Acceptor(TlsAcceptor);
 
 impl Acceptor {
-    /// Performs the handshake on a stream; `None` if the client fails it or takes too long.
-    pub(crate) async fn accept(&self, stream: Arc<SharedStream>) -> Option<Arc<SharedStream>> {
-        let handshake = self.0.accept(AsyncStream(stream));
-        let stream = timeout(HEAD_TIMEOUT, handshake).await.ok()?.ok()?;
-        Some(SharedStream::tls(stream))
+    /// Performs the handshake on a stream; `None` if it fails or takes too long, which is recorded.
+    pub(crate) async fn accept(
+        &self,
+        stream: Arc<SharedStream>,
+        driver: &Arc<Driver>,
+    ) -> Option<Arc<SharedStream>> {
+        let below = AsyncStream::new(Arc::clone(&stream));
+        let first_byte = below.first_byte();
+        let failure = match timeout(HEAD_TIMEOUT, self.0.accept(below)).await {
+            Ok(Ok(stream)) => return Some(SharedStream::tls(stream)),
+            Ok(Err(error)) => failure(error, first_byte.get().copied()),
+            Err(_) => TlsFailure::TimedOut,
+        };
+        // A client that has sent nothing has only tried whether the port is open.
+        if first_byte.get().is_some() && !stream.was_closed_by_mock() {
+            driver.record_unserved(Unserved::TlsFailed(failure));
+        }
+        None
+    }
+}
+
+/// Returns the reason of a failure, by the error and the first byte of the client.
+fn failure(error: io::Error, first_byte: Option<u8>) -> TlsFailure {
+    let inner = error.into_inner().and_then(|inner| inner.downcast::<Error>().ok());
+    match inner.map(|inner| *inner) {
+        Some(Error::AlertReceived(alert)) => TlsFailure::Alert(alert.into()),
+        Some(Error::NoApplicationProtocol) => TlsFailure::NoHttp1,
+        Some(_) if first_byte.is_some_and(|byte| byte.is_ascii_uppercase()) => TlsFailure::Http,
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsFailure::NotTls,
+        Some(error) => TlsFailure::Invalid(error.to_string().into()),
+        None => TlsFailure::Ended,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,7 +11,22 @@ use crate::transport::stream::SharedStream;
 
 /// A shared stream with tokio's traits.
 #[derive(Debug)]
-pub(crate) struct AsyncStream(pub(crate) Arc<SharedStream>);
+pub(crate) struct AsyncStream {
+    pub(crate) stream: Arc<SharedStream>,
+    /// The first byte of the peer. It is shared, because a TLS handshake that fails takes the
+    /// stream with it.
+    first_byte: Arc<OnceLock<u8>>,
+}
+
+impl AsyncStream {
+    pub(crate) fn new(stream: Arc<SharedStream>) -> Self {
+        Self { stream, first_byte: Arc::default() }
+    }
+
+    pub(crate) fn first_byte(&self) -> Arc<OnceLock<u8>> {
+        Arc::clone(&self.first_byte)
+    }
+}
 
 impl AsyncRead for AsyncStream {
     fn poll_read(
@@ -19,7 +34,12 @@ impl AsyncRead for AsyncStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = self.stream.poll_read(cx, buf);
+        if let Some(first) = buf.filled().get(before) {
+            self.first_byte.get_or_init(|| *first);
+        }
+        read
     }
 }
 
@@ -29,7 +49,7 @@ impl AsyncWrite for AsyncStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, &[io::IoSlice::new(buf)])
+        self.stream.poll_write(cx, &[io::IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -37,7 +57,7 @@ impl AsyncWrite for AsyncStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, slices)
+        self.stream.poll_write(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -45,10 +65,10 @@ impl AsyncWrite for AsyncStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
+        self.stream.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_shutdown(cx)
+        self.stream.poll_shutdown(cx)
     }
 }

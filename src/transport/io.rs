@@ -50,7 +50,7 @@ impl Stream {
                 let _ = stream.set_zero_linger();
             }
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0.0.reset(),
+            Self::Tls(stream) => stream.get_ref().0.stream.reset(),
             Self::Memory(_) | Self::Other(_) => {}
         }
     }
@@ -59,7 +59,7 @@ impl Stream {
     pub(crate) fn close_below(&self) {
         #[cfg(feature = "tls")]
         if let Self::Tls(stream) = self {
-            stream.get_ref().0.0.close();
+            stream.get_ref().0.stream.close();
         }
     }
 
@@ -67,7 +67,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.peer_addr().ok().map(|addr| addr.ip().to_string()),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0.0.peer_ip(),
+            Self::Tls(stream) => stream.get_ref().0.stream.peer_ip(),
             Self::Memory(_) | Self::Other(_) => None,
         }
     }

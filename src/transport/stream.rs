@@ -1,10 +1,12 @@
 //! Shared stream: a byte stream that can be closed, reset or stalled while a task uses it.
 
 mod limits;
+mod taken;
 
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
@@ -19,7 +21,8 @@ use tokio_rustls::server::TlsStream;
 use crate::transport::adapter::AsyncStream;
 use crate::transport::faults::{CutAt, Throttle};
 use crate::transport::io::Stream;
-use crate::transport::wakeup::{WakerSlot, Wakeup};
+use crate::transport::stream::taken::{Closed, Taken};
+use crate::transport::wakeup::WakerSlot;
 
 /// A byte stream to a peer, and its only owner: dropping the stream inside ends it for all users.
 ///
@@ -36,6 +39,9 @@ pub(crate) struct SharedStream {
     /// Dropped with the stream.
     guard: OnceLock<Box<dyn Any + Send + Sync>>,
     has_time_limits: bool,
+    /// Whether the mock has closed the stream, also for those who must not take its lock. A stream
+    /// below TLS shares it with the one above.
+    closed: Arc<AtomicBool>,
 }
 
 struct StreamState {
@@ -91,10 +97,15 @@ impl SharedStream {
 
     #[cfg(feature = "tls")]
     pub(crate) fn tls(stream: TlsStream<AsyncStream>) -> Arc<Self> {
-        Self::new(Stream::Tls(Box::new(stream)))
+        let closed = stream.get_ref().0.stream.closed_flag();
+        Self::with_flag(Stream::Tls(Box::new(stream)), closed)
     }
 
     fn new(stream: Stream) -> Arc<Self> {
+        Self::with_flag(stream, Arc::default())
+    }
+
+    fn with_flag(stream: Stream, closed: Arc<AtomicBool>) -> Arc<Self> {
         let has_time_limits = stream.is_of_the_system();
         let state = StreamState {
             slot: Slot::Idle(stream),
@@ -109,7 +120,8 @@ impl SharedStream {
             reader: WakerSlot::default(),
             writer: WakerSlot::default(),
         };
-        Arc::new(Self { state: Mutex::new(state), guard: OnceLock::new(), has_time_limits })
+        let (state, guard) = (Mutex::new(state), OnceLock::new());
+        Arc::new(Self { state, guard, has_time_limits, closed })
     }
 
     /// Keeps a guard for as long as this stream is in use.
@@ -124,14 +136,26 @@ impl SharedStream {
         self.has_time_limits && !self.state.lock().is_stalled
     }
 
+    /// Returns a flag that is set once the mock has closed the stream.
+    pub(crate) fn closed_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.closed)
+    }
+
+    /// Returns `true` if the mock, and not the peer, has ended the stream or the one below it.
+    pub(crate) fn was_closed_by_mock(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Closes the stream.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         let closed = self.state.lock().close();
         closed.finish();
     }
 
     /// Closes the stream so that the peer sees a reset, if the transport has resets.
     pub(crate) fn reset(&self) {
+        self.closed.store(true, Ordering::Release);
         let mut state = self.state.lock();
         // A stream that is out for a poll has no reset anyway: those that have one are polled in
         // place.
@@ -410,80 +434,6 @@ impl StreamState {
             Slot::InUse { .. } | Slot::Closed => None,
         };
         Closed { stream, wakeups: [self.reader.take(), self.writer.take()] }
-    }
-}
-
-/// A stream that a poll has taken out. It is put back when this is dropped, even by a panic of the
-/// stream.
-struct Taken<'a> {
-    shared: &'a SharedStream,
-    /// `None` only while this is dropped.
-    stream: Option<Stream>,
-}
-
-impl<'a> Taken<'a> {
-    fn new(shared: &'a SharedStream, state: &mut StreamState) -> Self {
-        match std::mem::replace(&mut state.slot, Slot::InUse { is_contended: false }) {
-            Slot::Idle(stream) => Self { shared, stream: Some(stream) },
-            Slot::InUse { .. } | Slot::Closed => {
-                unreachable!("the caller has seen the stream in its slot")
-            }
-        }
-    }
-
-    const fn stream_mut(&mut self) -> &mut Stream {
-        self.stream.as_mut().expect("only the drop takes the stream")
-    }
-
-    /// Puts the stream back. Fails if it was closed meanwhile: whatever was polled is void then.
-    fn finish<T>(self, side: Side, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        let shared = self.shared;
-        drop(self);
-        let mut state = shared.state.lock();
-        if state.is_closed() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        state.set_full(side, polled.is_pending());
-        drop(state);
-        polled
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else { return };
-        let mut state = self.shared.state.lock();
-        let Slot::InUse { is_contended } = state.slot else {
-            drop(state);
-            // The stream was closed while it was out.
-            return Closed { stream: Some(stream), wakeups: Default::default() }.finish();
-        };
-        state.slot = Slot::Idle(stream);
-        let wakeups = match is_contended {
-            // Which side has found the stream in use is not recorded. A needless poll does no harm.
-            true => [state.reader.take(), state.writer.take()],
-            false => Default::default(),
-        };
-        drop(state);
-        wakeups.into_iter().for_each(Wakeup::wake);
-    }
-}
-
-/// The remains of a closed stream. Dropping the stream and waking the tasks may run any code, so
-/// both happen after the lock is released.
-#[must_use]
-struct Closed {
-    stream: Option<Stream>,
-    wakeups: [Wakeup; 2],
-}
-
-impl Closed {
-    fn finish(self) {
-        if let Some(stream) = &self.stream {
-            stream.close_below();
-        }
-        drop(self.stream);
-        self.wakeups.into_iter().for_each(Wakeup::wake);
     }
 }
 

@@ -103,8 +103,34 @@ async fn a_head_that_comes_byte_by_byte_has_a_minute() {
     let _ = slow.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
     assert!(start.elapsed() >= Duration::from_secs(60));
+    let unserved = ivs.log().wait_for(|entry| entry.kind() == EntryKind::Unserved).await;
+    let text = "a client does not finish the head of a request within 60 s";
+    assert_eq!(unserved.to_string(), text);
     assert_eq!(ivs.log().kind(EntryKind::Request).entries().len(), 1);
     expect_others_are_served(&ivs, &room).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_within_a_head_is_in_the_log_and_one_that_leaves_between_is_not() {
+    let request = "POST /ListRooms HTTP/1.1\r\nHost: x\r\n\r\n";
+    let unfinished_body = "POST /ListRooms HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    let second = format!("{request}POST");
+    let cases = [("", 0), (request, 0), (unfinished_body, 0), (&request[..30], 1), (&second, 1)];
+    for (bytes, expected) in cases {
+        let ivs = MockIvsChat::start();
+        let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        ivs.settled().await;
+        let unserved = ivs.log().kind(EntryKind::Unserved).entries();
+        assert_eq!(unserved.len(), expected, "{bytes:?}: {}", ivs.log());
+        for entry in unserved {
+            let text = "a client ends the connection within the head of a request";
+            assert_eq!(entry.to_string(), text);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,13 +10,14 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use mock_ivs_chat::{CloseCode, Handle, MockIvsChat, Operation, log::EntryKind};
+use mock_ivs_chat::{CloseCode, Gate, Handle, MockIvsChat, Operation, log::EntryKind};
 use rstest::rstest;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::support::frozen;
 use crate::wire::{end, message, receive, say, shake_hands, token};
 
 /// Fails a test that would otherwise hang.
@@ -233,6 +234,80 @@ async fn a_client_that_gives_up_on_a_call_is_noticed() {
         let seen = ivs.log().kind(EntryKind::GaveUp).wait_for_n(count, |_| true).await;
         assert_eq!(seen[count - 1].to_string(), "a client gives up on ListRooms");
     }
+}
+
+/// A call of `ListRooms` that a gate holds.
+async fn held_call(ivs: &MockIvsChat) -> (TcpStream, Gate) {
+    let request = b"POST /ListRooms HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    let gate = ivs.on_operation(Operation::ListRooms).hold();
+    let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    gate.reached().await;
+    (stream, gate)
+}
+
+const UNDELIVERED: &str =
+    "http ~ 200 not delivered to the client of ListRooms: the connection has ended";
+
+#[tokio::test]
+async fn a_response_that_is_released_after_the_client_has_left_is_not_logged_as_sent() {
+    let ivs = MockIvsChat::start();
+    let (stream, gate) = held_call(&ivs).await;
+    drop(stream);
+    ivs.log().kind(EntryKind::GaveUp).wait_for(|_| true).await;
+    gate.release();
+    let undelivered = ivs.log().kind(EntryKind::Undelivered).entries();
+    assert_eq!(undelivered[0].to_string(), UNDELIVERED);
+    assert_eq!(undelivered[0].operation(), Some(Operation::ListRooms));
+    assert!(ivs.log().kind(EntryKind::Response).entries().is_empty());
+    let timeline = ivs.log().timeline();
+    assert!(timeline.contains("~ 200 not delivered\n"), "{timeline}");
+}
+
+#[tokio::test]
+async fn a_response_that_is_released_after_the_end_of_the_mock_is_not_logged_as_sent() {
+    let ends: [fn(&MockIvsChat); 3] = [
+        |ivs| ivs.stop(),
+        |ivs| ivs.restart(),
+        |ivs| {
+            drop(ivs.outage());
+        },
+    ];
+    for end in ends {
+        let ivs = MockIvsChat::start();
+        let (_stream, gate) = held_call(&ivs).await;
+        end(&ivs);
+        gate.release();
+        let texts: Vec<_> = ivs.log().into_iter().map(|entry| entry.to_string()).collect();
+        assert!(texts.iter().any(|text| text.trim() == UNDELIVERED), "{texts:#?}");
+        assert!(ivs.log().kind(EntryKind::Response).entries().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_delayed_beyond_the_end_of_the_mock_is_not_logged_as_sent() {
+    let ivs = frozen();
+    let request = b"POST /ListRooms HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    ivs.on_operation(Operation::ListRooms).delay(Duration::from_secs(1));
+    let mut stream = TcpStream::connect(ivs.addr()).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    ivs.log().kind(EntryKind::HookFired).wait_for(|_| true).await;
+    ivs.stop();
+    ivs.advance(Duration::from_secs(2));
+    assert_eq!(ivs.log().kind(EntryKind::Undelivered).entries()[0].to_string(), UNDELIVERED);
+    assert!(ivs.log().kind(EntryKind::Response).entries().is_empty());
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_released_after_the_end_of_the_mock_connects_nobody() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let gate = ivs.on_handshake().once().hold();
+    let _stream = upgrade_request(&ivs, &room).await;
+    gate.reached().await;
+    ivs.stop();
+    gate.release();
+    assert!(ivs.log().kind(EntryKind::Connected).entries().is_empty());
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test that is how to fail")]
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use mock_ivs_chat::log::{EntryKind, Finding, Lint, Matcher};
 use mock_ivs_chat::{Handle, MockIvsChat, Quotas};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,16 +17,23 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::wire::{end, over_tcp, receive, say, shake_hands, token};
+use crate::wire::{end, over_tcp, pass, receive, say, shake_hands, token};
 
 fn connector(ca_pem: &str) -> TlsConnector {
+    connector_with(Some(ca_pem), &[])
+}
+
+fn connector_with(ca_pem: Option<&str>, protocols: &[&[u8]]) -> TlsConnector {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    if let Some(ca_pem) = ca_pem {
+        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     TlsConnector::from(Arc::new(config))
 }
 
@@ -142,4 +152,130 @@ async fn a_restart_and_a_drop_end_tls_connections_too() {
 #[should_panic(expected = "the mock has no TLS port: it was not started with `tls()`")]
 fn a_mock_without_tls_says_so() {
     let _ = MockIvsChat::start().ca_pem();
+}
+
+/// Waits for the entry about a client that was not served, and returns it with the lint's findings.
+async fn unserved(ivs: &Handle) -> (String, Vec<Finding>) {
+    let entry = ivs.log().wait_for(|entry| entry.kind() == EntryKind::Unserved).await;
+    (entry.to_string(), ivs.lint())
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_trust_the_authority_is_in_the_log_and_the_lint_finds_it() {
+    let other = MockIvsChat::builder().tls().start();
+    for (ca_pem, alert) in [(None, "unknown_ca"), (Some(other.ca_pem()), "decrypt_error")] {
+        let ivs = MockIvsChat::builder().tls().wait_timeout(Duration::from_millis(50)).start();
+        let stream = TcpStream::connect(ivs.tls_addr()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        assert!(connector_with(ca_pem, &[]).connect(name, stream).await.is_err());
+        let (entry, findings) = unserved(&ivs).await;
+        let text = format!(
+            "a client rejects the certificate of the TLS port with the alert {alert}: it must \
+             trust the authority of `ca_pem()` of this mock"
+        );
+        assert_eq!(entry, text);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!((findings[0].lint, &findings[0].message), (Lint::TlsFailed, &text));
+        let timeline = ivs.log().timeline();
+        assert!(timeline.contains("a client rejects the certificate"), "{timeline}");
+        let waiting =
+            AssertUnwindSafe(|| ivs.log().expect(Matcher::connect().from("alice")).wait());
+        let payload = std::panic::catch_unwind(waiting).unwrap_err();
+        let failure = payload.downcast_ref::<String>().unwrap();
+        let failure = failure.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(failure.contains(&format!("tls-failed at #0: {text}")), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_connects_by_a_name_without_a_certificate_is_in_the_log() {
+    let ivs = MockIvsChat::builder().tls().start();
+    assert!(connect(&ivs, ivs.ca_pem(), "chat.example.com").await.is_err());
+    let (entry, findings) = unserved(&ivs).await;
+    assert!(entry.contains("with the alert bad_certificate: "), "{entry}");
+    assert!(entry.contains("and connect by a name in the certificate, such as"), "{entry}");
+    assert_eq!(findings[0].lint, Lint::TlsFailed);
+}
+
+#[tokio::test]
+async fn other_failures_of_the_tls_handshake_are_in_the_log() {
+    let hello = b"\x16\x03\x01\x00\x04\x01\x00\x00\x00".as_slice();
+    for (bytes, text, lint) in [
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".as_slice(),
+            "a client speaks HTTP without TLS on the TLS port: `https_url()` and `wss_url()` \
+             are the URLs of that port",
+            Lint::ProtocolForeign,
+        ),
+        (
+            b"\0\0\0\0\0\0\0\0".as_slice(),
+            "a client speaks neither TLS nor HTTP on the TLS port",
+            Lint::ProtocolForeign,
+        ),
+        (
+            &hello[..5],
+            "a client ends the connection within the TLS handshake: it may not trust the \
+             authority of `ca_pem()`",
+            Lint::TlsFailed,
+        ),
+        (hello, "the TLS handshake of a client is not valid: ", Lint::TlsFailed),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x50".as_slice(),
+            "a client ends the TLS handshake with the alert internal_error",
+            Lint::TlsFailed,
+        ),
+        (
+            b"\x15\x03\x01\x00\x02\x02\xc8".as_slice(),
+            "a client ends the TLS handshake with the alert 200",
+            Lint::TlsFailed,
+        ),
+    ] {
+        let ivs = MockIvsChat::builder().tls().start();
+        let mut stream = TcpStream::connect(ivs.tls_addr()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let (entry, findings) = unserved(&ivs).await;
+        assert!(entry.starts_with(text), "{entry}");
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!((findings[0].lint, &findings[0].message), (lint, &entry));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_offers_only_http_2_by_tls_is_in_the_log() {
+    let ivs = MockIvsChat::builder().tls().start();
+    let stream = TcpStream::connect(ivs.tls_addr()).await.unwrap();
+    let connector = connector_with(Some(ivs.ca_pem()), &[b"h2"]);
+    let name = ServerName::try_from("localhost").unwrap();
+    assert!(connector.connect(name, stream).await.is_err());
+    let (entry, findings) = unserved(&ivs).await;
+    let text = "a client does not offer HTTP/1.1 in its TLS handshake, and the mock serves \
+                HTTP/1.1 only";
+    assert_eq!(entry, text);
+    assert_eq!(findings[0].lint, Lint::ProtocolForeign);
+}
+
+#[tokio::test]
+async fn a_client_that_only_tries_the_tls_port_or_is_cut_off_by_the_test_leaves_no_entry() {
+    let ivs = MockIvsChat::builder().tls().start();
+    drop(TcpStream::connect(ivs.tls_addr()).await.unwrap());
+    let mut cut_off = TcpStream::connect(ivs.tls_addr()).await.unwrap();
+    cut_off.write_all(b"\x16\x03\x01").await.unwrap();
+    // The streams are accepted in order, so the first two are there once this one is.
+    let _trusting = connect(&ivs, ivs.ca_pem(), "localhost").await.unwrap();
+    ivs.stop();
+    let mut rest = Vec::new();
+    let _ = cut_off.read_to_end(&mut rest).await;
+    assert!(ivs.log().kind(EntryKind::Unserved).entries().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tls_handshake_that_is_never_finished_is_in_the_log_after_a_minute() {
+    let ivs = MockIvsChat::builder().tls().start();
+    let mut slow = TcpStream::connect(ivs.tls_addr()).await.unwrap();
+    slow.write_all(b"\x16\x03\x01").await.unwrap();
+    pass(Duration::from_secs(61)).await;
+    let (entry, findings) = unserved(&ivs).await;
+    assert_eq!(entry, "a client does not finish its TLS handshake within 60 s");
+    assert_eq!(findings[0].lint, Lint::TlsFailed);
 }

@@ -1,7 +1,9 @@
 //! TLS: the same port, and an authority that is trusted once.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use tokio_rustls::TlsConnector;
@@ -47,6 +49,34 @@ async fn clients_connect_with_and_without_tls_and_trust_the_authority_once() {
         }
         assert_eq!(server.get("/status")["urls"]["wss"], server.line("wss_url"));
     }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_trust_the_authority_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    let other = folder.path().join("other.pem");
+    drop(Server::start(&["--tls", "--ca-file", other.to_str().unwrap()]));
+    let mut child = command(&["--tls", "--ca-file", ca_file.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let port: u16 = line.trim_end().rsplit(':').next().unwrap().parse().unwrap();
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    assert!(connector(&other).connect(name, stream).await.is_err());
+    let mut complaint = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut complaint).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        complaint.contains("the TLS handshake of a client: received fatal alert"),
+        "{complaint}"
+    );
+    assert!(complaint.ends_with("; it must trust the certificate of `--ca-file`\n"), "{complaint}");
 }
 
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use super::hooks;
 pub(super) const FORMATS: [&str; 7] =
     ["text", "per-connection", "jsonl", "json", "har", "mermaid", "html"];
 
-pub(super) const KINDS: [&str; 16] = [
+pub(super) const KINDS: [&str; 17] = [
     "clock_advanced",
     "response",
     "request",
@@ -22,6 +22,7 @@ pub(super) const KINDS: [&str; 16] = [
     "handshake_refused",
     "reviewed",
     "test_action",
+    "undelivered",
     "unserved",
     "frame_sent",
 ];
