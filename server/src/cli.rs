@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use hyper::http::uri::Authority;
 use mock_ivs_chat::{ParseTimestampError, Timestamp};
 
 use crate::tls;
@@ -30,7 +31,7 @@ pub(crate) struct Options {
     pub(crate) bind: IpAddr,
 
     /// Host name that clients use, in URLs and as a name of the certificate
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) host_name: Option<String>,
 
     /// Serve TLS on the same port, with a certificate of an authority that the mock creates once
@@ -105,6 +106,14 @@ Exit codes: 0 after SIGINT or SIGTERM, 1 if the mock cannot start or go on, 2 fo
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text);
     duration.map_err(|error| format!("{error}; examples: 90s, 1m, 1h 30m"))
+}
+
+fn host_name(text: &str) -> Result<String, &'static str> {
+    // A port and the name of a user are parts of an authority, and not of a host.
+    match text.parse::<Authority>() {
+        Ok(authority) if authority.host() == text => Ok(text.to_owned()),
+        _ => Err("a host name has no scheme, port or path; an address of IPv6 is in brackets"),
+    }
 }
 
 fn time(text: &str) -> Result<String, String> {

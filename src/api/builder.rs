@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use tokio::runtime::{self, RuntimeFlavor};
 
+use crate::api::environment;
 use crate::api::handle::Handle;
 use crate::api::mock::MockIvsChat;
-use crate::api::start::{
-    StartError, check_timers, listen, next_mock_id, wait_timeout_from_environment,
-};
+use crate::api::start::{StartError, check_timers, listen, next_mock_id};
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::{Driver, RuntimeThread};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
@@ -38,12 +37,12 @@ use crate::service::{Service, Settings};
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it starts a mock"]
 pub struct MockIvsChatBuilder {
-    port: Option<u16>,
-    listener: Option<TcpListener>,
-    host_name: Option<String>,
-    is_in_memory: bool,
+    pub(super) port: Option<u16>,
+    pub(super) listener: Option<TcpListener>,
+    pub(super) host_name: Option<String>,
+    pub(super) is_in_memory: bool,
     #[cfg(feature = "tls")]
-    tls_port: Option<u16>,
+    pub(super) tls_port: Option<u16>,
     clock: Option<Clock>,
     runs_on_current_runtime: bool,
     wait_timeout: Option<Duration>,
@@ -100,7 +99,8 @@ impl MockIvsChatBuilder {
     }
 
     /// Sets the host in the mock's URLs, which is the listener's address unless set. Use it if
-    /// other machines or containers reach the listener by a name such as `host.docker.internal`.
+    /// other machines or containers reach the listener by a name such as `host.docker.internal`. An
+    /// address is possible, too.
     /// With the feature `tls`, the certificate is valid for this host.
     ///
     /// ```
@@ -354,8 +354,8 @@ impl MockIvsChatBuilder {
     ///
     /// If a port, a thread or a runtime is not available, if the tokio runtime to run on is
     /// missing, has ended or lacks a driver, if settings contradict each other, such as a port and a
-    /// listener, if the account id or the region cannot be part of an ARN, or if the
-    /// environment variable `MOCK_IVS_CHAT_WAIT_TIMEOUT_MS` is not a number.
+    /// listener, if the host name, the account ID or the region is invalid, or if an environment
+    /// variable of the mock has an invalid value or a misspelled name.
     #[track_caller]
     pub fn try_start(self) -> Result<MockIvsChat, StartError> {
         self.start_for(Location::caller())
@@ -368,6 +368,7 @@ impl MockIvsChatBuilder {
     ) -> Result<MockIvsChat, StartError> {
         // Before anything is opened, so that a contradiction leaves no port or thread behind.
         self.check()?;
+        environment::check()?;
         let current = runtime::Handle::try_current().ok();
         let is_paused = current.is_some() && is_tokio_paused();
         let clock = self.clock.clone();
@@ -396,30 +397,6 @@ impl MockIvsChatBuilder {
         Ok(MockIvsChat::new(handle, Some(thread), started_at))
     }
 
-    /// Refuses settings that are invalid or contradict each other.
-    fn check(&self) -> Result<(), StartError> {
-        let Settings { region, account_id, .. } = &self.settings;
-        let is_region = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let why = if self.listener.is_some() && self.port.is_some() {
-            "`port` contradicts `listener`, which has a port already".into()
-        } else if self.is_in_memory && self.listener.is_some() {
-            "`listener` contradicts `in_memory`, which opens no port".into()
-        } else if self.is_in_memory && self.port.is_some() {
-            "`port` contradicts `in_memory`, which opens no port".into()
-        } else if self.log_settings.retention == LogRetention::Off
-            && !self.log_settings.denied.is_empty()
-        {
-            "`deny` contradicts `LogRetention::Off`: the lint reads the log".into()
-        } else if account_id.len() != 12 || !account_id.bytes().all(|b| b.is_ascii_digit()) {
-            format!("the account ID must have 12 digits, got {account_id:?}")
-        } else if region.is_empty() || !region.chars().all(is_region) {
-            format!("the region must consist of lower-case letters, digits and `-`, got {region:?}")
-        } else {
-            return Ok(());
-        };
-        Err(StartError::new(why, None))
-    }
-
     fn assemble(
         mut self,
         clock: &Clock,
@@ -433,7 +410,7 @@ impl MockIvsChatBuilder {
         let mock = next_mock_id();
         let service = Service::new(self.settings, mock);
         let wait_timeout =
-            self.wait_timeout.map_or_else(wait_timeout_from_environment, Ok)?.min(LONGEST_WAIT);
+            self.wait_timeout.map_or_else(environment::wait_timeout, Ok)?.min(LONGEST_WAIT);
         let clock = RunningClock::start(clock, runtime);
         let retention = self.log_settings.retention;
         let settings = EngineSettings {

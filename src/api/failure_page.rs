@@ -7,6 +7,7 @@ use std::{env, fs, io, thread};
 
 use parking_lot::Mutex;
 
+use crate::api::environment;
 use crate::api::log::Log;
 use crate::api::report::Report;
 use crate::driver::Driver;
@@ -77,12 +78,9 @@ impl Drop for Ending {
 
 /// Writes a page about a test, if the environment asks for one.
 pub(crate) fn write_wanted(test: &str, has_failed: bool, html: impl FnOnce() -> String) {
-    let Some(folder) = env::var_os("MOCK_IVS_CHAT_LOG_DIR").filter(|dir| !dir.is_empty()) else {
-        return;
-    };
-    let is_always = env::var_os("MOCK_IVS_CHAT_LOG").is_some_and(|when| when == "always");
-    if has_failed || is_always {
-        let folder = in_target(Path::new(&folder));
+    let Some(folder) = environment::log_dir() else { return };
+    if has_failed || environment::logs_always() {
+        let folder = in_target(&folder);
         report(&folder, &write(&folder, test, &html()));
     }
 }

@@ -17,6 +17,7 @@ use crate::log::lint::Finding;
 use crate::net::server::Server;
 use crate::proto::exception::Exception;
 use crate::proto::json::to_text;
+use crate::proto::model::unknown_member;
 use crate::proto::operation::Operation;
 use crate::proto::timestamp::Timestamp;
 use crate::service::chat_log::ChatLogRecord;
@@ -361,6 +362,17 @@ impl Handle {
                 let body = other.to_string();
                 Err(self.driver.refuse_test_call(operation, body, exception))
             }
+        }
+    }
+
+    /// Fails for a member that an operation does not have, because the service would ignore it.
+    #[track_caller]
+    pub(super) fn expect_member(&self, operation: Operation, name: &str, value: &Value) {
+        if let Some((path, known)) = unknown_member(operation, name, value) {
+            let known: Vec<_> = known.iter().map(|member| member.name).collect();
+            let message =
+                format!("{operation} has no member `{path}`; members: {}", known.join(", "));
+            fail(&self.driver, message);
         }
     }
 

@@ -10,12 +10,13 @@ use crate::api::handle::{Handle, members};
 use crate::api::hook::Hook;
 use crate::api::report::Report;
 use crate::api::room::Room;
-use crate::api::wait::fail_about;
+use crate::api::wait::{fail, fail_about};
 use crate::driver::closures::Closure;
 use crate::hook::builder::{HookBuilder, HookSpec};
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::point::{Actions, Deliveries, Handshakes, Operations, Reviews};
 use crate::proto::operation::Operation;
+use crate::proto::string_pattern::StringPattern;
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 
 impl Handle {
@@ -156,12 +157,18 @@ impl Handle {
     /// alice.send_message("hello");
     /// alice.expect_error(ErrorCode::NotAcceptable).wait();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the text is not the ARN of a Lambda function in the mock's region and account.
+    #[track_caller]
     pub fn review_lambda(
         &self,
         arn: impl Into<String>,
         handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
     ) {
-        self.driver().set_review_handler(arn.into(), sync_handler(handler));
+        let arn = self.lambda_arn(arn.into());
+        self.driver().set_review_handler(arn, sync_handler(handler));
     }
 
     /// Sets an asynchronous closure that takes the place of a Lambda function. It runs on the
@@ -176,6 +183,11 @@ impl Handle {
     ///     ReviewResponse::allow().content(request.content.to_uppercase())
     /// });
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the text is not the ARN of a Lambda function in the mock's region and account.
+    #[track_caller]
     pub fn review_lambda_async<F>(
         &self,
         arn: impl Into<String>,
@@ -183,7 +195,29 @@ impl Handle {
     ) where
         F: Future<Output = ReviewResponse> + Send + 'static,
     {
-        self.driver().set_review_handler(arn.into(), async_handler(handler));
+        let arn = self.lambda_arn(arn.into());
+        self.driver().set_review_handler(arn, async_handler(handler));
+    }
+
+    /// Fails for an ARN that no room can have in its review handler.
+    #[track_caller]
+    fn lambda_arn(&self, arn: String) -> String {
+        let (region, account) = self.driver().region_and_account();
+        let own = format!("arn:aws:lambda:{region}:{account}:");
+        if arn.is_empty() || !StringPattern::LambdaUri.matches(&arn) {
+            let message = format!(
+                "{arn:?} is not the ARN of a Lambda function, such as `{own}function:review`"
+            );
+            fail(self.driver(), message);
+        }
+        if !arn.starts_with(&own) {
+            let message = format!(
+                "a room cannot have the review handler {arn:?}: its function must be in region \
+                 {region} and account {account}"
+            );
+            fail(self.driver(), message);
+        }
+        arn
     }
 
     /// Checks the test so far, as the end of the mock does: all expectations of hooks are met, no

@@ -175,8 +175,15 @@ impl LoggingConfigurationBuilder {
     ///     .with("destinationConfiguration", destination)
     ///     .create();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the request does not have this member.
+    #[track_caller]
     pub fn with(mut self, member: impl Into<String>, value: Value) -> Self {
-        self.request.insert(member.into(), value);
+        let member = member.into();
+        self.handle.expect_member(Operation::CreateLoggingConfiguration, &member, &value);
+        self.request.insert(member, value);
         self
     }
 

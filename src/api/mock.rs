@@ -1,6 +1,7 @@
 //! `MockIvsChat`: the mock that a test owns, and its end.
 
 use std::backtrace::Backtrace;
+use std::fmt;
 use std::ops::Deref;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -8,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
-use std::{env, fmt};
 
 use parking_lot::Mutex;
 
 use crate::api::builder::MockIvsChatBuilder;
+use crate::api::environment;
 use crate::api::failure_page::Ending;
 use crate::api::handle::{Handle, address};
 use crate::api::report::Report;
@@ -296,9 +297,7 @@ impl MockIvsChat {
 
 /// Returns `true` if the mock should print nothing beside a panic of the test.
 fn is_quiet(driver: &Driver) -> bool {
-    let variable = env::var_os("MOCK_IVS_CHAT_QUIET");
-    driver.log_settings().is_quiet
-        || variable.is_some_and(|value| !value.is_empty() && value != "0")
+    driver.log_settings().is_quiet || environment::is_quiet()
 }
 
 impl Deref for MockIvsChat {

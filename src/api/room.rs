@@ -339,8 +339,15 @@ impl RoomBuilder {
     /// let handler = json!({ "uri": "arn:aws:lambda:us-west-2:123456789012:function:review" });
     /// let room = ivs.new_room("lobby").with("messageReviewHandler", handler).create();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the request does not have this member.
+    #[track_caller]
     pub fn with(mut self, member: impl Into<String>, value: Value) -> Self {
-        self.request.insert(member.into(), value);
+        let member = member.into();
+        self.handle.expect_member(Operation::CreateRoom, &member, &value);
+        self.request.insert(member, value);
         self
     }
 

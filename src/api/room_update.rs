@@ -88,8 +88,15 @@ impl RoomUpdate {
     /// let room = ivs.create_room("lobby");
     /// room.update().with("messageReviewHandler", json!({ "uri": "" })).apply();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the request does not have this member.
+    #[track_caller]
     pub fn with(mut self, member: impl Into<String>, value: Value) -> Self {
-        self.request.insert(member.into(), value);
+        let member = member.into();
+        self.handle.expect_member(Operation::UpdateRoom, &member, &value);
+        self.request.insert(member, value);
         self
     }
 

@@ -122,6 +122,35 @@ pub(crate) fn validate(operation: Operation, body: &Map<String, Value>) -> Resul
     if failures.is_empty() { Ok(()) } else { Err(Exception::fields(&failures)) }
 }
 
+/// Returns the path of the first member of a value that an operation does not have, and the members
+/// that are known in its place.
+pub(crate) fn unknown_member(
+    operation: Operation,
+    name: &str,
+    value: &Value,
+) -> Option<(String, &'static [Member])> {
+    unknown_in(request(operation), name, name, value)
+}
+
+fn unknown_in(
+    known: &'static [Member],
+    path: &str,
+    name: &str,
+    value: &Value,
+) -> Option<(String, &'static [Member])> {
+    let Some(member) = known.iter().find(|member| member.name == name) else {
+        return Some((path.into(), known));
+    };
+    let (Shape::Structure(inner) | Shape::Union(inner), Value::Object(values)) =
+        (&member.shape, value)
+    else {
+        return None;
+    };
+    values
+        .iter()
+        .find_map(|(name, value)| unknown_in(inner, &format!("{path}.{name}"), name, value))
+}
+
 /// A member of a request or of a structure in one.
 #[derive(Debug)]
 pub(crate) struct Member {

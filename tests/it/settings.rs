@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::process::Command;
 use std::time::Duration;
 
-use mock_ivs_chat::log::Matcher;
+use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{
     ChatToken, Clock, ErrorCode, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder, Operation,
-    Participant, Room,
+    Participant, ReviewResponse, Room,
 };
 use serde_json::json;
 
@@ -19,6 +19,12 @@ fn panic_message(act: impl FnOnce()) -> String {
     payload.downcast_ref::<String>().cloned().unwrap_or_else(|| {
         payload.downcast_ref::<&str>().map_or_else(String::new, |text| (*text).to_owned())
     })
+}
+
+/// The message of a panic without the breaks of its lines.
+#[track_caller]
+fn unwrapped_message(act: impl FnOnce()) -> String {
+    panic_message(act).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[track_caller]
@@ -43,27 +49,131 @@ fn settings_that_contradict_each_other_are_refused() {
         region,
         "the region must consist of lower-case letters, digits and `-`, got \"US West\""
     );
+    let unreachable = refusal(builder().in_memory().host_name("chat.test"));
+    assert_eq!(unreachable, "`host_name` contradicts `in_memory`, which opens no port");
+    let unread = builder().log_retention(LogRetention::Last(0)).deny([Lint::TokenReused]);
+    assert_eq!(refusal(unread), "`deny` contradicts `LogRetention::Off`: the lint reads the log");
 }
 
 #[test]
-fn a_wait_timeout_that_is_not_a_number_is_refused() {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "settings::child_with_a_bad_wait_timeout", "--ignored", "--nocapture"]);
-    let output = child.env("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS", "5s").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}");
+fn a_host_name_is_a_name_or_an_address() {
+    let long = "x".repeat(64);
+    let invalid =
+        ["", "a b/c", "http://localhost", "localhost:80", "-x", "x-", "a..b", "é", "[x]", &long];
+    for name in invalid {
+        let expected = format!(
+            "`host_name` must be a name or an address, without scheme and port, got {name:?}"
+        );
+        assert_eq!(refusal(MockIvsChat::builder().host_name(name)), expected);
+    }
+    let valid = [
+        ("host.docker.internal", "host.docker.internal"),
+        ("mock_chat-1", "mock_chat-1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("::1", "[::1]"),
+        ("[::1]", "[::1]"),
+    ];
+    for (name, host) in valid {
+        let ivs = MockIvsChat::builder().tls().host_name(name).start();
+        assert_eq!(ivs.ws_url(), format!("ws://{host}:{}", ivs.addr().port()));
+    }
+}
+
+#[test]
+fn a_review_handler_needs_the_arn_of_a_function_of_the_account() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    let lambda =
+        |arn: &str| unwrapped_message(|| ivs.review_lambda(arn, |_| ReviewResponse::allow()));
+    let message = lambda("not an arn");
+    assert!(
+        message.starts_with(
+            "\"not an arn\" is not the ARN of a Lambda function, such as \
+             `arn:aws:lambda:us-west-2:123456789012:function:review`"
+        ),
+        "{message}"
+    );
+    let message = lambda("arn:aws:lambda:eu-west-1:123456789012:function:review");
+    assert!(
+        message.starts_with(
+            "a room cannot have the review handler \
+             \"arn:aws:lambda:eu-west-1:123456789012:function:review\": \
+             its function must be in region us-west-2 and account 123456789012"
+        ),
+        "{message}"
+    );
+    let message = unwrapped_message(|| {
+        ivs.review_lambda_async("", |_| async { ReviewResponse::allow() });
+    });
+    assert!(message.starts_with("\"\" is not the ARN of a Lambda function"), "{message}");
+}
+
+#[test]
+fn members_that_an_operation_does_not_have_are_refused_at_their_line() {
+    let ivs = MockIvsChat::builder().in_memory().start();
+    let room = ivs.create_room("lobby");
+    let length = |member: &str| drop(ivs.new_room("stage").with(member, json!(100)));
+    let message = unwrapped_message(|| length("maximumMessageLenght"));
+    assert!(
+        message.starts_with(
+            "CreateRoom has no member `maximumMessageLenght`; members: name, \
+             maximumMessageRatePerSecond, maximumMessageLength, messageReviewHandler, tags, \
+             loggingConfigurationIdentifiers"
+        ),
+        "{message}"
+    );
+    let handler = json!({ "url": "x" });
+    let message = unwrapped_message(|| drop(room.update().with("messageReviewHandler", handler)));
+    let expected =
+        "UpdateRoom has no member `messageReviewHandler.url`; members: uri, fallbackResult";
+    assert!(message.starts_with(expected), "{message}");
+    let destination = json!({ "s3": { "name": "my-bucket" } });
+    let archive = ivs.new_logging_configuration("archive");
+    let message = unwrapped_message(|| drop(archive.with("destinationConfiguration", destination)));
+    let expected = "CreateLoggingConfiguration has no member `destinationConfiguration.s3.name`; \
+                    members: bucketName";
+    assert!(message.starts_with(expected), "{message}");
+    // A wrong type is the service's to refuse.
+    let _ = ivs.new_room("stage").with("messageReviewHandler", json!(1));
+}
+
+#[test]
+fn variables_without_a_meaning_are_refused() {
+    let cases = [
+        (
+            ("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS", "5s"),
+            "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS must be a number of milliseconds, at least 1, got \"5s\"",
+        ),
+        (
+            ("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS", "0"),
+            "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS must be a number of milliseconds, at least 1, got \"0\"",
+        ),
+        (("MOCK_IVS_CHAT_LOG", "all"), "MOCK_IVS_CHAT_LOG must be `always`, got \"all\""),
+        (("MOCK_IVS_CHAT_QUIET", "no"), "MOCK_IVS_CHAT_QUIET must be 1 or 0, got \"no\""),
+        (
+            ("MOCK_IVS_CHAT_WAIT_TIMEOUT", "100"),
+            "MOCK_IVS_CHAT_WAIT_TIMEOUT is not a variable of the mock: did you mean \
+             MOCK_IVS_CHAT_WAIT_TIMEOUT_MS?",
+        ),
+    ];
+    for ((name, value), expected) in cases {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "settings::child_with_a_bad_variable", "--ignored", "--nocapture"]);
+        let output = child.env(name, value).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains(&format!("refused: {expected}\n")), "{text}");
+    }
 }
 
 #[test]
 #[ignore = "it is the child of another test"]
-fn child_with_a_bad_wait_timeout() {
-    assert_eq!(
-        refusal(MockIvsChat::builder().in_memory()),
-        "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS must be a number of milliseconds, got \"5s\""
-    );
-    // A setting of the test has precedence.
-    let builder = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(1));
-    assert!(builder.try_start().is_ok());
+fn child_with_a_bad_variable() {
+    println!("refused: {}", refusal(MockIvsChat::builder().in_memory()));
+    if std::env::var_os("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS").is_some() {
+        // A setting of the test has precedence.
+        let builder = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(1));
+        assert!(builder.try_start().is_ok());
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ fn a_wrong_option_is_explained_with_exit_code_2() {
     for (arguments, expected) in [
         (&["--prot", "1"][..], "a similar argument exists: '--port'"),
         (&["--port", "many"], "invalid value 'many' for '--port <PORT>'"),
+        (&["--host-name", "a b/c"], "invalid value 'a b/c' for '--host-name <NAME>'"),
+        (&["--host-name", "localhost:80"], "a host name has no scheme, port or path"),
         (&["--frozen-at", "noon"], "invalid value 'noon' for '--frozen-at <TIME>'"),
         (&["--token-lifetime", "soon"], "invalid value 'soon' for '--token-lifetime <DURATION>'"),
         (&["--frozen-at", "3000-01-01T00:00:00Z"], "and 2554-07-21T23:34:33.709551615Z"),
