@@ -2,11 +2,13 @@
 //! and waits.
 
 pub(crate) mod builder;
+mod builder_check;
 mod builder_service;
 mod chat_log_objects;
 pub(crate) mod chat_token;
 pub(crate) mod connection;
 mod connection_control;
+pub(crate) mod environment;
 mod explanations;
 pub(crate) mod failure_page;
 pub(crate) mod gate;
@@ -26,6 +28,7 @@ pub(crate) mod mock;
 pub(crate) mod outage;
 pub(crate) mod participant;
 mod participant_expect;
+mod probe;
 pub(crate) mod report;
 mod reset;
 pub(crate) mod room;

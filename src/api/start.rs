@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::api::probe::probe;
 use crate::clock::start_nanos;
 use crate::net::listener::{Listener, Security};
 
@@ -62,12 +62,9 @@ pub(crate) fn listen(
     let given = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let addr = given.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
     let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
-    // Tokio has no other way to ask for the driver than to use it.
-    let listening = catch_unwind(AssertUnwindSafe(|| {
-        listener.and_then(|listener| Listener::new(listener, security))
-    }));
+    let listening = probe(|| listener.and_then(|listener| Listener::new(listener, security)));
     listening
-        .map_err(|_| {
+        .ok_or_else(|| {
             let message = "the tokio runtime has no I/O driver: build it with `enable_io()`, or \
                            start the mock with `in_memory()`, which needs none";
             StartError::new(message, None)
@@ -77,25 +74,11 @@ pub(crate) fn listen(
 
 /// Fails if the current runtime cannot sleep: the mock would never notice that time passes.
 pub(crate) fn check_timers() -> Result<(), StartError> {
-    // Tokio has no other way to ask for the driver than to use it.
-    catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| {
+    probe(|| drop(tokio::time::sleep(Duration::ZERO))).ok_or_else(|| {
         let message = "the tokio runtime has no time driver: build it with `enable_time()`";
         StartError::new(message, None)
     })
 }
-
-/// Returns how long waits wait by default: what the environment says, or else 5 s.
-pub(crate) fn wait_timeout_from_environment() -> Result<Duration, StartError> {
-    let Some(text) = std::env::var_os(WAIT_TIMEOUT) else { return Ok(Duration::from_secs(5)) };
-    let milliseconds = text.to_str().and_then(|text| text.trim().parse().ok());
-    milliseconds.map(Duration::from_millis).ok_or_else(|| {
-        let message = format!("{WAIT_TIMEOUT} must be a number of milliseconds, got {text:?}");
-        StartError::new(message, None)
-    })
-}
-
-/// The environment variable for the wait timeout, in milliseconds.
-const WAIT_TIMEOUT: &str = "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS";
 
 /// Returns a number that no other mock has, in this process or in another one. Tokens are derived
 /// from it, so that a client of an earlier mock on the same port cannot connect to a later one.

@@ -102,6 +102,29 @@ fn a_runtime_without_a_time_driver_is_an_error_that_names_it() {
 }
 
 #[test]
+fn a_start_that_fails_for_want_of_a_driver_prints_nothing() {
+    let name = "runtimes::a_start_that_fails_for_want_of_a_driver_prints_nothing";
+    if is_child(name) {
+        for is_in_memory in [false, true] {
+            let builder = MockIvsChat::builder().on_current_runtime();
+            let builder = if is_in_memory { builder.in_memory() } else { builder };
+            let runtime = Builder::new_current_thread().build().unwrap();
+            assert!(runtime.block_on(async { builder.try_start() }).is_err());
+        }
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        assert!(runtime.block_on(async { start_here() }).is_err());
+        // Other panics are printed as before.
+        let _ = catch_unwind(|| panic!("printed"));
+        return;
+    }
+    let output = run_child(name);
+    assert!(output.status.success());
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(printed.matches("panicked at").count(), 1, "{printed}");
+    assert!(printed.contains("printed"), "{printed}");
+}
+
+#[test]
 fn a_client_on_a_runtime_without_time_fails_the_test_instead_of_hanging() {
     let ivs = MockIvsChat::builder().in_memory().wait_timeout(Duration::from_secs(60)).start();
     let room = ivs.create_room("lobby");
