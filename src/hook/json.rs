@@ -2,6 +2,7 @@
 
 mod effect;
 mod failure;
+mod reading;
 
 use std::panic::Location;
 
@@ -336,7 +337,7 @@ impl Serialize for HookSpec {
 /// that installs it.
 impl<'de> Deserialize<'de> for HookSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Members::deserialize(deserializer)?;
+        let members = reading::read(deserializer)?;
         // This line is not in the test. `install` replaces it by that of its caller, because of
         // `is_data`.
         let rule = members.any_rule(Location::caller()).map_err(de::Error::custom)?;

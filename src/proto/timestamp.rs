@@ -136,7 +136,14 @@ impl FromStr for Timestamp {
         if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(refused());
         }
-        let whole = humantime::parse_rfc3339(&seconds).map_err(|_| refused())?;
+        let is_before_1970 = || {
+            // The same text in a leap year, which has all dates, would be a time.
+            let year = seconds.get(..4).and_then(|year| year.parse::<u16>().ok());
+            let later = seconds.get(4..).map(|rest| format!("2000{rest}"));
+            let is_time = later.is_some_and(|later| humantime::parse_rfc3339(&later).is_ok());
+            is_time && year.is_some_and(|year| year < 1970)
+        };
+        let whole = humantime::parse_rfc3339(&seconds).map_err(|_| error(is_before_1970()))?;
         // Padded at the end, because `.5` is half a second.
         let nanoseconds = format!("{fraction:0<9}").parse().map_err(|_| refused())?;
         let whole = whole.duration_since(UNIX_EPOCH).map_err(|_| error(true))?;
@@ -214,18 +221,22 @@ mod tests {
             "2024-01-02",
             "2024-01-02T03:04:05.Z5",
             "2024-01-02T03:04:05.1234567890Z",
-            "1969-01-01T00:00:00Z",
+            "1969-13-01T00:00:00Z",
+            "+969-01-01T00:00:00Z",
+            "x969-01-01T00:00:00Z",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_time_after_the_last_one_is_refused_and_not_cut() {
+    fn a_time_outside_of_the_range_is_refused_and_not_cut() {
         let last = Timestamp::MAX.to_string();
         assert_eq!(last, "2554-07-21T23:34:33.709551615Z");
         assert_eq!(last.parse(), Ok(Timestamp::MAX));
-        for text in ["2554-07-21T23:34:33.709551616Z", "3000-01-01T00:00:00Z"] {
+        let earlier = ["1969-12-31T23:59:59.999Z", "1969-01-01T00:00:00Z", "0000-02-29T00:00:00Z"];
+        let later = ["2554-07-21T23:34:33.709551616Z", "3000-01-01T00:00:00Z"];
+        for text in earlier.into_iter().chain(later) {
             let error = text.parse::<Timestamp>().unwrap_err().to_string();
             let range = "1970-01-01T00:00:00Z and 2554-07-21T23:34:33.709551615Z";
             assert_eq!(error, format!("`{text}` is not between {range}"));
