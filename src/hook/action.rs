@@ -13,7 +13,7 @@ use crate::proto::error_code::ErrorCode;
 use crate::proto::sensitive::REDACTED;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
-use crate::service::token::replace_tokens;
+use crate::service::token_text::replace_tokens;
 
 /// A frame from a client, as passed to a hook on actions.
 ///

@@ -10,7 +10,7 @@ use crate::hook::point::Handshakes;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
 use crate::proto::sensitive::REDACTED;
-use crate::service::token::replace_tokens;
+use crate::service::token_text::replace_tokens;
 
 /// A handshake, as passed to a hook on handshakes.
 ///

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use crate::log::record::Response;
 use crate::proto::operation::Operation;
-use crate::service::token::{Token, replace_tokens};
+use crate::service::token::Token;
+use crate::service::token_text::replace_tokens;
 
 /// Returns a text with a mark in the place of each chat token of the mock, and `[unknown-token]` in
 /// the place of any other.
 pub(crate) fn hide(mock: u64, text: &str) -> Cow<'_, str> {
     replace_tokens(text, |token| {
-        // A URL may have the ending of a token percent-encoded.
-        let number = Token::number_of(mock, &token.replace("%21", "!").replace("%23", "#"));
+        let number = Token::number_of(mock, token);
         number.map_or(Cow::Borrowed("[unknown-token]"), |number| mark(number).into())
     })
 }

@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::driver::{Caller, TOKEN_PREFIX};
+use crate::driver::{Caller, TOKEN_PREFIX, replace_tokens};
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::members::is_deeper_than;
@@ -165,7 +165,7 @@ pub(crate) fn shown_headers(headers: &HeaderMap) -> Headers {
             "cookie" | "proxy-authorization" => "[secret]".into(),
             "sec-websocket-protocol" => "[token]".into(),
             _ if text.contains(TOKEN_PREFIX) => "[token]".into(),
-            _ => text.into_owned(),
+            _ => replace_tokens(&text, |_| "[token]".into()).into_owned(),
         };
         (name.as_str().to_owned(), text)
     };
@@ -185,6 +185,7 @@ fn without_signature(authorization: &str) -> String {
 
 /// Replaces chat tokens in a path: some clients put theirs there by mistake, and logs are printed.
 fn without_token(path: &str) -> String {
+    let path = &*replace_tokens(path, |_| "[token]".into());
     let Some(start) = path.find(TOKEN_PREFIX) else { return path.into() };
     let (before, token) = path.split_at(start);
     let rest = token.find(['&', '/', '?']).map_or("", |end| &token[end..]);

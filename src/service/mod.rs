@@ -22,6 +22,7 @@ pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod tags;
 pub(crate) mod token;
+pub(crate) mod token_text;
 
 #[cfg(test)]
 mod tests;

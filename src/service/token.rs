@@ -102,44 +102,6 @@ pub(crate) fn is_well_formed(text: &str) -> bool {
         && ending.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Returns a text with something else in the place of each chat token, of this mock or any other.
-pub(crate) fn replace_tokens<'a>(
-    text: &'a str,
-    mut replacement: impl FnMut(&str) -> Cow<'static, str>,
-) -> Cow<'a, str> {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(PREFIX) {
-        // A token has at least the length of the prefix, so each round makes progress.
-        let token = &rest[start..start + token_length(&rest[start..])];
-        shown.push_str(&rest[..start]);
-        if token.len() >= SHORTEST_TOKEN {
-            shown.push_str(&replacement(token));
-        } else {
-            shown.push_str(token);
-        }
-        rest = &rest[start + token.len()..];
-    }
-    if shown.is_empty() {
-        return rest.into();
-    }
-    shown.push_str(rest);
-    shown.into()
-}
-
-/// The length of the token that a text starts with: letters and digits, and then an ending such as
-/// `!#0`, which a URL has as `!%230` or `%21%230`. A token that was cut off has no ending.
-fn token_length(text: &str) -> usize {
-    let is_body = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    // Only ASCII is counted, so the text can be cut here and below.
-    let body = text.bytes().take_while(|byte| is_body(*byte)).count();
-    let endings = ["!#", "!%23", "%21%23", "%21#"];
-    let ending = endings.into_iter().find(|ending| text[body..].starts_with(ending));
-    let Some(ending) = ending else { return body };
-    let end = body + ending.len();
-    end + text[end..].bytes().take_while(u8::is_ascii_digit).take(1).count()
-}
-
 const fn seed_of(mock_id: u64, number: u64) -> u64 {
     let mut state = mock_id;
     next(&mut state) ^ number
@@ -165,8 +127,6 @@ const fn next(state: &mut u64) -> u64 {
 /// Observed: all chat tokens start with this text.
 pub(crate) const PREFIX: &str = "AQICAH";
 const ENDING: &str = "!#0";
-/// A shorter text is not a secret: it may be a part of one, or a word of a test.
-const SHORTEST_TOKEN: usize = PREFIX.len() + 10;
 /// The number of bytes before the claims. Most are zeros, which give tokens a realistic length.
 const HEADER_BYTES: usize = 240;
 /// The bytes of the number and the checksum, at the start of the header.
