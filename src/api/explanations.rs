@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::engine::control::ConnectionInfo;
 use crate::hook::chain::HookStatus;
 use crate::log::entry::Entry;
-use crate::log::escape::escaped;
+use crate::log::escape::named;
 use crate::log::explain;
 use crate::log::failure::{Failure, Section};
 use crate::log::lint::{self, Finding};
@@ -65,8 +65,9 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
 
 /// The events that hooks delay until a later moment of the clock.
 pub(crate) fn delayed(driver: &Driver, entries: &[Entry]) -> Vec<String> {
+    let mut lines = reordered(driver);
     let (Some((count, due)), Some(first)) = (driver.delayed(), entries.first()) else {
-        return Vec::new();
+        return lines;
     };
     let events = explain::counted(count, "event");
     let verb = if count == 1 { "is delayed until" } else { "are delayed, the first until" };
@@ -76,14 +77,36 @@ pub(crate) fn delayed(driver: &Driver, entries: &[Entry]) -> Vec<String> {
     } else {
         ""
     };
-    vec![format!("{events} {verb} +{seconds:.3}{frozen}")]
+    lines.insert(0, format!("{events} {verb} +{seconds:.3}{frozen}"));
+    lines
+}
+
+/// The frames and actions that hooks keep back until another one has gone before them.
+fn reordered(driver: &Driver) -> Vec<String> {
+    let mut lines = Vec::new();
+    for info in driver.connection_infos() {
+        let name = named(&info.peer.label);
+        let waiting = |count, thing| {
+            let verb = if count == 1 { "waits" } else { "wait" };
+            format!("{} {verb}", explain::counted(count, thing))
+        };
+        if info.reordered_frames > 0 {
+            let frames = waiting(info.reordered_frames, "reordered frame");
+            lines.push(format!("{frames} for another frame to {name}, to be sent after it"));
+        }
+        if info.reordered_actions > 0 {
+            let actions = waiting(info.reordered_actions, "reordered action");
+            lines.push(format!("{actions} for another action of {name}, to be handled after it"));
+        }
+    }
+    lines
 }
 
 /// The connections that do not move frames until the test resumes them.
 pub(crate) fn stalled(driver: &Driver) -> Vec<String> {
     let stalled = driver.connection_infos().into_iter().filter(|info| info.is_stalled);
     let line = |info: ConnectionInfo| {
-        let label = escaped(&info.peer.label);
+        let label = named(&info.peer.label);
         let withheld = match info.withheld_frames {
             0 => String::new(),
             count => format!(", with {} withheld", explain::counted(count, "frame")),

@@ -63,6 +63,9 @@ pub(crate) struct ConnectionInfo {
     /// How many frames wait for the connection to resume, and their size.
     pub(crate) withheld_frames: usize,
     pub(crate) withheld_bytes: usize,
+    /// How many frames and actions wait for another one to go before them.
+    pub(crate) reordered_frames: usize,
+    pub(crate) reordered_actions: usize,
 }
 
 impl Engine {
@@ -254,6 +257,8 @@ impl Connection {
             is_stalled: stall.is_some(),
             withheld_frames: stall.map_or(0, |stall| stall.frames.len()),
             withheld_bytes: stall.map_or(0, |stall| stall.bytes),
+            reordered_frames: self.reordered_frames.len(),
+            reordered_actions: self.reordered_actions.len(),
         }
     }
 }

@@ -19,6 +19,17 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     line.into()
 }
 
+/// Returns a name as it is if it is a plain word, and in quotes if a text around it would make it
+/// unreadable.
+pub(crate) fn named(name: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_whitespace() && !breaks(c) && !"\"',:;<>()".contains(c);
+    if name.chars().all(is_plain) && !name.is_empty() {
+        name.into()
+    } else {
+        escaped(&format!("{name:?}")).into_owned().into()
+    }
+}
+
 /// Writes everything that it is given on one line.
 pub(crate) struct OneLine<'a>(pub(crate) &'a mut dyn fmt::Write);
 
@@ -49,6 +60,22 @@ mod tests {
     fn every_control_character_is_escaped() {
         assert_eq!(escaped("a\r\nb\u{1b}[31m\u{2028}"), "a\\r\\nb\\u{1b}[31m\\u{2028}");
         assert_eq!(escaped("\u{202e}evil \u{feff}"), "\\u{202e}evil \\u{feff}");
+        for plain in ["alice", "alice-2", "ä", "a.b@c", "arn/x"] {
+            assert_eq!(named(plain), plain);
+        }
+        for (odd, quoted) in [
+            ("", r#""""#),
+            (" ", r#"" ""#),
+            ("a b", r#""a b""#),
+            ("a\n", r#""a\n""#),
+            ("a: b", r#""a: b""#),
+            ("(a)", r#""(a)""#),
+            ("\"", r#""\"""#),
+            ("\u{a0}", r#""\u{a0}""#),
+            ("\u{202e}", r#""\u{202e}""#),
+        ] {
+            assert_eq!(named(odd), quoted);
+        }
         let family = "👨\u{200d}👩";
         assert_eq!(escaped(family), family);
         let mut line = String::new();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::log::entry::{Entry, EntryKind};
-use crate::log::escape::escaped;
+use crate::log::escape::{escaped, named};
 use crate::log::lint::Finding;
 use crate::log::record::{Caller, Event, HookFired};
 use crate::log::secrets::{hide, marked};
@@ -43,6 +43,7 @@ fn refusal(entry: &Entry) -> Option<String> {
         Event::FrameSent(payload) => match payload.frame()? {
             Frame::Error(error) => {
                 let label = entry.record.peer.as_ref().map_or("", |peer| &peer.label);
+                let label = named(label);
                 format!("{label}: ERROR {} {:?}", error.error_code.code(), error.error_message)
             }
             Frame::Message(_) | Frame::Event(_) => return None,

@@ -8,7 +8,7 @@ use std::panic::Location;
 
 use crate::log::comparison::Comparison;
 use crate::log::entry::{Entry, EntryKind};
-use crate::log::escape::escaped;
+use crate::log::escape::named;
 use crate::log::filter::Filter;
 use crate::log::matcher::Matcher;
 use crate::log::timeline::{self, Excerpt, WIDEST};
@@ -333,7 +333,7 @@ impl fmt::Display for EntryName<'_> {
         let Self { row, entry } = self;
         write!(f, "#{row} (")?;
         if let Some(peer) = &entry.record.peer {
-            write!(f, "{}: ", escaped(&peer.label))?;
+            write!(f, "{}: ", named(&peer.label))?;
         }
         write!(f, "{})", timeline::shortened(entry))
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::log::entry::{Direction, Entry, EntryKind};
-use crate::log::escape::escaped;
+use crate::log::escape::named;
 use crate::log::matcher::Matcher;
 use crate::log::store::Selection;
 use crate::service::ConnectionId;
@@ -128,8 +128,8 @@ impl Only {
             }
             Self::Connection(_, label) => {
                 let other = entry.record.peer.as_ref();
-                let other = other.map_or_else(nobody, |peer| escaped(&peer.label).into_owned());
-                format!("{}, not {label}", towards(entry, &other))
+                let other = other.map_or_else(nobody, |peer| named(&peer.label).into_owned());
+                format!("{}, not {}", towards(entry, &other), named(label))
             }
             Self::Room(room) => match entry.room() {
                 Some(other) => format!("is in room {other:?}, not in {room:?}"),

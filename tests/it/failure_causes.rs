@@ -8,6 +8,7 @@ use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat, Operation, ReviewResponse};
 use rstest::rstest;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::failure_texts::{child_of, impatient};
 use crate::support::frozen;
@@ -28,6 +29,51 @@ fn a_delayed_event_is_named_with_the_time_at_which_it_is_due() {
     alice.send_message("hi");
     let report = ivs.report().to_string();
     assert!(report.contains("  2 events are delayed, the first until +60.000;"), "{report}");
+}
+
+#[test]
+fn a_reordered_frame_or_action_that_waits_for_another_one_is_named() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    ivs.on_delivery().to("alice").once().reorder();
+    bob.send_message("last");
+    let text = failure(|| alice.expect_message("last").wait());
+    let delays = "delays:\n  1 reordered frame waits for another frame to alice, to be sent after \
+                  it\n";
+    assert!(text.contains(delays), "{text}");
+    ivs.on_action().from("bob").times(2).reorder();
+    bob.send_message("one");
+    bob.send_message("two");
+    let report = ivs.report().to_string();
+    let actions = "  2 reordered actions wait for another action of bob, to be handled after it\n";
+    assert!(report.contains(actions), "{report}");
+    bob.send_message("three");
+    alice.expect_message("last").wait();
+    alice.expect_message("two").wait();
+    assert!(!ivs.report().to_string().contains("reordered action"));
+}
+
+#[test]
+fn a_user_whose_name_is_blank_or_odd_is_in_quotes() {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    for (user_id, shown) in [(" ", r#"" ""#), ("a: b (c)", r#""a: b (c)""#)] {
+        let user = room.participant(user_id);
+        user.send_raw(r#"{"Action":"JOIN"}"#);
+        let connection = user.connection();
+        connection.stall();
+        let text = failure(|| user.expect_message("hi").wait());
+        for part in [
+            format!("{shown} is stalled"),
+            format!("{shown} (lobby)"),
+            format!(", {shown}: "),
+            format!(" {shown}: ERROR"),
+        ] {
+            assert!(text.contains(&part), "{part}\n{text}");
+        }
+        connection.resume();
+    }
 }
 
 #[test]
@@ -297,6 +343,69 @@ fn no_text_or_export_shows_a_token_or_a_part_of_one() {
     ];
     for text in texts {
         assert!(!text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_escapes_or_in_a_path_is_hidden_everywhere() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let token = room.chat_token("alice").create().token;
+    let part = &token[20..60];
+    let all_escaped = |escape: &dyn Fn(u8) -> String| token.bytes().map(escape).collect::<String>();
+    let in_json = all_escaped(&|byte| format!("\\u{byte:04x}"));
+    let first_in_json = token.replacen('A', "\\u0041", 1);
+    let middle_in_json = format!("{}\\u{:04x}{}", &token[..10], token.as_bytes()[10], &token[11..]);
+    let in_path = token.replace('#', "%23");
+    let all_in_path = all_escaped(&|byte| format!("%{byte:02x}"));
+    let first_in_path = in_path.replacen('A', "%41", 1);
+    let alice = room.participant("bob");
+    let mut paths = Vec::new();
+    for path in [&in_path, &all_in_path, &first_in_path] {
+        paths.push(format!("/{path}"));
+        paths.push(format!("/tags/{path}?tagKeys={path}"));
+    }
+    let bodies = [&token, &in_json, &first_in_json, &middle_in_json];
+    let requests = paths.iter().map(|path| (&**path, String::new()));
+    let posts = bodies.iter().map(|body| ("/ListRooms", format!(r#"{{"name":"{body}"}}"#)));
+    for (path, body) in requests.chain(posts) {
+        for method in ["POST", "DELETE"] {
+            let length = body.len();
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nReferer: http://x{path}\r\n\
+                 Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+            let mut stream = tokio::net::TcpStream::connect(ivs.addr()).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    }
+    for body in bodies {
+        alice.send_raw(format!(r#"{{"Action":"SEND_MESSAGE","Content":"{body}"}}"#));
+        alice.send_raw(format!(r#"{{"Action":"JOIN","Token":"{body}"}}"#));
+        alice.send_raw(format!("not JSON: {body}"));
+    }
+    let log = ivs.log();
+    let texts = [
+        ivs.report().to_string(),
+        log.to_string(),
+        format!("{log:?}"),
+        format!("{:?}", log.entries()),
+        log.timeline(),
+        log.to_html(""),
+        log.to_har(),
+        log.to_json_lines(),
+        log.to_mermaid(),
+        serde_json::to_string(&log).unwrap(),
+    ];
+    let long_escapes =
+        [&in_json[240..360], &all_in_path[60..120], &in_json[240..360].to_uppercase()];
+    for text in texts {
+        assert!(!text.contains(part), "{part}\n{text}");
+        for escapes in long_escapes {
+            assert!(!text.contains(escapes), "{escapes}\n{text}");
+            assert!(!text.contains(&escapes.replace('\\', "\\\\")), "{escapes}\n{text}");
+        }
     }
 }
 
