@@ -115,9 +115,8 @@ fn write_words(f: &mut dyn fmt::Write, entries: &[Entry], labels: &mut Labels) -
         }
         Event::Undelivered(response) => {
             write!(f, "http ~ {} not delivered", response.status)?;
-            match response.operation {
-                Some(operation) => write!(f, " to the client of {operation}")?,
-                None => {}
+            if let Some(operation) = response.operation {
+                write!(f, " to the client of {operation}")?;
             }
             f.write_str(": the connection has ended")
         }

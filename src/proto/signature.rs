@@ -38,14 +38,22 @@ impl Credentials {
     /// # use mock_ivs_chat::Credentials;
     /// let credentials = Credentials::new("AKIDEXAMPLE", "secret");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the access key ID is empty or has a character that ends it in a signature, or if the
+    /// secret access key is empty.
     #[must_use]
+    #[track_caller]
     pub fn new(access_key_id: impl Into<String>, secret_access_key: impl Into<String>) -> Self {
-        Self {
-            access_key_id: access_key_id.into(),
-            secret_access_key: secret_access_key.into(),
-            session_token: None,
-            expiration: None,
-        }
+        let (access_key_id, secret_access_key) = (access_key_id.into(), secret_access_key.into());
+        let ends = |c: char| c.is_whitespace() || c.is_control() || "/,".contains(c);
+        assert!(
+            !access_key_id.is_empty() && !access_key_id.contains(ends),
+            "an access key ID has no white space, `/` or `,`, got {access_key_id:?}"
+        );
+        assert!(!secret_access_key.is_empty(), "the secret access key must not be empty");
+        Self { access_key_id, secret_access_key, session_token: None, expiration: None }
     }
 
     /// Makes the credentials temporary: requests must also carry this session token.

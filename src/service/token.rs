@@ -1,6 +1,5 @@
 //! Chat token: a sealed text that carries everything the service has to know about it.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use data_encoding::BASE64URL_NOPAD;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{
-    ChatToken, Clock, ErrorCode, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder, Operation,
-    Participant, ReviewResponse, Room,
+    ChatToken, Clock, Credentials, ErrorCode, Gate, Handle, Hook, MockIvsChat, MockIvsChatBuilder,
+    Operation, Participant, ReviewResponse, Room,
 };
 use serde_json::json;
 
@@ -134,6 +134,17 @@ fn members_that_an_operation_does_not_have_are_refused_at_their_line() {
     assert!(message.starts_with(expected), "{message}");
     // A wrong type is the service's to refuse.
     let _ = ivs.new_room("stage").with("messageReviewHandler", json!(1));
+}
+
+#[test]
+fn credentials_that_no_signature_can_have_are_refused() {
+    for key in ["", "AK ID", "AKID/x", "AKID,"] {
+        let message = panic_message(|| drop(Credentials::new(key, "secret")));
+        let expected = format!("an access key ID has no white space, `/` or `,`, got {key:?}");
+        assert_eq!(message, expected);
+    }
+    let message = panic_message(|| drop(Credentials::new("AKIDEXAMPLE", "")));
+    assert_eq!(message, "the secret access key must not be empty");
 }
 
 #[test]

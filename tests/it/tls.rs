@@ -102,7 +102,7 @@ async fn tls_can_be_all_there_is() {
     let mut alice = shake_hands(stream, &token(&room, "alice")).await.unwrap();
     say(&mut alice, "hello").await;
     assert_eq!(receive(&mut alice).await["Content"], "hello");
-    let plain = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ivs.ws_url()));
+    let plain = std::panic::catch_unwind(AssertUnwindSafe(|| ivs.ws_url()));
     assert!(plain.is_err(), "there is no plain port");
 }
 

@@ -2,86 +2,91 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::hook::json::Members;
+use crate::hook::json::effect::Effect;
 
 /// Reads the members of a hook.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
-    let members = deserializer.deserialize_map(HookVisitor)?;
-    Members::deserialize(Value::Object(members.clone()))
-        .map_err(|error| de::Error::custom(explain(&members, &error.to_string())))
+    deserializer.deserialize_map(HookVisitor)
 }
 
 /// Reads an object. A derived visitor would also read an array, and complain about its length.
 struct HookVisitor;
 
 impl<'de> Visitor<'de> for HookVisitor {
-    type Value = Map<String, Value>;
+    type Value = Members;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(r#"a hook: an object such as `{"on": "action", "then": "ignore"}`"#)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Map::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            if members.contains_key(&name) {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let (mut members, mut then) = (Map::new(), None);
+        while let Some(name) = map.next_key::<String>()? {
+            let value = if name == "then" {
+                // Not by way of a value, so that an error keeps its place within the effect.
+                let effect = map.next_value::<Effect>();
+                then = Some(effect.map_err(|error| de::Error::custom(explain_effect(&error)))?);
+                json!("pass")
+            } else {
+                map.next_value_seed(MemberSeed(&name))?
+            };
+            if members.insert(name.clone(), value).is_some() {
                 return Err(de::Error::custom(format!("duplicate member `{name}`")));
             }
-            members.insert(name, value);
         }
-        Ok(members)
+        let missing = ["on", "then"].into_iter().find(|name| !members.contains_key(*name));
+        if let Some((name, form)) = missing.and_then(|name| Some((name, form_of(name)?))) {
+            let message = format!("missing member `{name}`, expected {form}");
+            return Err(de::Error::custom(message));
+        }
+        let mut read = Members::deserialize(Value::Object(members)).map_err(de::Error::custom)?;
+        if let Some(then) = then {
+            read.then = then;
+        }
+        Ok(read)
     }
 }
 
-/// Returns the error of a hook with the name of the member that causes it.
-fn explain(members: &Map<String, Value>, error: &str) -> String {
-    let faulty = members.iter().find_map(|(name, value)| Some((name, value, fault(name, value)?)));
-    if let Some((name, value, fault)) = faulty {
-        return explain_member(name, value, &fault);
-    }
-    let missing = ["on", "then"].into_iter().find(|name| !members.contains_key(*name));
-    match missing.and_then(|name| Some((name, form_of(name)?))) {
-        Some((name, form)) => format!("missing member `{name}`, expected {form}"),
-        None => error.into(),
-    }
-}
+/// Reads a member other than the effect, and checks it.
+struct MemberSeed<'a>(&'a str);
 
-/// Returns the error that a member causes in a hook which is valid without it.
-fn fault(name: &str, value: &Value) -> Option<String> {
-    let mut hook = json!({ "on": "action", "then": "pass" });
-    hook[name] = value.clone();
-    Members::deserialize(hook).err().map(|error| error.to_string())
-}
+impl<'de> DeserializeSeed<'de> for MemberSeed<'_> {
+    type Value = Value;
 
-fn explain_member(name: &str, value: &Value, fault: &str) -> String {
-    let is_known_effect = name == "then" && !fault.starts_with("unknown variant");
-    if let (true, Value::Object(effects)) = (is_known_effect, value) {
-        let names: Vec<_> = effects.keys().map(|name| format!("`{name}`")).collect();
-        match &*names {
-            [] => {}
-            [_] => {
-                let path = effects.keys().next().map_or("", String::as_str);
-                return format!("`then.{path}`: {fault}");
-            }
-            _ => return format!("`then` must have one effect, got {}", names.join(" and ")),
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let (Self(name), value) = (self, Value::deserialize(deserializer)?);
+        // A hook that is valid without the member.
+        let mut hook = json!({ "on": "action", "then": "pass" });
+        hook[name] = value.clone();
+        match Members::deserialize(hook) {
+            Ok(_) => Ok(value),
+            Err(fault) => Err(de::Error::custom(explain(name, &value, &fault.to_string()))),
         }
     }
-    // The error lists the names that are known.
-    if fault.starts_with("unknown field") || (value.is_string() && is_list(fault, name)) {
-        return fault.into();
+}
+
+fn explain_effect(error: &impl fmt::Display) -> String {
+    let error = error.to_string();
+    match form_of("then") {
+        // The error lists the effects that are known.
+        Some(form) if !error.starts_with("unknown variant") => {
+            format!("`then` must be {form}: {error}")
+        }
+        _ => format!("`then`: {error}"),
     }
+}
+
+fn explain(name: &str, value: &Value, fault: &str) -> String {
     match form_of(name) {
+        Some(_) if name == "on" && value.is_string() => format!("`on`: {fault}"),
         Some(form) => format!("`{name}` must be {form}, got {}", shown(value)),
-        None => format!("`{name}`: {fault}"),
+        // The member is unknown, and the error lists those that are known.
+        None => fault.into(),
     }
-}
-
-/// Returns `true` if an error lists the names that a member may have.
-fn is_list(fault: &str, member: &str) -> bool {
-    ["on", "then"].contains(&member) && fault.starts_with("unknown variant")
 }
 
 /// Returns what a member must be.
