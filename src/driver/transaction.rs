@@ -8,7 +8,7 @@ use parking_lot::MutexGuard;
 use crate::driver::closures::{Closure, Question};
 use crate::driver::requests::HandshakeResponse;
 use crate::driver::state::{OpenHandshake, State};
-use crate::driver::{Driver, stack};
+use crate::driver::{Driver, Unserved, stack};
 use crate::engine::QuestionId;
 use crate::engine::io::{
     CallId, HandshakeId, HandshakeReply, HttpReply, Input, Output, Reply, Way,
@@ -107,6 +107,10 @@ impl Driver {
         }
         for (id, open) in state.take_abandoned_handshakes() {
             state.engine.handle(now, Input::HandshakeAbandoned(id));
+            // A client that has given up is in the log already.
+            if open.sink.stream.was_closed_by_mock() {
+                state.engine.handle(now, Input::Unserved(Unserved::CutOff));
+            }
             afterwards.push(Afterwards::DropHandshake(open));
         }
         Transaction {

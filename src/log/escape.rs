@@ -22,7 +22,7 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
 /// Returns a name as it is if it is a plain word, and in quotes if a text around it would make it
 /// unreadable.
 pub(crate) fn named(name: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| !c.is_whitespace() && !breaks(c) && !"\"',:;<>()".contains(c);
+    let is_plain = |c: char| !c.is_whitespace() && !breaks(c) && !"\"',<>()".contains(c);
     if name.chars().all(is_plain) && !name.is_empty() {
         name.into()
     } else {

@@ -13,6 +13,8 @@ pub(crate) enum Unserved {
     Http2,
     /// The client begins a TLS handshake on a port without TLS.
     Tls,
+    /// The mock ended the stream of the client before the response to its handshake.
+    CutOff,
     /// The client ended its stream within the head of a request.
     HeadEnded,
     /// The client did not finish the head of a request in time.
@@ -29,6 +31,7 @@ impl Unserved {
             Self::Outage => "a client connects during the outage and is cut off".into(),
             Self::Http2 => "a client speaks HTTP/2, but the mock serves HTTP/1.1 only".into(),
             Self::Tls => "a client begins a TLS handshake on a port without TLS".into(),
+            Self::CutOff => "a client is cut off before the response to its handshake".into(),
             Self::HeadEnded => "a client ends the connection within the head of a request".into(),
             Self::HeadTimedOut => {
                 "a client does not finish the head of a request within 60 s".into()
@@ -43,6 +46,7 @@ impl Unserved {
             Self::Outage => "outage",
             Self::Http2 => "http2",
             Self::Tls => "tls",
+            Self::CutOff => "cut_off",
             Self::HeadEnded => "head_ended",
             Self::HeadTimedOut => "head_timed_out",
             #[cfg(feature = "tls")]
@@ -55,7 +59,7 @@ impl Unserved {
         match self {
             // During an outage, the test cuts the client off. A client that leaves within a head
             // may have been ended by the test as well.
-            Self::Outage | Self::HeadEnded | Self::HeadTimedOut => None,
+            Self::Outage | Self::CutOff | Self::HeadEnded | Self::HeadTimedOut => None,
             Self::Http2 | Self::Tls => Some(Lint::ProtocolForeign),
             #[cfg(feature = "tls")]
             Self::TlsFailed(TlsFailure::Http | TlsFailure::NotTls | TlsFailure::NoHttp1) => {

@@ -308,6 +308,9 @@ async fn a_handshake_that_is_released_after_the_end_of_the_mock_connects_nobody(
     ivs.stop();
     gate.release();
     assert!(ivs.log().kind(EntryKind::Connected).entries().is_empty());
+    let cut_off = ivs.log().kind(EntryKind::Unserved).entries();
+    assert_eq!(cut_off.len(), 1, "{}", ivs.log());
+    assert_eq!(cut_off[0].to_string(), "a client is cut off before the response to its handshake");
 }
 
 #[tokio::test]
