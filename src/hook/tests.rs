@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use crate::hook;
 use crate::hook::action::ActionVerdict;
-use crate::hook::builder::HookSpec;
+use crate::hook::builder::{HookBuilder, HookSpec};
 use crate::hook::chain::{Behavior, Chain, Counted, Expectation, Rule};
 use crate::hook::delivery::{Corruption, DeliveryVerdict};
+use crate::hook::describe::describe;
 use crate::hook::event::HookVerdict;
 use crate::hook::filter::{EventContext, Filter, FrameKind};
 use crate::hook::frequency::Frequency;
 use crate::hook::handshake::HandshakeVerdict;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::operation::OperationVerdict;
+use crate::hook::point::Actions;
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::hook::review::ReviewVerdict;
 use crate::hook::verdict::Verdict;
@@ -272,6 +274,21 @@ fn a_hook_is_known_by_its_name_or_its_number() {
     hooks.install(hook::on_delivery().reset().rule);
     let names: Vec<_> = hooks.statuses().iter().map(|status| status.name().to_owned()).collect();
     assert_eq!(names, ["first", "hook 2"]);
+}
+
+#[rstest]
+#[case(hook::on_action().expect(..), "expect(..)")]
+#[case(hook::on_action().expect(0..), "expect(..)")]
+#[case(hook::on_action().expect(2..), "expect(2..)")]
+#[case(hook::on_action().expect(..=2), "expect(..=2)")]
+#[case(hook::on_action().expect(0), "expect(0)")]
+#[case(hook::on_action().expect(1..3), "expect(1..=2)")]
+fn an_expectation_is_described_as_a_test_writes_it(
+    #[case] hook: HookBuilder<Actions, ()>,
+    #[case] expected: &str,
+) {
+    let AnyRule::Action(rule) = hook.reset().rule else { panic!("it is a hook on actions") };
+    assert_eq!(describe(&rule), format!("on_action().{expected}.reset()"));
 }
 
 #[test]
