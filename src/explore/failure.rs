@@ -5,7 +5,7 @@ use std::fmt;
 use crate::explore::case::Case;
 use crate::explore::criteria::Cause;
 use crate::explore::transcript::{self, Line};
-use crate::explore::words::counted;
+use crate::log::explain::counted;
 
 /// A case that the scenario does not survive.
 ///

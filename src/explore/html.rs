@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use crate::explore::exploration::{Exploration, Verdict};
 use crate::explore::failure::Failure;
 use crate::explore::fault::Family;
+use crate::explore::report;
 use crate::explore::table::{self, Cell, Row};
-use crate::explore::{report, words};
+use crate::log::explain::counted;
 use crate::log::page::Escaped;
 
 /// Writes the page. The table comes first; each cell with a failure leads to its transcript below.
@@ -136,7 +137,7 @@ fn write_group(html: &mut String, exploration: &Exploration, start: &str, group:
     let cause = cause.to_string();
     let headline = cause.lines().next().unwrap_or_default();
     push(html, format_args!("<h2>{start}{}</h2>\n", Escaped(headline)));
-    push(html, format_args!("<p class=\"quiet\">{}</p>\n", words::counted(group.len(), "case")));
+    push(html, format_args!("<p class=\"quiet\">{}</p>\n", counted(group.len(), "case")));
     for (index, failure) in group.iter().enumerate() {
         // The first failure of a group is the simplest one.
         let open = if index == 0 { " open" } else { "" };

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::explore::words::counted;
+use crate::log::explain::counted;
 
 /// Shows on stderr how far the runs have come: a line that is rewritten on a terminal, or else one
 /// line now and then.

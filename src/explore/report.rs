@@ -4,7 +4,7 @@ use crate::explore::exploration::{Exploration, Verdict};
 use crate::explore::failure::Failure;
 use crate::explore::options::VARIABLE;
 use crate::explore::table;
-use crate::explore::words::counted;
+use crate::log::explain::counted;
 
 /// Writes the report, with colors for a terminal if wanted.
 pub(crate) fn text(exploration: &Exploration, is_colored: bool) -> String {

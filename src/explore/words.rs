@@ -66,24 +66,6 @@ pub(crate) fn listed(names: &[String]) -> String {
 /// The number of names that a list shows.
 const MOST_NAMES: usize = 5;
 
-/// Returns `1 run` or `2 runs`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
-}
-
-/// Returns a number with commas between its thousands.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -121,12 +103,5 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(matches(pattern, text), expected);
-    }
-
-    #[test]
-    fn counts_are_readable() {
-        assert_eq!(counted(1, "run"), "1 run");
-        assert_eq!(counted(0, "run"), "0 runs");
-        assert_eq!(counted(1234567, "run"), "1,234,567 runs");
     }
 }

@@ -114,9 +114,23 @@ pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> 
     hooks.into_iter().flat_map(line).collect()
 }
 
-/// Returns a number of things, such as `1 event` or `2 events`.
+/// Returns a number of things, such as `1 event` or `2,000 events`.
 pub(crate) fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+    if count == 1 { format!("1 {thing}") } else { format!("{} {thing}s", grouped(count)) }
+}
+
+/// Returns a number with commas between its thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        // The groups are counted from the end, so the first one may have fewer digits.
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Returns the reason why a user can have no further entries, if there is one: the user never
@@ -196,3 +210,17 @@ const MOST_REFUSALS: usize = 5;
 
 /// How many users are listed beside one that is not among them.
 const MOST_USERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_readable() {
+        assert_eq!(counted(1, "event"), "1 event");
+        assert_eq!(counted(0, "event"), "0 events");
+        assert_eq!(counted(999, "event"), "999 events");
+        assert_eq!(counted(1_000, "event"), "1,000 events");
+        assert_eq!(counted(1_234_567, "event"), "1,234,567 events");
+    }
+}
