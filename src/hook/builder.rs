@@ -73,9 +73,9 @@ pub(crate) mod sealed {
 
 /// A hook that is not installed yet.
 ///
-/// The first methods set its conditions: for which user, for which events, how often. The last method
-/// sets the effect and installs the hook. A hook without conditions fires at every event of its
-/// hook point.
+/// The first methods set its conditions: for which user, for which events, how often. The last
+/// method sets the effect and installs the hook. A hook without conditions fires at every event of
+/// its hook point.
 ///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat};
@@ -136,6 +136,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             filter: Filter::default(),
             frequency: Frequency::default(),
             expected: None,
+            // The line of the test, because all callers up to the public methods are
+            // `#[track_caller]`.
             written_at: Location::caller(),
             priority: 0,
             place: PhantomData,
@@ -224,6 +226,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If `n` is 0.
     #[track_caller]
     pub fn times(mut self, n: usize) -> Self {
+        // With 0 the hook could never fire. This panic names the line to correct, whereas a report
+        // would only say that the hook has not fired.
         assert!(n > 0, "`times(n)` needs n >= 1");
         self.frequency.limit = Some(n);
         self
@@ -311,6 +315,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// If the probability is not between 0 and 1.
     #[track_caller]
     pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
+        // No range contains NaN, so it is refused as well.
         assert!(
             (0.0..=1.0).contains(&probability),
             "`with_probability` needs a probability between 0 and 1, got {probability}"
@@ -337,6 +342,8 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     #[track_caller]
     pub fn expect(mut self, hits: impl Hits) -> Self {
         let hits = hits::range(hits);
+        // A line of its own: a hook is often written over several lines, and a failed expectation
+        // names the line of `expect`.
         self.expected = Some(Expectation { hits, caller: Location::caller() });
         self
     }

@@ -117,6 +117,8 @@ impl HookStatus {
 
     /// Returns `true` if this is a hook on calls of the control plane.
     pub(crate) fn is_on_operations(&self) -> bool {
+        // `describe` writes the call that starts the hook first, and that call depends on whether
+        // the hook names an operation.
         let points = ["on_operation(", "on_any_operation()"];
         points.iter().any(|point| self.origin.description.starts_with(point))
     }
@@ -265,14 +267,20 @@ impl<V: Clone + Describe> Chain<V> {
             origin: Arc::clone(&hook.origin),
             hits: hook.hits,
             expected: hook.rule.expected.clone(),
+            // Reports look for the reason among the connections of this user. A hook on deliveries
+            // may name only the sender, whose absence explains as much.
             user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
             room: hook.rule.filter.room.clone(),
             event: V::EVENT,
+            // The frequency is not a condition here: an event that it skips has matched, and counts
+            // as seen.
             has_conditions: hook.rule.filter != Filter::default(),
             seen: hook.seen,
             why_passed: match (hook.asked, &hook.rule.behavior) {
                 (0, _) => hook.rule.frequency.why_not(),
                 (_, Behavior::Closure { .. }) => "its closure returned `Pass`".into(),
+                // Read only if the hook has not fired, so the verdict is `Pass`: any other constant
+                // verdict counts as a hit.
                 (_, Behavior::Verdict(_)) => "it had no effect".into(),
             },
             shaded_by,

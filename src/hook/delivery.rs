@@ -287,6 +287,8 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// If the frame would be larger than [`Corruption::Oversize`] allows.
     #[track_caller]
     pub fn corrupt(self, corruption: Corruption) -> D::Installed {
+        // A closure can return a corruption that was not checked here, so the engine limits the
+        // size again.
         if let Some(fault) = corruption.fault() {
             panic!("{fault}");
         }

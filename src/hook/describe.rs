@@ -27,6 +27,7 @@ pub(crate) trait Describe {
 /// Returns a hook as the calls that installed it, such as `on_action().from("bob").ignore()`.
 pub(crate) fn describe<V: Describe>(rule: &Rule<V>) -> String {
     let Rule { filter, frequency, expected, behavior, .. } = rule;
+    // The operation is the argument of another method, not a condition after it.
     let mut text = match filter.operation {
         Some(operation) => format!("on_operation({operation})"),
         None => format!("{}()", V::POINT),
@@ -78,6 +79,7 @@ fn write_filter(text: &mut String, filter: &Filter, user_method: &str) {
     if let Some(action) = filter.action {
         push(text, &format!("{}()", action.name().to_ascii_lowercase()));
     }
+    // A name implies the type, so `event` sets both and a hook shows them as one call.
     match (filter.kind, &filter.event_name) {
         (Some(FrameKind::Message), _) => push(text, "message()"),
         (Some(FrameKind::Error), _) => push(text, "error()"),
@@ -120,6 +122,7 @@ pub(super) fn with_headers(method: &str, status: u16, text: &str, headers: &Head
     if headers.is_empty() {
         return format!("{method}({status}, {})", Quoted(text));
     }
+    // Values are left out, because a line of a report has to stay short.
     let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
     format!("{method}_with_headers({status}, {}, {names:?})", Quoted(text))
 }
@@ -136,6 +139,7 @@ pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Counted and cut before the text is escaped, so an escape sequence is never cut in half.
         if self.0.chars().count() <= LONGEST_TEXT {
             return write!(f, "{:?}", self.0);
         }

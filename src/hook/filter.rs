@@ -49,6 +49,8 @@ impl Filter {
         is_or_any(self.user_id.as_deref(), context.user_id)
             && is_or_any(self.sender.as_deref(), context.sender)
             && self
+                // Not `is_or_any`, because a room has several names: a hook may use its name, its
+                // ID or its ARN.
                 .room
                 .as_deref()
                 .is_none_or(|wanted| context.room.is_some_and(|room| room.include(wanted)))
@@ -58,6 +60,7 @@ impl Filter {
             && is_or_any(self.event_name.as_deref(), context.event_name)
             && is_or_any(self.operation, context.operation)
             && self.containing.as_deref().is_none_or(|part| context.text.contains(part))
+            // An event without a `RequestId` has an empty one here, as the service writes it.
             && self.request_id.as_deref().is_none_or(|id| context.request_id == id)
     }
 }

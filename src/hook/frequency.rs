@@ -47,6 +47,8 @@ impl Frequency {
 impl Frequency {
     /// Returns the reason why a hook has not fired although events matched.
     pub(crate) fn why_not(&self) -> String {
+        // Several conditions may be set. One of them is named, because nothing records which one
+        // refused each event.
         match self {
             Self { between: Some((from, until)), .. } => {
                 format!("not between {from} and {until}")
@@ -54,7 +56,6 @@ impl Frequency {
             Self { nth: Some(nth), .. } => format!("it fires only at match {nth}"),
             Self { every: Some(every), .. } => format!("it fires only at each multiple of {every}"),
             Self { after: Some(after), .. } => format!("it fires only after match {after}"),
-            Self { limit: Some(0), .. } => "it fires 0 times".into(),
             Self { probability: Some(_), .. } => "its probability did not select them".into(),
             _ => "it did not fire".into(),
         }

@@ -106,6 +106,7 @@ impl HandshakeVerdict {
     #[must_use]
     #[track_caller]
     pub fn refuse(status: u16, message: impl Into<String>) -> Self {
+        // A status below 400 does not refuse: it continues, completes or redirects.
         assert!(
             (400..=599).contains(&status),
             "`refuse` needs a status between 400 and 599, got {status}"
@@ -262,6 +263,7 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
     /// If the limit is 0: a connection that carries nothing is `never_respond`.
     #[track_caller]
     pub fn limit_bandwidth(self, bytes_per_second: u32) -> D::Installed {
+        // The link moves at least one byte a second, so a limit of 0 would not mean what it says.
         assert!(bytes_per_second > 0, "`limit_bandwidth` needs at least 1 byte a second");
         self.always(HandshakeVerdict::LimitBandwidth(bytes_per_second))
     }

@@ -6,6 +6,8 @@ use std::cmp::Reverse;
 /// priority, the highest first, and then by installation. The default comes before all hooks.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct HookId {
+    // The derived order compares the fields from the first to the last, so the priority comes
+    // before the number.
     priority: Reverse<i32>,
     /// Numbered from 1 in the order of installation.
     pub(crate) number: u64,
@@ -19,6 +21,7 @@ impl HookId {
 
 impl Default for HookId {
     fn default() -> Self {
+        // Hooks are numbered from 1, so this comes before a hook of the highest priority, too.
         Self::new(0, i32::MAX)
     }
 }

@@ -219,6 +219,7 @@ impl Members {
     }
 
     fn frequency(&self) -> Frequency {
+        // Without a seed it is 0, so that each run selects the same events.
         let probability = self
             .probability
             .map(|probability| Probability { probability, seed: self.seed.unwrap_or_default() });

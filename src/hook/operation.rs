@@ -110,6 +110,7 @@ impl OperationVerdict {
     #[must_use]
     #[track_caller]
     pub fn respond(status: u16, body: impl Into<String>) -> Self {
+        // A status below 200 announces another response, for which a client would go on waiting.
         assert!(
             (200..=599).contains(&status),
             "`respond` needs a status between 200 and 599, got {status}"

@@ -57,6 +57,7 @@ impl AnyRule {
             Self::Delivery(rule) => (&mut rule.written_at, &mut rule.expected),
             Self::Operation(rule) => (&mut rule.written_at, &mut rule.expected),
         };
+        // A hook from JSON has the line of the reader in both places, which is not in the test.
         *written_at = caller;
         if let Some(expected) = expected {
             expected.caller = caller;
@@ -112,6 +113,8 @@ impl HookRegistry {
 
     /// Drops all hooks and the status of removed ones. The numbers of later hooks continue.
     pub(crate) fn reset(&mut self) {
+        // If numbers began at 1 again, a handle from before the reset would count the hits of
+        // another hook.
         *self = Self { installed: self.installed, ..Self::default() };
     }
 
@@ -139,6 +142,7 @@ impl HookRegistry {
     }
 
     pub(crate) fn hits(&self, id: HookId) -> usize {
+        // A hook is either removed or in one chain, so the order of the lookups does not matter.
         let hits = self.removed.get(&id).map(|status| status.hits);
         let hits = hits.or_else(|| self.handshakes.hits(id)).or_else(|| self.actions.hits(id));
         let hits = hits.or_else(|| self.reviews.hits(id)).or_else(|| self.deliveries.hits(id));

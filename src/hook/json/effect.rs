@@ -143,6 +143,9 @@ impl Effect {
 
     /// Returns the name in JSON.
     fn name(&self) -> String {
+        // The written form has the name that files use, so the names need no table beside the
+        // derived one. It is a text for a variant without content, and otherwise an object with one
+        // member.
         match json!(self) {
             Value::String(name) => name,
             Value::Object(members) => members.keys().next().cloned().unwrap_or_default(),
@@ -160,15 +163,20 @@ fn disconnect(code: CloseCode, reason: &str) -> Effect {
 
 /// Reads the headers of a response.
 fn headers(pairs: &BTreeMap<String, String>) -> Result<Headers, String> {
+    // Checked here, because the builder, which checks headers as well, panics instead.
     let headers: Headers = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
     headers.fault().map_or(Ok(headers), Err)
 }
 
 fn pairs(headers: &Headers) -> BTreeMap<String, String> {
+    // An object has one value for each name. Of several headers with the same name, the last one is
+    // written.
     headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 pub(super) fn check_status(status: u16, least: u16) -> Result<u16, String> {
+    // The builder has the same bounds. A status below 200 is an interim response, after which a
+    // client would wait for another one.
     match (least..=599).contains(&status) {
         true => Ok(status),
         false => Err(format!("`status` must be between {least} and 599, got {status}")),
@@ -229,6 +237,7 @@ effect_of! {
             message: refuse.message.clone(),
             headers: headers(&refuse.headers)?,
         },
+        // The builder panics for 0. Files have to fail when they are read instead.
         Effect::LimitBandwidth(0) => return Err("`limitBandwidth` must be at least 1".into()),
         Effect::LimitBandwidth(bytes) => Self::LimitBandwidth(*bytes),
     }
@@ -276,6 +285,7 @@ effect_of! {
 
 /// Returns an action as a client sends it.
 fn action_json(action: &Action) -> Value {
+    // Without a `RequestId`, because a changed action keeps that of the client's frame.
     let mut members = Map::from_iter([("Action".to_owned(), json!(action.name()))]);
     for (name, value) in action.string_members() {
         members.insert(name.into(), json!(value));
@@ -299,6 +309,7 @@ effect_of! {
 }
 
 fn read_review_response(response: &Value) -> Result<ReviewResponse, String> {
+    // A Lambda function returns an object, so a string is free for the failures that have no JSON.
     match response.as_str() {
         Some("fail") => Ok(ReviewResponse::fail()),
         Some("timeOut") => Ok(ReviewResponse::time_out()),
@@ -309,6 +320,8 @@ fn read_review_response(response: &Value) -> Result<ReviewResponse, String> {
         None => {
             let read = ReviewResponse::from_json(response);
             match read.failure_reason() {
+                // An invalid response is a failure of the handler, but in a file it is more likely
+                // a mistake, and `fail` says it clearly.
                 Some(reason) => Err(format!("`respond` is not valid: {reason}")),
                 None => Ok(read),
             }
@@ -326,11 +339,13 @@ effect_of! {
             Self::Disconnect { code: CloseCode(*code), reason: reason.clone() }
         },
         Effect::Change(frame) => {
+            // Only frames of the service's three types. `replace` is for all other texts.
             let frame = Frame::deserialize(frame);
             Self::Change(frame.map_err(|error| format!("`change` needs a frame: {error}"))?)
         },
         Effect::Replace(text) => Self::Replace(text.clone()),
         Effect::Corrupt(corruption) => match corruption.fault() {
+            // The same limit as in the builder, so that a file cannot ask for a frame of any size.
             Some(fault) => return Err(fault),
             None => Self::Corrupt(corruption.clone()),
         },
