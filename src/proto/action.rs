@@ -129,6 +129,7 @@ struct Definition {
 
 impl ActionKind {
     /// All kinds, in the order of the API reference.
+    // The decoder looks for names in this list, so a kind that is missing here would be unknown.
     pub const ALL: [Self; 3] = [Self::SendMessage, Self::DeleteMessage, Self::DisconnectUser];
 
     const fn definition(self) -> &'static Definition {
@@ -179,6 +180,7 @@ impl ActionKind {
     }
 
     pub(super) fn of_name(name: &str) -> Option<Self> {
+        // Unlike the names of members, the name of an action must have the right case.
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }

@@ -57,6 +57,7 @@ impl Attributes {
     /// ```
     #[must_use]
     pub fn size_bytes(&self) -> usize {
+        // The model counts the same bytes in a request, before its values are known to be strings.
         self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 }
@@ -71,6 +72,7 @@ impl Deref for Attributes {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        // The last of several values with one key wins, as it does among the members of a frame.
         Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 }

@@ -31,6 +31,7 @@ impl Capability {
 
     /// The names of all capabilities, in the order of [`Self::ALL`].
     pub(crate) const NAMES: [&'static str; 3] =
+        // Written out, because `map` of an array cannot run in a constant.
         [Self::ALL[0].as_str(), Self::ALL[1].as_str(), Self::ALL[2].as_str()];
 
     /// Returns the name that the service uses.

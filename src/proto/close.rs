@@ -70,6 +70,7 @@ pub(crate) fn truncate(text: &str, maximum: usize) -> &str {
     &text[..end]
 }
 
+// The payload of a control frame has at most 125 bytes, and the code takes two of them.
 const MAXIMUM_REASON_BYTES: usize = 123;
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ impl TryFrom<u16> for ErrorCode {
     type Error = UnknownErrorCode;
 
     fn try_from(code: u16) -> Result<Self, UnknownErrorCode> {
+        // Through `code`, so the numbers are written down only once.
         Self::ALL.into_iter().find(|known| known.code() == code).ok_or(UnknownErrorCode(code))
     }
 }

@@ -116,6 +116,7 @@ impl From<ChatError> for Frame {
 #[non_exhaustive]
 #[serde(rename_all = "PascalCase")]
 pub struct ChatMessage {
+    // Here and in the frames below, the order of the fields is the order of the members on the wire.
     /// The id that the service gave it: 12 letters and digits.
     pub id: String,
     /// The `RequestId` of the SEND_MESSAGE; empty if it had none.
@@ -310,7 +311,7 @@ impl ChatEvent {
     /// ```
     /// # use mock_ivs_chat::ChatEvent;
     /// let deletion = ChatEvent::new("Event0000001", ChatEvent::DELETE_MESSAGE)
-    ///     .with_attributes([("MessageID", "Message00001"), ("Reason", "spam")]);
+    ///     .with_attributes([("MessageId", "Message00001"), ("Reason", "spam")]);
     /// assert_eq!(deletion.attributes.unwrap()["Reason"], "spam");
     /// ```
     #[must_use]
@@ -383,6 +384,8 @@ impl Serialize for ErrorCode {
 
 impl<'de> Deserialize<'de> for ErrorCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The set of codes is closed. A text with another code is therefore not a frame of the
+        // service, and the log keeps it as an opaque text.
         Self::try_from(u16::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 /// The headers of an HTTP request, with lower-case names, or those that a test adds to a response.
 ///
-/// Those of requests contain no secrets: signatures, session tokens, cookies and chat tokens are replaced by
-/// labels in brackets. A clone shares its memory.
+/// Those of requests contain no secrets: signatures, session tokens, cookies and chat tokens are
+/// replaced by labels in brackets. A clone shares its memory.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, hook::OperationVerdict};
@@ -50,6 +50,7 @@ impl Headers {
 
     /// Returns the reason why the headers cannot be part of a head, if there is one.
     pub(crate) fn fault(&self) -> Option<String> {
+        // Documented: a `token` of RFC 9110, section 5.6.2.
         let is_name = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         self.iter().find_map(|(name, value)| {
             if name.is_empty() || !name.chars().all(is_name) {
@@ -60,6 +61,7 @@ impl Headers {
                     "the header {name} cannot be set, because it follows from the body"
                 ));
             }
+            // Only printable ASCII: a line break in a value would begin another header.
             let is_value = value.chars().all(|c| matches!(c, ' '..='~'));
             (!is_value).then(|| format!("the header {name} cannot have the value {value:?}"))
         })

@@ -36,6 +36,7 @@ pub(crate) const fn request(operation: Operation) -> &'static [Member] {
 const CREATE_CHAT_TOKEN: &[Member] = &[
     required("roomIdentifier", ROOM_ARN),
     required("userId", USER_ID),
+    // The model has no maximum here: it limits capabilities only by their names.
     optional("capabilities", Shape::List { of: &CAPABILITY, max: usize::MAX }),
     optional("sessionDurationInMinutes", Shape::Integer { min: 1, max: 180 }),
     optional("attributes", Shape::Attributes { max_bytes: 1024 }),
@@ -186,10 +187,12 @@ const MESSAGE_RATE: Shape = Shape::Integer { min: 1, max: 100 };
 const NEXT_TOKEN: Shape = text(0, 1024);
 const REASON: Shape = text(1, 256);
 const USER_ID: Shape = text(1, 128);
+// A name may be empty, which is also the name of a room without one.
 const NAME: Shape = Shape::String { min: 0, max: 128, pattern: Some(StringPattern::Name) };
 const ROOM_ARN: Shape = arn(StringPattern::RoomArn);
 const LOGGING_CONFIGURATION_ARN: Shape = arn(StringPattern::LoggingConfigurationArn);
 const RESOURCE_ARN: Shape = arn(StringPattern::ResourceArn);
+// An empty URI is legal: it turns the review of messages off.
 const LAMBDA_URI: Shape =
     Shape::String { min: 0, max: 170, pattern: Some(StringPattern::LambdaUri) };
 const LOGGING_CONFIGURATIONS: Shape = Shape::List { of: &LOGGING_CONFIGURATION_ARN, max: 3 };
@@ -267,6 +270,7 @@ fn check_members(
 fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailure>) {
     match (shape, value) {
         (Shape::String { min, max, pattern }, Value::String(text)) => {
+            // Documented: a length in the model is a number of Unicode scalar values, not of bytes.
             let length = text.chars().count();
             if length < *min {
                 fail(failures, name, format!("must have length greater than or equal to {min}"));
@@ -284,6 +288,7 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             }
         }
         (Shape::Integer { min, max }, Value::Number(number)) => {
+            // Also `5.0`, which would not fit the integers of the typed request.
             if number.is_f64() {
                 fail(failures, name, "must be an integer");
             } else if number.as_i64().is_some_and(|number| number < *min) {
@@ -309,6 +314,8 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             if tags.len() > *max {
                 fail(failures, name, format!("must have at most {max} tags"));
             }
+            // A key has no member name, so its failures carry the name of the map and say so in
+            // their text.
             for (tag, text) in tags {
                 let mut of_key = Vec::new();
                 check(key, &Value::String(tag.clone()), name, &mut of_key);
@@ -327,10 +334,12 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             if members.iter().filter(present).count() == 1 {
                 check_members(members, body, &format!("{name}."), failures);
             } else {
+                // The members are not checked in this case: it is unknown which one is meant.
                 let names: Vec<_> = members.iter().map(|member| member.name).collect();
                 fail(failures, name, format!("must have exactly one of {}", names.join(", ")));
             }
         }
+        // Also for `null` in a list or a map, where it does not stand for an absent member.
         _ => fail(failures, name, format!("must be {}", shape.kind())),
     }
 }
@@ -344,6 +353,7 @@ fn check_attributes(
     let mut bytes = 0;
     for (key, value) in attributes {
         match value {
+            // As `Attributes::size_bytes` counts, so both limits are about the same bytes.
             Value::String(text) => bytes += key.len() + text.len(),
             _ => fail(failures, &format!("{name}.{key}"), "must be a string"),
         }

@@ -84,6 +84,8 @@ impl Operation {
         match self {
             Self::ListTagsForResource => "GET",
             Self::UntagResource => "DELETE",
+            // Documented: even operations that only read are `POST`, except for tags, where the
+            // method tells the three operations on one path apart.
             _ => "POST",
         }
     }
@@ -126,6 +128,7 @@ impl Operation {
     #[must_use]
     pub const fn success_status(self) -> u16 {
         match self {
+            // `DeleteMessage` is not one of them: it responds with an ID.
             Self::DeleteLoggingConfiguration | Self::DeleteRoom => 204,
             _ => 200,
         }

@@ -1,17 +1,19 @@
 //! Percent encoding of paths and queries.
 
-/// Decodes percent encoding. Sequences that are not UTF-8 are left unchanged.
+/// Decodes percent encoding. A text that is not UTF-8 after that is returned unchanged.
 pub(crate) fn decode(text: &str) -> String {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
         rest = tail;
+        // Taken back below if this begins an escape. Any other `%` is ordinary text.
         bytes.push(*byte);
         if let (b'%', [high, low, tail @ ..]) = (byte, tail) {
             if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
                 rest = tail;
                 bytes.pop();
+                // Two digits are at most 255, so the cast loses nothing.
                 bytes.push((high * 16 + low) as u8);
             }
         }
@@ -27,6 +29,7 @@ pub(crate) fn encode(text: &str, others: &str) -> String {
         if byte.is_ascii_alphanumeric() || others.as_bytes().contains(&byte) {
             encoded.push(char::from(byte));
         } else {
+            // Documented: a signature needs the digits of the encoding in upper case.
             encoded.push_str(&format!("%{byte:02X}"));
         }
     }

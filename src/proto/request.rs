@@ -39,6 +39,7 @@ impl Request {
         operation: Operation,
         members: &Map<String, Value>,
     ) -> Result<Self, Exception> {
+        // First, because `typed` panics for members that break a constraint.
         model::validate(operation, members)?;
         Ok(match operation {
             Operation::CreateChatToken => Self::CreateChatToken(typed(members)),
@@ -74,7 +75,7 @@ fn typed<'a, T: Deserialize<'a>>(members: &'a Map<String, Value>) -> T {
     T::deserialize(members).expect("validated members fit the request's type")
 }
 
-/// Returns the ARN of the resource that an operation refers to.
+/// A request whose only member is the ARN of a resource.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct Identifier {
     pub(crate) identifier: String,
@@ -85,6 +86,7 @@ pub(crate) struct Identifier {
 pub(crate) struct CreateChatToken {
     pub(crate) room_identifier: String,
     pub(crate) user_id: String,
+    // A set, because a capability that is listed twice grants nothing more.
     pub(crate) capabilities: Option<BTreeSet<Capability>>,
     pub(crate) session_duration_in_minutes: Option<u32>,
     pub(crate) attributes: Option<Attributes>,
@@ -215,6 +217,8 @@ pub(crate) enum FallbackResult {
 
 /// The destination of chat logs.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+// Written as an enum, which gives an object with one member. It cannot be read as one, because a
+// union may also have members that are `null`.
 #[serde(rename_all = "camelCase", try_from = "DestinationMembers")]
 pub(crate) enum DestinationConfiguration {
     S3(S3Destination),

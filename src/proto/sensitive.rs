@@ -15,6 +15,7 @@ pub(crate) fn without_sensitive(
     operation: Operation,
     request: &Map<String, Value>,
 ) -> Map<String, Value> {
+    // The attributes of an event are not in the list: the model marks only those of a token.
     let sensitive: &[&str] = match operation {
         Operation::CreateChatToken => &["attributes", "userId"],
         Operation::DisconnectUser => &["userId"],

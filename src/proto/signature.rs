@@ -157,6 +157,8 @@ pub(crate) fn verify(
             let message = "The security token included in the request is invalid.";
             Exception::new(403, "UnrecognizedClientException", message)
         })?;
+    // Before the signature, so that a client with an old token learns that the token has expired,
+    // even if its signature is wrong as well.
     if credentials.expiration.is_some_and(|expiration| expiration <= now) {
         let message = "The security token included in the request is expired";
         return Err(Exception::new(403, "ExpiredTokenException", message));
@@ -182,6 +184,8 @@ pub(crate) fn verify(
 impl<'a> Authorization<'a> {
     /// Parses the header; missing parts are returned as sentences.
     fn read(header: &'a str) -> Result<Self, Vec<String>> {
+        // A header of another scheme has no parameters of this one, so each of them is reported as
+        // missing.
         let parameters = header.strip_prefix(ALGORITHM).unwrap_or_default();
         let parameter = |name: &str| {
             let mut parts = parameters.split(',').filter_map(|part| part.trim().split_once('='));
@@ -205,6 +209,7 @@ impl<'a> Authorization<'a> {
     }
 
     fn check_scope(&self, region: &str, date: &str) -> Result<(), Exception> {
+        // All faults are collected, because one response names them all.
         let [day, scope_region, service, end] = self.scope;
         let mut faults = Vec::new();
         if scope_region != region {
@@ -247,6 +252,7 @@ impl SignedRequest<'_> {
 
     /// Returns the time of the signature, as signed text and as a timestamp.
     fn date(&self) -> Option<(String, Timestamp)> {
+        // Documented: `x-amz-date` takes precedence over `date`.
         let date = self.header("x-amz-date").or_else(|| self.header("date"))?;
         if let Some(at) = read_basic(&date) {
             return Some((date, at));
@@ -288,6 +294,7 @@ impl SignedRequest<'_> {
 impl Credentials {
     fn has_signed(&self, text: &str, scope: [&str; 4], signature: &[u8]) -> bool {
         let secret = format!("AWS4{}", self.secret_access_key).into_bytes();
+        // Documented: each part of the scope is signed with the key that the part before it gave.
         let key = scope.iter().fold(secret, |key, part| {
             keyed(&key, part.as_bytes()).finalize().into_bytes().to_vec()
         });
@@ -328,6 +335,7 @@ fn read_basic(text: &str) -> Option<Timestamp> {
     if !is_basic {
         return None;
     }
+    // These indexes are boundaries of characters, because the text is all ASCII by now.
     let (year, month, day) = (&text[..4], &text[4..6], &text[6..8]);
     let (hour, minute, second) = (&text[9..11], &text[11..13], &text[13..15]);
     format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().ok()

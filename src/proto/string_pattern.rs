@@ -39,6 +39,7 @@ impl StringPattern {
                 non_empty(text, |c| letter_or_digit(c) || "_.-".contains(c))
             }
             Self::Id => non_empty(text, letter_or_digit),
+            // The first alternative of the pattern, `$`, matches a text that ends where it begins.
             Self::LambdaUri => text.is_empty() || is_lambda(text),
             Self::LogGroupName => non_empty(text, |c| letter_or_digit(c) || ".-_/#".contains(c)),
             Self::LoggingConfigurationArn => {

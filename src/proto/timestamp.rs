@@ -103,6 +103,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
+        // Saturates, because a test may set the clock to 1970, and some rules subtract from it.
         Self { nanoseconds: self.nanoseconds.saturating_sub(Self::from_unix(duration).nanoseconds) }
     }
 }
