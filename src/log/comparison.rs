@@ -33,6 +33,8 @@ impl Matcher {
             "exceeded quota" => *name == Named,
             "ping" | "pong" => matches!(name, From | To | Room),
             "hook" => matches!(name, Named | From | Room),
+            // This comes first, because `has_member` needs the operation, and the matcher gets it
+            // as its second field.
             "request" if *name == Operation => true,
             "request" => self.has_member(name),
             _ => matches!(name, From | Room),
@@ -121,6 +123,7 @@ impl Field {
         match &self.expected {
             // A room has several names, and its field has only one of them.
             Expected::Is(room) if self.name == Name::Room => entry.is_in_room(room),
+            // An entry without the field does not match, whatever value is expected.
             expected => fields::get(entry, &self.name).is_some_and(|got| expected.admits(&got)),
         }
     }
@@ -175,6 +178,7 @@ fn around(value: &str, common: usize) -> Cow<'_, str> {
     let mut part: String = if before.is_empty() { String::new() } else { "…".into() };
     let (mut used, mut end) = (0, 0);
     for piece in pieces(rest) {
+        // A piece without a width counts as well, so that a value of nothing else ends somewhere.
         used += width(piece).max(1);
         if used > LONGEST_VALUE {
             break;

@@ -150,6 +150,7 @@ impl Entry {
     }
 
     pub(crate) const fn is_effect(&self) -> bool {
+        // An entry without a cause is recorded as its own cause.
         self.record.cause != self.number
     }
 
@@ -206,6 +207,7 @@ impl Entry {
             | Event::ClosedByService(_)
             | Event::HandshakeRefused(_)
             | Event::FrameSent(_) => Some(Direction::Outbound),
+            // Entries of the test and of the mock itself, such as hooks, have no direction.
             _ => None,
         }
     }
@@ -480,6 +482,8 @@ impl Entry {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Labels of one entry alone, so their numbers begin at 1 and may differ from those of a
+        // whole log.
         transcript::write_entry(f, self, &mut Labels::new(self.hides_times))
     }
 }

@@ -17,6 +17,7 @@ use crate::service::ConnectionId;
 
 /// Returns the log as a Mermaid sequence diagram. It never contains chat tokens.
 pub(crate) fn mermaid(entries: &[Entry]) -> String {
+    // A diagram has no width to fit into, so no lane is left out.
     let (columns, _) = Columns::of(entries, usize::MAX);
     let mut text = String::from("sequenceDiagram\n    participant ivs as IVS Chat\n");
     let mut push = |line: String| {
@@ -229,6 +230,7 @@ fn har_call(entry: &Entry, called: &Request, response: Option<&Response>) -> Val
         (Caller::Http { method, path, .. }, _) => {
             (method.as_str(), hide(entry.mock, path).into_owned())
         }
+        // A call of the test has no request line. Most operations would have this one.
         (Caller::Test, operation) => {
             ("POST", format!("/{}", operation.map_or("", |operation| operation.name())))
         }
@@ -237,6 +239,8 @@ fn har_call(entry: &Entry, called: &Request, response: Option<&Response>) -> Val
     let mut request = har_request(method, &format!("http://localhost{path}"), Some(&body));
     add_headers(&mut request, entry);
     let response = response.map_or_else(
+        // The archive format requires a response. Browsers write a status of 0 for a request
+        // without one.
         || har_response(0, "", ""),
         |response| {
             let exception = response.exception.as_deref().unwrap_or_default();

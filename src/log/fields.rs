@@ -62,6 +62,7 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
         Name::Room => return entry.room().map(Cow::Borrowed),
         Name::Operation => return entry.operation().map(|operation| operation.name().into()),
         Name::Status => return entry.status().map(|status| status.to_string().into()),
+        // Before the content of the entry, because frames to a client do not name their recipient.
         Name::To if entry.direction() == Some(Direction::Outbound) => {
             return entry.user_id().map(Cow::Borrowed);
         }
@@ -77,6 +78,8 @@ pub(crate) fn get<'a>(entry: &'a Entry, name: &Name) -> Option<Cow<'a, str>> {
         // error, because a matcher without a type is compared with entries of all types.
         Event::FrameSent(payload) => of_frame(payload.frame()?, name),
         Event::Request(called) => of_request(&called.body, name).map(Cow::Owned),
+        // Only members by name: a field such as `Id` stands for a member of requests, and a
+        // response may have another one with that name.
         Event::Response(response) if matches!(name, Name::Member(_)) => {
             of_request(&response.body, name).map(Cow::Owned)
         }
@@ -103,6 +106,7 @@ fn of_attributes<'a>(attributes: Option<&'a Attributes>, key: &str) -> Option<Co
 
 fn of_publish<'a>(payload: &'a Payload, name: &Name) -> Option<Cow<'a, str>> {
     let publish = payload.publish()?;
+    // Before the action, because an unreadable frame may have a readable `RequestId`.
     if *name == Name::RequestId {
         return Some(publish.request_id.as_str().into());
     }
@@ -148,6 +152,7 @@ fn of_request(body: &str, name: &Name) -> Option<String> {
         Name::Attribute(key) => request.get("attributes")?.get(key)?,
         _ => request.get(member_of_request(name)?)?,
     };
+    // A string is compared without its quotes, and any other value as JSON.
     Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 

@@ -62,6 +62,8 @@ impl Filter {
     }
 
     pub(crate) fn admits(&self, entry: &Entry) -> bool {
+        // The comparison of numbers comes first, because it is the cheapest and `all` may run test
+        // closures.
         entry.number >= self.since && self.only.iter().all(|only| only.admits(entry))
     }
 

@@ -13,6 +13,8 @@ pub(crate) fn shortened(titles: &[String], widths: &[usize]) -> Vec<String> {
             false => way.shorten(title, *most, difference),
         };
         let headings: Vec<String> = titles.iter().zip(widths).map(heading).collect();
+        // One way for all headings, so that they stay comparable. It is taken only if no two are
+        // the same.
         if headings.iter().collect::<BTreeSet<_>>().len() == headings.len() {
             return headings;
         }
@@ -75,6 +77,7 @@ fn numbered(headings: &[String], widths: &[usize]) -> Vec<String> {
     for (heading, most) in headings.iter().zip(widths) {
         let mut shown = heading.clone();
         let mut number = 1;
+        // A heading may already end in such a number, so numbers are tried instead of counted.
         while !taken.insert(shown.clone()) {
             number += 1;
             let suffix = format!(" [{number}]");
@@ -87,6 +90,7 @@ fn numbered(headings: &[String], widths: &[usize]) -> Vec<String> {
 
 /// The name of the connection in the title of a lane, without its room.
 fn user(title: &str) -> &str {
+    // From the end, because a user ID may have a parenthesis, too.
     title.rsplit_once(" (").map_or(title, |(user, _)| user)
 }
 
@@ -99,6 +103,7 @@ fn first_difference(titles: &[String], widths: &[usize]) -> usize {
         .map(|(title, _)| title)
         .collect();
     let in_common = |one: &str, other: &str| {
+        // The result may be inside a character. `around` moves it to the boundary before.
         one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
     };
     let pairs = wide

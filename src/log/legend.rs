@@ -30,6 +30,7 @@ impl<'a> Legend<'a> {
         for entry in entries {
             let Event::HookFired(fired) = &entry.record.event else { continue };
             let origin = &fired.hook;
+            // By identity: two hooks may have the same name, and even the same line in a loop.
             match self.hooks.iter_mut().find(|hook| Arc::ptr_eq(hook.origin, origin)) {
                 Some(hook) => hook.entries.push(entry.index()),
                 None => self.hooks.push(Fired {
@@ -70,6 +71,7 @@ impl Fired<'_> {
         if self.entries.len() > MOST_ENTRIES {
             numbers.push_str(&format!(" and {} more", self.entries.len() - MOST_ENTRIES));
         }
+        // There are at most `MOST_ENTRIES` numbers, so they leave room for the rest of the line.
         let room = WIDEST - "   at , fired at ".len() - numbers.len();
         // The place is more useful than the calls, which are there.
         let place = self.origin.written_at.to_string();

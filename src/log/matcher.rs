@@ -425,6 +425,8 @@ impl Matcher {
         );
         // A room has several names, and all of them can hold.
         let other = self.expected(&name).filter(|_| name != Name::Room);
+        // A contradiction would make a wait time out, and an assertion that there are no such
+        // entries pass.
         if let (Some(other), Expected::Is(value)) = (other, &expected) {
             assert!(
                 other == value,
@@ -455,6 +457,7 @@ impl Matcher {
             "close" => Name::CloseCode,
             _ => return None,
         };
+        // Each key has to be the one that `Record::key` and `Payload::key` make of the same value.
         Some(Key::new(kind, self.expected(&name)?))
     }
 
@@ -469,6 +472,8 @@ impl Matcher {
     #[must_use]
     pub fn matches(&self, entry: &Entry) -> bool {
         let mut fields = self.fields.iter();
+        // Fields first: a condition is a closure of the test, and may rely on the type that a field
+        // asks for.
         fields.all(|field| field.admits(entry)) && self.failing_condition(entry).is_none()
     }
 

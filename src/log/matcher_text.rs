@@ -20,6 +20,7 @@ enum Place {
 impl Field {
     fn place(&self) -> Place {
         match (&self.name, &self.expected) {
+            // First, because a part of a value cannot be read as a noun or after a preposition.
             (_, Expected::Contains(_)) => Place::List,
             (Name::Type | Name::Named | Name::Code | Name::Operation, _) => Place::Noun,
             (Name::From, _) => Place::Preposition("from"),

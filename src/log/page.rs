@@ -40,6 +40,7 @@ impl Page<'_> {
     fn write(&self, html: &mut String) -> fmt::Result {
         let mut labels = TokenLabels::new();
         let all = self.entries;
+        // The last ones, because a failure is most often about the end of the log.
         let entries = &all[all.len().saturating_sub(MOST_ENTRIES)..];
         let (columns, omitted) = Columns::starting_with(self.lanes, entries, MOST_LANES);
         let (users, rows) = (Users::of(entries, &columns), row_numbers(entries));
@@ -209,6 +210,7 @@ impl Row<'_> {
             Some((self.columns.of_entry(entry)?, user))
         });
         let mut lanes: Vec<(usize, usize)> = lanes.collect();
+        // By lane, so the first one names the row and the last one is the longest arrow.
         lanes.sort_unstable();
         let Some((first_lane, _)) = lanes.first() else {
             return write!(html, "<div class=\"note\">{}</div>", Escaped(&words));
@@ -249,6 +251,7 @@ fn detail(row: &[Entry], labels: &mut TokenLabels) -> String {
     }
     let text = members.remove("text");
     let text = text.as_ref().and_then(Value::as_str).unwrap_or_default();
+    // A text that is not JSON, such as a corrupted frame, is shown as it is.
     let laid_out = serde_json::from_str::<Value>(text).map(|value| format!("{value:#}"));
     let frame = laid_out.unwrap_or_else(|_| text.to_owned());
     let mut detail = String::new();

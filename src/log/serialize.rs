@@ -22,6 +22,7 @@ impl Entry {
         labels: &mut Labels,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
+        // The number of members depends on the kind of the entry, so it is not announced.
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("kind", &self.kind())?;
         if !self.hides_times {
@@ -153,6 +154,7 @@ fn serialize_payload<M: SerializeMap>(
     labels: &mut Labels,
 ) -> Result<(), M::Error> {
     let mut escaped = |bytes: &[u8]| {
+        // Escaped first, because the bytes need not be UTF-8, and tokens are looked for in text.
         let text = bytes.escape_ascii().to_string();
         labels.label_tokens(&hide(mock, &text)).into_owned()
     };

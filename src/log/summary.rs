@@ -98,6 +98,7 @@ fn of_payload(payload: &Payload, mock: u64, most: usize) -> String {
         Payload::Pong(bytes) => return format!("pong, {} bytes", bytes.len()),
     };
     let fault = payload.publish().and_then(|_| Publish::fault_at(bytes));
+    // A huge frame is not escaped as a whole only to show a few columns of it.
     let end = fault.unwrap_or_default().saturating_add(LONGEST_FRAME).min(bytes.len());
     let is_json = bytes.starts_with(b"{") || bytes.starts_with(b"[");
     // A token is hidden before the text is cut off, because half a token has no number.
@@ -107,6 +108,7 @@ fn of_payload(payload: &Payload, mock: u64, most: usize) -> String {
         let quoted = || part.replace('\\', "\\\\").replace('"', "\\\"");
         escaped(&if is_json { part.as_ref().into() } else { quoted() }).into_owned()
     };
+    // The place moves, because escapes and marks before it have other lengths than the bytes.
     let at = fault.map_or(0, |at| line(&bytes[..at]).len());
     let quotes = if is_json { "" } else { "\"" };
     let most = LONGEST.min(most.saturating_sub(kind.len() + 1 + 2 * quotes.len()));

@@ -63,6 +63,8 @@ impl<'a> Table<'a> {
         while let Some((row, following)) = next_row(rest) {
             rest = following;
             let first = &row[0];
+            // An entry that the failure names is shown even if it says nothing else, or its number
+            // would lead nowhere.
             if is_as_expected(first) && !always.contains(&first.index()) {
                 continue;
             }
@@ -163,6 +165,8 @@ impl Grid {
     /// The texts of a row. One that is too wide for its lane extends over empty lanes on its right.
     fn cells(&self, entries: &[Option<&Entry>], more: String) -> Vec<String> {
         let cell = |(lane, entry): (usize, &Option<&Entry>)| {
+            // The text may use the space up to the next text of the row, whose lane it must not
+            // cover.
             let following = entries.iter().skip(lane + 1).position(Option::is_some);
             let next = following.map_or(entries.len(), |distance| lane + 1 + distance);
             let most = match next == entries.len() && more.is_empty() {
@@ -180,6 +184,7 @@ impl Grid {
     fn line(&self, mut line: String, cells: &[String]) -> String {
         for (cell, start) in cells.iter().zip(&self.starts) {
             if !cell.is_empty() {
+                // Measured in columns and not in characters, because a text may have wide ones.
                 let gap = start.saturating_sub(width(&line));
                 line.extend(std::iter::repeat_n(' ', gap));
                 line.push_str(cell);

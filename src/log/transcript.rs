@@ -62,6 +62,7 @@ pub(crate) fn is_as_expected(entry: &Entry) -> bool {
 pub(crate) fn is_same_delivery(entry: &Entry, other: &Entry) -> bool {
     match (&entry.record.event, &other.record.event) {
         (Event::FrameSent(payload), Event::FrameSent(sent)) => {
+            // The cause as well: two equal frames, such as two pings, need not belong together.
             entry.record.cause == other.record.cause && payload == sent
         }
         _ => false,
@@ -216,6 +217,7 @@ fn write_payload(f: &mut dyn fmt::Write, payload: &Payload, labels: &mut Labels)
         Payload::Ping(_) => "ping",
         Payload::Pong(_) => "pong",
     };
+    // Bytes and not a text, so the cut may be anywhere.
     let shown = &bytes[..bytes.len().min(LONGEST_TEXT)];
     write!(f, "{kind} \"{}\"", shown.escape_ascii())?;
     write_omission(f, bytes.len())

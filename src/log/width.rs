@@ -45,6 +45,7 @@ pub(crate) fn middle_clipped(text: &str, most: usize) -> String {
         return text.into_owned();
     }
     let all: Vec<&str> = pieces(&text).collect();
+    // One column is for the ellipsis.
     let left = most.saturating_sub(1);
     let (start, _) = taken(all.iter(), left.div_ceil(2));
     let (end, _) = taken(all[start..].iter().rev(), left / 2);
@@ -66,6 +67,7 @@ pub(crate) fn around(text: &str, at: usize, most: usize) -> String {
     let limit = most.saturating_sub(2);
     // Most of the room is for the text before the place.
     let (_, used) = taken(before.iter().rev(), limit * 2 / 3);
+    // Whatever the end of the text leaves over goes to its start, so no room is wasted.
     let (last, used) = taken(after.iter(), limit - used);
     let (first, _) = taken(before.iter().rev(), limit - used);
     let is_cut_before = start > 0 || first < before.len();
