@@ -130,6 +130,7 @@ impl Exploration {
 
     /// Returns the report for the place where panics are shown.
     pub(crate) fn for_terminal(&self) -> String {
+        // An empty variable counts as absent, as the convention for `NO_COLOR` has it.
         let wants_color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         report::text(self, wants_color && std::io::stdout().is_terminal())
     }
@@ -149,6 +150,7 @@ impl Exploration {
             groups[number].push(failure);
         }
         for group in &mut groups {
+            // The simplest failure comes first, because reports show the transcript of that one.
             group.sort_by_key(|failure| (failure.case.0.len(), failure.lines.len()));
         }
         // The sort is stable, so groups of the same size stay in the order in which they were

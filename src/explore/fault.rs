@@ -259,6 +259,7 @@ impl Fault {
             Place::Connect => (&CLOSES, &HANDSHAKE),
             Place::Sends => (&CLOSES, &ACTION),
             Place::Gets => (&CLOSES, &DELIVERY),
+            // Calls and reviews have no WebSocket that could be closed.
             Place::Call(_) => (&[], &CALL),
             Place::Review => (&[], &REVIEW),
             Place::Clock => (&CLOSES, &MOMENT),
@@ -274,6 +275,8 @@ impl Fault {
 
     pub(crate) const fn family(self) -> Family {
         match self {
+            // The particular codes come before the general arms, because a client reacts to them in
+            // its own way.
             Self::Refused(429) | Self::Rejected(429) | Self::Failed(Modeled::Throttling) => {
                 Family::Throttled
             }
@@ -291,6 +294,7 @@ impl Fault {
             Self::Duplicated => Family::Duplicated,
             Self::Reordered => Family::Reordered,
             Self::Lagging => Family::Lagging,
+            // In all of them the bytes are wrong, whatever carries them.
             Self::Nonsense | Self::Corrupt(_) | Self::Broken(_) => Family::Corrupt,
             Self::Rejected(_) => Family::Rejected,
             Self::Failed(_) | Self::ReviewFailed | Self::ReviewTimedOut => Family::Failed,
@@ -303,6 +307,8 @@ impl Fault {
     /// All faults, for reading names.
     fn all() -> impl Iterator<Item = Self> {
         let places = [Place::Connect, Place::Sends, Place::Gets, Place::Review, Place::Clock];
+        // Some faults occur several times, which is fine, because a name stands for one fault. The
+        // list of calls is used by itself, because their place needs an operation.
         places.into_iter().flat_map(Self::at).chain(CALL)
     }
 }
@@ -365,6 +371,7 @@ impl Damage {
         match self {
             Self::Json => Corruption::InvalidJson,
             Self::Type => Corruption::UnknownType,
+            // Frames of all three types have this member.
             Self::Member => Corruption::MissingMember("Id".into()),
             Self::Binary => Corruption::Binary,
             Self::Utf8 => Corruption::InvalidUtf8,
@@ -427,7 +434,9 @@ pub(crate) const OUTAGE: Duration = Duration::from_secs(20);
 /// client, so only the order changes.
 pub(crate) const LAG: Duration = Duration::from_millis(1);
 
+// More than the largest frame that the mock takes from a client, 128 KiB.
 const OVERSIZE_BYTES: usize = 160 * 1024;
+// Shorter than any frame of the service, so that each has several fragments.
 const FRAGMENT_BYTES: usize = 16;
 
 #[cfg(test)]

@@ -129,10 +129,13 @@ fn write_cell(
 
 /// Returns the text of a case as an anchor. Percent signs would be decoded in a link.
 fn anchor(case: &str) -> String {
+    // A browser decodes percent encoding in a link, so the target would not be found. No name has a
+    // `~`, because that is percent-encoded as well.
     format!("case-{}", case.replace('%', "~"))
 }
 
 fn write_group(html: &mut String, exploration: &Exploration, start: &str, group: &[&Failure]) {
+    // A group has the failures with the same kind of first reason, so one of them stands for all.
     let Some(cause) = group.first().and_then(|failure| failure.causes.first()) else { return };
     let cause = cause.to_string();
     let headline = cause.lines().next().unwrap_or_default();

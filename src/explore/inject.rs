@@ -85,6 +85,7 @@ fn at<P: HookPoint, D: Destination>(
     point: &Point,
     name: &str,
 ) -> HookBuilder<P, D> {
+    // Before all hooks of the scenario: a hook that fires first would hide events from the count.
     builder.named(name).priority(i32::MAX).nth(point.nth())
 }
 
@@ -99,6 +100,7 @@ fn spec(point: &Point, fault: Fault, name: &str) -> Option<HookSpec> {
             Some(later.named(name).priority(i32::MAX).delay(LAG))
         }
         Place::Gets if fault == Fault::Lagging => {
+            // Not `nth`: a connection that lags does so from this event on.
             let later = hook::on_delivery().to(user).after(point.nth() - 1);
             Some(later.named(name).priority(i32::MAX).delay(LAG))
         }

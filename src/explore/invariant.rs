@@ -115,6 +115,7 @@ impl Ledger {
     fn add(&mut self, entry: &Entry) {
         let user = entry.user_id().unwrap_or_default().to_owned();
         match &entry.record.event {
+            // Participants are driven by the test. The invariants are about the code under test.
             Event::FrameReceived(payload) if !entry.is_participant() => {
                 let Some(publish) = payload.publish() else { return };
                 let request_id = publish.request_id.clone();
@@ -173,6 +174,7 @@ impl Ledger {
         let user = entry.user_id().unwrap_or_default();
         if effect == "duplicated" {
             self.duplicated.extend(self.entries.get(&entry.record.cause).cloned());
+        // This is how the engine records a corrupted frame.
         } else if effect.starts_with("malformed") {
             // The client may take the malformed frame for the response to any of its requests.
             let requests = self.entries.values().filter(|(sender, _)| sender == user);
@@ -182,6 +184,8 @@ impl Ledger {
 
     fn lost_message(self) -> Result<(), String> {
         let lost = self.sent.into_iter().find(|(user, request_id, content)| {
+            // By content, because a client may have sent the message again under another
+            // `RequestId`.
             !self.confirmed.contains(&(user.clone(), content.clone()))
                 && !self.rejected.contains(&(user.clone(), request_id.clone()))
         });
@@ -195,6 +199,8 @@ impl Ledger {
             return Err(format!("{user} sent {content:?} again after it was confirmed"));
         }
         let twice = self.published.into_iter().find(|(request, ids)| {
+            // Requests without a `RequestId` cannot be told apart, and a duplicate that the
+            // explorer made is not the fault of the client.
             ids.len() > 1 && !request.1.is_empty() && !self.duplicated.contains(request)
         });
         twice.map_or(Ok(()), |((user, request_id), ids)| {

@@ -57,6 +57,7 @@ impl Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, user, number } = self;
+        // Encoded, because a user ID may have dots, and dots separate the parts of a name.
         let user = words::encoded(user);
         match place {
             Place::Connect => write!(f, "{user}.connects.{number}"),
@@ -87,6 +88,8 @@ impl FromStr for Point {
         };
         match parts[..] {
             ["clock", _] => Ok(Self::moment(number)),
+            // Before the calls, because a user may be named `call`. No operation is named like one
+            // of these words.
             [user, "connects", _] => of_user(Place::Connect, user),
             [user, "sends", _] => of_user(Place::Sends, user),
             [user, "gets", _] => of_user(Place::Gets, user),

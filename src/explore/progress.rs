@@ -19,6 +19,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(test: &str) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
+        // As if a line had been shown, so an exploration that is soon over shows nothing.
         let shown = Instant::now();
         Self { test: test.to_owned(), is_terminal, shown, has_line: false, done: 0, failed: 0 }
     }
@@ -39,6 +40,7 @@ impl Progress {
             planned.max(self.done),
             self.failed
         );
+        // Only a line on a terminal has to be erased at the end.
         self.has_line |= self.is_terminal;
         let start = if self.is_terminal { "\r\x1b[2K" } else { "" };
         let end = if self.is_terminal { "" } else { "\n" };

@@ -62,6 +62,8 @@ pub(crate) fn summary(exploration: &Exploration) -> String {
     );
     let groups = exploration.groups(false).len();
     match failed {
+        // With a problem, such as a base run that fails, the runs do not show that anything
+        // survived.
         0 if exploration.problems.is_empty() => text.push_str(", all survived"),
         0 => {}
         _ => text.push_str(&format!(

@@ -49,6 +49,7 @@ where
 {
     let scenario = Arc::new(scenario);
     Arc::new(move |ivs| {
+        // The future owns a clone, because it borrows the closure and outlives this call.
         let scenario = Arc::clone(&scenario);
         Box::pin(async move { scenario(ivs).await.into_result() })
     })

@@ -28,6 +28,8 @@ pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let [first, following @ ..] = rest {
         if *first == b'%' {
+            // Bytes and not characters, because the two after a `%` may be part of a longer
+            // character.
             let digits = std::str::from_utf8(following.get(..2)?).ok()?;
             bytes.push(u8::from_str_radix(digits, 16).ok()?);
             rest = &following[2..];
