@@ -62,7 +62,7 @@ pub(crate) fn summary(exploration: &Exploration) -> String {
     );
     let groups = exploration.groups(false).len();
     match failed {
-        // With a problem, such as a base run that fails, the runs do not show that anything
+        // With a problem, such as a failure without any fault, the runs do not show that anything
         // survived.
         0 if exploration.problems.is_empty() => text.push_str(", all survived"),
         0 => {}

@@ -234,7 +234,6 @@ impl<V: Clone + Describe> Chain<V> {
         let Some(hook) = self.hooks.iter_mut().find(|hook| hook.id == id) else {
             return Counted::Removed;
         };
-        // Checked again, because several events can ask a closure before the first answer counts.
         if hook.rule.frequency.is_exhausted(hook.hits) {
             return Counted::Exhausted;
         }

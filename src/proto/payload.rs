@@ -50,8 +50,6 @@ pub(crate) struct Key(u64);
 impl Key {
     /// Returns the key of a type and a value. It is the same in every run.
     pub(crate) fn new(kind: &str, value: &str) -> Self {
-        // Different values may have the same key. A key only selects entries, and the matcher
-        // decides.
         // FNV-1a; no byte of UTF-8 is 0xff, so it separates the two parts.
         let bytes = kind.bytes().chain([0xff]).chain(value.bytes());
         Self(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
