@@ -40,8 +40,8 @@ impl Failure {
     pub(crate) fn new(case: Case, causes: Vec<Cause>, lines: Vec<Line>, baseline: &[Line]) -> Self {
         let difference = transcript::first_difference(&lines, baseline);
         let instead_of = difference.and_then(|number| {
-            // Lines about faults have no counterpart, so the run without faults is behind by their
-            // number.
+            // Lines about faults have no counterpart, so they do not count in the run without
+            // faults.
             let faults = lines[..number].iter().filter(|line| line.is_fault).count();
             baseline.get(number - faults).map(|line| line.text.clone())
         });

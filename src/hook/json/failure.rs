@@ -42,8 +42,8 @@ impl Failure {
                     "`fail` needs a `status`: `{name}` is not a modeled exception"
                 ));
             }
-            // A status of its own makes any exception possible, also a modeled one as the service
-            // never sends it.
+            // An explicit status makes any exception possible, even a modeled one with a status that
+            // the service never sends.
             (Some(status), _) => {
                 Exception::new(check_status(status, 400)?, &self.exception, &self.message)
             }
@@ -54,7 +54,7 @@ impl Failure {
 
     pub(in crate::hook::json) fn of(exception: &Exception) -> Self {
         let mut members = exception.body().clone();
-        // It has a member of its own.
+        // The message has its own member, and JSON cannot have it twice.
         members.remove("message");
         Self {
             exception: exception.name().into(),
