@@ -96,10 +96,8 @@ impl Log {
     #[must_use]
     pub fn connection(self, connection: impl Into<ConnectionId>) -> Self {
         let connection = connection.into();
-        // A connection that has ended is known only to the log.
-        let label = self.driver.label(connection);
-        let label = label.or_else(|| self.driver.label_in_log(connection));
-        let label = label.unwrap_or_else(|| connection.0.to_string());
+        let peer = self.driver.peer(connection);
+        let label = peer.map_or_else(|| connection.0.to_string(), |peer| peer.label.clone());
         self.only(Only::Connection(connection, label))
     }
 

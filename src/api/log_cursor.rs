@@ -63,7 +63,8 @@ impl LogCursor {
     ///
     /// # Panics
     ///
-    /// If nothing matches within the wait timeout.
+    /// If nothing matches within the wait timeout. This call itself panics if the conditions of the
+    /// view exclude each other.
     #[track_caller]
     pub fn wait_for(
         &self,
@@ -86,7 +87,8 @@ impl LogCursor {
     ///
     /// # Panics
     ///
-    /// If nothing matches within the wait timeout.
+    /// If nothing matches within the wait timeout. This call itself panics if the matcher and the
+    /// view exclude each other.
     #[track_caller]
     pub fn expect(&self, matcher: Matcher) -> Wait<Entry> {
         self.expect_as(matcher, |entry| Some(entry.clone()))

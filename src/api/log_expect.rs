@@ -3,7 +3,6 @@
 use std::panic::Location;
 
 use crate::api::explanations::with_sections;
-use crate::api::handle::listed;
 use crate::api::log::Log;
 use crate::api::log_wait::{LogWait, SearchMany};
 use crate::api::wait::{Wait, fail_with};
@@ -36,7 +35,8 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If nothing matches within the wait timeout; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`]. This call itself panics if the
+    /// conditions of the view exclude each other.
     #[track_caller]
     pub fn wait_for(
         &self,
@@ -102,7 +102,9 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If nothing matches within the wait timeout; see [`Wait`].
+    /// If nothing matches within the wait timeout; see [`Wait`]. This call itself panics if the
+    /// matcher and the view exclude each other, such as [`Matcher::message`] and
+    /// [`EntryKind::FrameReceived`](crate::log::EntryKind::FrameReceived).
     #[track_caller]
     pub fn expect(&self, matcher: Matcher) -> Wait<Entry> {
         self.expect_as(matcher, |entry| Some(entry.clone()))
@@ -123,7 +125,8 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If `count` is 0, or if fewer entries match within the wait timeout; see [`Wait`].
+    /// If `count` is 0, if the matcher and the view exclude each other, or if fewer entries match
+    /// within the wait timeout; see [`Wait`].
     #[track_caller]
     pub fn expect_n(&self, count: usize, matcher: Matcher) -> Wait<Vec<Entry>> {
         let wanted = matcher.clone();
@@ -242,8 +245,9 @@ impl Log {
     /// # Panics
     ///
     /// If an entry matches; the message shows it and the last entries of the log. Also if nothing
-    /// can match: the log is off or has dropped entries of this view, or a room or an
-    /// event of the service has a name that does not exist.
+    /// can match: the log is off or has dropped entries of this view, the matcher and the view
+    /// exclude each other, or a room, a hook or an event of the service has a name that does not
+    /// exist.
     #[doc(alias("refute", "expect_none"))]
     #[track_caller]
     pub fn assert_none(&self, matcher: Matcher) {
@@ -262,7 +266,7 @@ impl Log {
                      the log has dropped its first {dropped} entries"
                 )
             }
-            None => match self.misnomer(&lanes) {
+            None => match self.impossibility(&lanes) {
                 Some(why) => format!("cannot assert that there is no {what}: {why}"),
                 None => return,
             },
@@ -284,23 +288,5 @@ impl Log {
         let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
         fail_with(&self.driver, &with_sections(failure, &self.driver, &entries));
-    }
-
-    /// Returns the reason why no entry can ever match, if there is one: something is misspelled.
-    fn misnomer(&self, matcher: &Matcher) -> Option<String> {
-        for room in self.filter.rooms().chain(matcher.room_name()) {
-            let known = self.driver.find_room(|_, it| it.names().include(room).then_some(()));
-            let Err(rooms) = known else { continue };
-            // A room that has been deleted is still in the log, which is read only for this.
-            let (entries, _) = self.driver.entries_since(0);
-            if !entries.iter().any(|entry| entry.is_in_room(room)) {
-                return Some(format!("no room {room:?}; rooms: {}", listed(&rooms)));
-            }
-        }
-        let own = [ChatEvent::DELETE_MESSAGE, ChatEvent::DISCONNECT_USER];
-        let name = matcher.event_name().filter(|name| name.starts_with("aws:"))?;
-        let events = own.map(str::to_owned);
-        (!own.contains(&name))
-            .then(|| format!("the service sends no such event; events: {}", listed(&events)))
     }
 }

@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::api::explanations::with_sections;
+use crate::api::impossible::conflict;
 use crate::api::log::Log;
-use crate::api::wait::Waiting;
+use crate::api::wait::{Waiting, fail_with};
 use crate::api::wait_timeout::WaitTimeout;
 use crate::driver::{ClosurePanic, Driver, Registration};
 use crate::log::entry::Entry;
@@ -122,7 +123,7 @@ impl<T> LogWait<T> {
         what: impl Into<String>,
         search: impl Search<T> + 'static,
     ) -> Self {
-        Self {
+        let wait = Self {
             registration: Registration::new(log.driver.waiters()),
             driver: Arc::clone(&log.driver),
             filter: log.filter.clone(),
@@ -137,6 +138,17 @@ impl<T> LogWait<T> {
             timeout: None,
             paused_time: None,
             is_complete: false,
+        };
+        wait.refuse_conflict();
+        wait
+    }
+
+    /// Fails if nothing can match, instead of waiting for it.
+    #[track_caller]
+    fn refuse_conflict(&self) {
+        if let Some(why) = conflict(&self.driver, &self.filter, self.matcher.as_ref()) {
+            let headline = format!("cannot wait for {}: {why}", self.what);
+            fail_with(&self.driver, &Failure::without_place(headline));
         }
     }
 
@@ -146,9 +158,11 @@ impl<T> LogWait<T> {
 
     /// Looks only for entries that match a matcher, and names the nearest one in the failure. The
     /// search must find nothing else.
+    #[track_caller]
     pub(crate) fn matching(mut self, matcher: Matcher) -> Self {
         self.selection = self.filter.selection(Some(&matcher));
         self.matcher = Some(matcher);
+        self.refuse_conflict();
         self
     }
 

@@ -16,6 +16,7 @@ pub(crate) mod handle;
 pub(crate) mod hook;
 mod hook_closures;
 mod hooks;
+mod impossible;
 pub(crate) mod in_memory;
 pub(crate) mod log;
 mod log_count;

@@ -220,7 +220,8 @@ impl Participant {
     ///
     /// # Panics
     ///
-    /// If nothing matches within the wait timeout.
+    /// If nothing matches within the wait timeout. This call itself panics if no entry about this
+    /// participant can match, such as a MESSAGE to another user.
     #[track_caller]
     pub fn expect(&self, matcher: Matcher) -> Wait<Entry> {
         self.expect_as(matcher, |entry| Some(entry.clone()))

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::driver::Driver;
 use crate::log::entry::Entry;
+use crate::log::record::Peer;
 use crate::log::store::{Selected, Selection};
 use crate::service::ConnectionId;
 
@@ -160,19 +161,26 @@ impl Driver {
         self.state.lock().engine.has_ended(connection)
     }
 
-    /// The name that texts give a connection.
-    pub(crate) fn label(&self, connection: ConnectionId) -> Option<String> {
-        self.state.lock().engine.peer(connection).map(|peer| peer.label.clone())
+    /// Returns what is known about a connection, from the log if it has ended.
+    pub(crate) fn peer(&self, connection: ConnectionId) -> Option<Arc<Peer>> {
+        let open = self.state.lock().engine.peer(connection);
+        open.or_else(|| self.peer_in_log(connection))
     }
 
-    /// The name of a connection that has ended.
-    pub(crate) fn label_in_log(&self, connection: ConnectionId) -> Option<String> {
+    /// Returns the names of all named hooks, unless a hook has, or had, this name.
+    pub(crate) fn names_unless_hook(&self, name: &str) -> Option<Vec<String>> {
+        let state = self.state.lock();
+        let hooks = state.engine.hooks();
+        (!hooks.knows(name)).then(|| hooks.names().iter().cloned().collect())
+    }
+
+    fn peer_in_log(&self, connection: ConnectionId) -> Option<Arc<Peer>> {
         let wanted = Selection { connection: Some(connection), key: None };
         let mut next = 0;
         loop {
             let batch = self.read_log(wanted, next, 1);
-            if let Some(peer) = batch.entries.first().and_then(|entry| entry.record.peer.as_ref()) {
-                return Some(peer.label.clone());
+            if let Some(entry) = batch.entries.first() {
+                return entry.record.peer.clone();
             }
             if batch.is_last {
                 return None;

@@ -428,6 +428,10 @@ impl Engine {
         statuses
     }
 
+    pub(crate) const fn hooks(&self) -> &HookRegistry {
+        &self.hooks
+    }
+
     pub(crate) fn hook_hits(&self, id: HookId) -> usize {
         self.hooks.hits(id)
     }

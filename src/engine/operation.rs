@@ -9,7 +9,7 @@ use crate::engine::io::{Answer, CallId, HttpReply, Output, Reply};
 use crate::engine::questions::{Evaluation, PANICKED, Parked};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::event::HookEvent;
-use crate::hook::filter::EventContext;
+use crate::hook::filter::{EventContext, ROOM_MEMBERS};
 use crate::hook::ids::HookId;
 use crate::hook::operation::{OperationCall, OperationVerdict};
 use crate::hook::origin::HookOrigin;
@@ -98,7 +98,7 @@ impl Engine {
             Caller::Test => (None, Headers::default()),
         };
         // The identifier may be that of a logging configuration, which `room_names` does not know.
-        let arn = ["roomIdentifier", "identifier"].iter().find_map(|name| request.get(*name));
+        let arn = ROOM_MEMBERS.iter().find_map(|name| request.get(*name));
         let room = arn.and_then(Value::as_str).and_then(|arn| self.service.room_names(arn));
         let context = EventContext {
             user_id: request.get("userId").and_then(Value::as_str),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
+use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
 use crate::hook::point::Actions;
 use crate::proto::action::{Action, ActionKind};
@@ -165,9 +166,9 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().from("alice").ignore();
     /// ```
-    pub fn from(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
+    #[track_caller]
+    pub fn from(self, user_id: impl Into<String>) -> Self {
+        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Matches only SEND_MESSAGE. Without this method or its siblings the hook matches every frame,
@@ -178,9 +179,9 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().send_message().ignore();
     /// ```
-    pub fn send_message(mut self) -> Self {
-        self.filter.action = Some(ActionKind::SendMessage);
-        self
+    #[track_caller]
+    pub fn send_message(self) -> Self {
+        self.only(Filter { action: Some(ActionKind::SendMessage), ..Filter::default() })
     }
 
     /// Matches only DELETE_MESSAGE.
@@ -190,9 +191,9 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().delete_message().ignore();
     /// ```
-    pub fn delete_message(mut self) -> Self {
-        self.filter.action = Some(ActionKind::DeleteMessage);
-        self
+    #[track_caller]
+    pub fn delete_message(self) -> Self {
+        self.only(Filter { action: Some(ActionKind::DeleteMessage), ..Filter::default() })
     }
 
     /// Matches only DISCONNECT_USER.
@@ -202,9 +203,9 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().disconnect_user().ignore();
     /// ```
-    pub fn disconnect_user(mut self) -> Self {
-        self.filter.action = Some(ActionKind::DisconnectUser);
-        self
+    #[track_caller]
+    pub fn disconnect_user(self) -> Self {
+        self.only(Filter { action: Some(ActionKind::DisconnectUser), ..Filter::default() })
     }
 
     /// Responds with an ERROR and discards the frame.

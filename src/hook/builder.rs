@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::hook::chain::{Behavior, Expectation, Rule};
+use crate::hook::describe::{conditions, start};
 use crate::hook::filter::Filter;
 use crate::hook::frequency::{Frequency, Probability};
 use crate::hook::hits::{self, Hits};
@@ -77,6 +78,16 @@ pub(crate) mod sealed {
 /// method sets the effect and installs the hook. A hook without conditions fires at every event of
 /// its hook point.
 ///
+/// Conditions add up: an event must satisfy all of them, also if a method is called twice. So
+/// `.containing("a").containing("b")` needs both texts, and `.times(2).times(3)` is `times(2)`.
+///
+/// # Panics
+///
+/// Each method that adds a condition panics if no event can satisfy it together with the earlier
+/// ones, such as `.from("alice").from("bob")`.
+///
+/// # Examples
+///
 /// ```
 /// use mock_ivs_chat::{ErrorCode, MockIvsChat};
 ///
@@ -97,7 +108,7 @@ pub(crate) mod sealed {
 pub struct HookBuilder<P, D> {
     destination: D,
     name: Option<String>,
-    pub(super) filter: Filter,
+    filter: Filter,
     frequency: Frequency,
     expected: Option<Expectation>,
     written_at: &'static Location<'static>,
@@ -184,9 +195,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().room("lobby").ignore();
     /// ```
-    pub fn room(mut self, room: impl Into<String>) -> Self {
-        self.filter.room = Some(room.into());
-        self
+    #[track_caller]
+    pub fn room(self, room: impl Into<String>) -> Self {
+        self.only(Filter { rooms: vec![room.into()], ..Filter::default() })
     }
 
     /// Matches only messages whose content contains this text. For events without a message, the
@@ -197,9 +208,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().containing("spam").ignore();
     /// ```
-    pub fn containing(mut self, text: impl Into<String>) -> Self {
-        self.filter.containing = Some(text.into());
-        self
+    #[track_caller]
+    pub fn containing(self, text: impl Into<String>) -> Self {
+        self.only(Filter { containing: vec![text.into()], ..Filter::default() })
     }
 
     /// Fires only the first time.
@@ -209,6 +220,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().once().ignore();
     /// ```
+    #[track_caller]
     pub fn once(self) -> Self {
         self.times(1)
     }
@@ -225,12 +237,11 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// If `n` is 0.
     #[track_caller]
-    pub fn times(mut self, n: usize) -> Self {
+    pub fn times(self, n: usize) -> Self {
         // With 0 the hook could never fire. This panic names the line to correct, whereas a report
         // would only say that the hook has not fired.
         assert!(n > 0, "`times(n)` needs n >= 1");
-        self.frequency.limit = Some(n);
-        self
+        self.only_if(Frequency { limit: Some(n), ..Frequency::default() })
     }
 
     /// Fires only at the `n`th matching event, counted from 1.
@@ -245,10 +256,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// If `n` is 0.
     #[track_caller]
-    pub fn nth(mut self, n: usize) -> Self {
+    pub fn nth(self, n: usize) -> Self {
         assert!(n > 0, "`nth(n)` needs n >= 1");
-        self.frequency.nth = Some(n);
-        self
+        self.only_if(Frequency { nth: Some(n), ..Frequency::default() })
     }
 
     /// Fires only at every `n`th matching event.
@@ -263,10 +273,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// If `n` is 0.
     #[track_caller]
-    pub fn every(mut self, n: usize) -> Self {
+    pub fn every(self, n: usize) -> Self {
         assert!(n > 0, "`every(n)` needs n >= 1");
-        self.frequency.every = Some(n);
-        self
+        self.only_if(Frequency { every: Some(n), ..Frequency::default() })
     }
 
     /// Fires only after the first `n` matching events.
@@ -276,9 +285,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_action().from("alice").after(10).reset();
     /// ```
-    pub fn after(mut self, n: usize) -> Self {
-        self.frequency.after = Some(n);
-        self
+    #[track_caller]
+    pub fn after(self, n: usize) -> Self {
+        self.only_if(Frequency { after: Some(n), ..Frequency::default() })
     }
 
     /// Fires only from one moment of the mock clock, inclusive, to another, exclusive.
@@ -295,10 +304,9 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// If `until` is not later than `from`.
     #[track_caller]
-    pub fn between(mut self, from: Timestamp, until: Timestamp) -> Self {
+    pub fn between(self, from: Timestamp, until: Timestamp) -> Self {
         assert!(from < until, "`between` needs two moments in order, got {from} and {until}");
-        self.frequency.between = Some((from, until));
-        self
+        self.only_if(Frequency { between: Some((from, until)), ..Frequency::default() })
     }
 
     /// Fires only with this probability, from 0 to 1. The seed determines which events are hit, so
@@ -314,14 +322,14 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// If the probability is not between 0 and 1.
     #[track_caller]
-    pub fn with_probability(mut self, probability: f64, seed: u64) -> Self {
+    pub fn with_probability(self, probability: f64, seed: u64) -> Self {
         // No range contains NaN, so it is refused as well.
         assert!(
             (0.0..=1.0).contains(&probability),
             "`with_probability` needs a probability between 0 and 1, got {probability}"
         );
-        self.frequency.probability = Some(Probability { probability, seed });
-        self
+        let probability = Some(Probability { probability, seed });
+        self.only_if(Frequency { probability, ..Frequency::default() })
     }
 
     /// Expects the hook to fire this many times before the mock is dropped, such as `1..=3`, `2..`
@@ -338,14 +346,65 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     ///
     /// # Panics
     ///
-    /// If the range is empty, such as `5..3`.
+    /// If the range is empty, such as `5..3`, or if the hook cannot fire as often, such as one with
+    /// [`HookBuilder::once`] that is expected twice.
     #[track_caller]
     pub fn expect(mut self, hits: impl Hits) -> Self {
-        let hits = hits::range(hits);
         // A line of its own: a hook is often written over several lines, and a failed expectation
         // names the line of `expect`.
-        self.expected = Some(Expectation { hits, caller: Location::caller() });
+        let expected = Expectation { hits: hits::range(hits), caller: Location::caller() };
+        let earlier = self.expected.as_ref().map_or(0..=usize::MAX, |it| it.hits.clone());
+        let start = *earlier.start().max(expected.hits.start());
+        let both = start..=*earlier.end().min(expected.hits.end());
+        let why = match self.frequency.too_few_for(start) {
+            _ if both.is_empty() => Some("no number of hits is in both".into()),
+            why => why.map(|why| format!("the hook {why}")),
+        };
+        if let Some(why) = why {
+            self.exclude(&Filter::default(), &Frequency::default(), Some(&expected), &why);
+        }
+        self.expected = Some(Expectation { hits: both, ..expected });
         self
+    }
+
+    /// Adds conditions on events.
+    #[track_caller]
+    pub(super) fn only(mut self, conditions: Filter) -> Self {
+        match self.filter.clone().and(conditions.clone()) {
+            Ok(filter) => self.filter = filter,
+            Err(why) => self.exclude(&conditions, &Frequency::default(), None, &why),
+        }
+        self
+    }
+
+    /// Adds conditions on the numbers of events.
+    #[track_caller]
+    fn only_if(mut self, conditions: Frequency) -> Self {
+        let joined = self.frequency.clone().and(conditions.clone()).and_then(|joined| {
+            let least = self.expected.as_ref().map_or(0, |expected| *expected.hits.start());
+            let why = joined.too_few_for(least);
+            why.map_or(Ok(joined), |why| Err(format!("the hook {why}")))
+        });
+        match joined {
+            Ok(frequency) => self.frequency = frequency,
+            Err(why) => self.exclude(&Filter::default(), &conditions, None, &why),
+        }
+        self
+    }
+
+    /// Refuses conditions that exclude earlier ones.
+    #[track_caller]
+    fn exclude(
+        &self,
+        filter: &Filter,
+        frequency: &Frequency,
+        expected: Option<&Expectation>,
+        why: &str,
+    ) -> ! {
+        let earlier = conditions(&self.filter, &self.frequency, self.expected.as_ref(), P::USER);
+        let start = start(&self.filter, P::START);
+        let new = conditions(filter, frequency, expected, P::USER);
+        panic!("`{start}{earlier}` cannot have `{}` as well: {why}", new.trim_start_matches('.'));
     }
 
     /// Delays the event on the mock clock. Later events may overtake it.

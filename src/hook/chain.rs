@@ -49,6 +49,9 @@ pub(crate) enum Behavior<V> {
     Closure { is_async: bool },
 }
 
+/// The start of the name of a hook that the test does not name. Its number follows.
+pub(super) const UNNAMED: &str = "hook ";
+
 /// The hooks of one hook point.
 #[derive(Debug)]
 pub(crate) struct Chain<V> {
@@ -169,7 +172,7 @@ impl<V: Clone + Describe> Chain<V> {
     }
 
     pub(crate) fn install(&mut self, id: HookId, rule: Rule<V>) {
-        let name = rule.name.clone().unwrap_or_else(|| format!("hook {}", id.number)).into();
+        let name = rule.name.clone().unwrap_or_else(|| format!("{UNNAMED}{}", id.number)).into();
         let origin = Arc::new(HookOrigin {
             name,
             is_named: rule.name.is_some(),
@@ -269,7 +272,7 @@ impl<V: Clone + Describe> Chain<V> {
             // Reports look for the reason among the connections of this user. A hook on deliveries
             // may name only the sender, whose absence explains as much.
             user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
-            room: hook.rule.filter.room.clone(),
+            room: hook.rule.filter.rooms.first().cloned(),
             event: V::EVENT,
             // The frequency is not a condition here: an event that it skips has matched, and counts
             // as seen.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
-use crate::hook::filter::FrameKind;
+use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::ids::GateId;
 use crate::hook::point::Deliveries;
 use crate::proto::close::CloseCode;
@@ -186,9 +186,9 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().to("bob").drop_frame();
     /// ```
-    pub fn to(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
+    #[track_caller]
+    pub fn to(self, user_id: impl Into<String>) -> Self {
+        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Matches only messages from this user.
@@ -198,9 +198,9 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().from("alice").drop_frame();
     /// ```
-    pub fn from(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.sender = Some(user_id.into());
-        self
+    #[track_caller]
+    pub fn from(self, user_id: impl Into<String>) -> Self {
+        self.only(Filter { sender: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Matches only MESSAGE frames.
@@ -210,9 +210,9 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().message().drop_frame();
     /// ```
-    pub fn message(mut self) -> Self {
-        self.filter.kind = Some(FrameKind::Message);
-        self
+    #[track_caller]
+    pub fn message(self) -> Self {
+        self.only(Filter { kind: Some(FrameKind::Message), ..Filter::default() })
     }
 
     /// Matches only EVENT frames with this name.
@@ -222,10 +222,10 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().event("aws:DELETE_MESSAGE").drop_frame();
     /// ```
-    pub fn event(mut self, event_name: impl Into<String>) -> Self {
-        self.filter.kind = Some(FrameKind::Event);
-        self.filter.event_name = Some(event_name.into());
-        self
+    #[track_caller]
+    pub fn event(self, event_name: impl Into<String>) -> Self {
+        let (kind, event_name) = (Some(FrameKind::Event), Some(event_name.into()));
+        self.only(Filter { kind, event_name, ..Filter::default() })
     }
 
     /// Matches only ERROR frames.
@@ -235,9 +235,9 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_delivery().error().drop_frame();
     /// ```
-    pub fn error(mut self) -> Self {
-        self.filter.kind = Some(FrameKind::Error);
-        self
+    #[track_caller]
+    pub fn error(self) -> Self {
+        self.only(Filter { kind: Some(FrameKind::Error), ..Filter::default() })
     }
 
     /// Drops the frame.

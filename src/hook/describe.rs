@@ -26,21 +26,36 @@ pub(crate) trait Describe {
 
 /// Returns a hook as the calls that installed it, such as `on_action().from("bob").ignore()`.
 pub(crate) fn describe<V: Describe>(rule: &Rule<V>) -> String {
-    let Rule { filter, frequency, expected, behavior, .. } = rule;
-    // The operation is the argument of another method, not a condition after it.
-    let mut text = match filter.operation {
-        Some(operation) => format!("on_operation({operation})"),
-        None => format!("{}()", V::POINT),
-    };
-    write_filter(&mut text, filter, V::USER);
-    write_frequency(&mut text, frequency);
-    if let Some(Expectation { hits, .. }) = expected {
-        push(&mut text, &format!("expect({})", shown_range(hits)));
-    }
-    match behavior {
+    let mut text = start(&rule.filter, V::POINT);
+    text.push_str(&conditions(&rule.filter, &rule.frequency, rule.expected.as_ref(), V::USER));
+    match &rule.behavior {
         Behavior::Verdict(verdict) => push(&mut text, &verdict.call()),
         Behavior::Closure { is_async: false } => push(&mut text, "decide(…)"),
         Behavior::Closure { is_async: true } => push(&mut text, "decide_async(…)"),
+    }
+    text
+}
+
+/// Returns the call that starts a hook.
+pub(super) fn start(filter: &Filter, point: &str) -> String {
+    match filter.operation {
+        Some(operation) => format!("on_operation({operation})"),
+        None => format!("{point}()"),
+    }
+}
+
+/// Returns conditions as the calls that set them, such as `.from("bob").once()`.
+pub(super) fn conditions(
+    filter: &Filter,
+    frequency: &Frequency,
+    expected: Option<&Expectation>,
+    user_method: &str,
+) -> String {
+    let mut text = String::new();
+    write_filter(&mut text, filter, user_method);
+    write_frequency(&mut text, frequency);
+    if let Some(Expectation { hits, .. }) = expected {
+        push(&mut text, &format!("expect({})", shown_range(hits)));
     }
     text
 }
@@ -63,16 +78,16 @@ fn push(text: &mut String, call: &str) {
 }
 
 fn write_filter(text: &mut String, filter: &Filter, user_method: &str) {
-    let mut push_text = |method: &str, value: &Option<String>| {
-        if let Some(value) = value {
+    let mut push_texts = |method: &str, values: &[String]| {
+        for value in values {
             push(text, &format!("{method}({})", Quoted(value)));
         }
     };
-    push_text(user_method, &filter.user_id);
-    push_text("from", &filter.sender);
-    push_text("room", &filter.room);
-    push_text("containing", &filter.containing);
-    push_text("request_id", &filter.request_id);
+    push_texts(user_method, filter.user_id.as_slice());
+    push_texts("from", filter.sender.as_slice());
+    push_texts("room", &filter.rooms);
+    push_texts("containing", &filter.containing);
+    push_texts("request_id", filter.request_id.as_slice());
     if let Some(connection) = filter.connection {
         push(text, &format!("connection({})", connection.0));
     }

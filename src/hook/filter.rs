@@ -1,6 +1,7 @@
 //! Filter: selects the events that a hook applies to.
 
 use crate::proto::action::ActionKind;
+use crate::proto::model;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
 use crate::service::room_names::RoomNames;
@@ -10,13 +11,15 @@ use crate::service::room_names::RoomNames;
 pub(crate) struct Filter {
     pub(crate) user_id: Option<String>,
     pub(crate) sender: Option<String>,
-    pub(crate) room: Option<String>,
+    /// Names of the room. All of them can be names of one room.
+    pub(crate) rooms: Vec<String>,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) action: Option<ActionKind>,
     pub(crate) kind: Option<FrameKind>,
     pub(crate) event_name: Option<String>,
     pub(crate) operation: Option<Operation>,
-    pub(crate) containing: Option<String>,
+    /// Parts of the text.
+    pub(crate) containing: Vec<String>,
     pub(crate) request_id: Option<String>,
 }
 
@@ -48,20 +51,68 @@ impl Filter {
     pub(crate) fn admits(&self, context: &EventContext<'_>) -> bool {
         is_or_any(self.user_id.as_deref(), context.user_id)
             && is_or_any(self.sender.as_deref(), context.sender)
-            && self
-                // Not `is_or_any`, because a room has several names: a hook may use its name, its
-                // ID or its ARN.
-                .room
-                .as_deref()
-                .is_none_or(|wanted| context.room.is_some_and(|room| room.include(wanted)))
+            // Not `is_or_any`, because a room has several names: a hook may use its name, its ID or
+            // its ARN.
+            && self.rooms.iter().all(|wanted| context.room.is_some_and(|room| room.include(wanted)))
             && is_or_any(self.connection, context.connection)
             && is_or_any(self.action, context.action)
             && is_or_any(self.kind, context.kind)
             && is_or_any(self.event_name.as_deref(), context.event_name)
             && is_or_any(self.operation, context.operation)
-            && self.containing.as_deref().is_none_or(|part| context.text.contains(part))
+            && self.containing.iter().all(|part| context.text.contains(part))
             // An event without a `RequestId` has an empty one here, as the service writes it.
             && self.request_id.as_deref().is_none_or(|id| context.request_id == id)
+    }
+
+    /// Adds the conditions of another filter.
+    ///
+    /// # Errors
+    ///
+    /// With the reason if no event satisfies all of them.
+    pub(crate) fn and(self, other: Self) -> Result<Self, String> {
+        let joined = Self {
+            user_id: either(self.user_id, other.user_id)?,
+            sender: either(self.sender, other.sender)?,
+            rooms: [self.rooms, other.rooms].concat(),
+            connection: either(self.connection, other.connection)?,
+            action: either(self.action, other.action)?,
+            kind: either(self.kind, other.kind)?,
+            event_name: either(self.event_name, other.event_name)?,
+            operation: either(self.operation, other.operation)?,
+            containing: [self.containing, other.containing].concat(),
+            request_id: either(self.request_id, other.request_id)?,
+        };
+        match joined.conflict() {
+            Some((_, why)) => Err(why),
+            None => Ok(joined),
+        }
+    }
+
+    /// Returns the condition that excludes another one, and the reason, if no event satisfies both.
+    pub(crate) fn conflict(&self) -> Option<(&'static str, String)> {
+        if self.sender.is_some() && matches!(self.kind, Some(FrameKind::Event | FrameKind::Error)) {
+            return Some(("from", "only a MESSAGE has a sender".into()));
+        }
+        let operation = self.operation.filter(|_| !self.rooms.is_empty())?;
+        let members = model::request(operation);
+        let is_about_rooms = members.iter().any(|member| ROOM_MEMBERS.contains(&member.name));
+        let why = format!("a {operation} request is not about a room");
+        (!is_about_rooms).then_some(("room", why))
+    }
+}
+
+/// The members of requests that can name a room.
+pub(crate) const ROOM_MEMBERS: [&str; 2] = ["roomIdentifier", "identifier"];
+
+/// Returns the one value of a condition that may be set twice.
+///
+/// # Errors
+///
+/// If there are two values, because an event has only one.
+pub(super) fn either<T: PartialEq>(one: Option<T>, other: Option<T>) -> Result<Option<T>, String> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => Err("the hook would never fire".into()),
+        (one, other) => Ok(one.or(other)),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::hook::action::ActionVerdict;
 use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::delivery::DeliveryVerdict;
+use crate::hook::filter::Filter;
 use crate::hook::point::{Actions, Deliveries, HookPoint};
 use crate::proto::close::CloseCode;
 use crate::service::ConnectionId;
@@ -61,9 +62,9 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
     /// let hook = ivs.on_action().connection(alice.connection()).ignore();
     /// let hook = ivs.on_delivery().connection(alice.connection()).drop_frame();
     /// ```
-    pub fn connection(mut self, connection: impl Into<ConnectionId>) -> Self {
-        self.filter.connection = Some(connection.into());
-        self
+    #[track_caller]
+    pub fn connection(self, connection: impl Into<ConnectionId>) -> Self {
+        self.only(Filter { connection: Some(connection.into()), ..Filter::default() })
     }
 
     /// Matches only frames with this `RequestId`.
@@ -74,9 +75,9 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
     /// let hook = ivs.on_action().request_id("alice-1").ignore();
     /// let hook = ivs.on_delivery().request_id("alice-1").drop_frame();
     /// ```
-    pub fn request_id(mut self, request_id: impl Into<String>) -> Self {
-        self.filter.request_id = Some(request_id.into());
-        self
+    #[track_caller]
+    pub fn request_id(self, request_id: impl Into<String>) -> Self {
+        self.only(Filter { request_id: Some(request_id.into()), ..Filter::default() })
     }
 
     /// Passes the frame on twice: an action to the service, a delivery to the client.

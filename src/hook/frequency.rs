@@ -1,5 +1,6 @@
 //! Frequency: selects how often a hook fires among its matching events.
 
+use crate::hook::filter::either;
 use crate::proto::timestamp::Timestamp;
 
 /// The conditions on an event's number. The hook fires if every condition that is set holds.
@@ -44,7 +45,62 @@ impl Frequency {
     }
 }
 
+/// Conditions that exclude each other, and reasons.
 impl Frequency {
+    /// Adds the conditions of another frequency.
+    ///
+    /// # Errors
+    ///
+    /// With the reason if no event satisfies all of them.
+    pub(crate) fn and(self, other: Self) -> Result<Self, String> {
+        // Each pair of numbers is one number with the same meaning.
+        let join = |one: Option<usize>, other: Option<usize>, join: fn(usize, usize) -> usize| {
+            one.zip(other).map_or(one.or(other), |(one, other)| Some(join(one, other)))
+        };
+        let between = match (self.between, other.between) {
+            (Some(one), Some(other)) => Some((one.0.max(other.0), one.1.min(other.1))),
+            (one, other) => one.or(other),
+        };
+        if between.is_some_and(|(from, until)| from >= until) {
+            return Err("the hook would never fire".into());
+        }
+        let probability = either(self.probability, other.probability);
+        let joined = Self {
+            limit: join(self.limit, other.limit, usize::min),
+            nth: either(self.nth, other.nth)?,
+            every: join(self.every, other.every, common_multiple),
+            after: join(self.after, other.after, usize::max),
+            between,
+            probability: probability.map_err(|_| "a hook has one probability".to_owned())?,
+        };
+        joined.conflict().map_or(Ok(joined), |why| Err(why.into()))
+    }
+
+    /// Returns the reason why no event satisfies all conditions, if there is one.
+    pub(crate) fn conflict(&self) -> Option<&'static str> {
+        let nth = self.nth?;
+        if self.every.and_then(|every| nth.checked_rem(every)).is_some_and(|rest| rest > 0) {
+            return Some("`nth` must be a multiple of `every`");
+        }
+        let is_over = self.after.is_some_and(|after| nth <= after);
+        is_over.then_some("`nth` must be greater than `after`")
+    }
+
+    /// Returns how often the hook can fire at most, as the predicate of a sentence, if that is less
+    /// often than `hits`.
+    pub(crate) fn too_few_for(&self, hits: usize) -> Option<String> {
+        let is_silent = self.probability.is_some_and(|probability| {
+            probability.probability <= 0.0 || self.nth.is_some_and(|nth| !probability.hits(nth))
+        });
+        let once = self.nth.map(|_| 1);
+        let most = if is_silent { Some(0) } else { once.into_iter().chain(self.limit).min() };
+        most.filter(|most| *most < hits).map(|most| match most {
+            0 => "never fires".into(),
+            1 => "fires at most once".into(),
+            most => format!("fires at most {most} times"),
+        })
+    }
+
     /// Returns the reason why a hook has not fired although events matched.
     pub(crate) fn why_not(&self) -> String {
         // Several conditions may be set. One of them is named, because nothing records which one
@@ -60,6 +116,16 @@ impl Frequency {
             _ => "it did not fire".into(),
         }
     }
+}
+
+/// Returns the least number of which both are divisors.
+fn common_multiple(one: usize, other: usize) -> usize {
+    let (mut divisor, mut rest) = (one, other);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    // Too large a number is never reached, whether it is exact or not.
+    (one / divisor).saturating_mul(other)
 }
 
 impl Probability {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time, disconnect, with_headers};
+use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
 use crate::hook::point::Handshakes;
 use crate::proto::close::CloseCode;
@@ -144,9 +145,9 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_handshake().from("alice").never_respond();
     /// ```
-    pub fn from(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
+    #[track_caller]
+    pub fn from(self, user_id: impl Into<String>) -> Self {
+        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Refuses the handshake with an HTTP status, 400 to 599, and a text. The token stays unused.

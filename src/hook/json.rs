@@ -207,13 +207,13 @@ impl Members {
         Ok(Filter {
             user_id: user_id.clone(),
             sender: sender.clone(),
-            room: self.room.clone(),
+            rooms: self.room.iter().cloned().collect(),
             connection: self.connection.map(ConnectionId),
             action: action.transpose()?,
             kind,
             event_name: self.event_name.clone(),
             operation: operation.transpose()?,
-            containing: self.containing.clone(),
+            containing: self.containing.iter().cloned().collect(),
             request_id: self.request_id.clone(),
         })
     }
@@ -241,10 +241,21 @@ impl Members {
         // `None` stands for `hold`. Its gate does not exist before the hook is installed, which
         // replaces the verdict.
         let verdict = self.then.verdict(self.on.name())?;
+        let (filter, frequency) = (self.filter()?, self.frequency());
+        if let Some((name, why)) = filter.conflict() {
+            return Err(format!("`{name}` cannot hold: {why}"));
+        }
+        if let Some(why) = frequency.conflict() {
+            return Err(why.into());
+        }
+        let least = hits.as_ref().map_or(0, |hits| *hits.start());
+        if let Some(why) = frequency.too_few_for(least) {
+            return Err(format!("`expect` asks for {least} or more, but the hook {why}"));
+        }
         Ok(Rule {
             name: self.name.clone(),
-            filter: self.filter()?,
-            frequency: self.frequency(),
+            filter,
+            frequency,
             expected: hits.map(|hits| Expectation { hits, caller }),
             priority: self.priority.unwrap_or_default(),
             behavior: Behavior::Verdict(verdict.unwrap_or_else(V::pass)),
@@ -279,6 +290,9 @@ impl Members {
             FrameKind::Event => FrameType::Event,
             FrameKind::Error => FrameType::Error,
         });
+        if filter.rooms.len() > 1 || filter.containing.len() > 1 {
+            return Err("a hook with two rooms or two texts cannot be written as JSON");
+        }
         // The inverse of the mapping in `filter`.
         let (from, to) = match on {
             Point::Delivery => (filter.sender.clone(), filter.user_id.clone()),
@@ -296,7 +310,7 @@ impl Members {
             name: name.clone(),
             // A default is left out, so the JSON stays as short as a person would write it.
             priority: Some(*priority).filter(|priority| *priority != 0),
-            room: filter.room.clone(),
+            room: filter.rooms.first().cloned(),
             from,
             to,
             connection: filter.connection.map(|connection| connection.0),
@@ -304,7 +318,7 @@ impl Members {
             frame,
             event_name: filter.event_name.clone(),
             operation: filter.operation.map(|operation| operation.name().into()),
-            containing: filter.containing.clone(),
+            containing: filter.containing.first().cloned(),
             request_id: filter.request_id.clone(),
             times: frequency.limit,
             nth: frequency.nth,
@@ -320,7 +334,8 @@ impl Members {
 }
 
 /// Writes the hook as JSON; see the [table of faults](crate::guide::faults). This fails if a
-/// closure decides, or if the hook holds events at a gate that the test has created.
+/// closure decides, if the hook holds events at a gate that the test has created, or if it has two
+/// rooms or two texts.
 impl Serialize for HookSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = match &self.rule {

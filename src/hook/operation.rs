@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time, with_headers};
+use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
 use crate::hook::point::Operations;
 use crate::proto::exception::Exception;
@@ -145,9 +146,9 @@ impl Describe for OperationVerdict {
 
 impl<D: Destination> HookBuilder<Operations, D> {
     /// Matches only requests for this operation.
-    pub(crate) fn operation(mut self, operation: Operation) -> Self {
-        self.filter.operation = Some(operation);
-        self
+    #[track_caller]
+    pub(crate) fn operation(self, operation: Operation) -> Self {
+        self.only(Filter { operation: Some(operation), ..Filter::default() })
     }
 
     /// Responds with an exception without performing the operation.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
+use crate::hook::describe::Describe;
 use crate::hook::event::{HookEvent, HookVerdict};
 use crate::hook::handshake::{HandshakeRequest, HandshakeVerdict};
 use crate::hook::ids::GateId;
@@ -51,6 +52,11 @@ mod sealed {
     /// The crate-private part of a hook point.
     #[expect(unnameable_types, reason = "the trait is sealed: only this crate implements it")]
     pub trait HookPoint: Sized + 'static {
+        /// The method that starts a hook of the hook point.
+        const START: &'static str;
+        /// The method that sets the user.
+        const USER: &'static str;
+
         fn rule(rule: Rule<Self::Verdict>) -> AnyRule
         where
             Self: super::HookPoint;
@@ -88,6 +94,9 @@ macro_rules! hook_point {
         }
 
         impl sealed::HookPoint for $point {
+            const START: &'static str = <$verdict as Describe>::POINT;
+            const USER: &'static str = <$verdict as Describe>::USER;
+
             fn rule(rule: Rule<$verdict>) -> AnyRule {
                 AnyRule::$variant(rule)
             }

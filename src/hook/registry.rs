@@ -1,10 +1,10 @@
 //! Registry: the hooks of all hook points.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 
 use crate::hook::action::ActionVerdict;
-use crate::hook::chain::{Chain, HookStatus, Rule};
+use crate::hook::chain::{Chain, HookStatus, Rule, UNNAMED};
 use crate::hook::delivery::DeliveryVerdict;
 use crate::hook::handshake::HandshakeVerdict;
 use crate::hook::ids::{GateId, HookId};
@@ -22,6 +22,8 @@ pub(crate) struct HookRegistry {
     /// The final status of removed hooks that the test can still ask about, or that did not fire
     /// as expected.
     removed: BTreeMap<HookId, HookStatus>,
+    /// The names that tests have given to hooks, also to those that were removed.
+    names: BTreeSet<String>,
     installed: u64,
 }
 
@@ -64,6 +66,16 @@ impl AnyRule {
         }
     }
 
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Handshake(rule) => rule.name.as_deref(),
+            Self::Action(rule) => rule.name.as_deref(),
+            Self::Review(rule) => rule.name.as_deref(),
+            Self::Delivery(rule) => rule.name.as_deref(),
+            Self::Operation(rule) => rule.name.as_deref(),
+        }
+    }
+
     const fn priority(&self) -> i32 {
         match self {
             Self::Handshake(rule) => rule.priority,
@@ -79,6 +91,9 @@ impl HookRegistry {
     pub(crate) fn install(&mut self, rule: AnyRule) -> HookId {
         self.installed += 1;
         let id = HookId::new(self.installed, rule.priority());
+        if let Some(name) = rule.name().filter(|name| !self.names.contains(*name)) {
+            self.names.insert(name.into());
+        }
         match rule {
             AnyRule::Handshake(rule) => self.handshakes.install(id, rule),
             AnyRule::Action(rule) => self.actions.install(id, rule),
@@ -111,11 +126,25 @@ impl HookRegistry {
         }
     }
 
-    /// Drops all hooks and the status of removed ones. The numbers of later hooks continue.
+    /// Drops all hooks and the status of removed ones. The numbers of later hooks continue, and the
+    /// names are still known, because the log may have entries of these hooks.
     pub(crate) fn reset(&mut self) {
         // If numbers began at 1 again, a handle from before the reset would count the hits of
         // another hook.
-        *self = Self { installed: self.installed, ..Self::default() };
+        let names = std::mem::take(&mut self.names);
+        *self = Self { installed: self.installed, names, ..Self::default() };
+    }
+
+    /// Returns `true` if there is, or was, a hook of this name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        let number = name.strip_prefix(UNNAMED).and_then(|number| number.parse().ok());
+        let is_number = number.is_some_and(|number: u64| (1..=self.installed).contains(&number));
+        is_number || self.names.contains(name)
+    }
+
+    /// Returns the names that tests have given to hooks.
+    pub(crate) const fn names(&self) -> &BTreeSet<String> {
+        &self.names
     }
 
     /// Discards a removed hook that the test can no longer query. A hook that did not fire as
@@ -221,6 +250,23 @@ mod tests {
         assert_eq!(evaluated, [3, 4, 1, 5, 2]);
         let statuses: Vec<_> = hooks.statuses().iter().map(|status| status.id).collect();
         assert_eq!(statuses, installed);
+    }
+
+    #[test]
+    fn names_of_removed_hooks_are_still_known() {
+        let mut hooks = HookRegistry::default();
+        assert!(!hooks.knows("hook 1"));
+        let id = hooks.install(ignore(None));
+        let named = match ignore(None) {
+            AnyRule::Action(rule) => AnyRule::Action(Rule { name: Some("slow".into()), ..rule }),
+            other => other,
+        };
+        hooks.install(named);
+        hooks.remove(id);
+        hooks.reset();
+        let known = ["hook 1", "slow", "hook 0", "hook 3", "hook", "fast"];
+        assert_eq!(known.map(|name| hooks.knows(name)), [true, true, false, false, false, false]);
+        assert_eq!(hooks.names().iter().collect::<Vec<_>>(), ["slow"]);
     }
 
     #[test]

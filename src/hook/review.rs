@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time};
+use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
 use crate::hook::point::Reviews;
 use crate::service::review_handler::ReviewResponse;
@@ -54,9 +55,9 @@ impl<D: Destination> HookBuilder<Reviews, D> {
     /// # let ivs = MockIvsChat::start();
     /// let hook = ivs.on_review().from("alice").respond(ReviewResponse::time_out());
     /// ```
-    pub fn from(mut self, user_id: impl Into<String>) -> Self {
-        self.filter.user_id = Some(user_id.into());
-        self
+    #[track_caller]
+    pub fn from(self, user_id: impl Into<String>) -> Self {
+        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Responds instead of the handler.

@@ -67,8 +67,8 @@ fn filtered(fill: impl FnOnce(&mut Filter)) -> Filter {
 
 #[rstest]
 #[case(hook::on_handshake().from("a").reset(), filtered(|f| f.user_id = Some("a".into())))]
-#[case(hook::on_handshake().room("r").reset(), filtered(|f| f.room = Some("r".into())))]
-#[case(hook::on_handshake().containing("t").reset(), filtered(|f| f.containing = Some("t".into())))]
+#[case(hook::on_handshake().room("r").reset(), filtered(|f| f.rooms = vec!["r".into()]))]
+#[case(hook::on_handshake().containing("t").reset(), filtered(|f| f.containing = vec!["t".into()]))]
 #[case(hook::on_action().from("a").reset(), filtered(|f| f.user_id = Some("a".into())))]
 #[case(hook::on_action().connection(ONE).reset(), filtered(|f| f.connection = Some(ONE)))]
 #[case(hook::on_action().request_id("r").reset(), filtered(|f| f.request_id = Some("r".into())))]
@@ -374,7 +374,7 @@ fn a_chain_counts_the_events_that_each_hook_is_about() {
     let second = Frequency { nth: Some(2), ..Frequency::default() };
     chain.install(
         HookId::new(1, 0),
-        rule(filtered(|f| f.containing = Some("x".into())), second.clone()),
+        rule(filtered(|f| f.containing = vec!["x".into()]), second.clone()),
     );
     chain.install(HookId::new(2, 0), rule(Filter::default(), second));
     let mut fired = Vec::new();
@@ -440,13 +440,13 @@ fn each_condition_of_a_filter_is_decisive() {
     let fitting = || Filter {
         user_id: Some("a".into()),
         sender: Some("b".into()),
-        room: Some("r".into()),
+        rooms: vec!["r".into()],
         connection: Some(ONE),
         action: Some(ActionKind::SendMessage),
         kind: Some(FrameKind::Message),
         event_name: Some("e".into()),
         operation: Some(Operation::SendEvent),
-        containing: Some("text".into()),
+        containing: vec!["text".into()],
         request_id: Some("id".into()),
     };
     assert!(fitting().admits(&context) && Filter::default().admits(&context));
@@ -454,13 +454,13 @@ fn each_condition_of_a_filter_is_decisive() {
     let changes: [fn(&mut Filter); 10] = [
         |f| f.user_id = Some("x".into()),
         |f| f.sender = Some("x".into()),
-        |f| f.room = Some("x".into()),
+        |f| f.rooms = vec!["x".into()],
         |f| f.connection = Some(ConnectionId(2)),
         |f| f.action = Some(ActionKind::DeleteMessage),
         |f| f.kind = Some(FrameKind::Event),
         |f| f.event_name = Some("x".into()),
         |f| f.operation = Some(Operation::GetRoom),
-        |f| f.containing = Some("other".into()),
+        |f| f.containing = vec!["other".into()],
         |f| f.request_id = Some("i".into()),
     ];
     for (index, change) in changes.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Comparison: how an entry differs from a matcher, and what a matcher can ask for.
+//! Comparison: how an entry differs from a matcher, and the names that a matcher gives.
 
 use std::borrow::Cow;
 
@@ -7,49 +7,8 @@ use crate::log::fields::{self, Name};
 use crate::log::matcher::{Condition, Expected, Field, Matcher};
 use crate::log::secrets::hide;
 use crate::log::width::{pieces, width};
-use crate::proto::model;
-use crate::proto::operation::Operation;
 
 impl Matcher {
-    /// Returns `true` if entries of a type can have a field.
-    pub(super) fn can_have(&self, kind: &str, name: &Name) -> bool {
-        use Name::{
-            Attribute, CloseCode, Code, Content, From, Id, Member, Named, Operation, Reason,
-            RequestId, Room, Status, To, User,
-        };
-        match kind {
-            "" => true,
-            "MESSAGE" => {
-                matches!(name, From | To | Room | Content | Attribute(_) | RequestId | Id)
-            }
-            "EVENT" => matches!(name, To | Room | Attribute(_) | RequestId | Id | Named),
-            "ERROR" => matches!(name, To | Room | RequestId | Id | Code | Reason),
-            "SEND_MESSAGE" => matches!(name, From | Room | Content | Attribute(_) | RequestId),
-            "DELETE_MESSAGE" => matches!(name, From | Room | Id | Reason | RequestId),
-            "DISCONNECT_USER" => matches!(name, From | Room | User | Reason | RequestId),
-            "close" => matches!(name, From | To | Room | CloseCode | Reason),
-            "refused handshake" => matches!(name, Status | Reason),
-            "response" => matches!(name, Operation | Status | Member(_)),
-            "exceeded quota" => *name == Named,
-            "ping" | "pong" => matches!(name, From | To | Room),
-            "hook" => matches!(name, Named | From | Room),
-            // This comes first, because `has_member` needs the operation, and the matcher gets it
-            // as its second field.
-            "request" if *name == Operation => true,
-            "request" => self.has_member(name),
-            _ => matches!(name, From | Room),
-        }
-    }
-
-    /// Returns `true` if the request of the operation has a member that a field is about.
-    fn has_member(&self, name: &Name) -> bool {
-        let operation = self.expected(&Name::Operation);
-        let operation = Operation::ALL.into_iter().find(|known| Some(known.name()) == operation);
-        let members = operation.map_or(&[][..], model::request);
-        let member = fields::member_of_request(name);
-        members.iter().any(|known| Some(known.name) == member)
-    }
-
     /// Returns `true` if an entry belongs to a connection of the user that the matcher names.
     pub(crate) fn names(&self, entry: &Entry) -> bool {
         self.user_id().is_some() && entry.user_id() == self.user_id()
@@ -60,9 +19,17 @@ impl Matcher {
         self.expected(&Name::To).or_else(|| self.expected(&Name::From))
     }
 
-    /// Returns the room that the matcher names.
-    pub(crate) fn room_name(&self) -> Option<&str> {
-        self.expected(&Name::Room)
+    /// Returns all names of the room that the matcher gives.
+    pub(crate) fn room_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter_map(|field| match &field.expected {
+            Expected::Is(room) if field.name == Name::Room => Some(room.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns the name of the hook that the matcher is about.
+    pub(crate) fn hook_name(&self) -> Option<&str> {
+        self.expected(&Name::Named).filter(|_| self.expected(&Name::Type) == Some("hook"))
     }
 
     /// Returns the name of the event that the matcher is about.

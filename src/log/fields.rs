@@ -200,4 +200,5 @@ fn type_of(entry: &Entry) -> &'static str {
     }
 }
 
-const UNREADABLE: &str = "unreadable frame";
+/// The type of a frame that cannot be read.
+pub(super) const UNREADABLE: &str = "unreadable frame";

@@ -75,10 +75,23 @@ impl Filter {
         })
     }
 
-    /// The rooms that all entries of the view must be in.
+    /// The conditions of the view, except for its start.
+    pub(super) fn conditions(&self) -> &[Only] {
+        &self.only
+    }
+
+    /// The rooms that all entries of the view must be in, apart from those in matchers.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = &str> {
         self.only.iter().filter_map(|only| match only {
             Only::Room(room) => Some(room.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The matchers that all entries of the view must match.
+    pub(crate) fn matchers(&self) -> impl Iterator<Item = &Matcher> {
+        self.only.iter().filter_map(|only| match only {
+            Only::Matching(matcher) => Some(matcher),
             _ => None,
         })
     }
@@ -93,12 +106,8 @@ impl Filter {
 
     /// Returns a selection that contains all entries of the view which match a matcher.
     pub(crate) fn selection(&self, matcher: Option<&Matcher>) -> Selection {
-        let matchers = self.only.iter().filter_map(|only| match only {
-            Only::Matching(matcher) => Some(matcher),
-            _ => None,
-        });
         // One key is enough, because a selection may be larger than the view.
-        let key = matcher.into_iter().chain(matchers).find_map(Matcher::key);
+        let key = matcher.into_iter().chain(self.matchers()).find_map(Matcher::key);
         Selection { connection: self.connection().map(|(connection, _)| connection), key }
     }
 

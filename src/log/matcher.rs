@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::log::conflict::can_have;
 use crate::log::entry::Entry;
 use crate::log::fields::Name;
 use crate::proto::close::CloseCode;
@@ -420,7 +421,7 @@ impl Matcher {
     fn with(mut self, name: Name, expected: Expected) -> Self {
         let kind = self.expected(&Name::Type).unwrap_or_default();
         assert!(
-            self.can_have(kind, &name),
+            can_have(kind, self.expected(&Name::Operation), &name),
             "{kind} has no {name}, so a matcher for `{self}` with one matches nothing"
         );
         // A room has several names, and all of them can hold.
@@ -434,6 +435,11 @@ impl Matcher {
             );
         }
         self.fields.push(Field { name, expected });
+        if !self.can_match() {
+            let all = self.to_string();
+            self.fields.pop();
+            panic!("`{all}` has a condition that `{self}` excludes: nothing would match");
+        }
         self
     }
 

@@ -1,6 +1,7 @@
 //! The log: everything that crossed the wire, in the one order of the mock.
 
 pub(crate) mod comparison;
+mod conflict;
 pub(crate) mod entry;
 mod entry_headers;
 mod entry_peer;

@@ -40,6 +40,7 @@ mod hooks_at_the_edge;
 mod hooks_on_the_wire;
 mod hooks_when;
 mod hostile;
+mod impossible;
 mod in_memory;
 mod language;
 mod lifecycle;

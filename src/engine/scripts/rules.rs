@@ -63,9 +63,9 @@ fn filter(hook: &Hook) -> Result<Filter, String> {
     let mut filter = Filter {
         user_id,
         sender,
-        room: data.room.clone(),
+        rooms: data.room.iter().cloned().collect(),
         event_name: data.event_name.clone(),
-        containing: data.containing.clone(),
+        containing: data.containing.iter().cloned().collect(),
         request_id: data.request_id.clone(),
         ..Filter::default()
     };

@@ -80,8 +80,8 @@ fn each_verdict_has_its_effect_from_a_value_and_from_a_closure() {
 #[rstest]
 #[case(user("alice"), true)]
 #[case(user("bob"), false)]
-#[case(Filter { room: Some("lobby".into()), ..Filter::default() }, true)]
-#[case(Filter { room: Some("attic".into()), ..Filter::default() }, false)]
+#[case(Filter { rooms: vec!["lobby".into()], ..Filter::default() }, true)]
+#[case(Filter { rooms: vec!["attic".into()], ..Filter::default() }, false)]
 #[case(containing("/"), true)]
 #[case(containing("?"), false)]
 fn a_hook_is_about_the_handshakes_that_all_of_its_conditions_fit(

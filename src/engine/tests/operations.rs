@@ -119,8 +119,8 @@ fn responses_that_wait_are_given_later() {
 #[case(Filter::default(), true, true)]
 #[case(user("carol"), false, true)]
 #[case(user("dave"), false, false)]
-#[case(Filter { room: Some("lobby".into()), ..Filter::default() }, true, true)]
-#[case(Filter { room: Some("attic".into()), ..Filter::default() }, false, false)]
+#[case(Filter { rooms: vec!["lobby".into()], ..Filter::default() }, true, true)]
+#[case(Filter { rooms: vec!["attic".into()], ..Filter::default() }, false, false)]
 #[case(Filter { operation: Some(Operation::SendEvent), ..Filter::default() }, true, false)]
 #[case(Filter { operation: Some(Operation::CreateChatToken), ..Filter::default() }, false, true)]
 #[case(containing("app:e"), true, false)]
@@ -140,7 +140,7 @@ fn a_hook_is_about_the_calls_that_all_of_its_conditions_fit(
 #[test]
 fn the_room_of_a_call_is_known_by_either_identifier() {
     let mut scene = Scene::new();
-    let filter = Filter { room: Some("lobby".into()), ..Filter::default() };
+    let filter = Filter { rooms: vec!["lobby".into()], ..Filter::default() };
     scene.install(AnyRule::Operation(always(filter, OperationVerdict::Reset)));
     let identifier = scene.room.clone();
     let lines = scene.http(Operation::GetRoom, json!({ "identifier": identifier }));

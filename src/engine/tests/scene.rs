@@ -285,7 +285,7 @@ pub(super) fn user(user_id: &str) -> Filter {
 }
 
 pub(super) fn containing(text: &str) -> Filter {
-    Filter { containing: Some(text.into()), ..Filter::default() }
+    Filter { containing: vec![text.into()], ..Filter::default() }
 }
 
 fn text_of(value: &Value) -> String {

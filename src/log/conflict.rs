@@ -1,0 +1,259 @@
+//! Conflict: conditions on entries that exclude each other, so that no entry satisfies them all.
+
+use std::fmt;
+
+use crate::log::entry::{Direction, EntryKind};
+use crate::log::fields::{self, Name};
+use crate::log::filter::{Filter, Only};
+use crate::log::matcher::{Expected, Field, Matcher};
+use crate::proto::model;
+use crate::proto::operation::Operation;
+
+impl Filter {
+    /// Returns the reason why no entry of the view can match, if there is one. The user is that of
+    /// the connection that the view is about, if it is known.
+    ///
+    /// The conditions of test closures count as satisfiable.
+    pub(crate) fn conflict(&self, user: Option<&str>, matcher: Option<&Matcher>) -> Option<String> {
+        let of_view = self.conditions().iter().map(|only| Term::Only(only, user));
+        let terms: Vec<_> = of_view.chain(matcher.map(Term::Matcher)).collect();
+        if can_hold(&terms) {
+            return None;
+        }
+        // The fewest terms say most. A single one cannot exclude itself.
+        let pair = terms.iter().enumerate().find_map(|(index, later)| {
+            let mut earlier = terms[..index].iter();
+            earlier.find(|earlier| !can_hold(&[**earlier, *later])).map(|it| vec![*it, *later])
+        });
+        let terms: Vec<_> = pair.unwrap_or(terms).iter().map(|term| format!("`{term}`")).collect();
+        let (last, others) = terms.split_last()?;
+        Some(format!("{} and {last} exclude each other", others.join(", ")))
+    }
+}
+
+impl Matcher {
+    /// Returns `true` unless the fields of the matcher exclude each other.
+    pub(super) fn can_match(&self) -> bool {
+        can_hold(&[Term::Matcher(self)])
+    }
+}
+
+/// A condition on entries.
+#[derive(Clone, Copy)]
+enum Term<'a> {
+    /// A condition of a view, and the user of its connection.
+    Only(&'a Only, Option<&'a str>),
+    Matcher(&'a Matcher),
+}
+
+impl fmt::Display for Term<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Matcher(matcher) | Self::Only(Only::Matching(matcher), _) => matcher.fmt(f),
+            Self::Only(only, _) => only.fmt(f),
+        }
+    }
+}
+
+impl<'a> Term<'a> {
+    fn fields(self) -> &'a [Field] {
+        match self {
+            Self::Matcher(matcher) | Self::Only(Only::Matching(matcher), _) => &matcher.fields,
+            Self::Only(..) => &[],
+        }
+    }
+
+    /// Returns `true` if entries of a shape can satisfy the condition.
+    fn admits(self, shape: Shape, operation: Option<&str>) -> bool {
+        match self {
+            Self::Only(Only::Kind(kind), _) => *kind == shape.kind,
+            Self::Only(Only::Direction(direction), _) => Some(*direction) == shape.direction,
+            Self::Only(Only::User(_) | Only::Connection(..) | Only::Room(_), _) => {
+                shape.has_connection()
+            }
+            Self::Only(Only::Matching(_), _) | Self::Matcher(_) => {
+                self.fields().iter().all(|field| match &field.expected {
+                    Expected::Is(value) if field.name == Name::Type => value == shape.of_type,
+                    _ => shape.can_have(operation, &field.name),
+                })
+            }
+        }
+    }
+
+    /// Returns the users of the connection, as far as the condition names them.
+    fn users(self, shape: Shape) -> impl Iterator<Item = &'a str> {
+        let of_view = match self {
+            Self::Only(Only::User(user), _) => Some(user.as_str()),
+            Self::Only(Only::Connection(..), user) => user,
+            _ => None,
+        };
+        // A MESSAGE comes from its sender, who is not the user of the connection.
+        let own = match shape.direction {
+            Some(Direction::Outbound) => Name::To,
+            _ => Name::From,
+        };
+        let of_fields = self.fields().iter().filter_map(move |field| match &field.expected {
+            Expected::Is(user) if field.name == own => Some(user.as_str()),
+            _ => None,
+        });
+        of_view.into_iter().chain(of_fields)
+    }
+}
+
+/// What all entries of one type and direction have in common.
+#[derive(Clone, Copy)]
+struct Shape {
+    of_type: &'static str,
+    kind: EntryKind,
+    direction: Option<Direction>,
+}
+
+impl Shape {
+    const fn new(of_type: &'static str, kind: EntryKind, direction: Option<Direction>) -> Self {
+        Self { of_type, kind, direction }
+    }
+
+    const fn received(of_type: &'static str) -> Self {
+        Self::new(of_type, EntryKind::FrameReceived, INBOUND)
+    }
+
+    const fn sent(of_type: &'static str) -> Self {
+        Self::new(of_type, EntryKind::FrameSent, OUTBOUND)
+    }
+
+    /// Returns `true` if entries of the shape can be about a connection.
+    fn has_connection(self) -> bool {
+        self.can_have(None, &Name::Room)
+    }
+
+    /// Returns `true` if entries of the shape can have a field.
+    fn can_have(self, operation: Option<&str>, name: &Name) -> bool {
+        let is_outbound = self.direction == OUTBOUND;
+        match (self.of_type, name) {
+            (_, Name::To) if !is_outbound => false,
+            (of_type, Name::From) if is_outbound && of_type != "MESSAGE" => false,
+            // Only a matcher without a type asks for these fields.
+            ("request", Name::Operation) => true,
+            ("request", name) if operation.is_none() => fields::member_of_request(name).is_some(),
+            (fields::UNREADABLE, Name::To | Name::RequestId) | ("review", Name::Id) => true,
+            (of_type, name) => can_have(of_type, operation, name),
+        }
+    }
+}
+
+const INBOUND: Option<Direction> = Some(Direction::Inbound);
+
+const OUTBOUND: Option<Direction> = Some(Direction::Outbound);
+
+/// The shapes of all entries.
+const SHAPES: [Shape; 27] = [
+    Shape::new("advance", EntryKind::ClockAdvanced, None),
+    Shape::new("response", EntryKind::Response, OUTBOUND),
+    Shape::new("request", EntryKind::Request, INBOUND),
+    Shape::new("close", EntryKind::Closed, INBOUND),
+    Shape::new("close", EntryKind::Closed, OUTBOUND),
+    Shape::new("connect", EntryKind::Connected, INBOUND),
+    Shape::new("exceeded quota", EntryKind::QuotaExceeded, None),
+    Shape::new("request given up", EntryKind::GaveUp, INBOUND),
+    Shape::new("end without a close", EntryKind::Disconnected, INBOUND),
+    Shape::new("hook", EntryKind::HookFired, None),
+    Shape::new("outage", EntryKind::Outage, None),
+    Shape::new("refused handshake", EntryKind::HandshakeRefused, OUTBOUND),
+    Shape::new("review", EntryKind::Reviewed, None),
+    Shape::new("action of the test", EntryKind::TestAction, None),
+    Shape::new("unserved stream", EntryKind::Unserved, INBOUND),
+    Shape::received("SEND_MESSAGE"),
+    Shape::received("DELETE_MESSAGE"),
+    Shape::received("DISCONNECT_USER"),
+    Shape::received("ping"),
+    Shape::received("pong"),
+    Shape::received(fields::UNREADABLE),
+    Shape::sent("ping"),
+    Shape::sent("pong"),
+    Shape::sent(fields::UNREADABLE),
+    Shape::sent("MESSAGE"),
+    Shape::sent("EVENT"),
+    Shape::sent("ERROR"),
+];
+
+/// Returns `true` unless no entry can satisfy all conditions.
+fn can_hold(terms: &[Term<'_>]) -> bool {
+    let fields: Vec<_> = terms.iter().flat_map(|term| term.fields()).collect();
+    let agree = |(index, field): (usize, &&Field)| {
+        fields[index + 1..].iter().all(|other| field.agrees_with(other))
+    };
+    if !fields.iter().enumerate().all(agree) || !is_one_connection(terms) {
+        return false;
+    }
+    let operation = fields.iter().find_map(|field| match &field.expected {
+        Expected::Is(operation) if field.name == Name::Operation => Some(operation.as_str()),
+        _ => None,
+    });
+    SHAPES.iter().any(|shape| {
+        let mut users = terms.iter().flat_map(|term| term.users(*shape));
+        let first = users.next();
+        terms.iter().all(|term| term.admits(*shape, operation))
+            && users.all(|user| Some(user) == first)
+    })
+}
+
+fn is_one_connection(terms: &[Term<'_>]) -> bool {
+    let mut connections = terms.iter().filter_map(|term| match term {
+        Term::Only(Only::Connection(connection, _), _) => Some(connection),
+        _ => None,
+    });
+    let first = connections.next();
+    connections.all(|connection| Some(connection) == first)
+}
+
+impl Field {
+    /// Returns `true` if one entry can have both values.
+    fn agrees_with(&self, other: &Self) -> bool {
+        // A room has several names, and all of them can hold.
+        if self.name != other.name || self.name == Name::Room {
+            return true;
+        }
+        match (&self.expected, &other.expected) {
+            (Expected::Is(one), Expected::Is(other)) => one == other,
+            (Expected::Is(value), Expected::Contains(part))
+            | (Expected::Contains(part), Expected::Is(value)) => value.contains(part),
+            (Expected::Contains(_), Expected::Contains(_)) => true,
+        }
+    }
+}
+
+/// Returns `true` if entries of a type can have a field.
+pub(super) fn can_have(of_type: &str, operation: Option<&str>, name: &Name) -> bool {
+    use Name::{
+        Attribute, CloseCode, Code, Content, From, Id, Member, Named, Operation, Reason, RequestId,
+        Room, Status, To, User,
+    };
+    match of_type {
+        "" => true,
+        "MESSAGE" => {
+            matches!(name, From | To | Room | Content | Attribute(_) | RequestId | Id)
+        }
+        "EVENT" => matches!(name, To | Room | Attribute(_) | RequestId | Id | Named),
+        "ERROR" => matches!(name, To | Room | RequestId | Id | Code | Reason),
+        "SEND_MESSAGE" => matches!(name, From | Room | Content | Attribute(_) | RequestId),
+        "DELETE_MESSAGE" => matches!(name, From | Room | Id | Reason | RequestId),
+        "DISCONNECT_USER" => matches!(name, From | Room | User | Reason | RequestId),
+        "close" => matches!(name, From | To | Room | CloseCode | Reason),
+        "refused handshake" => matches!(name, Status | Reason),
+        "response" => matches!(name, Operation | Status | Member(_)),
+        "exceeded quota" => *name == Named,
+        "ping" | "pong" => matches!(name, From | To | Room),
+        "hook" => matches!(name, Named | From | Room),
+        "request" if *name == Operation => true,
+        "request" => has_member(operation, name),
+        _ => matches!(name, From | Room),
+    }
+}
+
+/// Returns `true` if the request of an operation has a member that a field is about.
+fn has_member(operation: Option<&str>, name: &Name) -> bool {
+    let operation = Operation::ALL.into_iter().find(|known| Some(known.name()) == operation);
+    let members = operation.map_or(&[][..], model::request);
+    let member = fields::member_of_request(name);
+    members.iter().any(|known| Some(known.name) == member)
+}
