@@ -168,7 +168,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// ```
     #[track_caller]
     pub fn from(self, user_id: impl Into<String>) -> Self {
-        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
+        self.only(&Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Matches only SEND_MESSAGE. Without this method or its siblings the hook matches every frame,
@@ -181,7 +181,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// ```
     #[track_caller]
     pub fn send_message(self) -> Self {
-        self.only(Filter { action: Some(ActionKind::SendMessage), ..Filter::default() })
+        self.only(&Filter { action: Some(ActionKind::SendMessage), ..Filter::default() })
     }
 
     /// Matches only DELETE_MESSAGE.
@@ -193,7 +193,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// ```
     #[track_caller]
     pub fn delete_message(self) -> Self {
-        self.only(Filter { action: Some(ActionKind::DeleteMessage), ..Filter::default() })
+        self.only(&Filter { action: Some(ActionKind::DeleteMessage), ..Filter::default() })
     }
 
     /// Matches only DISCONNECT_USER.
@@ -205,7 +205,7 @@ impl<D: Destination> HookBuilder<Actions, D> {
     /// ```
     #[track_caller]
     pub fn disconnect_user(self) -> Self {
-        self.only(Filter { action: Some(ActionKind::DisconnectUser), ..Filter::default() })
+        self.only(&Filter { action: Some(ActionKind::DisconnectUser), ..Filter::default() })
     }
 
     /// Responds with an ERROR and discards the frame.

@@ -197,7 +197,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// ```
     #[track_caller]
     pub fn room(self, room: impl Into<String>) -> Self {
-        self.only(Filter { rooms: vec![room.into()], ..Filter::default() })
+        self.only(&Filter { rooms: vec![room.into()], ..Filter::default() })
     }
 
     /// Matches only messages whose content contains this text. For events without a message, the
@@ -210,7 +210,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// ```
     #[track_caller]
     pub fn containing(self, text: impl Into<String>) -> Self {
-        self.only(Filter { containing: vec![text.into()], ..Filter::default() })
+        self.only(&Filter { containing: vec![text.into()], ..Filter::default() })
     }
 
     /// Fires only the first time.
@@ -241,7 +241,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
         // With 0 the hook could never fire. This panic names the line to correct, whereas a report
         // would only say that the hook has not fired.
         assert!(n > 0, "`times(n)` needs n >= 1");
-        self.only_if(Frequency { limit: Some(n), ..Frequency::default() })
+        self.only_if(&Frequency { limit: Some(n), ..Frequency::default() })
     }
 
     /// Fires only at the `n`th matching event, counted from 1.
@@ -258,7 +258,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     #[track_caller]
     pub fn nth(self, n: usize) -> Self {
         assert!(n > 0, "`nth(n)` needs n >= 1");
-        self.only_if(Frequency { nth: Some(n), ..Frequency::default() })
+        self.only_if(&Frequency { nth: Some(n), ..Frequency::default() })
     }
 
     /// Fires only at every `n`th matching event.
@@ -275,7 +275,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     #[track_caller]
     pub fn every(self, n: usize) -> Self {
         assert!(n > 0, "`every(n)` needs n >= 1");
-        self.only_if(Frequency { every: Some(n), ..Frequency::default() })
+        self.only_if(&Frequency { every: Some(n), ..Frequency::default() })
     }
 
     /// Fires only after the first `n` matching events.
@@ -287,7 +287,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     /// ```
     #[track_caller]
     pub fn after(self, n: usize) -> Self {
-        self.only_if(Frequency { after: Some(n), ..Frequency::default() })
+        self.only_if(&Frequency { after: Some(n), ..Frequency::default() })
     }
 
     /// Fires only from one moment of the mock clock, inclusive, to another, exclusive.
@@ -306,7 +306,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
     #[track_caller]
     pub fn between(self, from: Timestamp, until: Timestamp) -> Self {
         assert!(from < until, "`between` needs two moments in order, got {from} and {until}");
-        self.only_if(Frequency { between: Some((from, until)), ..Frequency::default() })
+        self.only_if(&Frequency { between: Some((from, until)), ..Frequency::default() })
     }
 
     /// Fires only with this probability, from 0 to 1. The seed determines which events are hit, so
@@ -329,7 +329,7 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
             "`with_probability` needs a probability between 0 and 1, got {probability}"
         );
         let probability = Some(Probability { probability, seed });
-        self.only_if(Frequency { probability, ..Frequency::default() })
+        self.only_if(&Frequency { probability, ..Frequency::default() })
     }
 
     /// Expects the hook to fire this many times before the mock is dropped, such as `1..=3`, `2..`
@@ -369,25 +369,25 @@ impl<P: HookPoint, D: Destination> HookBuilder<P, D> {
 
     /// Adds conditions on events.
     #[track_caller]
-    pub(super) fn only(mut self, conditions: Filter) -> Self {
+    pub(super) fn only(mut self, conditions: &Filter) -> Self {
         match self.filter.clone().and(conditions.clone()) {
             Ok(filter) => self.filter = filter,
-            Err(why) => self.exclude(&conditions, &Frequency::default(), None, &why),
+            Err(why) => self.exclude(conditions, &Frequency::default(), None, &why),
         }
         self
     }
 
     /// Adds conditions on the numbers of events.
     #[track_caller]
-    fn only_if(mut self, conditions: Frequency) -> Self {
-        let joined = self.frequency.clone().and(conditions.clone()).and_then(|joined| {
+    fn only_if(mut self, conditions: &Frequency) -> Self {
+        let joined = self.frequency.clone().and(conditions).and_then(|joined| {
             let least = self.expected.as_ref().map_or(0, |expected| *expected.hits.start());
             let why = joined.too_few_for(least);
             why.map_or(Ok(joined), |why| Err(format!("the hook {why}")))
         });
         match joined {
             Ok(frequency) => self.frequency = frequency,
-            Err(why) => self.exclude(&Filter::default(), &conditions, None, &why),
+            Err(why) => self.exclude(&Filter::default(), conditions, None, &why),
         }
         self
     }

@@ -188,7 +188,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// ```
     #[track_caller]
     pub fn to(self, user_id: impl Into<String>) -> Self {
-        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
+        self.only(&Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Matches only messages from this user.
@@ -200,7 +200,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// ```
     #[track_caller]
     pub fn from(self, user_id: impl Into<String>) -> Self {
-        self.only(Filter { sender: Some(user_id.into()), ..Filter::default() })
+        self.only(&Filter { sender: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Matches only MESSAGE frames.
@@ -212,7 +212,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// ```
     #[track_caller]
     pub fn message(self) -> Self {
-        self.only(Filter { kind: Some(FrameKind::Message), ..Filter::default() })
+        self.only(&Filter { kind: Some(FrameKind::Message), ..Filter::default() })
     }
 
     /// Matches only EVENT frames with this name.
@@ -225,7 +225,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     #[track_caller]
     pub fn event(self, event_name: impl Into<String>) -> Self {
         let (kind, event_name) = (Some(FrameKind::Event), Some(event_name.into()));
-        self.only(Filter { kind, event_name, ..Filter::default() })
+        self.only(&Filter { kind, event_name, ..Filter::default() })
     }
 
     /// Matches only ERROR frames.
@@ -237,7 +237,7 @@ impl<D: Destination> HookBuilder<Deliveries, D> {
     /// ```
     #[track_caller]
     pub fn error(self) -> Self {
-        self.only(Filter { kind: Some(FrameKind::Error), ..Filter::default() })
+        self.only(&Filter { kind: Some(FrameKind::Error), ..Filter::default() })
     }
 
     /// Drops the frame.

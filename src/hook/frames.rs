@@ -64,7 +64,7 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
     /// ```
     #[track_caller]
     pub fn connection(self, connection: impl Into<ConnectionId>) -> Self {
-        self.only(Filter { connection: Some(connection.into()), ..Filter::default() })
+        self.only(&Filter { connection: Some(connection.into()), ..Filter::default() })
     }
 
     /// Matches only frames with this `RequestId`.
@@ -77,7 +77,7 @@ impl<P: FramePoint, D: Destination> HookBuilder<P, D> {
     /// ```
     #[track_caller]
     pub fn request_id(self, request_id: impl Into<String>) -> Self {
-        self.only(Filter { request_id: Some(request_id.into()), ..Filter::default() })
+        self.only(&Filter { request_id: Some(request_id.into()), ..Filter::default() })
     }
 
     /// Passes the frame on twice: an action to the service, a delivery to the client.

@@ -52,10 +52,10 @@ impl Frequency {
     /// # Errors
     ///
     /// With the reason if no event satisfies all of them.
-    pub(crate) fn and(self, other: Self) -> Result<Self, String> {
+    pub(crate) fn and(self, other: &Self) -> Result<Self, String> {
         // Each pair of numbers is one number with the same meaning.
         let join = |one: Option<usize>, other: Option<usize>, join: fn(usize, usize) -> usize| {
-            one.zip(other).map_or(one.or(other), |(one, other)| Some(join(one, other)))
+            one.zip(other).map(|(one, other)| join(one, other)).or(one).or(other)
         };
         let between = match (self.between, other.between) {
             (Some(one), Some(other)) => Some((one.0.max(other.0), one.1.min(other.1))),

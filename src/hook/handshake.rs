@@ -147,7 +147,7 @@ impl<D: Destination> HookBuilder<Handshakes, D> {
     /// ```
     #[track_caller]
     pub fn from(self, user_id: impl Into<String>) -> Self {
-        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
+        self.only(&Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Refuses the handshake with an HTTP status, 400 to 599, and a text. The token stays unused.

@@ -148,7 +148,7 @@ impl<D: Destination> HookBuilder<Operations, D> {
     /// Matches only requests for this operation.
     #[track_caller]
     pub(crate) fn operation(self, operation: Operation) -> Self {
-        self.only(Filter { operation: Some(operation), ..Filter::default() })
+        self.only(&Filter { operation: Some(operation), ..Filter::default() })
     }
 
     /// Responds with an exception without performing the operation.

@@ -57,7 +57,7 @@ impl<D: Destination> HookBuilder<Reviews, D> {
     /// ```
     #[track_caller]
     pub fn from(self, user_id: impl Into<String>) -> Self {
-        self.only(Filter { user_id: Some(user_id.into()), ..Filter::default() })
+        self.only(&Filter { user_id: Some(user_id.into()), ..Filter::default() })
     }
 
     /// Responds instead of the handler.

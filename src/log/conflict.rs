@@ -100,7 +100,7 @@ impl<'a> Term<'a> {
     }
 }
 
-/// What all entries of one type and direction have in common.
+/// The properties that all entries of one type and direction share.
 #[derive(Clone, Copy)]
 struct Shape {
     of_type: &'static str,

@@ -51,6 +51,8 @@ fn read(json: &Value) -> HookSpec {
     json!({ "on": "review", "then": { "respond": "timeOut" } }))]
 #[case(hook::on_delivery().to("bob").drop_frame(),
     json!({ "on": "delivery", "to": "bob", "then": "drop" }))]
+#[case(hook::on_delivery().from("alice").message().drop_frame(),
+    json!({ "on": "delivery", "from": "alice", "frame": "MESSAGE", "then": "drop" }))]
 #[case(hook::on_delivery().to("bob").nth(3).duplicate(),
     json!({ "on": "delivery", "to": "bob", "nth": 3, "then": "duplicate" }))]
 #[case(hook::on_delivery().to("bob").reorder(),
@@ -115,7 +117,6 @@ fn all_conditions_can_be_written_and_read() {
         .priority(-2)
         .room("lobby")
         .to("bob")
-        .from("alice")
         .event("app:poll")
         .containing("tea")
         .request_id("r1")
@@ -129,7 +130,7 @@ fn all_conditions_can_be_written_and_read() {
         .drop_frame();
     let expected = json!({
         "on": "delivery", "name": "loss", "priority": -2, "room": "lobby", "to": "bob",
-        "from": "alice", "frame": "EVENT", "eventName": "app:poll", "containing": "tea",
+        "frame": "EVENT", "eventName": "app:poll", "containing": "tea",
         "requestId": "r1", "times": 3, "nth": 4, "every": 2, "after": 1,
         "between": { "from": "2026-01-01T12:00:00Z", "until": "2026-01-01T12:01:00Z" },
         "probability": 0.5, "seed": 42, "expect": { "min": 0, "max": 2 }, "then": "drop",
