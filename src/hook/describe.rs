@@ -38,6 +38,7 @@ pub(crate) fn describe<V: Describe>(rule: &Rule<V>) -> String {
 
 /// Returns the call that starts a hook.
 pub(super) fn start(filter: &Filter, point: &str) -> String {
+    // The operation is the argument of another method, not a condition after it.
     match filter.operation {
         Some(operation) => format!("on_operation({operation})"),
         None => format!("{point}()"),

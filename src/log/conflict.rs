@@ -244,6 +244,7 @@ pub(super) fn can_have(of_type: &str, operation: Option<&str>, name: &Name) -> b
         "exceeded quota" => *name == Named,
         "ping" | "pong" => matches!(name, From | To | Room),
         "hook" => matches!(name, Named | From | Room),
+        // This comes first, because only the fields after the operation are members of the request.
         "request" if *name == Operation => true,
         "request" => has_member(operation, name),
         _ => matches!(name, From | Room),
