@@ -19,8 +19,8 @@ use crate::service::ConnectionId;
 
 /// A view of all recorded entries, in the order in which the mock processed them.
 ///
-/// The view is live: each method sees all entries recorded so far. Filters narrow it and can be
-/// combined. `Display` writes the transcript, which is the same text in every run: values that the
+/// The view is live: each method sees all entries recorded so far. Filters narrow it and add up. A
+/// view whose filters exclude each other is empty, and waits on it panic immediately. `Display` writes the transcript, which is the same text in every run: values that the
 /// client or the clock makes volatile are replaced by labels such as `[request-1]`.
 ///
 /// ```

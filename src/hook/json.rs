@@ -349,8 +349,8 @@ impl Serialize for HookSpec {
     }
 }
 
-/// Reads a hook from JSON; see the [table of faults](crate::guide::faults). Reports name the line
-/// that installs it.
+/// Reads a hook from JSON; see the [table of faults](crate::guide::faults). This fails if its
+/// conditions exclude each other. Reports name the line that installs it.
 impl<'de> Deserialize<'de> for HookSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = reading::read(deserializer)?;

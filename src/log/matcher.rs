@@ -387,8 +387,16 @@ impl Matcher {
     /// ivs.create_room("lobby");
     /// ivs.log().expect(Matcher::response(Operation::CreateRoom).status(200)).wait();
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 200 and 599.
     #[track_caller]
     pub fn status(self, status: u16) -> Self {
+        assert!(
+            (200..=599).contains(&status),
+            "no response has status {status}: nothing would match"
+        );
         self.is(Name::Status, status.to_string())
     }
 

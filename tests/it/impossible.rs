@@ -199,7 +199,7 @@ fn an_assertion_about_a_hook_needs_a_hook_of_this_name() {
 
 #[test]
 fn a_matcher_refuses_conditions_that_no_entry_satisfies() {
-    let refused: [fn() -> Matcher; 7] = [
+    let refused: [fn() -> Matcher; 8] = [
         || Matcher::message().content("hi").containing("ho"),
         || Matcher::message().containing("ho").content("hi"),
         || Matcher::ping().from("alice").to("bob"),
@@ -207,6 +207,7 @@ fn a_matcher_refuses_conditions_that_no_entry_satisfies() {
         || Matcher::any().content("hi").status(200),
         || Matcher::any().close_code(CloseCode::NORMAL).user("alice"),
         || Matcher::any().from("alice").from("bob"),
+        || Matcher::response(Operation::GetRoom).status(199),
     ];
     for matcher in refused {
         let text = failure(matcher);
