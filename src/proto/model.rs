@@ -314,16 +314,7 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
             if tags.len() > *max {
                 fail(failures, name, format!("must have at most {max} tags"));
             }
-            // A key has no member name, so its failures carry the name of the map and say so in
-            // their text.
-            for (tag, text) in tags {
-                let mut of_key = Vec::new();
-                check(key, &Value::String(tag.clone()), name, &mut of_key);
-                failures.extend(of_key.into_iter().map(|FieldFailure { name, why }| {
-                    FieldFailure { name, why: format!("map keys {why}") }
-                }));
-                check(value, text, &format!("{name}.{tag}"), failures);
-            }
+            check_pairs(key, value, tags, name, failures);
         }
         (Shape::Structure(members), Value::Object(body)) => {
             check_members(members, body, &format!("{name}."), failures);
@@ -341,6 +332,26 @@ fn check(shape: &Shape, value: &Value, name: &str, failures: &mut Vec<FieldFailu
         }
         // Also for `null` in a list or a map, where it does not stand for an absent member.
         _ => fail(failures, name, format!("must be {}", shape.kind())),
+    }
+}
+
+fn check_pairs(
+    key: &Shape,
+    value: &Shape,
+    tags: &Map<String, Value>,
+    name: &str,
+    failures: &mut Vec<FieldFailure>,
+) {
+    // A key has no member name, so its failures carry the name of the map and say so in their
+    // text.
+    for (tag, text) in tags {
+        let mut of_key = Vec::new();
+        check(key, &Value::String(tag.clone()), name, &mut of_key);
+        failures.extend(of_key.into_iter().map(|FieldFailure { name, why }| FieldFailure {
+            name,
+            why: format!("map keys {why}"),
+        }));
+        check(value, text, &format!("{name}.{tag}"), failures);
     }
 }
 
