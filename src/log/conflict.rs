@@ -147,7 +147,7 @@ const INBOUND: Option<Direction> = Some(Direction::Inbound);
 const OUTBOUND: Option<Direction> = Some(Direction::Outbound);
 
 /// The shapes of all entries but actions.
-const SHAPES: [Shape; 24] = [
+const SHAPES: [Shape; 25] = [
     Shape::new("advance", EntryKind::ClockAdvanced, None),
     Shape::new("response", EntryKind::Response, OUTBOUND),
     Shape::new("request", EntryKind::Request, INBOUND),
@@ -162,6 +162,7 @@ const SHAPES: [Shape; 24] = [
     Shape::new("refused handshake", EntryKind::HandshakeRefused, OUTBOUND),
     Shape::new("review", EntryKind::Reviewed, None),
     Shape::new("action of the test", EntryKind::TestAction, None),
+    Shape::new("undelivered response", EntryKind::Undelivered, None),
     Shape::new("unserved stream", EntryKind::Unserved, INBOUND),
     Shape::received("ping"),
     Shape::received("pong"),
@@ -240,6 +241,7 @@ pub(super) fn can_have(of_type: &str, operation: Option<&str>, name: &Name) -> b
         "close" => matches!(name, From | To | Room | CloseCode | Reason),
         "refused handshake" => matches!(name, Status | Reason),
         "response" => matches!(name, Operation | Status | Member(_)),
+        "undelivered response" => matches!(name, Operation | Status),
         "exceeded quota" => *name == Named,
         "ping" | "pong" => matches!(name, From | To | Room),
         "hook" => matches!(name, Named | From | Room),
@@ -288,7 +290,8 @@ mod tests {
             EntryKind::HandshakeRefused => EntryKind::Reviewed,
             EntryKind::Reviewed => EntryKind::TestAction,
             EntryKind::TestAction => EntryKind::Unserved,
-            EntryKind::Unserved => EntryKind::FrameSent,
+            EntryKind::Unserved => EntryKind::Undelivered,
+            EntryKind::Undelivered => EntryKind::FrameSent,
             EntryKind::FrameSent => return None,
         })
     }

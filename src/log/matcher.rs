@@ -220,19 +220,6 @@ impl Matcher {
         Self::of_type("response").is(Name::Operation, operation.name())
     }
 
-    /// Matches a firing of the hook with this name.
-    ///
-    /// ```
-    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
-    /// # let ivs = MockIvsChat::start();
-    /// ivs.on_action().named("silence").ignore();
-    /// ivs.create_room("lobby").participant("alice").send_message("hello");
-    /// ivs.log().expect(Matcher::hook("silence")).wait();
-    /// ```
-    pub fn hook(name: impl Into<String>) -> Self {
-        Self::of_type("hook").is(Name::Named, name)
-    }
-
     /// Matches only entries from this user: as the sender of a MESSAGE, or on the user's
     /// connections.
     ///

@@ -18,6 +18,19 @@ impl Matcher {
         Self::of_type("end without a close")
     }
 
+    /// Matches a firing of the hook with this name.
+    ///
+    /// ```
+    /// # use mock_ivs_chat::{MockIvsChat, log::Matcher};
+    /// # let ivs = MockIvsChat::start();
+    /// ivs.on_action().named("silence").ignore();
+    /// ivs.create_room("lobby").participant("alice").send_message("hello");
+    /// ivs.log().expect(Matcher::hook("silence")).wait();
+    /// ```
+    pub fn hook(name: impl Into<String>) -> Self {
+        Self::of_type("hook").is(Name::Named, name)
+    }
+
     /// Matches a refusal by this quota, whether it limits a rate, a number or a size. The entry has
     /// no connection, so the matcher has no [`Matcher::from`].
     ///

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::log::entry::Entry;
 use crate::log::labels::Labels;
-use crate::log::record::{Caller, Event, GaveUp, Request, Response};
+use crate::log::record::{Caller, Event, GaveUp, HandshakeRefused, Request, Response};
 use crate::log::secrets::{hide, marked, marked_body};
 use crate::log::transcript::Length;
 use crate::proto::close::Close;
@@ -66,12 +66,7 @@ impl Entry {
                 serialize_payload(&mut map, payload, mock, labels)?;
             }
             Event::HandshakeRefused(refused) => {
-                map.serialize_entry("status", &refused.status)?;
-                let message = hide(mock, &refused.message);
-                map.serialize_entry("message", &labels.label_tokens(&message))?;
-                let token = refused.token.as_ref().map(|token| marked(token));
-                let token = token.as_ref().map(|token| labels.label_tokens(token));
-                map.serialize_entry("token", &token)?;
+                serialize_refusal(&mut map, refused, mock, labels)?;
             }
             Event::Reviewed(reviewed) => {
                 map.serialize_entry("message_id", &reviewed.message_id)?;
@@ -88,6 +83,20 @@ impl Entry {
         }
         map.end()
     }
+}
+
+fn serialize_refusal<M: SerializeMap>(
+    map: &mut M,
+    refused: &HandshakeRefused,
+    mock: u64,
+    labels: &mut Labels,
+) -> Result<(), M::Error> {
+    map.serialize_entry("status", &refused.status)?;
+    let message = hide(mock, &refused.message);
+    map.serialize_entry("message", &labels.label_tokens(&message))?;
+    let token = refused.token.as_ref().map(|token| marked(token));
+    let token = token.as_ref().map(|token| labels.label_tokens(token));
+    map.serialize_entry("token", &token)
 }
 
 fn serialize_request<M: SerializeMap>(
