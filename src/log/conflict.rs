@@ -248,6 +248,8 @@ pub(super) fn can_have(of_type: &str, operation: Option<&str>, name: &Name) -> b
         // This comes first, because only the fields after the operation are members of the request.
         "request" if *name == Operation => true,
         "request" => has_member(operation, name),
+        // These entries have no connection.
+        "advance" | "outage" | "request given up" | "review" | "unserved stream" => false,
         _ => matches!(name, From | Room),
     }
 }

@@ -68,6 +68,16 @@ type View = fn(&MockIvsChat) -> Log;
     Matcher::any(),
     "`of kind Request` and `outbound` exclude each other"
 )]
+#[case::review_of_a_user(
+    |ivs: &MockIvsChat| ivs.log().user("alice").kind(EntryKind::Reviewed),
+    Matcher::any(),
+    "`of user \"alice\"` and `of kind Reviewed` exclude each other"
+)]
+#[case::outage_in_a_room(
+    |ivs: &MockIvsChat| ivs.log().kind(EntryKind::Outage),
+    Matcher::any().room("lobby"),
+    "`of kind Outage` and `any entry in room \"lobby\"` exclude each other"
+)]
 #[case::two_users(
     |ivs: &MockIvsChat| ivs.log().user("alice").user("bob"),
     Matcher::any(),
