@@ -135,7 +135,7 @@ mod tests {
             token.replace('x', "\\u0078"),
         ];
         for text in texts {
-            for (before, after) in [("", ""), ("{\"a\":\"", "\"}"), ("ä\\", "\\nä"), ("%", "%2F")]
+            for (before, after) in [("", ""), ("{\"a\":\"", "\"}"), ("ä\\n", "\\nä"), ("%", "%2F")]
             {
                 let whole = format!("{before}{text}{after}");
                 let shown = replace_tokens(&whole, |token| format!("<{}>", token.len()).into());
