@@ -112,10 +112,10 @@ fn members_that_an_operation_does_not_have_are_refused_at_their_line() {
     let ivs = MockIvsChat::builder().in_memory().start();
     let room = ivs.create_room("lobby");
     let length = |member: &str| drop(ivs.new_room("stage").with(member, json!(100)));
-    let message = unwrapped_message(|| length("maximumMessageLenght"));
+    let message = unwrapped_message(|| length("maximumMessageSize"));
     assert!(
         message.starts_with(
-            "CreateRoom has no member `maximumMessageLenght`; members: name, \
+            "CreateRoom has no member `maximumMessageSize`; members: name, \
              maximumMessageRatePerSecond, maximumMessageLength, messageReviewHandler, tags, \
              loggingConfigurationIdentifiers"
         ),
@@ -178,6 +178,7 @@ fn variables_without_a_meaning_are_refused() {
 
 #[test]
 #[ignore = "it is the child of another test"]
+#[expect(clippy::print_stdout, reason = "the parent process reads it")]
 fn child_with_a_bad_variable() {
     println!("refused: {}", refusal(MockIvsChat::builder().in_memory()));
     if std::env::var_os("MOCK_IVS_CHAT_WAIT_TIMEOUT_MS").is_some() {
