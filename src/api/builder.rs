@@ -10,7 +10,7 @@ use tokio::runtime::{self, RuntimeFlavor};
 use crate::api::environment;
 use crate::api::handle::Handle;
 use crate::api::mock::MockIvsChat;
-use crate::api::start::{StartError, check_timers, listen, next_mock_id};
+use crate::api::start::{StartError, check_io, check_timers, listen, next_mock_id};
 use crate::clock::{Clock, RunningClock, is_tokio_paused};
 use crate::driver::{Driver, RuntimeThread};
 use crate::engine::{Engine, EngineSettings, KeepAlive};
@@ -378,7 +378,11 @@ impl MockIvsChatBuilder {
             };
             let clock =
                 clock.unwrap_or_else(|| if is_paused { paused_clock() } else { Clock::system() });
+            // Only here, because a probe extends the panic hook of the process.
             check_timers()?;
+            if !self.is_in_memory {
+                check_io()?;
+            }
             // On a runtime with one thread, a test that blocks it blocks the mock as well.
             let is_shared = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
             let handle = self.assemble(&clock, &runtime, is_shared)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -62,14 +62,21 @@ pub(crate) fn listen(
     let given = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let addr = given.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
     let listener = listener.map_or_else(|| TcpListener::bind(addr), Ok);
-    let listening = probe(|| listener.and_then(|listener| Listener::new(listener, security)));
-    listening
-        .ok_or_else(|| {
-            let message = "the tokio runtime has no I/O driver: build it with `enable_io()`, or \
-                           start the mock with `in_memory()`, which needs none";
-            StartError::new(message, None)
-        })?
-        .map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
+    let listener = listener.and_then(|listener| Listener::new(listener, security));
+    listener.map_err(|error| StartError::new(format!("cannot listen on {addr}"), Some(error)))
+}
+
+/// Fails if the current runtime cannot use sockets.
+pub(crate) fn check_io() -> Result<(), StartError> {
+    // A socket that no client can find. Without one there is no listener either, which says so.
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+    let socket = socket.and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    let probed = probe(|| drop(socket.and_then(tokio::net::UdpSocket::from_std)));
+    probed.ok_or_else(|| {
+        let message = "the tokio runtime has no I/O driver: build it with `enable_io()`, or start \
+                       the mock with `in_memory()`, which needs none";
+        StartError::new(message, None)
+    })
 }
 
 /// Fails if the current runtime cannot sleep: the mock would never notice that time passes.
