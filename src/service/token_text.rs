@@ -22,8 +22,10 @@ pub(crate) fn replace_tokens<'a>(
                 shown.push_str(&replacement(&token));
                 (at, done) = (start + length, start + length);
             }
-            // The byte is ASCII, so the text can be cut after it.
-            None => at = start + 1,
+            // A run of backslashes is one escape, so its other backslashes start no token either.
+            // Looking at each of them would take quadratic time. All of them are ASCII, so the text
+            // can be cut after them.
+            None => at = start + backslashes_at(&text[start..]).max(1),
         }
     }
     if done == 0 {
@@ -86,7 +88,7 @@ fn byte_at(text: &str) -> Option<(u8, usize)> {
             hex_at(bytes, at)
         }
         b'\\' => {
-            let at = bytes.iter().take_while(|byte| **byte == b'\\').count();
+            let at = backslashes_at(text);
             if bytes.get(at..at + 3) != Some(b"u00") {
                 return None;
             }
@@ -94,6 +96,11 @@ fn byte_at(text: &str) -> Option<(u8, usize)> {
         }
         byte => Some((*byte, 1)),
     }
+}
+
+/// Returns how many backslashes a text starts with.
+fn backslashes_at(text: &str) -> usize {
+    text.bytes().take_while(|byte| *byte == b'\\').count()
 }
 
 /// Returns the byte of two hexadecimal digits, and where they end.

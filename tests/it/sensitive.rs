@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::support::frozen;
+use crate::waits::within_limit;
 
 #[test]
 fn debug_hides_users_their_attributes_and_tokens_as_the_sdks_of_aws_do() {
@@ -126,4 +127,15 @@ fn debug_of_every_handle_is_one_short_line_without_tokens() {
         assert!(text.lines().count() == 1 && text.len() < 400, "{}: {text}", text.len());
         assert!(!text.contains(&token.token[..20]), "{text}");
     }
+}
+
+#[test]
+fn a_long_run_of_backslashes_is_searched_for_tokens_in_linear_time() {
+    within_limit(|| {
+        let ivs = frozen();
+        let alice = ivs.create_room("lobby").participant("alice");
+        // A search that counted the backslashes from each of them anew would take minutes.
+        alice.send_raw("\\".repeat(1_000_000));
+        assert!(ivs.log().to_string().contains("\\\\\\\\"));
+    });
 }
