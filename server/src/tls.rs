@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fs4::FileExt;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
@@ -153,5 +155,18 @@ pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".new");
     fs::write(&name, text)?;
-    fs::rename(&name, file)
+    let start = Instant::now();
+    loop {
+        match fs::rename(&name, file) {
+            // Windows does not replace a file while another program reads it.
+            Err(_) if cfg!(windows) && start.elapsed() < READING_TIME => thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
 }
+
+/// How long another program may read a file before replacing it fails.
+const READING_TIME: Duration = Duration::from_secs(1);
+
+/// How long to wait before the next attempt to replace a file.
+const PAUSE: Duration = Duration::from_millis(5);
