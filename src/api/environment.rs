@@ -16,9 +16,9 @@ const LOG: &str = "MOCK_IVS_CHAT_LOG";
 /// Whether the mock prints nothing beside a panic of the test.
 const QUIET: &str = "MOCK_IVS_CHAT_QUIET";
 
-/// All variables, also those that the mock only sets for others and that of the explorer.
-const KNOWN: [&str; 6] =
-    [LOG, LOG_DIR, QUIET, WAIT_TIMEOUT, "MOCK_IVS_CHAT_EXPLORE", "MOCK_IVS_CHAT_WS_URL"];
+/// All variables that are read, also that of the explorer. Those that a mock only sets for others,
+/// such as `MOCK_IVS_CHAT_WS_URL`, may have any neighbors.
+const KNOWN: [&str; 5] = [LOG, LOG_DIR, QUIET, WAIT_TIMEOUT, "MOCK_IVS_CHAT_EXPLORE"];
 
 const PREFIX: &str = "MOCK_IVS_CHAT_";
 
@@ -77,7 +77,7 @@ fn misspelled(name: &str) -> Option<&'static str> {
     KNOWN.into_iter().find(|known| {
         let known = &known[PREFIX.len()..];
         let is_start = suffix.len() >= SHORTEST_START && known.starts_with(suffix);
-        is_start || distance(suffix, known) <= (known.len() / 3)
+        is_start || distance(suffix, known) <= known.len().div_ceil(3)
     })
 }
 
@@ -160,6 +160,7 @@ mod tests {
     #[case(&[(QUIET, "0")], "")]
     #[case(&[("MOCK_IVS_CHAT_PORT", "1"), ("MOCK_IVS_CHAT_SERVICE_HOST", "10.0.0.1")], "")]
     #[case(&[("MOCK_IVS_CHAT_URL", "x"), ("QUIET", "x"), ("mock", "x")], "")]
+    #[case(&[("MOCK_IVS_CHAT_WS_URL", "x"), ("MOCK_IVS_CHAT_WSS_URL", "x")], "")]
     fn variables_have_values_with_a_meaning(
         #[case] variables: &[(&str, &str)],
         #[case] expected: &str,
@@ -173,6 +174,7 @@ mod tests {
     #[case("MOCK_IVS_CHAT_WAIT_LIMIT_MS", WAIT_TIMEOUT)]
     #[case("mock_ivs_chat_quiet", QUIET)]
     #[case("MOCK_IVS_CHAT_QUIETE", QUIET)]
+    #[case("MOCK_IVS_CHAT_QUITE", QUIET)]
     #[case("MOCK_IVS_CHAT_LOGDIR", LOG_DIR)]
     #[case("MOCK_IVS_CHAT_LOGS", LOG)]
     fn a_misspelled_name_is_refused(#[case] name: &str, #[case] meant: &str) {
