@@ -125,6 +125,7 @@ pub use crate::api::run::TestFailure;
 #[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk")))]
 pub use crate::api::sdk::SdkHttpClient;
 pub use crate::api::start::StartError;
+pub use crate::api::test_error::TestError;
 pub use crate::api::wait::{Wait, WaitError};
 pub use crate::clock::Clock;
 #[cfg(feature = "explore")]

@@ -24,7 +24,9 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
     let headline = failure.headline();
     let is_wrapped = width(headline) >= WIDEST;
     let panics = panics.filter(|panic| is_wrapped || !headline.contains(panic)).collect();
+    let namesakes = explain::namesakes(entries, failure.lanes());
     failure
+        .section(Section { title: "rooms of the same name", lines: namesakes })
         .section(Section { title: "refused", lines: refused })
         .section(Section { title: "hooks that have not fired", lines: unfired })
         .section(Section { title: "gates", lines: held(driver, entries) })

@@ -41,6 +41,7 @@ mod sdk_env;
 mod settle;
 pub(crate) mod start;
 mod taken;
+pub(crate) mod test_error;
 #[cfg(feature = "tls")]
 mod tls;
 pub(crate) mod wait;

@@ -11,14 +11,17 @@ use crate::api::builder::MockIvsChatBuilder;
 use crate::api::mock::{Finishing, MockIvsChat};
 use crate::api::report::Report;
 use crate::api::settle::Settling;
+use crate::api::start::StartError;
+use crate::api::test_error::{Causes, TestError};
 use crate::api::wait::{Wait, WaitError, Waiting};
 use crate::log::failure::Failure;
 
 impl MockIvsChat {
     /// Starts a mock, runs an async test with it, and ends it as [`MockIvsChat::finish`] does.
     ///
-    /// If the test returns an error, the failure contains that error and the report beside it. With
-    /// a mock that is merely dropped, an expectation that was not met would hide the error.
+    /// If the test returns an error, the failure contains that error, the line that returned it, and
+    /// the report beside it. With a mock that is merely dropped, an expectation that was not met
+    /// would hide the error. Any error can be returned; see [`TestError`].
     ///
     /// ```
     /// use mock_ivs_chat::{MockIvsChat, TestFailure};
@@ -43,7 +46,7 @@ impl MockIvsChat {
     /// If the test panics.
     #[track_caller]
     pub fn run<T>(
-        test: impl AsyncFnOnce(&Self) -> Result<T, Box<dyn Error + Send + Sync>>,
+        test: impl AsyncFnOnce(&Self) -> Result<T, TestError>,
     ) -> impl Future<Output = Result<T, TestFailure>> {
         Self::builder().run(test)
     }
@@ -76,7 +79,7 @@ impl MockIvsChat {
         T: Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let result = result.map_err(Into::into);
+        let result = result.map_err(|error| Returned { error: error.into(), location: None });
         // Before the mock ends, because the page that it writes then depends on it.
         self.has_failed_test(result.is_err());
         let driver = Arc::clone(self.driver());
@@ -116,17 +119,21 @@ impl MockIvsChatBuilder {
     #[track_caller]
     pub fn run<T>(
         self,
-        test: impl AsyncFnOnce(&MockIvsChat) -> Result<T, Box<dyn Error + Send + Sync>>,
+        test: impl AsyncFnOnce(&MockIvsChat) -> Result<T, TestError>,
     ) -> impl Future<Output = Result<T, TestFailure>> {
         // An async function would not know its caller.
         let started_at = Location::caller();
         async move {
             let mut mock = match self.start_for(started_at) {
                 Ok(mock) => mock,
-                Err(error) => return Err(TestFailure { error: Some(error.into()), report: None }),
+                Err(error) => return Err(TestFailure::not_started(error)),
             };
             let result = test(&mock).await;
             mock.has_failed_test(result.is_err());
+            let result = result.map_err(|error| {
+                let (error, location) = error.into_parts();
+                Returned { error, location: Some(location) }
+            });
             combine(result, mock.finish().await)
         }
     }
@@ -162,8 +169,14 @@ impl MockIvsChatBuilder {
 /// assert!(text.contains("hook \"refuse\": expected to fire at least once, but it never fired"));
 /// ```
 pub struct TestFailure {
-    error: Option<Box<dyn Error + Send + Sync>>,
+    error: Option<Returned>,
     report: Option<Report>,
+}
+
+/// The error that a test returned, and the line that returned it if that is known.
+struct Returned {
+    error: Box<dyn Error + Send + Sync>,
+    location: Option<&'static Location<'static>>,
 }
 
 impl TestFailure {
@@ -176,7 +189,7 @@ impl TestFailure {
     /// ```
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.error.as_deref()
+        self.error.as_ref().map(|returned| &*returned.error)
     }
 
     /// Returns the report of the mock, if the mock did start.
@@ -193,6 +206,11 @@ impl TestFailure {
 }
 
 impl TestFailure {
+    fn not_started(error: StartError) -> Self {
+        let error = Returned { error: error.into(), location: None };
+        Self { error: Some(error), report: None }
+    }
+
     /// Returns `true` if the error, or one of its causes, is a failed wait after which nothing has
     /// happened.
     fn shows_end_of(&self, report: &Report) -> bool {
@@ -210,18 +228,14 @@ impl TestFailure {
 impl fmt::Display for TestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        if let Some(error) = &self.error {
+        if let Some(Returned { error, location }) = &self.error {
             // A test without a report has no mock: it has not begun.
             let subject = match &self.report {
                 Some(_) => "the test returned an error",
                 None => "the mock did not start",
             };
-            text.push_str(&format!("{subject}: {error}\n"));
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                text.push_str(&format!("  caused by: {error}\n"));
-                cause = error.source();
-            }
+            let place = location.map(|place| format!(", at {place}")).unwrap_or_default();
+            text.push_str(&format!("{subject}{place}: {error}{}\n", Causes(&**error)));
         }
         match &self.report {
             Some(report) if text.is_empty() => report.fmt(f),
@@ -243,7 +257,7 @@ impl fmt::Debug for TestFailure {
 impl Error for TestFailure {}
 
 fn combine<T>(
-    result: Result<T, Box<dyn Error + Send + Sync>>,
+    result: Result<T, Returned>,
     report: Result<Report, Report>,
 ) -> Result<T, TestFailure> {
     match (result, report) {
@@ -259,7 +273,7 @@ fn combine<T>(
 /// The end of a mock whose test has a result.
 struct FinishingWith<T> {
     finishing: Finishing,
-    result: Option<Result<T, Box<dyn Error + Send + Sync>>>,
+    result: Option<Result<T, Returned>>,
 }
 
 // The result is never pinned: it is returned, not polled.

@@ -2,7 +2,7 @@
 //!
 //! All are pure functions of entries, and bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::{escaped, named};
@@ -183,6 +183,35 @@ pub(crate) fn empty_room(room: &str, entries: &[Entry]) -> Option<String> {
     let listed: Vec<_> = rooms.iter().map(|room| format!("{room:?}")).collect();
     let listed = (!listed.is_empty()).then(|| listed.join(", "))?;
     Some(format!("no user has connected to a room {room:?}; rooms: {listed}"))
+}
+
+/// Returns the rooms that share their name with another room, if the lanes of a failure are in one
+/// of them. A test that creates a room twice looks as if it had one: its users have the same room
+/// in all titles, and do not receive each other's messages.
+pub(crate) fn namesakes(entries: &[Entry], lanes: &[String]) -> Vec<String> {
+    let mut names = BTreeMap::<&str, BTreeMap<&str, Vec<&str>>>::new();
+    let mut concerned = BTreeSet::new();
+    let first = entries.len().saturating_sub(MOST_EXAMINED);
+    for entry in &entries[first..] {
+        let Some(peer) = &entry.record.peer else { continue };
+        let users = names.entry(&peer.room.label).or_default().entry(peer.room.id()).or_default();
+        if !users.contains(&&*peer.label) && users.len() < MOST_USERS {
+            users.push(&peer.label);
+            if timeline::title(entry).is_some_and(|title| lanes.contains(&title)) {
+                concerned.insert(&*peer.room.label);
+            }
+        }
+    }
+    names.retain(|name, rooms| rooms.len() > 1 && concerned.contains(name));
+    let line = |(name, rooms): (&str, BTreeMap<&str, Vec<&str>>)| {
+        let room = |(id, users): (&&str, &Vec<&str>)| {
+            let users: Vec<_> = users.iter().map(|user| named(user)).collect();
+            format!("{id} ({})", users.join(", "))
+        };
+        let listed: Vec<_> = rooms.iter().take(MOST_USERS).map(room).collect();
+        format!("{name:?} is the name of {} rooms: {}", rooms.len(), listed.join(", "))
+    };
+    names.into_iter().map(line).collect()
 }
 
 /// Returns a hint if a user, or anybody, has connected without a handshake.

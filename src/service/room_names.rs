@@ -11,11 +11,14 @@ pub(crate) struct RoomNames {
 }
 
 impl RoomNames {
+    pub(crate) fn id(&self) -> &str {
+        // An ARN ends with the ID.
+        self.arn.rsplit_once('/').map_or(&*self.arn, |(_, id)| id)
+    }
+
     /// Returns `true` if `wanted` is the name, the ID or the ARN of the room.
     pub(crate) fn include(&self, wanted: &str) -> bool {
-        // An ARN ends with the ID.
-        let id = self.arn.rsplit('/').next();
-        *self.label == *wanted || *self.arn == *wanted || id == Some(wanted)
+        [&*self.label, &*self.arn, self.id()].contains(&wanted)
     }
 }
 

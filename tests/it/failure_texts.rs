@@ -191,9 +191,11 @@ async fn the_error_of_a_test_is_reported_with_the_unmet_hook_beside_it() {
     })
     .await
     .unwrap_err();
+    let place = format!("tests/it/failure_texts.rs:{}:27", line!() - 5);
     let text = format!("{failure:?}");
-    let first = "the test returned an error: invalid digit found in string\n\n";
-    assert!(text.starts_with(first), "{text}");
+    let first =
+        format!("the test returned an error, at {place}: invalid digit found in string\n\n");
+    assert!(text.starts_with(&first), "{text}");
     assert!(
         text.contains("hook \"deny\": expected to fire at least once, but it never fired"),
         "{text}"

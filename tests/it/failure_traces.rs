@@ -149,3 +149,19 @@ fn a_caught_panic_does_not_end_the_mock() {
     let text = failure(|| bob.expect_message("hi").wait());
     assert!(text.contains("outages:\n  in effect since #5 until a panic of the test"), "{text}");
 }
+
+#[test]
+fn two_rooms_of_one_name_are_told_apart() {
+    let ivs = impatient();
+    let alice = ivs.create_room("lobby").participant("alice");
+    let bob = ivs.create_room("lobby").participant("bob");
+    let other = ivs.create_room("other").participant("other");
+    alice.send_message("hi");
+    let text = failure(|| bob.expect_message("hi").wait());
+    let section = "rooms of the same name:\n  \"lobby\" is the name of 2 rooms: \
+                   Room00000001 (alice), Room00000002 (bob)\n";
+    assert!(text.contains(section), "{text}");
+    // A failure that is about another room says nothing of them.
+    let text = failure(|| other.expect_message("never").wait());
+    assert!(!text.contains("rooms of the same name"), "{text}");
+}
