@@ -21,6 +21,8 @@ pub(crate) mod request;
 pub(crate) mod sensitive;
 #[cfg(feature = "sigv4")]
 pub(crate) mod signature;
+#[cfg(all(test, feature = "sigv4"))]
+mod signature_tests;
 pub(crate) mod string_pattern;
 pub(crate) mod timestamp;
 pub(crate) mod wire_frame;
