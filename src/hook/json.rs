@@ -3,6 +3,8 @@
 mod effect;
 mod failure;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use std::panic::Location;
 

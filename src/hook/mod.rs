@@ -26,6 +26,8 @@ pub(crate) mod point;
 pub(crate) mod registry;
 pub(crate) mod review;
 #[cfg(test)]
+mod status_tests;
+#[cfg(test)]
 mod tests;
 pub(crate) mod verdict;
 
