@@ -268,6 +268,12 @@ fn a_hook_between_two_moments_fires_from_the_first_until_before_the_second() {
 }
 
 #[test]
+fn only_a_hook_of_the_builder_that_holds_waits_for_a_gate() {
+    assert!(hook::on_action().hold().holds && hook::on_delivery().hold().holds);
+    assert!(!hook::on_action().reset().holds);
+}
+
+#[test]
 fn a_hook_is_known_by_its_name_or_its_number() {
     let mut hooks = HookRegistry::default();
     hooks.install(hook::on_action().named("first").reset().rule);

@@ -139,7 +139,9 @@ impl FromStr for Timestamp {
         }
         let is_before_1970 = || {
             // The same text in a leap year, which has all dates, would be a time.
-            let year = seconds.get(..4).and_then(|year| year.parse::<u16>().ok());
+            // `parse` also accepts a sign, which RFC 3339 does not.
+            let is_year = |year: &&str| year.bytes().all(|byte| byte.is_ascii_digit());
+            let year = seconds.get(..4).filter(is_year).and_then(|year| year.parse::<u16>().ok());
             let later = seconds.get(4..).map(|rest| format!("2000{rest}"));
             let is_time = later.is_some_and(|later| humantime::parse_rfc3339(&later).is_ok());
             is_time && year.is_some_and(|year| year < 1970)
@@ -226,7 +228,8 @@ mod tests {
             "+969-01-01T00:00:00Z",
             "x969-01-01T00:00:00Z",
         ] {
-            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+            let error = text.parse::<Timestamp>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{text}` is not a time")), "{error}");
         }
     }
 

@@ -285,6 +285,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn quotas_are_those_of_aws_or_off_or_those_that_a_test_sets() {
+        let limits = |quotas: Quotas| {
+            let quotas_of_interest = [Quota::Rooms, Quota::MessageAttributeBytes];
+            quotas_of_interest.map(|quota| quotas.limit(quota))
+        };
+        assert_eq!(limits(Quotas::aws()), [Some(50_000), Some(1_024)]);
+        assert_eq!(limits(Quotas::unlimited()), [None, Some(1_024)]);
+        assert_eq!(limits(Quotas::unlimited().without_size_limits()), [None, None]);
+        assert_eq!(limits(Quotas::aws().without_size_limits()), [Some(50_000), None]);
+        assert_eq!(limits(Quotas::unlimited().with(Quota::Rooms, 1)), [Some(1), Some(1_024)]);
+        assert_eq!(limits(Quotas::aws().without(Quota::Rooms)), [None, Some(1_024)]);
+    }
+
+    #[test]
     fn a_quota_limits_a_rate_a_number_or_a_size() {
         assert!(Quota::Operation(Operation::ListRooms).is_rate() && Quota::SendMessage.is_rate());
         assert!(!Quota::Rooms.is_rate() && !Quota::MessageAttributeBytes.is_rate());

@@ -6,6 +6,7 @@ use super::{LAMBDA, Scene, text};
 use crate::proto::operation::Operation;
 use crate::service::quota::{Quota, Quotas};
 use crate::service::room::RoomKey;
+use crate::service::session::Refusal;
 
 #[test]
 fn a_room_has_defaults() {
@@ -241,6 +242,28 @@ fn rooms_are_known_by_key_and_label() {
     let keys: Vec<_> = scene.service.rooms().map(|(key, room)| (key.0, room.arn.clone())).collect();
     assert_eq!(keys, [(1, named), (2, unnamed)]);
     assert_eq!(scene.service.settings().region, "us-west-2");
+}
+
+#[test]
+fn a_reset_deletes_everything_and_no_earlier_token_is_valid() {
+    let mut scene = Scene::new();
+    let room = scene.room(json!({ "name": "lobby" }));
+    let token = scene.token(&room, "bob");
+    let alice = scene.connect(&room, "alice");
+    let destination = json!({ "s3": { "bucketName": "chat-logs" } });
+    let configuration = json!({ "destinationConfiguration": destination });
+    scene.call(Operation::CreateLoggingConfiguration, configuration);
+    assert!(scene.service.next_deadline().is_some());
+    scene.service.reset();
+    assert!(!scene.service.is_connected(alice));
+    assert_eq!(scene.service.rooms().count(), 0);
+    assert_eq!(scene.service.next_deadline(), None);
+    assert_eq!(scene.service.room_names(&room), None);
+    let listed = scene.call(Operation::ListLoggingConfigurations, json!({}));
+    assert_eq!(listed["loggingConfigurations"], json!([]));
+    assert_eq!(scene.try_connect(&token), Err(Refusal::RoomNotFound));
+    // IDs count on, so nothing later is confused with what the log has about these.
+    assert_ne!(scene.room(json!({ "name": "lobby" })), room);
 }
 
 #[test]
