@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::start::StartError;
+use crate::proto::spelling::distance;
 
 /// The wait timeout, in milliseconds.
 const WAIT_TIMEOUT: &str = "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS";
@@ -83,20 +84,6 @@ fn misspelled(name: &str) -> Option<&'static str> {
 
 /// The length from which the start of a name is recognized.
 const SHORTEST_START: usize = 4;
-
-/// Returns how many letters must be inserted, removed or replaced to make one word of another.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in one.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, counterpart) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(letter != counterpart);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
-}
 
 fn switch(value: &OsStr) -> Option<bool> {
     match value.to_str()? {

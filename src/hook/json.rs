@@ -18,6 +18,7 @@ use crate::hook::json::effect::{Effect, EffectOf};
 use crate::hook::registry::AnyRule;
 use crate::proto::action::ActionKind;
 use crate::proto::operation::Operation;
+use crate::proto::spelling;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 
@@ -183,16 +184,16 @@ impl Members {
 
     fn filter(&self) -> Result<Filter, String> {
         let action = self.action.as_deref().map(|name| {
-            ActionKind::ALL.into_iter().find(|action| action.name() == name).ok_or_else(|| {
-                let known = ActionKind::ALL.map(ActionKind::name).join("`, `");
-                format!("`{name}` is not an action; known: `{known}`")
-            })
+            ActionKind::ALL
+                .into_iter()
+                .find(|action| action.name() == name)
+                .ok_or_else(|| unknown(name, "an action", &ActionKind::ALL.map(ActionKind::name)))
         });
         let operation = self.operation.as_deref().map(|name| {
-            Operation::ALL.into_iter().find(|operation| operation.name() == name).ok_or_else(|| {
-                let known = Operation::ALL.map(Operation::name).join("`, `");
-                format!("`{name}` is not an operation; known: `{known}`")
-            })
+            Operation::ALL
+                .into_iter()
+                .find(|operation| operation.name() == name)
+                .ok_or_else(|| unknown(name, "an operation", &Operation::ALL.map(Operation::name)))
         });
         let kind = match (self.frame, &self.event_name) {
             (Some(FrameType::Message), _) => Some(FrameKind::Message),
@@ -332,6 +333,13 @@ impl Members {
             expect,
             then,
         })
+    }
+}
+
+fn unknown(name: &str, kind: &str, known: &[&str]) -> String {
+    match spelling::meant(name, known.iter().copied()) {
+        Some(meant) => format!("`{name}` is not {kind}: did you mean `{meant}`?"),
+        None => format!("`{name}` is not {kind}; known: `{}`", known.join("`, `")),
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod sensitive;
 pub(crate) mod signature;
 #[cfg(all(test, feature = "sigv4"))]
 mod signature_tests;
+pub(crate) mod spelling;
 pub(crate) mod string_pattern;
 pub(crate) mod timestamp;
 pub(crate) mod wire_frame;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::hook::json::Members;
 use crate::hook::json::effect::Effect;
+use crate::proto::spelling;
 
 /// Reads the members of a hook.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
@@ -76,15 +77,30 @@ fn explain_effect(error: &impl fmt::Display) -> String {
         Some(form) if !error.starts_with("unknown variant") => {
             format!("`then` must be {form}: {error}")
         }
-        _ => format!("`then`: {error}"),
+        _ => format!("`then`: {}", with_meant_name(&error)),
     }
 }
 
 fn explain(name: &str, value: &Value, fault: &str) -> String {
     match form_of(name) {
-        Some(_) if name == "on" && value.is_string() => format!("`on`: {fault}"),
+        Some(_) if name == "on" && value.is_string() => {
+            format!("`on`: {}", with_meant_name(fault))
+        }
         Some(form) => format!("`{name}` must be {form}, got {}", shown(value)),
         // The member is unknown, and the error lists those that are known.
+        None => with_meant_name(fault),
+    }
+}
+
+/// Returns an error about an unknown name with the name that is probably meant, in the place of all
+/// that are known.
+fn with_meant_name(fault: &str) -> String {
+    let Some((unknown, expected)) = fault.split_once(", expected ") else { return fault.into() };
+    // Serde writes each name between backticks, and none of these names has one.
+    let names = |text| str::split(text, '`').skip(1).step_by(2);
+    let meant = names(unknown).next().and_then(|name| spelling::meant(name, names(expected)));
+    match meant {
+        Some(meant) => format!("{unknown}: did you mean `{meant}`?"),
         None => fault.into(),
     }
 }
