@@ -117,6 +117,20 @@ fn a_stalled_connection_gets_its_frames_when_it_resumes() {
 }
 
 #[test]
+fn a_stalled_connection_with_too_many_bytes_is_dropped() {
+    let (mut scene, alice, _) = scene();
+    control(&mut scene, alice, Control::Stall);
+    // 16 MiB are kept.
+    let half = "x".repeat(8 * 1024 * 1024);
+    assert_eq!(control(&mut scene, alice, push(&half)), ["return Controlled(true)"]);
+    assert_eq!(control(&mut scene, alice, push(&half)), ["return Controlled(true)"]);
+    assert!(scene.engine.is_connected(alice));
+    let lines = control(&mut scene, alice, push("yz"));
+    assert_eq!(lines[0], "reset 1");
+    assert!(!scene.engine.is_connected(alice));
+}
+
+#[test]
 fn a_stalled_connection_that_is_closed_ends_after_its_frames() {
     let (mut scene, alice, _) = scene();
     control(&mut scene, alice, Control::Stall);

@@ -219,6 +219,29 @@ fn a_mistake_is_explained(#[case] json: Value, #[case] expected: &str) {
     assert!(error.contains(expected), "{error}");
 }
 
+#[rstest]
+#[case(Exception::access_denied("no"))]
+#[case(Exception::conflict("no"))]
+#[case(Exception::internal_server("no"))]
+#[case(Exception::pending_verification("no"))]
+#[case(Exception::resource_not_found("no"))]
+#[case(Exception::service_quota_exceeded("no"))]
+#[case(Exception::throttling("no"))]
+#[case(Exception::validation("no"))]
+fn a_modeled_exception_needs_no_status(#[case] exception: Exception) {
+    let fail = json!({ "exception": exception.name(), "message": "no" });
+    let hook = read(&json!({ "on": "operation", "then": { "fail": fail } }));
+    let built = hook::on_any_operation().fail(exception);
+    assert_eq!(serde_json::to_value(hook).unwrap(), serde_json::to_value(built).unwrap());
+}
+
+#[test]
+fn an_effect_with_members_of_another_hook_point_is_named() {
+    let json = json!({ "on": "action", "then": { "refuse": { "status": 400 } } });
+    let error = HookSpec::deserialize(&json).unwrap_err().to_string();
+    assert!(error.starts_with("`refuse` is not an effect of hooks on actions"), "{error}");
+}
+
 #[test]
 fn a_hook_with_a_closure_cannot_be_written() {
     let hook = hook::on_action().named("asks").with_closure(false, std::sync::Arc::new(()));
