@@ -28,6 +28,17 @@ impl Log {
         conflict(&self.driver, &self.filter, Some(matcher))
             .or_else(|| self.unknown_room(matcher))
             .or_else(|| self.unknown_name(matcher))
+            .or_else(|| self.misspelled_user(matcher))
+    }
+
+    /// Returns the reason if a user has never connected whose ID looks like that of another user.
+    /// Other unknown IDs may be meant: a test can assert that a user never got in.
+    fn misspelled_user(&self, matcher: &Matcher) -> Option<String> {
+        let in_matchers = self.filter.matchers().chain([matcher]).filter_map(Matcher::user_id);
+        self.filter.user().into_iter().chain(in_matchers).find_map(|wanted| {
+            let meant = self.driver.meant_user(wanted)?;
+            Some(format!("no user {wanted:?} has connected: did you mean {meant:?}?"))
+        })
     }
 
     /// Returns the reason if a room does not exist, or if no entry can be in all of the rooms.

@@ -251,6 +251,11 @@ impl Driver {
         found.ok_or_else(|| service.rooms().map(|(_, room)| room.label().to_owned()).collect())
     }
 
+    /// Returns the user that is probably meant by the ID of a user who has never connected.
+    pub(crate) fn meant_user(&self, user_id: &str) -> Option<Arc<str>> {
+        self.state.lock().engine.meant_user(user_id)
+    }
+
     /// Returns what a closure makes of each room, in the order in which the rooms were created.
     pub(crate) fn rooms<T>(&self, read: impl FnMut(&RoomState) -> T) -> Vec<T> {
         let mut read = read;

@@ -13,6 +13,7 @@ use crate::log::record::Peer;
 use crate::proto::close::Close;
 use crate::proto::payload::Payload;
 use crate::proto::publish::Publish;
+use crate::proto::spelling;
 use crate::proto::timestamp::Timestamp;
 use crate::proto::wire_frame::WireFrame;
 use crate::service::ConnectionId;
@@ -177,6 +178,13 @@ impl Connections {
                 (user_id, label)
             }
         }
+    }
+
+    /// Returns the user that is probably meant by the ID of a user who has never connected.
+    pub(crate) fn meant_user(&self, user_id: &str) -> Option<Arc<str>> {
+        let counts = &self.users.counts;
+        let mut known = counts.keys().filter(|_| !counts.contains_key(user_id));
+        known.find(|known| spelling::is_slip(user_id, known)).map(Arc::clone)
     }
 
     /// Makes the labels of later connections begin anew.

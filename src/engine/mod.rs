@@ -418,6 +418,11 @@ impl Engine {
         self.connections.peer(connection)
     }
 
+    /// Returns the user that is probably meant by the ID of a user who has never connected.
+    pub(crate) fn meant_user(&self, user_id: &str) -> Option<Arc<str>> {
+        self.connections.meant_user(user_id)
+    }
+
     pub(crate) fn hook_statuses(&self) -> Vec<HookStatus> {
         let mut statuses = self.hooks.statuses();
         for status in &mut statuses {

@@ -10,6 +10,20 @@ pub(crate) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     (distance <= known.len().div_ceil(3)).then_some(known)
 }
 
+/// Returns `true` if two different words differ only in case, or in two letters that are swapped.
+/// Words that differ in a letter or in digits, such as `user-12` and `user-21`, may both be meant.
+pub(crate) fn is_slip(one: &str, other: &str) -> bool {
+    let are_swapped = || {
+        let differences: Vec<_> =
+            one.bytes().zip(other.bytes()).filter(|(own, other)| own != other).collect();
+        let is_letter = |byte: u8| !byte.is_ascii_digit();
+        matches!(differences[..], [(a, b), (c, d)] if (a, b) == (d, c) && is_letter(a) && is_letter(b))
+            // Two differences may also be far apart, where a hand does not slip.
+            && distance(one, other) == 1
+    };
+    one != other && (one.eq_ignore_ascii_case(other) || (one.len() == other.len() && are_swapped()))
+}
+
 /// Returns how many letters must be inserted, removed or replaced, or swapped with the next one, to
 /// make one word of another.
 pub(crate) fn distance(one: &str, other: &str) -> usize {
@@ -55,6 +69,19 @@ mod tests {
     fn a_distance_counts_letters(#[case] one: &str, #[case] other: &str, #[case] expected: usize) {
         assert_eq!(distance(one, other), expected);
         assert_eq!(distance(other, one), expected);
+    }
+
+    #[rstest]
+    #[case("alice", "Alice", true)]
+    #[case("alice", "alcie", true)]
+    #[case("alice", "alice", false)]
+    #[case("alice", "alicia", false)]
+    #[case("user-1", "user-2", false)]
+    #[case("user-12", "user-21", false)]
+    #[case("user-1a", "user-a1", false)]
+    fn a_slip_keeps_all_letters(#[case] one: &str, #[case] other: &str, #[case] expected: bool) {
+        assert_eq!(is_slip(one, other), expected);
+        assert_eq!(is_slip(other, one), expected);
     }
 
     #[rstest]

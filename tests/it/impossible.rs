@@ -324,3 +324,24 @@ async fn conditions_that_an_entry_satisfies_are_never_refused() {
     }
     assert!(kinds.len() >= 14 && count > 1_000, "{count} in {kinds:?}");
 }
+
+#[test]
+fn a_misspelled_user_is_refused_where_nothing_is_expected_of_it() {
+    let ivs = frozen();
+    let room = ivs.create_room("lobby");
+    let alice = room.participant("alice");
+    alice.send_message("hi");
+    for (wanted, view) in [("Alice", ivs.log()), ("alcie", ivs.log())] {
+        let why = format!("no user {wanted:?} has connected: did you mean \"alice\"?");
+        let text = failure(|| view.assert_none(Matcher::message().from(wanted)));
+        assert!(text.contains(&why), "{text}");
+        let text = failure(|| view.clone().user(wanted).assert_none(Matcher::message()));
+        assert!(text.contains(&why), "{text}");
+    }
+    // A user who never got in is a good reason for an assertion.
+    ivs.log().assert_none(Matcher::message().from("mallory"));
+    ivs.log().assert_none(Matcher::message().from("alice2"));
+    let other = room.participant("Alice");
+    ivs.log().assert_none(Matcher::message().from("Alice"));
+    drop(other);
+}

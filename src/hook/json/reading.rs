@@ -96,7 +96,7 @@ fn explain(name: &str, value: &Value, fault: &str) -> String {
 /// that are known.
 fn with_meant_name(fault: &str) -> String {
     let Some((unknown, expected)) = fault.split_once(", expected ") else { return fault.into() };
-    // Serde writes each name between backticks, and none of these names has one.
+    // Serde writes each name between backticks, which do not occur in these names.
     let names = |text| str::split(text, '`').skip(1).step_by(2);
     let meant = names(unknown).next().and_then(|name| spelling::meant(name, names(expected)));
     match meant {
