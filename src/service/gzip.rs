@@ -52,5 +52,6 @@ mod tests {
         assert_eq!(gzip.len(), 10 + (5 + 65_535) + (5 + 1) + 8);
         assert_eq!(stored(b"").len(), 10 + 5 + 8);
         assert_eq!(&stored(b"hi")[10..17], [1, 2, 0, 0xfd, 0xff, b'h', b'i']);
+        assert_eq!(stored(b"123456789")[24..], [0x26, 0x39, 0xf4, 0xcb, 9, 0, 0, 0]);
     }
 }
