@@ -107,7 +107,7 @@ pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> 
         let events = counted(waiting, "event");
         let [description, place] = fired.hook.lines();
         [
-            format!("{events} held by {hook:?}, the last at #{last}"),
+            format!("{events} held by {hook:?} until `Gate::release`, the last at #{last}"),
             format!("  {description} {place}"),
         ]
     };

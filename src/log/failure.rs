@@ -252,6 +252,8 @@ struct Nearest {
     index: usize,
     comparison: Comparison,
     is_in_view: bool,
+    /// The frame that the entry is about, if a hook or the test kept it from the client.
+    kept: Option<Entry>,
 }
 
 impl Nearest {
@@ -268,13 +270,18 @@ impl Nearest {
             let comparison = matcher.compare(entry);
             let is_in_view = view.admits(entry);
             if is_in_view && comparison.differences == 0 {
-                return Some(Self { index, comparison, is_in_view });
+                return Some(Self { index, comparison, is_in_view, kept: None });
+            }
+            // The frame that would have ended the wait explains more than any that is similar.
+            let kept = entry.kept_frame().filter(|frame| view.admits(frame));
+            if let Some(frame) = kept.filter(|frame| matcher.compare(frame).differences == 0) {
+                return Some(Self { index, comparison, is_in_view, kept: Some(frame) });
             }
             // A match outside of the view is nearer than any other entry within it.
             let is_match = comparison.differences == 0;
             let is_candidate = is_match || (is_in_view && comparison.agreements > 0);
             if is_candidate && best.as_ref().is_none_or(|best| rank(&comparison) > best.rank()) {
-                best = Some(Self { index, comparison, is_in_view });
+                best = Some(Self { index, comparison, is_in_view, kept: None });
             }
             if !has_time() {
                 break;
@@ -298,6 +305,11 @@ impl Nearest {
         // An entry has the number of its row in the timeline.
         let row = entries[timeline::row_start(entries, self.index)].index();
         let named = EntryName { row, entry };
+        if let Some(frame) = &self.kept {
+            let named = EntryName { row, entry: frame };
+            let why = entry.why_kept();
+            return vec![format!("nearest: {named} matches, but was {why}")];
+        }
         if !self.is_in_view {
             return vec![format!("nearest: {named} matches, but {}", view.why_not(entry))];
         }

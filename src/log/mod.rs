@@ -12,6 +12,7 @@ pub(crate) mod failure;
 pub(crate) mod fields;
 pub(crate) mod filter;
 mod headings;
+mod kept;
 pub(crate) mod labels;
 pub(crate) mod lanes;
 mod legend;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mock_ivs_chat::hook::{ActionVerdict, HookSpec};
+use mock_ivs_chat::hook::{ActionVerdict, DeliveryVerdict, HookSpec};
 use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat, Operation, ReviewResponse};
 use rstest::rstest;
@@ -98,7 +98,7 @@ fn a_gate_is_named_by_the_line_of_its_hook() {
     alice.send_message("hi");
     let text = failure(|| alice.expect_message("hi").wait());
     let origin = format!(
-        "gates:\n  1 event held by \"hook 1\", the last at #6\n    \
+        "gates:\n  1 event held by \"hook 1\" until `Gate::release`, the last at #6\n    \
          on_delivery().to(\"alice\").hold() at tests/it/failure_causes.rs:{line}:"
     );
     assert!(text.contains(&origin), "{text}");
@@ -474,4 +474,41 @@ fn a_long_advance_is_shown_in_days() {
     ivs.advance(Duration::from_secs(60 * 24 * 60 * 60 + 5));
     assert!(ivs.log().to_string().contains("60days 5s"), "{}", ivs.log());
     assert!(ivs.log().timeline().contains("clock + 60days 5s"), "{}", ivs.log().timeline());
+}
+
+#[rstest]
+#[case::delayed("delayed 1m by hook 1")]
+#[case::held("held by hook \"gate\"")]
+#[case::reordered("reordered by hook 1")]
+#[case::dropped("dropped by hook 1")]
+#[case::replaced("replaced by hook 1")]
+#[case::stalled("withheld from a stalled connection")]
+fn the_nearest_frame_is_the_one_that_is_kept_from_the_user(#[case] why: &str) {
+    let ivs = impatient();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    let to_bob = || ivs.on_delivery().to("bob");
+    let gate = ivs.gate();
+    match why.split(' ').next() {
+        Some("delayed") => drop(to_bob().delay(Duration::from_secs(60))),
+        Some("held") => drop(to_bob().named("gate").decide({
+            let gate = gate.clone();
+            move |_| DeliveryVerdict::hold(&gate)
+        })),
+        Some("reordered") => drop(to_bob().reorder()),
+        Some("dropped") => drop(to_bob().drop_frame()),
+        Some("replaced") => drop(to_bob().replace("{}")),
+        _ => assert!(bob.connection().stall()),
+    }
+    alice.send_message("hi");
+    alice.expect_message("hi").wait();
+    let nearest = format!("(bob: MESSAGE \"hi\") matches, but was {why}\n");
+    let text = failure(|| bob.expect_message("hi").wait());
+    assert!(text.contains(&nearest), "{text}");
+    let by_user = ivs.log().user("bob");
+    let text = failure(|| by_user.expect(Matcher::message().content("hi")).wait());
+    assert!(text.contains(&nearest), "{text}");
+    // A frame that is similar and has arrived is not as near.
+    let text = failure(|| bob.expect_message("ho").wait());
+    assert!(!text.contains("matches, but was"), "{text}");
 }
