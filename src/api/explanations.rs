@@ -28,6 +28,10 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
     failure
         .section(Section { title: "rooms of the same name", lines: namesakes })
         .section(Section { title: "refused", lines: refused })
+        .section(Section {
+            title: "reviews that failed",
+            lines: explain::failed_reviews(entries, |number| driver.review_handler(number)),
+        })
         .section(Section { title: "hooks that have not fired", lines: unfired })
         .section(Section { title: "gates", lines: held(driver, entries) })
         .section(Section { title: "delays", lines: delayed(driver, entries) })

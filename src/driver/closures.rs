@@ -22,7 +22,7 @@ use crate::hook::event::{HookEvent, HookVerdict};
 pub(crate) struct Closure {
     function: Function,
     /// The name of the closure in failures, unless it is that of its hook or of its function.
-    name: Option<Arc<str>>,
+    pub(super) name: Option<Arc<str>>,
 }
 
 #[derive(Clone)]

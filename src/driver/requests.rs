@@ -275,6 +275,14 @@ impl Driver {
         self.finish_call(transaction);
     }
 
+    /// Returns a review handler as failures name it, unless it has been replaced, or is named by
+    /// its ARN.
+    pub(crate) fn review_handler(&self, number: u64) -> Option<String> {
+        let state = self.state.lock();
+        let closure = state.closures.get(&ClosureId::Handler(HandlerId(number)))?;
+        closure.name.as_ref().map(|name| name.to_string())
+    }
+
     /// Adds a gate, which is closed.
     pub(crate) fn add_gate(self: &Arc<Self>) -> GateId {
         match self.call(Input::arrange(Arrangement::AddGate)) {

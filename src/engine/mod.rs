@@ -266,8 +266,8 @@ impl Engine {
                     self.record(cause, None, Event::QuotaExceeded { quota, limit });
                 }
                 ServiceOutput::Review(call) => self.review(cause, call, HookId::default()),
-                ServiceOutput::ReviewTimedOut { message_id, fallback } => {
-                    self.review_timed_out(cause, message_id, fallback);
+                ServiceOutput::ReviewTimedOut { message_id, fallback, uri } => {
+                    self.review_timed_out(cause, message_id, fallback, &uri);
                 }
             }
         }
@@ -373,8 +373,8 @@ impl Engine {
         self.record(cause, connection, Event::HookFired(Box::new(hooked)));
     }
 
-    fn record_review(&mut self, cause: u64, message_id: String, result: String) {
-        self.record(cause, None, Event::Reviewed(Box::new(Reviewed { message_id, result })));
+    fn record_review(&mut self, cause: u64, reviewed: Reviewed) {
+        self.record(cause, None, Event::Reviewed(Box::new(reviewed)));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
 use crate::hook::review::ReviewVerdict;
+use crate::log::record::Reviewed;
 use crate::proto::frame::ChatMessage;
 use crate::proto::request::FallbackResult;
 use crate::service::output::{ReviewCall, ReviewEnd, ReviewOutcome};
@@ -85,7 +86,8 @@ impl Engine {
     /// Assumed: a room may have a function that does not exist, and its invocation fails.
     pub(super) fn ask_handler(&mut self, cause: u64, call: ReviewCall) {
         let Some(handler) = self.handlers.get(&call.uri).copied() else {
-            return self.conclude_review(cause, &call, ReviewResponse::fail());
+            let response = ReviewResponse::failure("the test has set no handler for its function");
+            return self.conclude_review(cause, &call, response);
         };
         let event = HookEvent::ReviewHandler(self.review_request(&call));
         let name = Arc::<str>::from(call.uri.as_str());
@@ -109,6 +111,7 @@ impl Engine {
         let mut outputs = Vec::new();
         // `None` if the review has timed out meanwhile: its result is recorded already.
         if let Some(end) = self.service.reviewed(call.review, outcome, &mut outputs) {
+            let has_failed = matches!(end, ReviewEnd::Fallback(_));
             let result = match (end, failure) {
                 (ReviewEnd::Decided, _) => result,
                 (ReviewEnd::Fallback(fallback), Some(reason)) => {
@@ -116,7 +119,8 @@ impl Engine {
                 }
                 (ReviewEnd::Fallback(fallback), None) => format!("failed; {}", shown(fallback)),
             };
-            self.record_review(cause, call.message.id.clone(), result);
+            let (message_id, handler) = (call.message.id.clone(), self.handler_number(&call.uri));
+            self.record_review(cause, Reviewed { message_id, result, handler, has_failed });
             self.apply(cause, outputs);
         }
     }
@@ -127,6 +131,7 @@ impl Engine {
         cause: u64,
         message_id: String,
         fallback: FallbackResult,
+        uri: &str,
     ) {
         // Only closures that are asked now are withdrawn. A review that a hook delays or holds
         // still reaches its handler, as a slow function still runs, and `reviewed` ignores the
@@ -138,7 +143,13 @@ impl Engine {
             _ => false,
         });
         self.outputs.extend(moot.into_iter().map(Output::Withdraw));
-        self.record_review(cause, message_id, format!("timed out; {}", shown(fallback)));
+        let result = format!("timed out; {}", shown(fallback));
+        let handler = self.handler_number(uri);
+        self.record_review(cause, Reviewed { message_id, result, handler, has_failed: true });
+    }
+
+    fn handler_number(&self, uri: &str) -> Option<u64> {
+        self.handlers.get(uri).map(|handler| handler.0)
     }
 
     fn review_request(&self, call: &ReviewCall) -> ReviewRequest {
@@ -153,7 +164,8 @@ impl Engine {
 pub(super) fn response_of(answer: Answer) -> ReviewResponse {
     match answer {
         Answer::Verdict(HookVerdict::ReviewHandler(review)) => review,
-        Answer::Verdict(_) | Answer::Panicked | Answer::Unavailable => ReviewResponse::fail(),
+        Answer::Panicked => ReviewResponse::failure("the handler panicked"),
+        Answer::Verdict(_) | Answer::Unavailable => ReviewResponse::fail(),
     }
 }
 

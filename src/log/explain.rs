@@ -68,6 +68,35 @@ fn refusal(entry: &Entry) -> Option<String> {
     Some(escaped(&hide(entry.mock, &text)).into_owned())
 }
 
+/// Returns the reviews that failed, the latest last, with their handlers. A message with a wrong
+/// fate is often the only other trace of a handler that is too slow, or responds in another form.
+pub(crate) fn failed_reviews(
+    entries: &[Entry],
+    handler: impl Fn(u64) -> Option<String>,
+) -> Vec<String> {
+    let first = entries.len().saturating_sub(MOST_EXAMINED);
+    let failed = entries[first..].iter().rev().filter_map(|entry| match &entry.record.event {
+        Event::Reviewed(reviewed) if reviewed.has_failed => Some((entry, reviewed)),
+        _ => None,
+    });
+    let mut lines: Vec<_> = failed
+        .take(MOST_REFUSALS)
+        .map(|(entry, reviewed)| {
+            let handler = reviewed.handler.and_then(&handler);
+            let whose = handler.map(|handler| format!("; {handler}")).unwrap_or_default();
+            let text = format!(
+                "#{}, review of {}: {}{whose}",
+                entry.index(),
+                reviewed.message_id,
+                reviewed.result
+            );
+            escaped(&hide(entry.mock, &text)).into_owned()
+        })
+        .collect();
+    lines.reverse();
+    lines
+}
+
 /// Returns the findings of a lint, a line each. Findings that differ only in their entries are one
 /// line.
 pub(crate) fn merged(findings: &[Finding]) -> Vec<String> {

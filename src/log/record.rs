@@ -246,6 +246,10 @@ pub(crate) struct Reviewed {
     pub(crate) message_id: String,
     /// The result, in words.
     pub(crate) result: String,
+    /// The number of the handler, or of the one in whose place a hook responded.
+    pub(crate) handler: Option<u64>,
+    /// Whether the review failed, so that the fallback result of the room decided.
+    pub(crate) has_failed: bool,
 }
 
 #[cfg(test)]

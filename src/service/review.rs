@@ -18,6 +18,7 @@ pub(crate) struct PendingReview {
     message: ChatMessage,
     deadline: Timestamp,
     fallback_result: FallbackResult,
+    uri: String,
 }
 
 impl Service {
@@ -56,7 +57,7 @@ impl Service {
         // The addition saturates, so a very long timeout means that the review never times out.
         let deadline = now + self.settings.review_timeout;
         self.deadlines.insert((deadline, Deadline::Review(review)));
-        let room_arn = self.rooms[&room].arn.clone();
+        let (room_arn, uri) = (self.rooms[&room].arn.clone(), handler.uri.clone());
         out.push(Output::Review(ReviewCall {
             review,
             connection,
@@ -66,7 +67,7 @@ impl Service {
             message: message.clone(),
         }));
         let fallback_result = handler.fallback_result;
-        let pending = PendingReview { connection, room, message, deadline, fallback_result };
+        let pending = PendingReview { connection, room, message, deadline, fallback_result, uri };
         self.reviews.insert(review, pending);
     }
 
@@ -89,8 +90,11 @@ impl Service {
     /// Ends a review that took too long.
     pub(super) fn review_timed_out(&mut self, review: ReviewId, out: &mut Vec<Output>) {
         if let Some(pending) = self.reviews.remove(&review) {
-            let (message_id, fallback) = (pending.message.id.clone(), pending.fallback_result);
-            out.push(Output::ReviewTimedOut { message_id, fallback });
+            out.push(Output::ReviewTimedOut {
+                message_id: pending.message.id.clone(),
+                fallback: pending.fallback_result,
+                uri: pending.uri.clone(),
+            });
             self.finish_review(pending, ReviewOutcome::Failed, out);
         }
     }

@@ -243,6 +243,11 @@ impl ReviewResponse {
         }
     }
 
+    /// Fails for a reason that the log shows.
+    pub(crate) fn failure(reason: &str) -> Self {
+        Self(Decision::Failure { reason: Some(reason.into()) })
+    }
+
     pub(crate) fn failure_reason(&self) -> Option<String> {
         match &self.0 {
             Decision::Failure { reason } => reason.clone(),

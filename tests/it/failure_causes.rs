@@ -225,6 +225,38 @@ fn a_closure_that_panics_right_before_the_end_fails_the_test() {
 }
 
 #[test]
+fn a_review_that_failed_is_named_with_the_line_of_its_handler() {
+    let clock = Clock::frozen_at("2026-01-01T00:00:00Z");
+    let timeout = Duration::from_millis(1);
+    let ivs = MockIvsChat::builder().clock(clock).wait_timeout(timeout).start();
+    let room = ivs.create_room("lobby");
+    let alice = room.participant("alice");
+    room.review_with_json(|_| json!({ "ReviewResult": "deny" }));
+    let line = line!() - 1;
+    alice.send_message("one");
+    let invalid = failure(|| alice.expect_error(ErrorCode::NotAcceptable).wait());
+    room.review_with_async(|_| std::future::pending());
+    alice.send_message("two");
+    ivs.advance(Duration::from_millis(200));
+    let late = failure(|| alice.expect_error(ErrorCode::NotAcceptable).wait());
+    ivs.reset_hooks();
+    alice.send_message("three");
+    // A handler that has been replaced is not named any more, and there is none after a reset.
+    let missing = failure(|| alice.expect_error(ErrorCode::NotAcceptable).wait());
+    let handler = |line| format!("the review handler at tests/it/failure_causes.rs:{line}:10");
+    let invalid_result = "failed: ReviewResult must be ALLOW or DENY; fallback ALLOW";
+    let cases = [(&invalid, invalid_result, line), (&late, "timed out; fallback ALLOW", line + 4)];
+    for (text, reason, line) in cases {
+        let text = text.replace("\n    ", " ");
+        assert!(text.contains("\n\nreviews that failed:\n  #10, review of"), "{text}");
+        assert!(text.contains(&format!("{reason}; {}\n", handler(line))), "{text}");
+    }
+    assert!(late.contains(&format!("Message00001: {invalid_result}\n")), "{late}");
+    let reason = "Message00003: failed: the test has set no handler for its function; fallback";
+    assert!(missing.contains(reason), "{missing}");
+}
+
+#[test]
 fn a_response_of_a_review_handler_in_another_spelling_says_so() {
     let ivs = frozen();
     let room = ivs.create_room("lobby");

@@ -107,7 +107,7 @@ fn a_review_is_held_or_delayed_until_its_handler_is_asked() {
 #[case(|| respond(ReviewResponse::deny_without_reason()), DENIED, "DENY")]
 #[case(|| respond(ReviewResponse::fail()), DENIED, "failed; fallback DENY")]
 #[case(|| respond(ReviewResponse::allow().content("")), DENIED, "failed: Content is empty; fallback DENY")]
-#[case(|| Answer::Panicked, DENIED, "failed; fallback DENY")]
+#[case(|| Answer::Panicked, DENIED, "failed: the handler panicked; fallback DENY")]
 #[case(|| Answer::Unavailable, DENIED, "failed; fallback DENY")]
 #[case(|| Answer::Verdict(HookVerdict::Review(ReviewVerdict::Pass)), DENIED, "failed; fallback DENY")]
 fn a_handler_decides(#[case] answer: fn() -> Answer, #[case] sent: &str, #[case] result: &str) {
