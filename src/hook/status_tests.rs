@@ -1,4 +1,5 @@
-//! Tests of the texts about hooks: the calls that installed them, and why they have not fired.
+//! Tests of the texts about hooks and their events: the calls that installed a hook, and why it has
+//! not fired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +7,15 @@ use std::time::Duration;
 use rstest::rstest;
 
 use crate::hook;
+use crate::hook::action::InboundFrame;
 use crate::hook::builder::{HookBuilder, HookSpec};
 use crate::hook::chain::{Behavior, HookStatus};
-use crate::hook::delivery::Corruption;
+use crate::hook::delivery::{Corruption, OutboundFrame};
 use crate::hook::filter::{EventContext, FrameKind};
 use crate::hook::frequency::Frequency;
+use crate::hook::handshake::HandshakeRequest;
 use crate::hook::ids::HookId;
+use crate::hook::operation::OperationCall;
 use crate::hook::point::Actions;
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::proto::action::{Action, SendMessage};
@@ -19,7 +23,9 @@ use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::exception::Exception;
 use crate::proto::frame::{ChatEvent, Frame};
+use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
+use crate::proto::sensitive::REDACTED;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::review_handler::ReviewResponse;
@@ -302,4 +308,48 @@ fn all_kinds_of_events_are_described() {
         rule.filter.kind = Some(FrameKind::Event);
     }
     assert_eq!(status(hook).origin()[0], "on_delivery().event(…).reset()");
+}
+
+#[test]
+fn debug_of_an_event_hides_its_user() {
+    let user_id = || "alice".to_owned();
+    let room = || "lobby".to_owned();
+    let handshake = HandshakeRequest {
+        user_id: Some(user_id()),
+        room: Some(room()),
+        path: "/".into(),
+        headers: Headers::default(),
+    };
+    let action = InboundFrame {
+        user_id: user_id(),
+        room: room(),
+        connection: ConnectionId(1),
+        text: "{}".into(),
+        request_id: "r1".into(),
+        action: Some(Action::SendMessage(SendMessage::new("x"))),
+        at: Timestamp::default(),
+    };
+    let delivery = OutboundFrame {
+        user_id: user_id(),
+        room: room(),
+        connection: ConnectionId(1),
+        frame: Frame::Event(ChatEvent::new("Event0000001", "app:e")),
+    };
+    let request = serde_json::json!({ "roomIdentifier": "lobby", "userId": "alice" });
+    let call = OperationCall {
+        operation: Operation::DisconnectUser,
+        request: request.as_object().unwrap().clone(),
+        access_key_id: None,
+        headers: Headers::default(),
+    };
+    let shown = [
+        format!("{handshake:?}"),
+        format!("{action:?}"),
+        format!("{delivery:?}"),
+        format!("{call:?}"),
+    ];
+    for text in shown {
+        assert!(text.contains("lobby") && text.contains(REDACTED), "{text}");
+        assert!(!text.contains("alice"), "{text}");
+    }
 }

@@ -6,6 +6,7 @@ use super::scene::Scene;
 use crate::engine::KeepAlive;
 use crate::engine::io::{Ending, Input};
 use crate::proto::payload::Payload;
+use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -100,4 +101,14 @@ fn a_watched_connection_keeps_at_most_two_timers() {
     assert_eq!(open.timers.len(), 2);
     scene.end(alice, Ending::Stream);
     assert_eq!(scene.engine.next_deadline(), None);
+}
+
+#[test]
+fn at_the_end_of_time_no_timer_is_set() {
+    let mut scene = pings();
+    scene.now = Timestamp::MAX - SECOND * 31;
+    scene.connect("alice");
+    // A timer for the last moment would be due whenever it is set, and be set again for ever.
+    assert_eq!(scene.advance(SECOND * 30), [r#"send [1] ping """#]);
+    scene.advance(SECOND);
 }

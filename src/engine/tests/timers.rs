@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::scene::{Scene, always, containing, user};
+use crate::engine::KeepAlive;
 use crate::engine::io::{Input, TimerId};
 use crate::hook::action::ActionVerdict;
 use crate::hook::delivery::DeliveryVerdict;
@@ -32,6 +33,24 @@ fn the_next_deadline_is_the_earliest() {
     assert_eq!(scene.engine.next_deadline(), Some(scene.now + SECOND * 5));
     assert_eq!(scene.advance(SECOND * 5), [r#"send [1, 2] MESSAGE "long""#]);
     assert_eq!(scene.engine.next_deadline(), Some(session));
+}
+
+#[test]
+fn delayed_events_are_counted_until_they_are_due() {
+    let keep_alive = KeepAlive { ping_interval: Some(SECOND), idle_timeout: Some(SECOND * 60) };
+    let mut scene = Scene::watched(keep_alive);
+    let alice = scene.connect("alice");
+    assert_eq!(scene.engine.delayed(), None);
+    delay(&mut scene, "long", 10);
+    delay(&mut scene, "short", 5);
+    scene.send(alice, "long");
+    assert_eq!(scene.engine.delayed(), Some((1, scene.now + SECOND * 10)));
+    scene.send(alice, "short");
+    assert_eq!(scene.engine.delayed(), Some((2, scene.now + SECOND * 5)));
+    scene.advance(SECOND * 5);
+    assert_eq!(scene.engine.delayed(), Some((1, scene.now + SECOND * 5)));
+    scene.advance(SECOND * 5);
+    assert_eq!(scene.engine.delayed(), None);
 }
 
 #[test]
