@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crate::driver::Driver;
 use crate::engine::control::ConnectionInfo;
 use crate::hook::chain::HookStatus;
+use crate::hook::point::PointName;
 use crate::log::entry::Entry;
 use crate::log::escape::named;
 use crate::log::explain;
 use crate::log::failure::{Failure, Section};
 use crate::log::lint::{self, Finding};
+use crate::log::nearest_event::nearest_event;
 use crate::log::timeline::WIDEST;
 use crate::log::width::width;
 
@@ -137,15 +139,19 @@ pub(crate) fn unfired_lines(hook: &HookStatus, entries: &[Entry]) -> Vec<String>
 pub(crate) fn why_not_fired(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
     let mut reasons = vec![hook.why_not_fired()];
     if hook.has_seen_nothing() {
-        let (user_id, room) = (hook.user_id.as_deref(), hook.room.as_deref());
-        let skips = hook.is_on_handshakes().then(|| explain::skipped_handshake(user_id, entries));
+        let (user_id, room, point) = (hook.user_id(), hook.room(), hook.point());
+        let is_on_handshakes = point == PointName::Handshake;
+        let skips = is_on_handshakes.then(|| explain::skipped_handshake(user_id, entries));
         reasons.extend(match skips.flatten() {
             Some(skipped) => Some(skipped),
-            None => user_id.and_then(|user_id| explain::absence(user_id, entries)),
+            None => user_id
+                .and_then(|user_id| explain::absence(user_id, explain::before_last_ends(entries))),
         });
-        let own_calls = hook.is_on_operations().then(|| explain::own_call(entries));
+        let is_on_operations = point == PointName::Operation;
+        let own_calls = is_on_operations.then(|| explain::own_call(entries));
         reasons.extend(own_calls.flatten());
         reasons.extend(room.and_then(|room| explain::empty_room(room, entries)));
+        reasons.extend(nearest_event(hook, entries));
     }
     reasons
 }

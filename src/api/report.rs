@@ -293,7 +293,7 @@ impl Report {
 
     pub(crate) fn lanes_in(&self, entries: &[Entry]) -> Vec<String> {
         let Failures { unmet_hooks, denied_findings, .. } = &*self.failures;
-        let users = unmet_hooks.iter().filter_map(|hook| hook.user_id.as_deref());
+        let users = unmet_hooks.iter().filter_map(|hook| hook.user_id());
         let of_user = |user| entries.iter().rev().find(|entry| entry.user_id() == Some(user));
         let named = denied_findings.iter().filter_map(|finding| {
             let place = entries.binary_search_by_key(&finding.entry, Entry::index);

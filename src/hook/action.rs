@@ -7,7 +7,7 @@ use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
 use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
-use crate::hook::point::Actions;
+use crate::hook::point::{Actions, PointName};
 use crate::proto::action::{Action, ActionKind};
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
@@ -134,6 +134,7 @@ impl ActionVerdict {
 }
 
 impl Describe for ActionVerdict {
+    const NAME: PointName = PointName::Action;
     const POINT: &'static str = "on_action";
     const EVENT: &'static str = "frame from a client";
 

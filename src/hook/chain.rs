@@ -4,11 +4,12 @@ use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::hook::describe::{Describe, describe};
+use crate::hook::describe::{Describe, describe, unmet};
 use crate::hook::filter::{EventContext, Filter};
 use crate::hook::frequency::Frequency;
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
+use crate::hook::point::PointName;
 use crate::proto::timestamp::Timestamp;
 
 /// The number of times that a hook is expected to fire, and the line of the expectation.
@@ -86,13 +87,12 @@ pub(crate) struct HookStatus {
     origin: Arc<HookOrigin>,
     pub(crate) hits: usize,
     pub(crate) expected: Option<Expectation>,
-    /// The user that the hook is about, if it names one.
-    pub(crate) user_id: Option<String>,
-    /// The room that the hook is about, if it names one.
-    pub(crate) room: Option<String>,
+    filter: Filter,
+    point: PointName,
     /// The events of its hook point, in the singular.
     event: &'static str,
-    has_conditions: bool,
+    /// The method that sets the user.
+    user_method: &'static str,
     seen: usize,
     /// Why it did not fire at the events that match.
     pub(crate) why_passed: String,
@@ -113,17 +113,28 @@ impl HookStatus {
         self.origin.lines()
     }
 
-    /// Returns `true` if this is a hook on handshakes.
-    pub(crate) fn is_on_handshakes(&self) -> bool {
-        self.origin.description.starts_with("on_handshake()")
+    pub(crate) const fn point(&self) -> PointName {
+        self.point
     }
 
-    /// Returns `true` if this is a hook on calls of the control plane.
-    pub(crate) fn is_on_operations(&self) -> bool {
-        // `describe` writes the call that starts the hook first, and that call depends on whether
-        // the hook names an operation.
-        let points = ["on_operation(", "on_any_operation()"];
-        points.iter().any(|point| self.origin.description.starts_with(point))
+    /// Returns the user that the hook is about, if it names one. A hook on deliveries may name only
+    /// the sender, whose absence explains as much.
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        self.filter.user_id.as_deref().or(self.filter.sender.as_deref())
+    }
+
+    /// Returns the room that the hook is about, if it names one.
+    pub(crate) fn room(&self) -> Option<&str> {
+        self.filter.rooms.first().map(String::as_str)
+    }
+
+    pub(crate) fn count_of_conditions(&self) -> usize {
+        self.filter.clone().each().len()
+    }
+
+    /// Returns the conditions that an event does not satisfy, as the calls that set them.
+    pub(crate) fn unmet(&self, context: &EventContext<'_>) -> Vec<String> {
+        unmet(&self.filter, context, self.user_method)
     }
 
     /// Returns `true` if no event has matched the hook's conditions, not even before another hook.
@@ -135,7 +146,11 @@ impl HookStatus {
     pub(crate) fn why_not_fired(&self) -> String {
         match (self.seen, &self.shaded_by) {
             (0, Some(other)) => format!("{other} fired first for the matching events"),
-            (0, None) if self.has_conditions => "no event matched its conditions".into(),
+            // The frequency is not a condition here: an event that it skips has matched, and counts
+            // as seen.
+            (0, None) if self.filter != Filter::default() => {
+                "no event matched its conditions".into()
+            }
             (0, None) => format!("there has been no {}", self.event),
             (seen, _) => {
                 let events = if seen == 1 { "event" } else { "events" };
@@ -269,14 +284,10 @@ impl<V: Clone + Describe> Chain<V> {
             origin: Arc::clone(&hook.origin),
             hits: hook.hits,
             expected: hook.rule.expected.clone(),
-            // Reports look for the reason among the connections of this user. A hook on deliveries
-            // may name only the sender, whose absence explains as much.
-            user_id: hook.rule.filter.user_id.clone().or_else(|| hook.rule.filter.sender.clone()),
-            room: hook.rule.filter.rooms.first().cloned(),
+            filter: hook.rule.filter.clone(),
+            point: V::NAME,
             event: V::EVENT,
-            // The frequency is not a condition here: an event that it skips has matched, and counts
-            // as seen.
-            has_conditions: hook.rule.filter != Filter::default(),
+            user_method: V::USER,
             seen: hook.seen,
             why_passed: match (hook.asked, &hook.rule.behavior) {
                 (0, _) => hook.rule.frequency.why_not(),

@@ -9,7 +9,7 @@ use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, Quoted, delay, delay_real_time, disconnect};
 use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::ids::GateId;
-use crate::hook::point::Deliveries;
+use crate::hook::point::{Deliveries, PointName};
 use crate::proto::close::CloseCode;
 use crate::proto::frame::Frame;
 use crate::proto::sensitive::REDACTED;
@@ -155,6 +155,7 @@ impl Corruption {
 }
 
 impl Describe for DeliveryVerdict {
+    const NAME: PointName = PointName::Delivery;
     const POINT: &'static str = "on_delivery";
     const EVENT: &'static str = "frame to a client";
     const USER: &'static str = "to";

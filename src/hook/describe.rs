@@ -5,14 +5,17 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::hook::chain::{Behavior, Expectation, Rule};
-use crate::hook::filter::{Filter, FrameKind};
+use crate::hook::filter::{EventContext, Filter, FrameKind};
 use crate::hook::frequency::Frequency;
+use crate::hook::point::PointName;
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
 
 /// A verdict that can be written as the call that sets it. Each hook point implements it beside its
 /// verdict.
 pub(crate) trait Describe {
+    /// The hook point.
+    const NAME: PointName;
     /// The method that starts a hook of the hook point.
     const POINT: &'static str;
     /// An event of the hook point, for reports.
@@ -59,6 +62,19 @@ pub(super) fn conditions(
         push(&mut text, &format!("expect({})", shown_range(hits)));
     }
     text
+}
+
+/// Returns the conditions that an event does not satisfy, as the calls that set them.
+pub(super) fn unmet(filter: &Filter, context: &EventContext<'_>, user_method: &str) -> Vec<String> {
+    let unmet = filter.clone().each().into_iter().filter(|condition| !condition.admits(context));
+    let shown = unmet.map(|condition| match condition.operation {
+        Some(_) => start(&condition, ""),
+        None => {
+            let text = conditions(&condition, &Frequency::default(), None, user_method);
+            text.trim_start_matches('.').to_owned()
+        }
+    });
+    shown.collect()
 }
 
 /// Returns a range as a test writes it.

@@ -64,6 +64,32 @@ impl Filter {
             && self.request_id.as_deref().is_none_or(|id| context.request_id == id)
     }
 
+    /// Returns a filter for each condition.
+    pub(crate) fn each(self) -> Vec<Self> {
+        let mut each = Vec::new();
+        let mut push = |is_set: bool, filter: Self| {
+            if is_set {
+                each.push(filter);
+            }
+        };
+        let Self { user_id, sender, connection, action, operation, request_id, .. } = self;
+        push(user_id.is_some(), Self { user_id, ..Self::default() });
+        push(sender.is_some(), Self { sender, ..Self::default() });
+        push(connection.is_some(), Self { connection, ..Self::default() });
+        push(action.is_some(), Self { action, ..Self::default() });
+        // Together, because an event has both, and a hook has one method for them.
+        let (kind, event_name) = (self.kind, self.event_name);
+        push(kind.is_some() || event_name.is_some(), Self { kind, event_name, ..Self::default() });
+        push(operation.is_some(), Self { operation, ..Self::default() });
+        push(request_id.is_some(), Self { request_id, ..Self::default() });
+        each.extend(
+            self.rooms.into_iter().map(|room| Self { rooms: vec![room], ..Self::default() }),
+        );
+        let parts = self.containing.into_iter();
+        each.extend(parts.map(|part| Self { containing: vec![part], ..Self::default() }));
+        each
+    }
+
     /// Adds the conditions of another filter.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time, disconnect, with_headers};
 use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
-use crate::hook::point::Handshakes;
+use crate::hook::point::{Handshakes, PointName};
 use crate::proto::close::CloseCode;
 use crate::proto::headers::Headers;
 use crate::proto::sensitive::REDACTED;
@@ -117,6 +117,7 @@ impl HandshakeVerdict {
 }
 
 impl Describe for HandshakeVerdict {
+    const NAME: PointName = PointName::Handshake;
     const POINT: &'static str = "on_handshake";
     const EVENT: &'static str = "handshake";
 

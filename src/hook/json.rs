@@ -15,6 +15,7 @@ use crate::hook::chain::{Behavior, Expectation, Rule};
 use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::frequency::{Frequency, Probability};
 use crate::hook::json::effect::{Effect, EffectOf};
+use crate::hook::point::PointName;
 use crate::hook::registry::AnyRule;
 use crate::proto::action::ActionKind;
 use crate::proto::operation::Operation;
@@ -26,7 +27,7 @@ use crate::service::ConnectionId;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Members {
-    on: Point,
+    on: PointName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,17 +71,6 @@ struct Members {
     then: Effect,
 }
 
-/// A hook point.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Point {
-    Handshake,
-    Action,
-    Review,
-    Delivery,
-    Operation,
-}
-
 /// The type of a delivered frame.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -109,7 +99,7 @@ enum Expect {
     },
 }
 
-impl Point {
+impl PointName {
     const fn name(self) -> &'static str {
         match self {
             Self::Handshake => "handshakes",
@@ -204,7 +194,7 @@ impl Members {
         };
         // At deliveries the user of the connection is the recipient.
         let (user_id, sender) = match self.on {
-            Point::Delivery => (&self.to, &self.from),
+            PointName::Delivery => (&self.to, &self.from),
             _ => (&self.from, &None),
         };
         Ok(Filter {
@@ -269,15 +259,15 @@ impl Members {
     fn any_rule(&self, caller: &'static Location<'static>) -> Result<AnyRule, String> {
         self.check()?;
         Ok(match self.on {
-            Point::Handshake => AnyRule::Handshake(self.rule(caller)?),
-            Point::Action => AnyRule::Action(self.rule(caller)?),
-            Point::Review => AnyRule::Review(self.rule(caller)?),
-            Point::Delivery => AnyRule::Delivery(self.rule(caller)?),
-            Point::Operation => AnyRule::Operation(self.rule(caller)?),
+            PointName::Handshake => AnyRule::Handshake(self.rule(caller)?),
+            PointName::Action => AnyRule::Action(self.rule(caller)?),
+            PointName::Review => AnyRule::Review(self.rule(caller)?),
+            PointName::Delivery => AnyRule::Delivery(self.rule(caller)?),
+            PointName::Operation => AnyRule::Operation(self.rule(caller)?),
         })
     }
 
-    fn of<V: EffectOf>(on: Point, rule: &Rule<V>, holds: bool) -> Result<Self, &'static str> {
+    fn of<V: EffectOf>(on: PointName, rule: &Rule<V>, holds: bool) -> Result<Self, &'static str> {
         let Rule { name, filter, frequency, expected, priority, behavior, .. } = rule;
         let then = match behavior {
             // Before the verdict is read: that of a hook which holds is `Pass` until it is
@@ -298,7 +288,7 @@ impl Members {
         }
         // The inverse of the mapping in `filter`.
         let (from, to) = match on {
-            Point::Delivery => (filter.sender.clone(), filter.user_id.clone()),
+            PointName::Delivery => (filter.sender.clone(), filter.user_id.clone()),
             _ => (filter.user_id.clone(), None),
         };
         let expect = expected.as_ref().map(|expected| {
@@ -349,11 +339,11 @@ fn unknown(name: &str, kind: &str, known: &[&str]) -> String {
 impl Serialize for HookSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = match &self.rule {
-            AnyRule::Handshake(rule) => Members::of(Point::Handshake, rule, self.holds),
-            AnyRule::Action(rule) => Members::of(Point::Action, rule, self.holds),
-            AnyRule::Review(rule) => Members::of(Point::Review, rule, self.holds),
-            AnyRule::Delivery(rule) => Members::of(Point::Delivery, rule, self.holds),
-            AnyRule::Operation(rule) => Members::of(Point::Operation, rule, self.holds),
+            AnyRule::Handshake(rule) => Members::of(PointName::Handshake, rule, self.holds),
+            AnyRule::Action(rule) => Members::of(PointName::Action, rule, self.holds),
+            AnyRule::Review(rule) => Members::of(PointName::Review, rule, self.holds),
+            AnyRule::Delivery(rule) => Members::of(PointName::Delivery, rule, self.holds),
+            AnyRule::Operation(rule) => Members::of(PointName::Operation, rule, self.holds),
         };
         members.map_err(ser::Error::custom)?.serialize(serializer)
     }

@@ -9,7 +9,7 @@ use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time, with_headers};
 use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
-use crate::hook::point::Operations;
+use crate::hook::point::{Operations, PointName};
 use crate::proto::exception::Exception;
 use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
@@ -121,6 +121,7 @@ impl OperationVerdict {
 }
 
 impl Describe for OperationVerdict {
+    const NAME: PointName = PointName::Operation;
     const POINT: &'static str = "on_any_operation";
     const EVENT: &'static str = "call of an operation";
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::hook::action::{ActionVerdict, InboundFrame};
 use crate::hook::chain::{Chain, Rule};
 use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
@@ -23,6 +25,17 @@ pub trait HookPoint: sealed::HookPoint {
     type Event: Send + 'static;
     /// The verdict that a closure returns.
     type Verdict: Send + 'static;
+}
+
+/// The name of a hook point.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum PointName {
+    Handshake,
+    Action,
+    Review,
+    Delivery,
+    Operation,
 }
 
 /// Hooks on handshakes, evaluated before the service sees the token.

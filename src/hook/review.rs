@@ -6,7 +6,7 @@ use crate::hook::builder::{Destination, HookBuilder};
 use crate::hook::describe::{Describe, delay, delay_real_time};
 use crate::hook::filter::Filter;
 use crate::hook::ids::GateId;
-use crate::hook::point::Reviews;
+use crate::hook::point::{PointName, Reviews};
 use crate::service::review_handler::ReviewResponse;
 
 /// The effect of a hook on a message review.
@@ -33,6 +33,7 @@ pub enum ReviewVerdict {
 }
 
 impl Describe for ReviewVerdict {
+    const NAME: PointName = PointName::Review;
     const POINT: &'static str = "on_review";
     const EVENT: &'static str = "message to review";
 

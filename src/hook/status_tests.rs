@@ -16,7 +16,7 @@ use crate::hook::frequency::Frequency;
 use crate::hook::handshake::HandshakeRequest;
 use crate::hook::ids::HookId;
 use crate::hook::operation::OperationCall;
-use crate::hook::point::Actions;
+use crate::hook::point::{Actions, PointName};
 use crate::hook::registry::{AnyRule, HookRegistry};
 use crate::proto::action::{Action, SendMessage};
 use crate::proto::close::CloseCode;
@@ -157,7 +157,7 @@ fn a_status_names_the_hook_and_its_line() {
 fn a_status_names_the_user_and_the_room_of_its_conditions() {
     let of = |hook| {
         let status = status(hook);
-        (status.user_id, status.room)
+        (status.user_id().map(str::to_owned), status.room().map(str::to_owned))
     };
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(of(hook::on_action().reset()), (None, None));
@@ -168,14 +168,13 @@ fn a_status_names_the_user_and_the_room_of_its_conditions() {
 
 #[test]
 fn a_status_knows_its_hook_point() {
-    let of = |hook| {
-        let status = status(hook);
-        (status.is_on_handshakes(), status.is_on_operations())
-    };
-    assert_eq!(of(hook::on_handshake().reset()), (true, false));
-    assert_eq!(of(hook::on_action().reset()), (false, false));
-    assert_eq!(of(hook::on_any_operation().reset()), (false, true));
-    assert_eq!(of(hook::on_operation(Operation::GetRoom).reset()), (false, true));
+    let of = |hook| status(hook).point();
+    assert_eq!(of(hook::on_handshake().reset()), PointName::Handshake);
+    assert_eq!(of(hook::on_action().reset()), PointName::Action);
+    assert_eq!(of(hook::on_review().hold()), PointName::Review);
+    assert_eq!(of(hook::on_delivery().reset()), PointName::Delivery);
+    assert_eq!(of(hook::on_any_operation().reset()), PointName::Operation);
+    assert_eq!(of(hook::on_operation(Operation::GetRoom).reset()), PointName::Operation);
 }
 
 /// Hooks on actions, and the texts of the events that they have been asked about.

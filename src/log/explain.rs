@@ -197,6 +197,16 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
     Some(format!("the connection of user {user_id:?} ended at #{end}"))
 }
 
+/// Returns the entries before the connections ended at the end of the test. An end after which
+/// nothing happened explains nothing.
+pub(crate) fn before_last_ends(entries: &[Entry]) -> &[Entry] {
+    let is_end = |entry: &Entry| {
+        matches!(entry.kind(), EntryKind::Closed | EntryKind::Disconnected | EntryKind::Outage)
+    };
+    let last = entries.iter().rposition(|entry| !is_end(entry));
+    &entries[..last.map_or(0, |last| last + 1)]
+}
+
 /// Returns a hint if nobody has connected to a room of this name, ID or ARN, but to others.
 pub(crate) fn empty_room(room: &str, entries: &[Entry]) -> Option<String> {
     let mut rooms = Vec::new();

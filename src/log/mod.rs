@@ -21,6 +21,7 @@ pub(crate) mod lint_rule;
 pub(crate) mod matcher;
 mod matcher_kinds;
 mod matcher_text;
+pub(crate) mod nearest_event;
 pub(crate) mod page;
 mod page_filter;
 pub(crate) mod record;

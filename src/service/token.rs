@@ -137,6 +137,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_key_stream_is_that_of_splitmix64_without_its_last_step() {
+        let mut state = 1;
+        let numbers = [(); 3].map(|()| next(&mut state));
+        assert_eq!(numbers, [0x910a_2ded_ab16_071a, 0xbeeb_8da0_1859_f727, 0xf893_a2ef_0a15_1080]);
+    }
+
     fn token(number: u64, user_id: &str) -> Token {
         let claims = Claims {
             room_arn: "arn:aws:ivschat:us-west-2:123456789012:room/Room00000001".into(),

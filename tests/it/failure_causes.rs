@@ -7,7 +7,7 @@ use mock_ivs_chat::hook::{ActionVerdict, DeliveryVerdict, HookSpec};
 use mock_ivs_chat::log::{Lint, LogRetention, Matcher};
 use mock_ivs_chat::{Clock, ErrorCode, MockIvsChat, Operation, ReviewResponse};
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::failure_texts::{child_of, impatient};
@@ -543,4 +543,65 @@ fn the_nearest_frame_is_the_one_that_is_kept_from_the_user(#[case] why: &str) {
     // A frame that is similar and has arrived is not as near.
     let text = failure(|| bob.expect_message("ho").wait());
     assert!(!text.contains("matches, but was"), "{text}");
+}
+
+/// Hooks of which no event satisfies all conditions, and the event that comes nearest.
+#[rstest]
+#[case(
+    json!({ "on": "action", "from": "alice", "containing": "ho", "then": "ignore" }),
+    "#5 (alice: SEND_MESSAGE \"hi\") does not satisfy `containing(\"ho\")`"
+)]
+#[case(
+    json!({ "on": "action", "from": "bob", "action": "SEND_MESSAGE", "then": "ignore" }),
+    "#5 (alice: SEND_MESSAGE \"hi\") does not satisfy `from(\"bob\")`"
+)]
+#[case(
+    json!({ "on": "action", "from": "alice", "action": "DELETE_MESSAGE", "containing": "hi", "then": "ignore" }),
+    "#5 (alice: SEND_MESSAGE \"hi\") does not satisfy `delete_message()`"
+)]
+#[case(
+    json!({ "on": "delivery", "to": "alice", "from": "bob", "requestId": "r2", "frame": "MESSAGE", "then": "drop" }),
+    "#6 (alice: MESSAGE \"hi\") does not satisfy `from(\"bob\")` and `request_id(\"r2\")`"
+)]
+#[case(
+    json!({ "on": "delivery", "to": "alice", "eventName": "app:poll", "then": "drop" }),
+    "#6 (alice: MESSAGE \"hi\") does not satisfy `event(\"app:poll\")`"
+)]
+fn a_hook_that_matched_nothing_names_the_nearest_event(#[case] hook: Value, #[case] near: &str) {
+    let ivs = frozen();
+    let hook: HookSpec = serde_json::from_value(hook).unwrap();
+    ivs.install(hook);
+    let alice = ivs.create_room("lobby").participant("alice");
+    alice.send_raw(r#"{"Action":"SEND_MESSAGE","RequestId":"r1","Content":"hi"}"#);
+    alice.disconnect();
+    let report = ivs.report().to_string();
+    assert!(report.contains(&format!("\n    nearest: {near}\n")), "{report}");
+    assert!(!report.contains("ended at"), "{report}");
+}
+
+#[tokio::test]
+async fn a_hook_that_was_not_asked_about_a_matching_event_says_why() {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    let token = room.chat_token("alice").create();
+    let _client = ivs.connect(&token).await.unwrap();
+    let alice = room.participant("alice");
+    alice.send_message("hi");
+    let later = "matches, but the hook was not asked: it may have been installed later\n";
+    ivs.on_action().from("alice").containing("hi").ignore();
+    ivs.on_delivery().to("alice").containing("hi").drop_frame();
+    ivs.on_handshake().from("alice").room("lobby").reset();
+    let report = ivs.report().to_string();
+    assert_eq!(report.matches(later).count(), 3, "{report}");
+    ivs.reset_hooks();
+    ivs.on_review().from("alice").containing("hi").respond(ReviewResponse::fail());
+    alice.send_message("hi");
+    let report = ivs.report().to_string();
+    let why = "matches, but the hook was not asked: its room may have no review handler\n";
+    assert!(report.contains(why), "{report}");
+    ivs.on_operation(Operation::SendEvent).containing("poll").reset();
+    let text = r#"{"roomIdentifier":"x","eventName":"other"}"#;
+    crate::control_plane_support::http(&ivs, "POST", "/SendEvent", text);
+    let report = ivs.report().to_string();
+    assert!(report.contains("SendEvent) does not satisfy `containing(\"poll\")`\n"), "{report}");
 }

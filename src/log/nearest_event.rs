@@ -1,0 +1,96 @@
+//! Nearest event: the event that satisfies most conditions of a hook which has seen none.
+
+use serde_json::Value;
+
+use crate::hook::chain::HookStatus;
+use crate::hook::filter::{EventContext, FrameKind};
+use crate::hook::point::PointName;
+use crate::log::entry::Entry;
+use crate::log::failure::EntryName;
+use crate::log::fields::{self, Name};
+use crate::log::record::{Caller, Event};
+use crate::log::timeline;
+use crate::proto::action::Action;
+use crate::proto::frame::Frame;
+
+/// Returns a line about the event that comes nearest to the conditions of a hook: the conditions
+/// that it does not satisfy. An event that satisfies none is not near.
+pub(crate) fn nearest_event(hook: &HookStatus, entries: &[Entry]) -> Option<String> {
+    let first = entries.len().saturating_sub(MOST_EXAMINED);
+    // From the end, so that the latest of several that are equally near is named.
+    let near = entries[first..].iter().enumerate().rev().filter_map(|(index, entry)| {
+        let unmet = with_context(hook.point(), entry, |context| hook.unmet(context))?;
+        (unmet.len() < hook.count_of_conditions()).then_some((first + index, unmet))
+    });
+    let (index, unmet) = near.min_by_key(|(_, unmet)| unmet.len())?;
+    let entry = &entries[index];
+    let named = EntryName { row: entries[timeline::row_start(entries, index)].index(), entry };
+    if unmet.is_empty() {
+        // The log does not have the moment at which the hook was installed.
+        let why = match hook.point() {
+            PointName::Review => "its room may have no review handler",
+            _ => "it may have been installed later",
+        };
+        return Some(format!("nearest: {named} matches, but the hook was not asked: {why}"));
+    }
+    let unmet: Vec<_> = unmet.iter().map(|condition| format!("`{condition}`")).collect();
+    Some(format!("nearest: {named} does not satisfy {}", unmet.join(" and ")))
+}
+
+/// Describes an entry as an event of a hook point; `None` if it is not one.
+fn with_context<T>(
+    point: PointName,
+    entry: &Entry,
+    read: impl FnOnce(&EventContext<'_>) -> T,
+) -> Option<T> {
+    let peer = entry.record.peer.as_ref();
+    let request_id = fields::get(entry, &Name::RequestId).unwrap_or_default();
+    let context = EventContext {
+        user_id: peer.map(|peer| &*peer.user_id),
+        room: peer.map(|peer| &peer.room),
+        connection: peer.map(|peer| peer.connection),
+        request_id: &request_id,
+        ..EventContext::default()
+    };
+    match (point, &entry.record.event) {
+        (PointName::Action | PointName::Review, Event::FrameReceived(payload)) => {
+            let action = entry.action();
+            let text = match &action {
+                Some(Action::SendMessage(sent)) => &*sent.content,
+                // Only messages are reviewed.
+                _ if matches!(point, PointName::Review) => return None,
+                _ => payload.text().unwrap_or_default(),
+            };
+            // A review has no condition on the action.
+            let action = action.as_ref().map(Action::kind);
+            Some(read(&EventContext { action, text, ..context }))
+        }
+        (PointName::Delivery, Event::FrameSent(payload)) => {
+            let (kind, sender, event_name, text) = match payload.frame()? {
+                Frame::Message(message) => {
+                    (FrameKind::Message, Some(&*message.sender.user_id), None, &*message.content)
+                }
+                Frame::Event(event) => {
+                    let text = payload.text().unwrap_or_default();
+                    (FrameKind::Event, None, Some(&*event.event_name), text)
+                }
+                Frame::Error(error) => (FrameKind::Error, None, None, &*error.error_message),
+            };
+            let kind = Some(kind);
+            Some(read(&EventContext { sender, kind, event_name, text, ..context }))
+        }
+        (PointName::Handshake, Event::Connected(_)) if !entry.is_participant() => {
+            Some(read(&context))
+        }
+        (PointName::Operation, Event::Request(request)) if request.origin != Caller::Test => {
+            let body: Option<Value> = serde_json::from_str(&request.body).ok();
+            let user_id = body.as_ref().and_then(|body| body.get("userId")?.as_str());
+            let (operation, text) = (request.operation, &*request.body);
+            Some(read(&EventContext { user_id, operation, text, ..context }))
+        }
+        _ => None,
+    }
+}
+
+/// How many of the last entries are compared with the conditions.
+const MOST_EXAMINED: usize = 2_048;
