@@ -49,7 +49,7 @@ pub(crate) const ANYTHING: char = '…';
 /// Reads lines of the mock's transcript. The client is the one that acts, if any.
 pub(crate) fn read(lines: &str, client: Option<&str>) -> Step {
     let mut step = Step::default();
-    let (mut malformed, mut fragments) = (None, Vec::new());
+    let (mut corrupted, mut fragments) = (None, Vec::new());
     for line in lines.lines() {
         let is_effect = line.starts_with("  ");
         let line = line.trim_start();
@@ -67,7 +67,7 @@ pub(crate) fn read(lines: &str, client: Option<&str>) -> Step {
                 if effect.starts_with("reset by") {
                     step.events.push(Event::new(&lanes[0], "is gone"));
                 }
-                malformed = effect.strip_prefix("malformed: ").or(malformed);
+                corrupted = effect.strip_prefix("corrupted: ").or(corrupted);
                 continue;
             }
             let is_cause = text.starts_with("> ")
@@ -83,7 +83,7 @@ pub(crate) fn read(lines: &str, client: Option<&str>) -> Step {
             {
                 continue;
             }
-            match malformed {
+            match corrupted {
                 Some(kind) if kind.starts_with("Fragmented") => {
                     fragments.push((lanes[0].clone(), text.trim_start_matches("< ").to_owned()));
                 }
@@ -105,8 +105,8 @@ pub(crate) fn read(lines: &str, client: Option<&str>) -> Step {
 }
 
 /// Returns `true` if a client cannot read a frame with this defect.
-fn is_illegal(malformation: &str) -> bool {
-    ["InvalidUtf8", "ReservedBit"].iter().any(|kind| malformation.starts_with(kind))
+fn is_illegal(corruption: &str) -> bool {
+    ["InvalidUtf8", "ReservedBit"].iter().any(|kind| corruption.starts_with(kind))
 }
 
 /// Returns the events that a client sees of a hook's effect on a handshake or a call.

@@ -120,7 +120,7 @@ impl Engine {
                 self.push(cause, connection, payload.into());
             }
             Control::PushCorrupted { text, corruption } => {
-                let effect = format!("frame pushed, malformed: {corruption:?},");
+                let effect = format!("frame pushed, corrupted: {corruption:?},");
                 self.record_test_action(cause, connection, &effect, None);
                 for frame in corrupted(&corruption, &text) {
                     self.push(cause, connection, frame);

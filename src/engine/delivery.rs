@@ -215,7 +215,7 @@ impl Engine {
                 return self.send_now(cause, connection, frames);
             }
             DeliveryVerdict::Corrupt(corruption) => {
-                let effect = format!("malformed: {corruption:?}");
+                let effect = format!("corrupted: {corruption:?}");
                 self.record_effect(cause, Some(connection), hook, effect);
                 let text = payload.text().unwrap_or_default();
                 self.send_now(cause, connection, corrupted(&corruption, text));

@@ -88,7 +88,7 @@ struct Ledger {
     sent: Vec<(String, String, String)>,
     /// The messages that were confirmed to their senders, by user and content.
     confirmed: BTreeSet<(String, String)>,
-    /// The requests that were rejected, or got a malformed response, by user and `RequestId`.
+    /// The requests that were rejected, or got a corrupted response, by user and `RequestId`.
     rejected: BTreeSet<(String, String)>,
     /// The first message that was sent although it had been confirmed.
     repeated: Option<(String, String)>,
@@ -175,8 +175,8 @@ impl Ledger {
         if effect == "duplicated" {
             self.duplicated.extend(self.entries.get(&entry.record.cause).cloned());
         // This is how the engine records a corrupted frame.
-        } else if effect.starts_with("malformed") {
-            // The client may take the malformed frame for the response to any of its requests.
+        } else if effect.starts_with("corrupted") {
+            // The client may take the corrupted frame for the response to any of its requests.
             let requests = self.entries.values().filter(|(sender, _)| sender == user);
             self.rejected.extend(requests.cloned());
         }

@@ -179,7 +179,7 @@ async fn frames_are_pushed_to_one_client_and_pass_no_hooks() {
     assert!(bob.received().is_empty());
     let actions = ivs.log().kind(EntryKind::TestAction).entries();
     assert_eq!(actions.len(), 5);
-    let line = "alice ~ frame pushed, malformed: Truncated, by the test";
+    let line = "alice ~ frame pushed, corrupted: Truncated, by the test";
     assert_eq!(actions[4].to_string(), line);
 }
 

@@ -225,11 +225,11 @@ async fn a_delivery_closes_resets_or_stalls_its_connection() {
 #[case::fragmented(Corruption::Fragmented(10), |text: &str| serde_json::from_str::<Value>(text).unwrap()["Content"] == "hello")]
 #[tokio::test]
 async fn a_corrupted_text_arrives(
-    #[case] malformation: Corruption,
+    #[case] corruption: Corruption,
     #[case] is_as_said: fn(&str) -> bool,
 ) {
     let (ivs, mut alice) = chat().await;
-    ivs.on_delivery().once().corrupt(malformation);
+    ivs.on_delivery().once().corrupt(corruption);
     alice.send(hello()).await;
     let frame = alice.next_raw().await.unwrap().unwrap();
     assert!(is_as_said(frame.to_text().unwrap()), "{frame}");

@@ -35,7 +35,7 @@ fn cases() -> Vec<Case> {
         (
             DeliveryVerdict::Corrupt(Corruption::Binary),
             &[r#"send [1] binary {"Type":"MESSAGE""#],
-            "malformed: Binary",
+            "corrupted: Binary",
         ),
         (
             DeliveryVerdict::Duplicate,
