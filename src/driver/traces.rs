@@ -100,6 +100,12 @@ impl Driver {
             traces.outages.remove(&id);
         } else if let Some(outage) = traces.outages.get_mut(&id) {
             outage.is_ended_by_panic = true;
+            // A mock may outlive many panics that its test catches.
+            let ended = traces.outages.iter().filter(|(_, outage)| outage.is_ended_by_panic);
+            let ended: Vec<_> = ended.map(|(id, _)| *id).collect();
+            for earlier in &ended[..ended.len().saturating_sub(MOST_TRACES)] {
+                traces.outages.remove(earlier);
+            }
         }
     }
 
@@ -114,7 +120,12 @@ impl Driver {
     /// test has ended.
     pub(crate) fn outages(&self) -> Vec<String> {
         let traces = self.traces.lock();
-        let latest = traces.outages.values().rev().take(MOST_TRACES);
+        // Those that have ended are few, and must not hide the others.
+        let mut in_effect = 0;
+        let latest = traces.outages.values().rev().filter(|outage| {
+            in_effect += usize::from(!outage.is_ended_by_panic);
+            outage.is_ended_by_panic || in_effect <= MOST_TRACES
+        });
         let latest: Vec<OpenOutage> = latest.cloned().collect();
         // Before the log is read, so that there is no order between this lock and that of the
         // state.

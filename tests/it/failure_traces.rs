@@ -165,3 +165,20 @@ fn two_rooms_of_one_name_are_told_apart() {
     let text = failure(|| other.expect_message("never").wait());
     assert!(!text.contains("rooms of the same name"), "{text}");
 }
+
+#[test]
+fn an_outage_in_effect_is_named_after_many_that_caught_panics_have_ended() {
+    let ivs = impatient();
+    let _outage = ivs.outage();
+    let line = line!() - 1;
+    for _ in 0..5 {
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let _outage = ivs.outage();
+            std::panic::resume_unwind(Box::new("caught"));
+        }));
+        caught.unwrap_err();
+    }
+    let text = failure(|| ivs.log().expect_message("hi").wait());
+    assert!(text.contains(&format!("begun at tests/it/failure_traces.rs:{line}:23\n")), "{text}");
+    assert_eq!(text.matches("until a panic of the test").count(), 3, "{text}");
+}
