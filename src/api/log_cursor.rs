@@ -181,7 +181,7 @@ impl LogCursor {
         // A start belongs to one key: the entries before it with this key are consumed, and others
         // may not be.
         let start = self.starts.lock().get(&key).copied().unwrap_or_default();
-        LogWait::new(&self.log, what, search).matching(matcher).starting_at(start).into()
+        LogWait::matching(&self.log, what, matcher, search).starting_at(start).into()
     }
 
     /// A search that skips consumed entries, and consumes the one that it finds.

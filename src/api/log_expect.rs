@@ -70,21 +70,8 @@ impl Log {
         matches: impl FnMut(&Entry) -> bool + Send + 'static,
     ) -> Wait<Vec<Entry>> {
         let what = format!("{count} entries that match{}", self.filter);
-        self.wait_for_many(count, what, matches).into()
-    }
-
-    #[track_caller]
-    fn wait_for_many(
-        &self,
-        count: usize,
-        what: String,
-        matches: impl FnMut(&Entry) -> bool + Send + 'static,
-    ) -> LogWait<Vec<Entry>> {
-        assert!(
-            count > 0,
-            "`count` must not be 0; to assert that nothing matches, use `Log::assert_none`"
-        );
-        LogWait::new(self, what, SearchMany { count, found: Vec::new(), matches })
+        let search = search_many(count, matches);
+        LogWait::new(self, what, search).into()
     }
 
     /// Waits for the first entry of this view that matches a matcher, including those already
@@ -132,7 +119,8 @@ impl Log {
         let wanted = matcher.clone();
         let what = format!("{count} × {matcher}{}", self.filter);
         let matches = move |entry: &Entry| wanted.matches(entry);
-        self.wait_for_many(count, what, matches).matching(matcher).into()
+        let search = search_many(count, matches);
+        LogWait::matching(self, what, matcher, search).into()
     }
 
     /// Waits for a MESSAGE with this content to any client.
@@ -223,7 +211,8 @@ impl Log {
     ) -> Wait<T> {
         let wanted = matcher.clone();
         let search = move |entry: &Entry| wanted.matches(entry).then(|| make(entry)).flatten();
-        LogWait::new(self, format!("{matcher}{}", self.filter), search).matching(matcher).into()
+        let what = format!("{matcher}{}", self.filter);
+        LogWait::matching(self, what, matcher, search).into()
     }
 
     /// Asserts that no entry of this view matches so far.
@@ -289,4 +278,14 @@ impl Log {
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);
         fail_with(&self.driver, &with_sections(failure, &self.driver, &entries));
     }
+}
+
+/// A search for several entries.
+#[track_caller]
+fn search_many<F: FnMut(&Entry) -> bool + Send>(count: usize, matches: F) -> SearchMany<F> {
+    assert!(
+        count > 0,
+        "`count` must not be 0; to assert that nothing matches, use `Log::assert_none`"
+    );
+    SearchMany { count, found: Vec::new(), matches }
 }

@@ -123,24 +123,48 @@ impl<T> LogWait<T> {
         what: impl Into<String>,
         search: impl Search<T> + 'static,
     ) -> Self {
-        let wait = Self {
+        let wait = Self::without_check(log, what, search, None);
+        wait.refuse_conflict();
+        wait
+    }
+
+    /// Creates a wait for the first entry of a view that matches, and names the nearest one in the
+    /// failure. The search must find nothing else.
+    #[track_caller]
+    pub(crate) fn matching(
+        log: &Log,
+        what: impl Into<String>,
+        matcher: Matcher,
+        search: impl Search<T> + 'static,
+    ) -> Self {
+        let wait = Self::without_check(log, what, search, Some(matcher));
+        wait.refuse_conflict();
+        wait
+    }
+
+    #[track_caller]
+    fn without_check(
+        log: &Log,
+        what: impl Into<String>,
+        search: impl Search<T> + 'static,
+        matcher: Option<Matcher>,
+    ) -> Self {
+        Self {
             registration: Registration::new(log.driver.waiters()),
             driver: Arc::clone(&log.driver),
             filter: log.filter.clone(),
-            selection: log.filter.selection(None),
+            selection: log.filter.selection(matcher.as_ref()),
             next: log.filter.since,
             missed: 0,
             search: Box::new(search),
-            matcher: None,
+            matcher,
             what: what.into(),
             caller: Location::caller(),
             has_panicked: false,
             timeout: None,
             paused_time: None,
             is_complete: false,
-        };
-        wait.refuse_conflict();
-        wait
+        }
     }
 
     /// Fails if nothing can match, instead of waiting for it.
@@ -154,16 +178,6 @@ impl<T> LogWait<T> {
 
     pub(crate) const fn driver(&self) -> &Arc<Driver> {
         &self.driver
-    }
-
-    /// Looks only for entries that match a matcher, and names the nearest one in the failure. The
-    /// search must find nothing else.
-    #[track_caller]
-    pub(crate) fn matching(mut self, matcher: Matcher) -> Self {
-        self.selection = self.filter.selection(Some(&matcher));
-        self.matcher = Some(matcher);
-        self.refuse_conflict();
-        self
     }
 
     /// Starts at a number before which nothing can be found.

@@ -243,10 +243,7 @@ impl Participant {
             wanted.matches(entry).then(|| make(entry)).flatten().filter(|_| taken.take(entry))
         };
         let what = matcher.to_client(&self.peer.label);
-        LogWait::new(&self.log(), what, search)
-            .matching(matcher)
-            .starting_at(self.taken.start())
-            .into()
+        LogWait::matching(&self.log(), what, matcher, search).starting_at(self.taken.start()).into()
     }
 
     /// Moves the start of later waits past the entries that have been removed. Each entry is passed

@@ -1,6 +1,7 @@
 //! Activity: the tasks and closures that are at work, what they have done wrong, and their end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -46,8 +47,14 @@ impl Drop for ActivityGuard<'_> {
 impl Driver {
     /// Runs a task of the mock: counts it as active while it is polled, and records a panic of it as
     /// one of a closure. A task runs test code too, such as streams and `tracing` subscribers.
-    pub(crate) async fn supervised<T>(&self, source: &str, task: impl Future<Output = T>) -> T {
-        let mut task = std::pin::pin!(task);
+    ///
+    /// The task is pinned by its caller, because a future that has another one as its argument takes
+    /// twice its memory, and each connection has one.
+    pub(crate) async fn supervised<T>(
+        &self,
+        source: &str,
+        mut task: Pin<&mut impl Future<Output = T>>,
+    ) -> T {
         std::future::poll_fn(|cx| {
             let _active = ActivityGuard::new(&self.active_tasks);
             let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));

@@ -39,26 +39,25 @@ pub(crate) async fn serve(stream: Arc<SharedStream>, driver: Arc<Driver>) {
         let (driver, stream) = (Arc::clone(&driver), Arc::clone(&stream));
         async move { Ok::<_, Infallible>(respond(request, driver, stream).await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(MAXIMUM_HEAD_BYTES)
-        // A client may close its side as soon as it has sent its request.
-        .half_close(true)
-        .auto_date_header(false)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    let serving = async {
-        let Err(error) = connection.await else { return };
-        // The error is that of the peer. It has got a response if one was possible.
-        let is_in_head = progress.is_in_head() || error.is_incomplete_message();
-        if is_in_head && !stream.was_closed_by_mock() {
-            let timed_out = error.is_timeout();
-            let unserved = if timed_out { Unserved::HeadTimedOut } else { Unserved::HeadEnded };
-            driver.record_unserved(unserved);
-        }
-    };
-    driver.supervised(SERVING, serving).await;
+    let connection = pin!(
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(MAXIMUM_HEAD_BYTES)
+            // A client may close its side as soon as it has sent its request.
+            .half_close(true)
+            .auto_date_header(false)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades()
+    );
+    let Err(error) = driver.supervised(SERVING, connection).await else { return };
+    // The error is that of the peer. It has got a response if one was possible.
+    let is_in_head = progress.is_in_head() || error.is_incomplete_message();
+    if is_in_head && !stream.was_closed_by_mock() {
+        let timed_out = error.is_timeout();
+        let unserved = if timed_out { Unserved::HeadTimedOut } else { Unserved::HeadEnded };
+        driver.record_unserved(unserved);
+    }
 }
 
 type Body = Full<Bytes>;
@@ -223,8 +222,10 @@ async fn upgrade(
     };
     // A task of its own, because hyper completes the upgrade only after it has written the response
     // that is returned below.
+    // The task has no use for the request, which would take memory as long as the connection lasts.
+    let upgrading = hyper::upgrade::on(request);
     tokio::spawn(async move {
-        let upgraded = hyper::upgrade::on(request).await;
+        let upgraded = upgrading.await;
         // The stream may end before the upgrade is complete.
         let parts =
             upgraded.ok().and_then(|upgraded| upgraded.downcast::<TokioIo<HttpStream>>().ok());
@@ -233,7 +234,7 @@ async fn upgrade(
         let read_ahead = Vec::from(parts.read_buf);
         drop(parts.io);
         let serving = websocket::serve(Arc::clone(&driver), connection, &sink, read_ahead);
-        driver.supervised(SERVING, serving).await;
+        driver.supervised(SERVING, pin!(serving)).await;
     });
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

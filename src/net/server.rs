@@ -373,12 +373,12 @@ async fn accept_streams(
             }
         }
     };
-    driver.supervised("the task that accepts clients", accepting).await;
+    driver.supervised("the task that accepts clients", pin!(accepting)).await;
 }
 
 async fn serve_accepted(stream: Arc<SharedStream>, security: Security, driver: Arc<Driver>) {
-    let accepting = security.accept(stream, &driver);
-    let accepted = driver.supervised("the TLS handshake", accepting).await;
+    let accepted =
+        driver.supervised("the TLS handshake", pin!(security.accept(stream, &driver))).await;
     if let Some(stream) = accepted {
         http::serve(stream, driver).await;
     }
@@ -404,7 +404,7 @@ async fn run_timer(driver: Arc<Driver>, _guard: RuntimeGuard) {
             }
         }
     };
-    driver.supervised("the mock's timer", running).await;
+    driver.supervised("the mock's timer", pin!(running)).await;
 }
 
 /// Completes with the first of two futures.
