@@ -350,13 +350,17 @@ impl Drop for MockIvsChat {
         if report.is_failure() && is_in_thread_local_destructor() {
             // A panic here would abort the process, and hide the report of any other test.
             return print(format_args!(
-                "a mock in a thread-local variable has failed its test:\n{report}"
+                "the mock started at {}, in a thread-local variable, has failed its test:\n\n\
+                 {report}",
+                self.started_at
             ));
         }
         if report.is_failure() {
-            // The panic points here, because a destructor has no caller.
+            // A destructor has no caller, not even with `#[track_caller]`, so the panic points
+            // here, and the first line names the test.
             let (text, started_at) = (report.to_string(), self.started_at);
-            panic!("{}\n\nthe mock was started at {started_at}", text.trim_end());
+            let text = text.trim_end();
+            panic!("the mock started at {started_at} has failed its test:\n\n{text}");
         }
     }
 }

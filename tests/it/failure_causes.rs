@@ -162,8 +162,11 @@ fn a_dropped_mock_that_fails_its_test_names_the_line_that_started_it() {
         ivs.on_action().expect(1..).ignore();
     }));
     let text = *dropped.unwrap_err().downcast::<String>().unwrap();
-    let start = format!("\n\nthe mock was started at tests/it/failure_causes.rs:{line}:19");
-    assert!(text.ends_with(&start), "{text}");
+    let start = format!(
+        "the mock started at tests/it/failure_causes.rs:{line}:19 has failed its test:\n\n\
+         hook 1: expected to fire at least once, but it never fired\n"
+    );
+    assert!(text.starts_with(&start), "{text}");
 }
 
 #[test]

@@ -280,7 +280,8 @@ fn a_mock_in_a_thread_local_variable_reports_its_failure_without_an_abort() {
     let output = run_child(name);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{stderr}", output.status);
-    assert!(stderr.contains("a mock in a thread-local variable has failed its test:"), "{stderr}");
+    assert!(stderr.contains("the mock started at tests/it/runtimes.rs:"), "{stderr}");
+    assert!(stderr.contains(", in a thread-local variable, has failed its test:"), "{stderr}");
     assert!(stderr.contains("\"never\""), "{stderr}");
 }
 

@@ -36,8 +36,9 @@ fn an_unmet_expectation_is_reported_in_a_sentence(
 
     let ivs = fired(times, expect);
     let text = panic_text(|| drop(ivs));
-    let place = format!("{sentence}\n  on_action()");
-    assert!(text.starts_with(&place), "{text}");
+    assert!(text.starts_with("the mock started at tests/it/"), "{text}");
+    let place = format!(" has failed its test:\n\n{sentence}\n  on_action()");
+    assert!(text.contains(&place), "{text}");
     assert!(text.contains("\n  at tests/it/verification.rs:"), "{text}");
 }
 
@@ -105,7 +106,7 @@ async fn frames_of_a_client_count_although_the_mock_is_dropped_right_after() {
             alice.send(json!({ "Action": "SEND_MESSAGE", "Content": "hello" })).await;
             let text = panic_text(|| drop(ivs));
             assert!(
-                text.starts_with("hook \"never\": expected not to fire, but it fired once"),
+                text.contains("\n\nhook \"never\": expected not to fire, but it fired once"),
                 "{run}: {text}"
             );
         } else {
