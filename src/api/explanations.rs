@@ -28,12 +28,11 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
     let panics = panics.filter(|panic| is_wrapped || !headline.contains(panic)).collect();
     let namesakes = explain::namesakes(entries, failure.lanes());
     failure
+        .cause(Section { title: "reviews that failed", lines: failed_reviews(driver, entries) })
+        .cause(Section { title: "closures that have not returned", lines: driver.unanswered() })
+        .cause(Section { title: "panics", lines: panics })
         .section(Section { title: "rooms of the same name", lines: namesakes })
         .section(Section { title: "refused", lines: refused })
-        .section(Section {
-            title: "reviews that failed",
-            lines: explain::failed_reviews(entries, |number| driver.review_handler(number)),
-        })
         .section(Section { title: "hooks that have not fired", lines: unfired })
         .section(Section { title: "gates", lines: held(driver, entries) })
         .section(Section { title: "delays", lines: delayed(driver, entries) })
@@ -44,8 +43,6 @@ pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[E
             title: "lint",
             lines: explain::merged(&recent_findings(driver, entries)),
         })
-        .section(Section { title: "closures that have not returned", lines: driver.unanswered() })
-        .section(Section { title: "panics", lines: panics })
         .without_tokens(|text| driver.without_tokens(text))
 }
 
@@ -55,6 +52,11 @@ pub(crate) fn recent_findings(driver: &Driver, entries: &[Entry]) -> Vec<Finding
     // Only the end of the log, so that a failure does not take longer the longer the log is.
     let recent = &entries[entries.len().saturating_sub(MOST_LINTED)..];
     lint::check(recent, driver.clock().measures_clients())
+}
+
+/// The reviews that failed, with the hooks and handlers that had them.
+pub(crate) fn failed_reviews(driver: &Driver, entries: &[Entry]) -> Vec<String> {
+    explain::failed_reviews(entries, |number| driver.review_handler(number))
 }
 
 /// The events that wait at gates, by the hooks that hold them.

@@ -168,7 +168,8 @@ impl Handle {
         handler: impl FnMut(&ReviewRequest) -> ReviewResponse + Send + 'static,
     ) {
         let arn = self.lambda_arn(arn.into());
-        self.driver().set_review_handler(arn, sync_handler(handler));
+        let name = lambda_name(&arn, Location::caller());
+        self.driver().set_review_handler(arn, sync_handler(handler), &name);
     }
 
     /// Sets an asynchronous closure that takes the place of a Lambda function. It runs on the
@@ -196,7 +197,8 @@ impl Handle {
         F: Future<Output = ReviewResponse> + Send + 'static,
     {
         let arn = self.lambda_arn(arn.into());
-        self.driver().set_review_handler(arn, async_handler(handler));
+        let name = lambda_name(&arn, Location::caller());
+        self.driver().set_review_handler(arn, async_handler(handler), &name);
     }
 
     /// Fails for an ARN that no room can have in its review handler.
@@ -259,6 +261,11 @@ impl Handle {
     pub fn report(&self) -> Report {
         Report::new(self.driver())
     }
+}
+
+/// The name of the review handler of a Lambda function, and the line of the test that sets it.
+fn lambda_name(arn: &str, caller: &Location<'_>) -> String {
+    format!("the review handler {arn} at {caller}")
 }
 
 fn sync_handler(
@@ -371,13 +378,13 @@ impl Room {
         self.review_with(move |request| ReviewResponse::from_json(&handler(request.to_json())));
     }
 
-    /// Sets a review handler that failures name by the line that sets it: its ARN is generated
+    /// Sets a review handler that failures name only by the line that sets it: its ARN is generated
     /// unless the room has one.
     #[track_caller]
     fn set_review_handler(&self, closure: Closure) {
         let arn = self.review_arn();
         let name = format!("the review handler at {}", Location::caller());
-        self.handle().driver().set_review_handler(arn, closure.named(&name));
+        self.handle().driver().set_review_handler(arn, closure, &name);
     }
 
     /// Returns the ARN of the room's review handler, adding a handler if there is none.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::api::explanations::{
-    delayed, held, recent_findings, stalled, unfired_lines, why_not_fired,
+    delayed, failed_reviews, held, recent_findings, stalled, unfired_lines, why_not_fired,
 };
 use crate::api::log::Log;
 use crate::driver::Driver;
@@ -338,6 +338,7 @@ impl Report {
         // The denied ones are among the reasons above.
         findings.retain(|finding| !denied.contains(&finding.lint));
         let sections = [
+            Section { title: "reviews that failed", lines: failed_reviews(driver, entries) },
             Section {
                 title: "hooks that have not fired",
                 lines: unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect(),

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -23,6 +23,8 @@ pub(crate) struct Closure {
     function: Function,
     /// The name of the closure in failures, unless it is that of its hook or of its function.
     pub(super) name: Option<Arc<str>>,
+    /// The line of the hook that has the closure.
+    written_at: Option<&'static Location<'static>>,
 }
 
 #[derive(Clone)]
@@ -55,6 +57,8 @@ pub(super) struct Question {
     /// The closure itself, unless it is gone because the mock has stopped.
     function: Option<Function>,
     pub(super) source: Arc<str>,
+    /// The line of the hook that has the closure.
+    pub(super) written_at: Option<&'static Location<'static>>,
     pub(super) event: HookEvent,
     /// The closures that have caused the event.
     pub(super) causes: Ancestry,
@@ -66,13 +70,19 @@ impl Closure {
     pub(crate) fn new(function: impl FnMut(HookEvent) -> HookVerdict + Send + 'static) -> Self {
         let turns = Turns { function: Some(Box::new(function)), waiting: VecDeque::new() };
         let function = Function::Sync(Arc::new(SyncClosure(Mutex::new(turns))));
-        Self { function, name: None }
+        Self { function, name: None, written_at: None }
     }
 
     pub(crate) fn new_async(
         function: impl Fn(HookEvent) -> Verdict + Send + Sync + 'static,
     ) -> Self {
-        Self { function: Function::Async(Arc::new(function)), name: None }
+        let function = Function::Async(Arc::new(function));
+        Self { function, name: None, written_at: None }
+    }
+
+    /// Names the line of the closure's hook in failures.
+    pub(super) fn written_at(self, place: &'static Location<'static>) -> Self {
+        Self { written_at: Some(place), ..self }
     }
 
     /// Names the closure in failures.
@@ -99,15 +109,15 @@ impl Question {
         event: HookEvent,
         causes: Ancestry,
     ) -> Self {
-        let (function, own_name) = match asked {
-            Some(Closure { function, name }) => (Some(function), name),
-            None => (None, None),
+        let (function, own_name, written_at) = match asked {
+            Some(Closure { function, name, written_at }) => (Some(function), name, written_at),
+            None => (None, None, None),
         };
         let source = own_name.unwrap_or_else(|| match closure {
             ClosureId::Hook(_) => format!("the closure of {name:?}").into(),
             ClosureId::Handler(_) => format!("the review handler {name}").into(),
         });
-        Self { id, closure, function, source, event, causes, answered: None }
+        Self { id, closure, function, source, written_at, event, causes, answered: None }
     }
 
     pub(super) const fn is_async(&self) -> bool {

@@ -1,8 +1,9 @@
 //! Open questions: the calls of closures that have not returned.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::task::AbortHandle;
@@ -21,8 +22,10 @@ pub(super) struct OpenQuestions {
 #[derive(Debug)]
 struct OpenQuestion {
     source: Arc<str>,
-    /// When the closure was called, unless the question still waits for its turn.
-    since: Option<Instant>,
+    /// The line of the closure, unless its name has it.
+    written_at: Option<&'static Location<'static>>,
+    /// Whether the closure was called. Otherwise the question still waits for its turn.
+    is_called: bool,
     /// The task of an async closure.
     task: Option<AbortHandle>,
     is_async: bool,
@@ -32,14 +35,15 @@ impl OpenQuestions {
     pub(super) fn add(&self, question: &Question) {
         let is_async = question.is_async();
         let source = Arc::clone(&question.source);
-        let open = OpenQuestion { source, since: None, task: None, is_async };
+        let written_at = question.written_at;
+        let open = OpenQuestion { source, written_at, is_called: false, task: None, is_async };
         self.open.lock().insert(question.id, open);
     }
 
     /// Records that the closure of a question has been called.
     pub(super) fn begin(&self, id: QuestionId) {
         if let Some(open) = self.open.lock().get_mut(&id) {
-            open.since = Some(Instant::now());
+            open.is_called = true;
         }
     }
 
@@ -98,36 +102,39 @@ impl OpenQuestions {
     }
 
     /// Returns a sentence for each call of a closure that has not returned, apart from these. The
-    /// events that wait for their turn are counted beside the first call that they wait for.
+    /// events that wait for their turn are counted beside the first call that they wait for. The
+    /// sentence has no duration, which would differ between runs.
     pub(super) fn describe(&self, except: &[QuestionId]) -> Vec<String> {
         let open = self.open.lock();
         let open = open.iter().filter(|(id, _)| !except.contains(id));
-        let mut waiting = BTreeMap::<Arc<str>, usize>::new();
+        let mut waiting = BTreeMap::<String, usize>::new();
         let mut running = Vec::new();
         for (_, question) in open {
-            match question.since {
-                Some(since) => running.push((Arc::clone(&question.source), since.elapsed())),
-                None => *waiting.entry(Arc::clone(&question.source)).or_default() += 1,
+            match question.is_called {
+                true => running.push(question.whose()),
+                false => *waiting.entry(question.whose()).or_default() += 1,
             }
         }
         let mut lines = Vec::new();
-        for (source, elapsed) in running {
-            let queue = match waiting.remove(&source).unwrap_or_default() {
+        for whose in running {
+            let queue = match waiting.remove(&whose).unwrap_or_default() {
                 0 => String::new(),
                 1 => ", and 1 event waits for it".into(),
                 count => format!(", and {count} events wait for it"),
             };
-            lines.push(format!("{source} has been running for {}{queue}", shown(elapsed)));
+            lines.push(format!("{whose} has not returned{queue}"));
         }
-        lines.extend(waiting.into_keys().map(|source| format!("{source} has not been called yet")));
+        lines.extend(waiting.into_keys().map(|whose| format!("{whose} has not been called yet")));
         lines
     }
 }
 
-fn shown(elapsed: Duration) -> String {
-    match elapsed.as_millis() as u64 {
-        0 => "less than 1ms".into(),
-        millis => humantime::format_duration(Duration::from_millis(millis)).to_string(),
+impl OpenQuestion {
+    fn whose(&self) -> String {
+        match self.written_at {
+            Some(place) => format!("{} at {place}", self.source),
+            None => self.source.to_string(),
+        }
     }
 }
 

@@ -195,6 +195,7 @@ impl Driver {
         rule: AnyRule,
         closure: Option<Closure>,
     ) -> HookId {
+        let closure = closure.map(|closure| closure.written_at(rule.place()));
         let mut transaction = self.begin();
         let now = transaction.now;
         let engine = &mut transaction.state.engine;
@@ -260,27 +261,25 @@ impl Driver {
         self.finish_call(transaction);
     }
 
-    /// Makes a handler of the test respond for a Lambda function.
-    pub(crate) fn set_review_handler(self: &Arc<Self>, uri: String, closure: Closure) {
+    /// Makes a handler of the test respond for a Lambda function. Failures call it by its name.
+    pub(crate) fn set_review_handler(self: &Arc<Self>, uri: String, closure: Closure, name: &str) {
         let mut transaction = self.begin();
         let handler = HandlerId(transaction.state.next_id());
         let now = transaction.now;
         let engine = &mut transaction.state.engine;
         let replaced = engine.handler(&uri);
         engine.handle(now, Input::arrange(Arrangement::SetReviewHandler { uri, handler }));
+        transaction.state.handler_names.insert(handler.0, name.into());
         let closures = &mut transaction.state.closures;
-        closures.insert(ClosureId::Handler(handler), closure);
+        closures.insert(ClosureId::Handler(handler), closure.named(name));
         let replaced = replaced.and_then(|replaced| closures.remove(&ClosureId::Handler(replaced)));
         transaction.drop_later(replaced.into_iter().collect());
         self.finish_call(transaction);
     }
 
-    /// Returns a review handler as failures name it, unless it has been replaced, or is named by
-    /// its ARN.
-    pub(crate) fn review_handler(&self, number: u64) -> Option<String> {
-        let state = self.state.lock();
-        let closure = state.closures.get(&ClosureId::Handler(HandlerId(number)))?;
-        closure.name.as_ref().map(|name| name.to_string())
+    /// Returns a review handler as failures name it.
+    pub(crate) fn review_handler(&self, number: u64) -> Option<Arc<str>> {
+        self.state.lock().handler_names.get(&number).cloned()
     }
 
     /// Adds a gate, which is closed.

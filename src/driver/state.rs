@@ -27,6 +27,9 @@ pub(super) struct State {
     /// The HTTP calls that have no response yet.
     pub(super) calls: BTreeMap<CallId, OpenCall>,
     pub(super) closures: BTreeMap<ClosureId, Closure>,
+    /// The names of all review handlers, also of those that were replaced: failures name the
+    /// handlers of earlier reviews, and reports may be read after the end of the mock.
+    pub(super) handler_names: BTreeMap<u64, Arc<str>>,
     /// The sinks with frames that only the next flush writes.
     pub(super) unflushed: Vec<Arc<ClientSink>>,
     /// When the timer is going to wake up.
@@ -62,6 +65,7 @@ impl State {
             handshakes: BTreeMap::new(),
             calls: BTreeMap::new(),
             closures: BTreeMap::new(),
+            handler_names: BTreeMap::new(),
             unflushed: Vec::new(),
             armed: None,
             advance_target: now,

@@ -148,6 +148,7 @@ impl Engine {
         self.connections.reset_labels();
         // After the loop, which needs the sessions that `reset` drops.
         self.service.reset();
+        self.reviewers.clear();
     }
 
     fn record_test_action(

@@ -47,11 +47,12 @@ use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::origin::HookOrigin;
 use crate::hook::registry::HookRegistry;
-use crate::log::record::{Event, GaveUp, HookFired, Peer, Record, Reviewed};
+use crate::log::record::{Event, GaveUp, HookFired, Peer, Record, Reviewed, Reviewer};
 use crate::log::retention::LogRetention;
 use crate::log::store::LogStore;
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
+use crate::service::output::ReviewId;
 use crate::service::{ConnectionId, Output as ServiceOutput, Service};
 
 /// The mock as a value.
@@ -62,6 +63,8 @@ pub(crate) struct Engine {
     hooks: HookRegistry,
     /// The review handlers, by the ARN of the Lambda function that each stands in for.
     handlers: BTreeMap<String, HandlerId>,
+    /// The latest hook or handler of each review that has not ended.
+    reviewers: BTreeMap<ReviewId, Reviewer>,
     connections: Connections,
     timers: Timers,
     gates: Gates,
@@ -97,6 +100,7 @@ impl Engine {
             keep_alive: settings.keep_alive,
             hooks: HookRegistry::default(),
             handlers: BTreeMap::new(),
+            reviewers: BTreeMap::new(),
             connections: Connections::default(),
             timers: Timers::default(),
             gates: Gates::new(settings.mock),
@@ -266,8 +270,8 @@ impl Engine {
                     self.record(cause, None, Event::QuotaExceeded { quota, limit });
                 }
                 ServiceOutput::Review(call) => self.review(cause, call, HookId::default()),
-                ServiceOutput::ReviewTimedOut { message_id, fallback, uri } => {
-                    self.review_timed_out(cause, message_id, fallback, &uri);
+                ServiceOutput::ReviewTimedOut { review, message_id, fallback } => {
+                    self.review_timed_out(cause, review, message_id, fallback);
                 }
             }
         }

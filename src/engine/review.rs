@@ -14,10 +14,10 @@ use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
 use crate::hook::review::ReviewVerdict;
-use crate::log::record::Reviewed;
+use crate::log::record::{ReviewFailure, Reviewed, Reviewer};
 use crate::proto::frame::ChatMessage;
 use crate::proto::request::FallbackResult;
-use crate::service::output::{ReviewCall, ReviewEnd, ReviewOutcome};
+use crate::service::output::{ReviewCall, ReviewEnd, ReviewId, ReviewOutcome};
 use crate::service::review_handler::{ReviewRequest, ReviewResponse};
 use crate::service::room::RoomState;
 
@@ -40,7 +40,12 @@ impl Engine {
             Evaluation::Verdict(hook, verdict) => {
                 self.apply_review_verdict(cause, &hook, verdict, call);
             }
-            Evaluation::Asked(asked) => self.park(asked, Parked::Review { cause, call }),
+            Evaluation::Asked(asked) => {
+                if let Some(hook) = &asked.origin {
+                    self.set_reviewer(call.review, Reviewer::Hook(Arc::clone(hook)));
+                }
+                self.park(asked, Parked::Review { cause, call });
+            }
         }
     }
 
@@ -68,6 +73,7 @@ impl Engine {
         call: ReviewCall,
     ) {
         let connection = Some(call.connection);
+        self.set_reviewer(call.review, Reviewer::Hook(Arc::clone(hook)));
         let delay = match verdict {
             ReviewVerdict::Pass => return self.ask_handler(cause, call),
             ReviewVerdict::Respond(review) => {
@@ -85,7 +91,9 @@ impl Engine {
     ///
     /// Assumed: a room may have a function that does not exist, and its invocation fails.
     pub(super) fn ask_handler(&mut self, cause: u64, call: ReviewCall) {
-        let Some(handler) = self.handlers.get(&call.uri).copied() else {
+        let handler = self.handlers.get(&call.uri).copied();
+        self.set_reviewer(call.review, Reviewer::Handler(handler.map(|handler| handler.0)));
+        let Some(handler) = handler else {
             let response = ReviewResponse::failure("the test has set no handler for its function");
             return self.conclude_review(cause, &call, response);
         };
@@ -105,13 +113,20 @@ impl Engine {
     ) {
         // A handler that does not respond in time is given up at its deadline.
         let failure = review.failure_reason();
-        let Some(outcome) = review.into_outcome() else { return };
+        let Some(outcome) = review.clone().into_outcome() else { return };
         let failure = failure.or_else(|| self.service.review_error(call.room, &outcome));
+        let failed_outcome = review.failed_outcome(failure.as_deref());
         let result = describe(&outcome, &call.message);
         let mut outputs = Vec::new();
         // `None` if the review has timed out meanwhile: its result is recorded already.
         if let Some(end) = self.service.reviewed(call.review, outcome, &mut outputs) {
-            let has_failed = matches!(end, ReviewEnd::Fallback(_));
+            let reviewer = self.take_reviewer(call.review);
+            let failed = match end {
+                ReviewEnd::Decided => None,
+                ReviewEnd::Fallback(fallback) => {
+                    Some(ReviewFailure { reviewer, outcome: failed_outcome, fallback })
+                }
+            };
             let result = match (end, failure) {
                 (ReviewEnd::Decided, _) => result,
                 (ReviewEnd::Fallback(fallback), Some(reason)) => {
@@ -119,8 +134,8 @@ impl Engine {
                 }
                 (ReviewEnd::Fallback(fallback), None) => format!("failed; {}", shown(fallback)),
             };
-            let (message_id, handler) = (call.message.id.clone(), self.handler_number(&call.uri));
-            self.record_review(cause, Reviewed { message_id, result, handler, has_failed });
+            let message_id = call.message.id.clone();
+            self.record_review(cause, Reviewed { message_id, result, failure: failed });
             self.apply(cause, outputs);
         }
     }
@@ -129,9 +144,9 @@ impl Engine {
     pub(super) fn review_timed_out(
         &mut self,
         cause: u64,
+        review: ReviewId,
         message_id: String,
         fallback: FallbackResult,
-        uri: &str,
     ) {
         // Only closures that are asked now are withdrawn. A review that a hook delays or holds
         // still reaches its handler, as a slow function still runs, and `reviewed` ignores the
@@ -144,12 +159,25 @@ impl Engine {
         });
         self.outputs.extend(moot.into_iter().map(Output::Withdraw));
         let result = format!("timed out; {}", shown(fallback));
-        let handler = self.handler_number(uri);
-        self.record_review(cause, Reviewed { message_id, result, handler, has_failed: true });
+        let timeout = humantime::format_duration(self.service.settings().review_timeout);
+        let reviewer = self.take_reviewer(review);
+        let outcome = match reviewer {
+            Reviewer::Handler(_) => format!("timed out after {timeout}"),
+            Reviewer::Hook(_) => format!("kept the review until it timed out after {timeout}"),
+        };
+        let failure = Some(ReviewFailure { reviewer, outcome, fallback });
+        self.record_review(cause, Reviewed { message_id, result, failure });
     }
 
-    fn handler_number(&self, uri: &str) -> Option<u64> {
-        self.handlers.get(uri).map(|handler| handler.0)
+    /// Records what has a review now, unless the review has ended.
+    fn set_reviewer(&mut self, review: ReviewId, reviewer: Reviewer) {
+        if self.service.is_reviewing(review) {
+            self.reviewers.insert(review, reviewer);
+        }
+    }
+
+    fn take_reviewer(&mut self, review: ReviewId) -> Reviewer {
+        self.reviewers.remove(&review).unwrap_or(Reviewer::Handler(None))
     }
 
     fn review_request(&self, call: &ReviewCall) -> ReviewRequest {
@@ -164,17 +192,14 @@ impl Engine {
 pub(super) fn response_of(answer: Answer) -> ReviewResponse {
     match answer {
         Answer::Verdict(HookVerdict::ReviewHandler(review)) => review,
-        Answer::Panicked => ReviewResponse::failure("the handler panicked"),
+        Answer::Panicked => ReviewResponse::panicked(),
         Answer::Verdict(_) | Answer::Unavailable => ReviewResponse::fail(),
     }
 }
 
 /// A fallback result as the log shows it. It decides about a message whose review has failed.
-const fn shown(fallback: FallbackResult) -> &'static str {
-    match fallback {
-        FallbackResult::Allow => "fallback ALLOW",
-        FallbackResult::Deny => "fallback DENY",
-    }
+fn shown(fallback: FallbackResult) -> String {
+    format!("fallback {}", fallback.name())
 }
 
 fn describe(outcome: &ReviewOutcome, message: &ChatMessage) -> String {

@@ -66,6 +66,17 @@ impl AnyRule {
         }
     }
 
+    /// Returns the line that reports name.
+    pub(crate) const fn place(&self) -> &'static Location<'static> {
+        match self {
+            Self::Handshake(rule) => rule.written_at,
+            Self::Action(rule) => rule.written_at,
+            Self::Review(rule) => rule.written_at,
+            Self::Delivery(rule) => rule.written_at,
+            Self::Operation(rule) => rule.written_at,
+        }
+    }
+
     fn name(&self) -> Option<&str> {
         match self {
             Self::Handshake(rule) => rule.name.as_deref(),

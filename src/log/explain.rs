@@ -3,11 +3,12 @@
 //! All are pure functions of entries, and bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::log::entry::{Entry, EntryKind};
 use crate::log::escape::{escaped, named};
 use crate::log::lint::Finding;
-use crate::log::record::{Caller, Event, HookFired};
+use crate::log::record::{Caller, Event, HookFired, Reviewer};
 use crate::log::secrets::{hide, marked};
 use crate::log::timeline;
 use crate::proto::frame::Frame;
@@ -68,27 +69,33 @@ fn refusal(entry: &Entry) -> Option<String> {
     Some(escaped(&hide(entry.mock, &text)).into_owned())
 }
 
-/// Returns the reviews that failed, the latest last, with their handlers. A message with a wrong
-/// fate is often the only other trace of a handler that is too slow, or responds in another form.
+/// Returns the reviews that failed, the latest last: the handler or hook that had each of them, its
+/// outcome, and the fallback result. A message with a wrong fate is often the only other trace of a
+/// handler that is too slow, or responds in another form.
 pub(crate) fn failed_reviews(
     entries: &[Entry],
-    handler: impl Fn(u64) -> Option<String>,
+    handler: impl Fn(u64) -> Option<Arc<str>>,
 ) -> Vec<String> {
     let first = entries.len().saturating_sub(MOST_EXAMINED);
     let failed = entries[first..].iter().rev().filter_map(|entry| match &entry.record.event {
-        Event::Reviewed(reviewed) if reviewed.has_failed => Some((entry, reviewed)),
+        Event::Reviewed(reviewed) => Some((entry, reviewed, reviewed.failure.as_ref()?)),
         _ => None,
     });
     let mut lines: Vec<_> = failed
         .take(MOST_REFUSALS)
-        .map(|(entry, reviewed)| {
-            let handler = reviewed.handler.and_then(&handler);
-            let whose = handler.map(|handler| format!("; {handler}")).unwrap_or_default();
+        .map(|(entry, reviewed, failure)| {
+            let reviewer = match &failure.reviewer {
+                Reviewer::Hook(hook) => format!("{} at {}", hook.title(), hook.written_at),
+                Reviewer::Handler(Some(number)) => handler(*number)
+                    .map_or_else(|| "the review handler".into(), |name| name.to_string()),
+                Reviewer::Handler(None) => "the review".into(),
+            };
             let text = format!(
-                "#{}, review of {}: {}{whose}",
-                entry.index(),
+                "{reviewer} {}; fallback {} was applied to {}, at #{}",
+                failure.outcome,
+                failure.fallback.name(),
                 reviewed.message_id,
-                reviewed.result
+                entry.index(),
             );
             escaped(&hide(entry.mock, &text)).into_owned()
         })

@@ -22,6 +22,8 @@ pub(crate) struct Failure {
     /// Where the test waits or asserts, if the panic does not say that by itself.
     caller: Option<&'static Location<'static>>,
     nearest: Vec<String>,
+    /// The likeliest explanations, which come before the timeline.
+    causes: Vec<Section>,
     timeline: Option<String>,
     /// The lanes that the failure is about.
     lanes: Vec<String>,
@@ -48,6 +50,7 @@ impl Failure {
             headline: headline.into(),
             caller: None,
             nearest: Vec::new(),
+            causes: Vec::new(),
             timeline: None,
             lanes: Vec::new(),
             named: Vec::new(),
@@ -111,12 +114,22 @@ impl Failure {
     /// token could not be recognized.
     pub(crate) fn without_tokens(mut self, hide: impl Fn(&str) -> String) -> Self {
         self.headline = hide(&self.headline);
-        let lines = self.sections.iter_mut().flat_map(|section| &mut section.lines);
+        let sections = self.causes.iter_mut().chain(&mut self.sections);
+        let lines = sections.flat_map(|section| &mut section.lines);
         lines.chain(&mut self.nearest).for_each(|line| *line = hide(line));
         self
     }
 
-    /// Adds a section, unless it is empty.
+    /// Adds a section above the timeline, unless it is empty: for what is wrong in itself, and so
+    /// likely the cause of the failure.
+    pub(crate) fn cause(mut self, section: Section) -> Self {
+        if !section.lines.is_empty() {
+            self.causes.push(section);
+        }
+        self
+    }
+
+    /// Adds a section below the timeline, unless it is empty.
     pub(crate) fn section(mut self, section: Section) -> Self {
         if !section.lines.is_empty() {
             self.sections.push(section);
@@ -146,7 +159,7 @@ struct Text<'a> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { headline, caller, nearest, timeline, sections, .. } = self.failure;
+        let Failure { headline, caller, nearest, causes, timeline, sections, .. } = self.failure;
         let width = write_wrapped(f, &clipped(headline, LONGEST_HEADLINE), "")?;
         match caller {
             // The line break must not depend on how many digits the place has.
@@ -158,6 +171,7 @@ impl fmt::Display for Text<'_> {
             f.write_str("\n")?;
             nearest.iter().try_for_each(|line| writeln!(f, "{}", clipped(line, WIDEST)))?;
         }
+        causes.iter().try_for_each(|section| write!(f, "\n{section}"))?;
         if let Some(timeline) = timeline.as_ref().filter(|_| self.has_timeline) {
             write!(f, "\n{timeline}")?;
         }

@@ -12,6 +12,7 @@ use crate::proto::close::Close;
 use crate::proto::headers::Headers;
 use crate::proto::operation::Operation;
 use crate::proto::payload::{Key, Payload};
+use crate::proto::request::FallbackResult;
 use crate::proto::timestamp::Timestamp;
 use crate::service::ConnectionId;
 use crate::service::quota::Quota;
@@ -246,10 +247,25 @@ pub(crate) struct Reviewed {
     pub(crate) message_id: String,
     /// The result, in words.
     pub(crate) result: String,
-    /// The number of the handler, or of the one in whose place a hook responded.
-    pub(crate) handler: Option<u64>,
-    /// Whether the review failed, so that the fallback result of the room decided.
-    pub(crate) has_failed: bool,
+    /// The failure, if the fallback result of the room decided.
+    pub(crate) failure: Option<ReviewFailure>,
+}
+
+/// A review that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct ReviewFailure {
+    pub(crate) reviewer: Reviewer,
+    /// The end of a sentence that begins with the reviewer.
+    pub(crate) outcome: String,
+    pub(crate) fallback: FallbackResult,
+}
+
+/// What decides a review: the latest hook or handler that had it.
+#[derive(Clone, Debug)]
+pub(crate) enum Reviewer {
+    /// A handler, by its number; `None` if the test has set none.
+    Handler(Option<u64>),
+    Hook(Arc<HookOrigin>),
 }
 
 #[cfg(test)]

@@ -215,6 +215,16 @@ pub(crate) enum FallbackResult {
     Deny,
 }
 
+impl FallbackResult {
+    /// Returns the name in requests.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "ALLOW",
+            Self::Deny => "DENY",
+        }
+    }
+}
+
 /// The destination of chat logs.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 // Written as an enum, which gives an object with one member. It cannot be read as one, because a

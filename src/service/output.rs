@@ -20,7 +20,7 @@ pub(crate) enum Output {
     /// Calls the review handler of a message.
     Review(ReviewCall),
     /// Records that the review of a message took too long.
-    ReviewTimedOut { message_id: String, fallback: FallbackResult, uri: String },
+    ReviewTimedOut { review: ReviewId, message_id: String, fallback: FallbackResult },
 }
 
 /// Identifies a review within one mock. Numbered from 1, never reused.

@@ -18,7 +18,6 @@ pub(crate) struct PendingReview {
     message: ChatMessage,
     deadline: Timestamp,
     fallback_result: FallbackResult,
-    uri: String,
 }
 
 impl Service {
@@ -57,7 +56,7 @@ impl Service {
         // The addition saturates, so a very long timeout means that the review never times out.
         let deadline = now + self.settings.review_timeout;
         self.deadlines.insert((deadline, Deadline::Review(review)));
-        let (room_arn, uri) = (self.rooms[&room].arn.clone(), handler.uri.clone());
+        let room_arn = self.rooms[&room].arn.clone();
         out.push(Output::Review(ReviewCall {
             review,
             connection,
@@ -67,7 +66,7 @@ impl Service {
             message: message.clone(),
         }));
         let fallback_result = handler.fallback_result;
-        let pending = PendingReview { connection, room, message, deadline, fallback_result, uri };
+        let pending = PendingReview { connection, room, message, deadline, fallback_result };
         self.reviews.insert(review, pending);
     }
 
@@ -87,13 +86,18 @@ impl Service {
         Some(self.finish_review(pending, outcome, out))
     }
 
+    /// Returns `true` if a review has not ended.
+    pub(crate) fn is_reviewing(&self, review: ReviewId) -> bool {
+        self.reviews.contains_key(&review)
+    }
+
     /// Ends a review that took too long.
     pub(super) fn review_timed_out(&mut self, review: ReviewId, out: &mut Vec<Output>) {
         if let Some(pending) = self.reviews.remove(&review) {
             out.push(Output::ReviewTimedOut {
+                review,
                 message_id: pending.message.id.clone(),
                 fallback: pending.fallback_result,
-                uri: pending.uri.clone(),
             });
             self.finish_review(pending, ReviewOutcome::Failed, out);
         }

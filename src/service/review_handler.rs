@@ -110,7 +110,7 @@ pub struct ReviewResponse(Decision);
 enum Decision {
     Allow { content: Option<String>, attributes: Option<Attributes> },
     Deny { attributes: Option<Attributes> },
-    Failure { reason: Option<String> },
+    Failure { outcome: &'static str, reason: Option<String> },
     Timeout,
 }
 
@@ -156,7 +156,7 @@ impl ReviewResponse {
     /// ```
     #[must_use]
     pub const fn fail() -> Self {
-        Self(Decision::Failure { reason: None })
+        Self(Decision::Failure { outcome: FAILED, reason: None })
     }
 
     /// Never responds: after 200 ms of the mock clock the room's `fallbackResult` applies.
@@ -183,7 +183,9 @@ impl ReviewResponse {
     /// ```
     #[must_use]
     pub fn from_json(response: &Value) -> Self {
-        read(response).unwrap_or_else(|reason| Self(Decision::Failure { reason: Some(reason) }))
+        read(response).unwrap_or_else(|reason| {
+            Self(Decision::Failure { outcome: INVALID, reason: Some(reason) })
+        })
     }
 
     /// Changes the content of a message that is allowed. A denial has no content.
@@ -245,13 +247,32 @@ impl ReviewResponse {
 
     /// Fails for a reason that the log shows.
     pub(crate) fn failure(reason: &str) -> Self {
-        Self(Decision::Failure { reason: Some(reason.into()) })
+        Self(Decision::Failure { outcome: FAILED, reason: Some(reason.into()) })
+    }
+
+    /// Fails because the handler panicked.
+    pub(crate) fn panicked() -> Self {
+        let reason = Some("the handler panicked".into());
+        Self(Decision::Failure { outcome: PANICKED, reason })
     }
 
     pub(crate) fn failure_reason(&self) -> Option<String> {
         match &self.0 {
-            Decision::Failure { reason } => reason.clone(),
+            Decision::Failure { reason, .. } => reason.clone(),
             _ => None,
+        }
+    }
+
+    /// Returns the outcome as the end of a sentence about the reviewer, with the reason that the
+    /// response has, or that the service has to refuse it.
+    pub(crate) fn failed_outcome(&self, reason: Option<&str>) -> String {
+        let outcome = match &self.0 {
+            Decision::Failure { outcome, .. } => *outcome,
+            _ => INVALID,
+        };
+        match reason.filter(|_| outcome != PANICKED) {
+            Some(reason) => format!("{outcome}: {reason}"),
+            None => outcome.into(),
         }
     }
 
@@ -267,6 +288,12 @@ impl ReviewResponse {
         }
     }
 }
+
+const FAILED: &str = "failed";
+
+const INVALID: &str = "returned an invalid response";
+
+const PANICKED: &str = "panicked";
 
 /// Parses the response of a Lambda function; returns the member and the rule if it is invalid.
 fn read(response: &Value) -> Result<ReviewResponse, String> {

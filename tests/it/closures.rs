@@ -233,7 +233,7 @@ fn a_stuck_closure_is_named_and_blocks_neither_waits_nor_the_end_of_the_mock() {
         let saying = thread::spawn(move || drop(alice.send_message("hello")));
         entered.recv().unwrap();
 
-        let sentence = "the closure of \"stuck\" has been running for ";
+        let sentence = "the closure of \"stuck\" at tests/it/closures.rs:";
         let panics_with_it = |what: &str, act: &dyn Fn()| {
             let panic = catch_unwind(AssertUnwindSafe(act)).expect_err(what);
             let text = panic.downcast::<String>().unwrap();
@@ -277,7 +277,10 @@ fn a_method_of_the_test_returns_although_a_closure_does_not(
         alice.send_message("hello");
         let report = ivs.report();
         let unanswered = report.unanswered().join("\n");
-        assert!(unanswered.contains("the closure of \"stuck\" has been running"), "{unanswered}");
+        assert!(
+            unanswered.contains("the closure of \"stuck\" at tests/it/closures.rs:"),
+            "{unanswered}"
+        );
         let hooks = report.to_string();
         assert!(hooks.contains("conditions, but its closure has not returned"), "{hooks}");
         // The closure returns after all, and what waited for it goes on.
@@ -333,7 +336,7 @@ fn a_failing_wait_names_the_closure_that_has_not_returned() {
         let wait = catch_unwind(AssertUnwindSafe(|| bob.expect_message("hello").wait()));
         let text = *wait.unwrap_err().downcast::<String>().unwrap();
         assert!(text.contains("closures that have not returned"), "{text}");
-        assert!(text.contains("the closure of \"stuck\" has been running for "), "{text}");
+        assert!(text.contains("the closure of \"stuck\" at tests/it/closures.rs:"), "{text}");
         drop(release);
         saying.join().unwrap();
         bob.expect_message("hello").wait();

@@ -25,6 +25,7 @@ mod explore;
 mod failure_causes;
 mod failure_hints;
 mod failure_page;
+mod failure_reviews;
 mod failure_texts;
 mod failure_traces;
 #[cfg(feature = "rstest")]

@@ -101,7 +101,14 @@ fn a_handler_that_panics_fails_and_is_reported() {
             ivs.log().wait_for(is_over).wait()
         }));
         let text = *waiting.unwrap_err().downcast::<String>().unwrap();
-        assert!(text.contains(&format!("the review handler {ARN} panicked: no idea")), "{text}");
+        let text = text.replace("\n    ", " ").replace("\n  ", " ");
+        let whose = format!("the review handler {ARN} at tests/it/reviews.rs:");
+        assert_eq!(text.matches(&whose).count(), 3, "{text}");
+        assert!(text.contains(" panicked: no idea"), "{text}");
+        assert!(
+            text.contains(" panicked; fallback DENY was applied to Message00001, at #6"),
+            "{text}"
+        );
         alice.expect_error(ErrorCode::NotAcceptable).wait();
         assert_eq!(ivs.finish().wait().unwrap_err().panics().len(), 1);
     }
