@@ -66,9 +66,13 @@ pub(crate) fn held(driver: &Driver, entries: &[Entry]) -> Vec<String> {
         all => {
             // The log is searched only if something waits at all.
             let waiting = |gate| driver.waiting_at(gate);
-            let lines = explain::held(entries, |fired| fired.gate.map_or(0, waiting));
+            let lines = explain::held(entries, |fired| fired.gate().map_or(0, waiting));
             // The entries about the gates may no longer be in the log.
-            if lines.is_empty() { vec![format!("{all} waiting to be released")] } else { lines }
+            if !lines.is_empty() {
+                return lines;
+            }
+            let verb = if all == 1 { "waits" } else { "wait" };
+            vec![format!("{} {verb} until `Gate::release`", explain::counted(all, "event"))]
         }
     }
 }
@@ -96,17 +100,18 @@ fn reordered(driver: &Driver) -> Vec<String> {
     let mut lines = Vec::new();
     for info in driver.connection_infos() {
         let name = named(&info.peer.label);
-        let waiting = |count, thing| {
-            let verb = if count == 1 { "waits" } else { "wait" };
-            format!("{} {verb}", explain::counted(count, thing))
-        };
+        let verb = |count| if count == 1 { "waits" } else { "wait" };
         if info.reordered_frames > 0 {
-            let frames = waiting(info.reordered_frames, "reordered frame");
-            lines.push(format!("{frames} for another frame to {name}, to be sent after it"));
+            let frames = explain::counted(info.reordered_frames, "reordered frame");
+            let verb = verb(info.reordered_frames);
+            lines.push(format!(
+                "{frames} to {name} {verb} until another MESSAGE, EVENT or ERROR is sent to {name}"
+            ));
         }
         if info.reordered_actions > 0 {
-            let actions = waiting(info.reordered_actions, "reordered action");
-            lines.push(format!("{actions} for another action of {name}, to be handled after it"));
+            let actions = explain::counted(info.reordered_actions, "reordered action");
+            let verb = verb(info.reordered_actions);
+            lines.push(format!("{actions} of {name} {verb} until {name} sends another action"));
         }
     }
     lines
@@ -117,9 +122,14 @@ pub(crate) fn stalled(driver: &Driver) -> Vec<String> {
     let stalled = driver.connection_infos().into_iter().filter(|info| info.is_stalled);
     let line = |info: ConnectionInfo| {
         let label = named(&info.peer.label);
-        let withheld = match info.withheld_frames {
-            0 => String::new(),
-            count => format!(", with {} withheld", explain::counted(count, "frame")),
+        let to = (info.withheld_frames, "to");
+        let from = (info.withheld_actions, "from");
+        let counts = [to, from].into_iter().filter(|(count, _)| *count > 0);
+        let counts =
+            counts.map(|(count, way)| format!("{} {way} it", explain::counted(count, "frame")));
+        let withheld = match counts.collect::<Vec<_>>().join(" and ") {
+            none if none.is_empty() => none,
+            counts => format!(", with {counts} withheld"),
         };
         format!("{label} is stalled until `Connection::resume`{withheld}")
     };
@@ -156,6 +166,12 @@ pub(crate) fn why_not_fired(hook: &HookStatus, entries: &[Entry]) -> Vec<String>
         reasons.extend(nearest_event(hook, entries));
     }
     reasons
+}
+
+/// Returns the reasons why a hook that has fired has not fired more often, one line each.
+pub(crate) fn why_not_more(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
+    let reasons = [Some(hook.why_not_more()), nearest_event(hook, entries)];
+    reasons.into_iter().flatten().collect()
 }
 
 /// How many of the last entries are linted for a failure.

@@ -92,7 +92,7 @@ impl Gate {
         let log = Log { driver, filter: Filter::default() };
         let (id, mut missing) = (self.id, count);
         let search = move |entry: &crate::log::entry::Entry| match &entry.record.event {
-            Event::HookFired(hooked) if hooked.gate == Some(id) => {
+            Event::HookFired(hooked) if hooked.gate() == Some(id) => {
                 missing -= 1;
                 (missing == 0).then_some(())
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::explanations::{
     delayed, failed_reviews, held, recent_findings, stalled, unfired_lines, why_not_fired,
+    why_not_more,
 };
 use crate::api::log::Log;
 use crate::driver::Driver;
@@ -206,10 +207,12 @@ impl Report {
         for (sentence, hook) in unmet.iter().zip(unmet_hooks).take(MOST_REASONS) {
             lines.push(sentence.clone());
             lines.extend(hook.origin().map(|line| format!("  {line}")));
-            if hook.hits == 0 {
-                let reasons = why_not_fired(hook, entries).into_iter();
-                lines.extend(reasons.map(|reason| format!("  {reason}")));
-            }
+            let reasons = match hook.hits {
+                0 => why_not_fired(hook, entries),
+                _ if hook.has_fired_too_rarely() => why_not_more(hook, entries),
+                _ => Vec::new(),
+            };
+            lines.extend(reasons.into_iter().map(|reason| format!("  {reason}")));
         }
         lines
     }

@@ -12,7 +12,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
-use crate::log::record::Event;
+use crate::log::record::{Event, HookFired, Until};
 use crate::proto::action::Action;
 use crate::proto::close::Close;
 use crate::proto::error_code::ErrorCode;
@@ -238,19 +238,21 @@ impl Engine {
             ActionVerdict::Pass => return self.publish(cause, connection, publish),
             ActionVerdict::Reject { error_code, error_message } => {
                 let effect = format!("rejected with {}", error_code.code());
-                self.record_effect(cause, on, hook, effect);
+                self.record_stopped(cause, connection, hook, effect);
                 let mut outputs = Vec::new();
                 let service = &mut self.service;
                 service.reject(connection, &publish, error_code, error_message, &mut outputs);
                 return self.apply(cause, outputs);
             }
-            ActionVerdict::Ignore => return self.record_effect(cause, on, hook, "ignored"),
+            ActionVerdict::Ignore => {
+                return self.record_stopped(cause, connection, hook, "ignored");
+            }
             ActionVerdict::Respond(text) => {
-                self.record_effect(cause, on, hook, "answered");
+                self.record_stopped(cause, connection, hook, "answered");
                 return self.send(cause, connection, vec![Payload::from_text(text).into()]);
             }
             ActionVerdict::Change(action) => {
-                self.record_effect(cause, on, hook, "changed");
+                self.record_stopped(cause, connection, hook, "changed");
                 publish.action = Ok(action);
                 return self.publish(cause, connection, publish);
             }
@@ -260,7 +262,9 @@ impl Engine {
                 return self.publish(cause, connection, publish);
             }
             ActionVerdict::Reorder => {
-                self.record_effect(cause, on, hook, "reordered");
+                let (stops_action, until) = (true, Some(Until::NextAction));
+                let fired = HookFired::new(hook, "reordered");
+                self.record_hook(cause, on, HookFired { stops_action, until, ..fired });
                 let ancestry = self.ancestry.clone();
                 if let Some(open) = self.connections.open.get_mut(connection) {
                     open.reordered_actions.push((ancestry, publish));
@@ -268,7 +272,7 @@ impl Engine {
                 return;
             }
             ActionVerdict::Disconnect { code, reason } => {
-                self.record_effect(cause, on, hook, "disconnected");
+                self.record_stopped(cause, connection, hook, "disconnected");
                 if self.service.remove_session(connection) {
                     self.close(cause, connection, Close::new(code, &reason));
                 }
@@ -278,5 +282,17 @@ impl Engine {
             ActionVerdict::Stall => return self.stall(cause, connection, hook),
         };
         self.defer(cause, on, hook, delay, Deferred::Publish { connection, publish });
+    }
+
+    /// Records that a hook stopped an action, or changed it.
+    fn record_stopped(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        hook: &Arc<HookOrigin>,
+        effect: impl Into<String>,
+    ) {
+        let fired = HookFired { stops_action: true, ..HookFired::new(hook, effect) };
+        self.record_hook(cause, Some(connection), fired);
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::corrupt::corrupted;
 use crate::engine::io::{Output, Way};
 use crate::hook::delivery::Corruption;
 use crate::hook::origin::HookOrigin;
-use crate::log::record::{Event, HookFired, Peer, TestAction};
+use crate::log::record::{Event, HookFired, Peer, TestAction, Until};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
@@ -62,6 +62,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) is_stalled: bool,
     /// How many frames wait for the connection to resume, and their size.
     pub(crate) withheld_frames: usize,
+    /// How many frames of a participant wait because its connection is stalled.
+    pub(crate) withheld_actions: usize,
     pub(crate) withheld_bytes: usize,
     /// How many frames and actions wait for another one to go before them.
     pub(crate) reordered_frames: usize,
@@ -183,11 +185,12 @@ impl Engine {
         stall.frames.push(frame);
         let (hook, is_full) = (stall.hook.clone(), stall.bytes > MAXIMUM_WITHHELD_BYTES);
         let effect = "withheld from a stalled connection";
-        let (payload, gate) = (Some(payload), None);
+        let payload = Some(payload);
         match hook {
             Some(hook) => {
-                let hooked = HookFired { hook, effect: effect.into(), payload, gate };
-                self.record(cause, Some(connection), Event::HookFired(Box::new(hooked)));
+                let until = Some(Until::Resume);
+                let fired = HookFired { payload, until, ..HookFired::new(&hook, effect) };
+                self.record_hook(cause, Some(connection), fired);
             }
             None => self.record_test_action(cause, connection, effect, payload),
         }
@@ -257,6 +260,7 @@ impl Connection {
             has_stream: self.has_stream,
             is_stalled: stall.is_some(),
             withheld_frames: stall.map_or(0, |stall| stall.frames.len()),
+            withheld_actions: stall.map_or(0, |stall| stall.received.len()),
             withheld_bytes: stall.map_or(0, |stall| stall.bytes),
             reordered_frames: self.reordered_frames.len(),
             reordered_actions: self.reordered_actions.len(),

@@ -14,7 +14,7 @@ use crate::hook::event::HookEvent;
 use crate::hook::filter::{EventContext, FrameKind};
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
-use crate::log::record::{Event, Record};
+use crate::log::record::{Event, HookFired, Record, Until};
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, Frame};
@@ -230,8 +230,10 @@ impl Engine {
                 return self.send_now(cause, connection, vec![payload.into()]);
             }
             DeliveryVerdict::Reorder => {
-                let effect = "reordered";
-                self.record_not_sent(cause, connection, hook, effect, payload.clone());
+                let (kept, until) = (Some(payload.clone()), Some(Until::NextFrame));
+                let fired = HookFired::new(hook, "reordered");
+                let fired = HookFired { payload: kept, until, ..fired };
+                self.record_hook(cause, Some(connection), fired);
                 if let Some(open) = self.connections.open.get_mut(connection) {
                     open.reordered_frames.push(payload.into());
                 }
@@ -268,7 +270,8 @@ impl Engine {
         effect: &str,
         payload: Payload,
     ) {
-        self.record_hook(cause, Some(connection), hook, effect, Some(payload), None);
+        let fired = HookFired { payload: Some(payload), ..HookFired::new(hook, effect) };
+        self.record_hook(cause, Some(connection), fired);
     }
 
     /// Sends frames that belong together, and then the frames that they overtake.

@@ -47,10 +47,9 @@ use crate::hook::chain::HookStatus;
 use crate::hook::ids::{GateId, HookId};
 use crate::hook::origin::HookOrigin;
 use crate::hook::registry::HookRegistry;
-use crate::log::record::{Event, GaveUp, HookFired, Peer, Record, Reviewed, Reviewer};
+use crate::log::record::{Event, GaveUp, HookFired, Peer, Record, Reviewed, Reviewer, Until};
 use crate::log::retention::LogRetention;
 use crate::log::store::LogStore;
-use crate::proto::payload::Payload;
 use crate::proto::timestamp::Timestamp;
 use crate::service::output::ReviewId;
 use crate::service::{ConnectionId, Output as ServiceOutput, Service};
@@ -286,9 +285,10 @@ impl Engine {
         delay: Delay,
         deferred: Deferred,
     ) {
-        let gate = match delay {
-            Delay::Gate(gate) => Some(gate),
-            Delay::Clock(_) | Delay::RealTime(_) => None,
+        let until = match delay {
+            Delay::Gate(gate) => Some(Until::Gate(gate)),
+            Delay::Clock(duration) => Some(Until::Time(self.now + duration)),
+            Delay::RealTime(_) => None,
         };
         let payload = match &deferred {
             Deferred::Deliver { frame, .. } => Some(frame.payload.clone()),
@@ -296,7 +296,9 @@ impl Engine {
         };
         // Recorded first: an open gate releases the event further down, and the log shows the hook
         // before the event that it let pass.
-        self.record_hook(cause, connection, hook, delay.describe(), payload, gate);
+        let stops_action = matches!(deferred, Deferred::Publish { .. } | Deferred::Review(_));
+        let fired = HookFired::new(hook, delay.describe());
+        self.record_hook(cause, connection, HookFired { payload, until, stops_action, ..fired });
         let waiting = Waiting { ancestry: self.ancestry.clone(), deferred };
         match delay {
             Delay::Clock(duration) => {
@@ -359,22 +361,11 @@ impl Engine {
         hook: &Arc<HookOrigin>,
         effect: impl Into<String>,
     ) {
-        self.record_hook(cause, connection, hook, effect, None, None);
+        self.record_hook(cause, connection, HookFired::new(hook, effect));
     }
 
-    /// Records that a hook fired: with the frame that did not leave as it was, and the gate at
-    /// which it made an event wait.
-    fn record_hook(
-        &mut self,
-        cause: u64,
-        connection: Option<ConnectionId>,
-        hook: &Arc<HookOrigin>,
-        effect: impl Into<String>,
-        payload: Option<Payload>,
-        gate: Option<GateId>,
-    ) {
-        let hooked = HookFired { hook: Arc::clone(hook), effect: effect.into(), payload, gate };
-        self.record(cause, connection, Event::HookFired(Box::new(hooked)));
+    fn record_hook(&mut self, cause: u64, connection: Option<ConnectionId>, fired: HookFired) {
+        self.record(cause, connection, Event::HookFired(Box::new(fired)));
     }
 
     fn record_review(&mut self, cause: u64, reviewed: Reviewed) {

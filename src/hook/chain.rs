@@ -152,11 +152,27 @@ impl HookStatus {
                 "no event matched its conditions".into()
             }
             (0, None) => format!("there has been no {}", self.event),
-            (seen, _) => {
-                let events = if seen == 1 { "event" } else { "events" };
-                format!("{seen} {events} matched its conditions, but {}", self.why_passed)
-            }
+            _ => format!("{}, but {}", self.matched(), self.why_passed),
         }
+    }
+
+    /// Returns the reason why a hook that has fired has not fired more often.
+    pub(crate) fn why_not_more(&self) -> String {
+        if self.seen <= self.hits {
+            return self.matched();
+        }
+        self.why_not_fired()
+    }
+
+    /// Returns `true` if a hook has fired, but less often than expected.
+    pub(crate) fn has_fired_too_rarely(&self) -> bool {
+        let expected = self.expected.as_ref();
+        self.hits > 0 && expected.is_some_and(|expected| self.hits < *expected.hits.start())
+    }
+
+    fn matched(&self) -> String {
+        let events = if self.seen == 1 { "event" } else { "events" };
+        format!("{} {events} matched its conditions", self.seen)
     }
 
     /// Returns `true` unless the hook has fired more or less often than expected.
@@ -289,9 +305,14 @@ impl<V: Clone + Describe> Chain<V> {
             event: V::EVENT,
             user_method: V::USER,
             seen: hook.seen,
-            why_passed: match (hook.asked, &hook.rule.behavior) {
+            why_passed: match (hook.asked.saturating_sub(hook.hits), &hook.rule.behavior) {
                 (0, _) => hook.rule.frequency.why_not(),
-                (_, Behavior::Closure { .. }) => "its closure returned `Pass`".into(),
+                (_, Behavior::Closure { .. }) if hook.hits == 0 => {
+                    "its closure returned `Pass`".into()
+                }
+                (passed, Behavior::Closure { .. }) => {
+                    format!("its closure returned `Pass` for {passed} of them")
+                }
                 // Read only if the hook has not fired, so the verdict is `Pass`: any other constant
                 // verdict counts as a hit.
                 (_, Behavior::Verdict(_)) => "it had no effect".into(),

@@ -132,7 +132,7 @@ pub(crate) fn held(entries: &[Entry], waiting: impl Fn(&HookFired) -> usize) -> 
     // events.
     for entry in entries.iter().rev().take(MOST_EXAMINED) {
         let Event::HookFired(fired) = &entry.record.event else { continue };
-        if fired.gate.is_some() && !hooks.contains_key(&*fired.hook.name) {
+        if fired.gate().is_some() && !hooks.contains_key(&*fired.hook.name) {
             let waiting = waiting(fired);
             if waiting > 0 {
                 hooks.insert(&fired.hook.name, (waiting, fired, entry.index()));
@@ -205,10 +205,20 @@ pub(crate) fn absence(user_id: &str, entries: &[Entry]) -> Option<String> {
 }
 
 /// Returns the entries before the connections ended at the end of the test. An end after which
-/// nothing happened explains nothing.
+/// nothing happened in a chat explains nothing: calls that delete rooms, and moves of the clock, are
+/// part of a teardown.
 pub(crate) fn before_last_ends(entries: &[Entry]) -> &[Entry] {
     let is_end = |entry: &Entry| {
-        matches!(entry.kind(), EntryKind::Closed | EntryKind::Disconnected | EntryKind::Outage)
+        matches!(
+            entry.kind(),
+            EntryKind::Closed
+                | EntryKind::Disconnected
+                | EntryKind::Outage
+                | EntryKind::ClockAdvanced
+                | EntryKind::Request
+                | EntryKind::Response
+                | EntryKind::Undelivered
+        )
     };
     let last = entries.iter().rposition(|entry| !is_end(entry));
     &entries[..last.map_or(0, |last| last + 1)]

@@ -8,8 +8,9 @@ use std::panic::Location;
 
 use crate::log::comparison::Comparison;
 use crate::log::entry::{Entry, EntryKind};
-use crate::log::escape::named;
+use crate::log::escape::{self, named};
 use crate::log::filter::Filter;
+use crate::log::kept::{self, Kept};
 use crate::log::matcher::Matcher;
 use crate::log::timeline::{self, Excerpt, WIDEST};
 use crate::log::width::{clipped, pieces, width};
@@ -266,8 +267,8 @@ struct Nearest {
     index: usize,
     comparison: Comparison,
     is_in_view: bool,
-    /// The frame that the entry is about, if a hook or the test kept it from the client.
-    kept: Option<Entry>,
+    /// The frame that would have matched, if a hook or the test kept it from the client.
+    kept: Option<Kept>,
 }
 
 impl Nearest {
@@ -278,6 +279,9 @@ impl Nearest {
         has_time: impl Fn() -> bool,
     ) -> Option<Self> {
         let mut best: Option<Self> = None;
+        let members = kept::members(entries);
+        let is_wanted =
+            |frame: &Entry| view.admits(frame) && matcher.compare(frame).differences == 0;
         // Later entries are likelier to be meant, so they come first. Conditions are test code and
         // may take long: the search ends in time, with the best of the later entries.
         for (index, entry) in entries.iter().enumerate().rev() {
@@ -287,9 +291,9 @@ impl Nearest {
                 return Some(Self { index, comparison, is_in_view, kept: None });
             }
             // The frame that would have ended the wait explains more than any that is similar.
-            let kept = entry.kept_frame().filter(|frame| view.admits(frame));
-            if let Some(frame) = kept.filter(|frame| matcher.compare(frame).differences == 0) {
-                return Some(Self { index, comparison, is_in_view, kept: Some(frame) });
+            if let Some(kept) = Kept::find(entries, index, &members, is_wanted) {
+                let index = kept.action.unwrap_or(index);
+                return Some(Self { index, comparison, is_in_view, kept: Some(kept) });
             }
             // A match outside of the view is nearer than any other entry within it.
             let is_match = comparison.differences == 0;
@@ -319,10 +323,19 @@ impl Nearest {
         // An entry has the number of its row in the timeline.
         let row = entries[timeline::row_start(entries, self.index)].index();
         let named = EntryName { row, entry };
-        if let Some(frame) = &self.kept {
-            let named = EntryName { row, entry: frame };
-            let why = entry.why_kept();
-            return vec![format!("nearest: {named} matches, but was {why}")];
+        if let Some(kept) = &self.kept {
+            let (why, places) = kept.why(entries);
+            let line = match (kept.action, &kept.frame.record.peer) {
+                (Some(_), Some(peer)) => {
+                    let recipient = escape::named(&peer.label);
+                    format!("nearest: {named} would be sent to {recipient}, but was {why}")
+                }
+                _ => {
+                    let named = EntryName { row, entry: &kept.frame };
+                    format!("nearest: {named} matches, but was {why}")
+                }
+            };
+            return [vec![line], places].concat();
         }
         if !self.is_in_view {
             return vec![format!("nearest: {named} matches, but {}", view.why_not(entry))];

@@ -1,4 +1,4 @@
-//! Nearest event: the event that satisfies most conditions of a hook which has seen none.
+//! Nearest event: the event that satisfies most conditions of a hook, apart from those it has seen.
 
 use serde_json::Value;
 
@@ -20,7 +20,9 @@ pub(crate) fn nearest_event(hook: &HookStatus, entries: &[Entry]) -> Option<Stri
     // From the end, so that the latest of several that are equally near is named.
     let near = entries[first..].iter().enumerate().rev().filter_map(|(index, entry)| {
         let unmet = with_context(hook.point(), entry, |context| hook.unmet(context))?;
-        (unmet.len() < hook.count_of_conditions()).then_some((first + index, unmet))
+        // The events that a hook has seen satisfy all of its conditions, and explain nothing.
+        let is_seen = unmet.is_empty() && !hook.has_seen_nothing();
+        (!is_seen && unmet.len() < hook.count_of_conditions()).then_some((first + index, unmet))
     });
     let (index, unmet) = near.min_by_key(|(_, unmet)| unmet.len())?;
     let entry = &entries[index];

@@ -228,8 +228,39 @@ pub(crate) struct HookFired {
     pub(crate) effect: String,
     /// The frame that was dropped or replaced.
     pub(crate) payload: Option<Payload>,
-    /// The gate that holds the event.
-    pub(crate) gate: Option<GateId>,
+    /// Until when the event waits, if that depends on the mock clock, the test or a client.
+    pub(crate) until: Option<Until>,
+    /// Whether the hook stopped the action of a client, for a while, for good, or in this form.
+    pub(crate) stops_action: bool,
+}
+
+/// Until when a hook makes an event wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Until {
+    /// The gate that holds the event is released.
+    Gate(GateId),
+    Time(Timestamp),
+    /// Another frame is sent to the client.
+    NextFrame,
+    /// The client sends another action.
+    NextAction,
+    /// The test resumes the connection.
+    Resume,
+}
+
+impl HookFired {
+    pub(crate) fn new(hook: &Arc<HookOrigin>, effect: impl Into<String>) -> Self {
+        let (hook, effect) = (Arc::clone(hook), effect.into());
+        Self { hook, effect, payload: None, until: None, stops_action: false }
+    }
+
+    /// Returns the gate that holds the event.
+    pub(crate) const fn gate(&self) -> Option<GateId> {
+        match self.until {
+            Some(Until::Gate(gate)) => Some(gate),
+            _ => None,
+        }
+    }
 }
 
 /// An action of the test on a connection.

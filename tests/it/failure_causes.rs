@@ -39,14 +39,14 @@ fn a_reordered_frame_or_action_that_waits_for_another_one_is_named() {
     ivs.on_delivery().to("alice").once().reorder();
     bob.send_message("last");
     let text = failure(|| alice.expect_message("last").wait());
-    let delays = "delays:\n  1 reordered frame waits for another frame to alice, to be sent after \
-                  it\n";
+    let delays = "delays:\n  1 reordered frame to alice waits until another MESSAGE, EVENT or \
+                  ERROR is sent to alice\n";
     assert!(text.contains(delays), "{text}");
     ivs.on_action().from("bob").times(2).reorder();
     bob.send_message("one");
     bob.send_message("two");
     let report = ivs.report().to_string();
-    let actions = "  2 reordered actions wait for another action of bob, to be handled after it\n";
+    let actions = "  2 reordered actions of bob wait until bob sends another action\n";
     assert!(report.contains(actions), "{report}");
     bob.send_message("three");
     alice.expect_message("last").wait();
@@ -85,7 +85,7 @@ fn a_stalled_connection_is_named() {
     alice.send_message("hi");
     let text = failure(|| bob.expect_message("hi").wait());
     let stalled = "stalled connections:\n  bob is stalled until `Connection::resume`, with 1 \
-                   frame withheld\n";
+                   frame to it withheld\n";
     assert!(text.contains(stalled), "{text}");
 }
 
@@ -614,4 +614,65 @@ async fn a_hook_that_was_not_asked_about_a_matching_event_says_why() {
     crate::control_plane_support::http(&ivs, "POST", "/SendEvent", text);
     let report = ivs.report().to_string();
     assert!(report.contains("SendEvent) does not satisfy `containing(\"poll\")`\n"), "{report}");
+}
+
+#[rstest]
+#[case::content(
+    "ho",
+    "nearest: #13 (alice: SEND_MESSAGE \"hi\") does not satisfy `containing(\"ho\")`"
+)]
+#[case::none("h", "2 events matched its conditions")]
+fn a_hook_that_fired_too_rarely_names_the_events_that_it_has_missed(
+    #[case] part: &str,
+    #[case] reason: &str,
+) {
+    let ivs = frozen();
+    ivs.on_action().from("alice").containing(part).expect(3).ignore();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    alice.send_message("ho");
+    bob.send_message("hello");
+    alice.send_message("hi");
+    let report = ivs.finish().wait().unwrap_err().to_string();
+    assert!(report.contains(&format!("\n  {reason}\n")), "{report}");
+    assert!(!report.contains("not asked"), "{report}");
+}
+
+#[rstest]
+#[case::every(|ivs: &MockIvsChat| drop(ivs.on_action().every(2).expect(2).ignore()), "3 events matched its conditions, but it fires only at each multiple of 2")]
+#[case::closure(|ivs: &MockIvsChat| {
+    let mut count = 0;
+    ivs.on_action().expect(2).decide(move |_| {
+        count += 1;
+        if count == 1 { ActionVerdict::Ignore } else { ActionVerdict::Pass }
+    });
+}, "3 events matched its conditions, but its closure returned `Pass` for 2 of them")]
+fn a_hook_that_fired_too_rarely_says_why_it_passed(
+    #[case] install: fn(&MockIvsChat),
+    #[case] reason: &str,
+) {
+    let ivs = frozen();
+    install(&ivs);
+    let alice = ivs.create_room("lobby").participant("alice");
+    (0..3).for_each(|_| drop(alice.send_message("hi")));
+    ivs.settled().wait();
+    let text = failure(|| drop(ivs));
+    assert!(text.contains(&format!("\n  {reason}\n")), "{text}");
+}
+
+#[test]
+fn the_teardown_of_a_test_is_not_a_reason_why_a_hook_has_not_fired() {
+    let ivs = frozen();
+    ivs.on_action().from("alice").containing("ho").expect(1).ignore();
+    let room = ivs.create_room("lobby");
+    let (alice, bob) = (room.participant("alice"), room.participant("bob"));
+    alice.send_message("hi");
+    bob.expect_message("hi").wait();
+    alice.disconnect();
+    // Calls and moves of the clock at the end of a test are not events of a chat.
+    ivs.advance(Duration::from_secs(1));
+    room.delete();
+    let report = ivs.finish().wait().unwrap_err().to_string();
+    assert!(!report.contains("ended at"), "{report}");
+    assert!(report.contains("\n  nearest: #"), "{report}");
 }

@@ -28,6 +28,7 @@ mod failure_page;
 mod failure_reviews;
 mod failure_texts;
 mod failure_traces;
+mod failure_withheld;
 #[cfg(feature = "rstest")]
 mod fixtures;
 mod framing;
