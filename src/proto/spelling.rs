@@ -63,7 +63,7 @@ mod tests {
     #[case("form", "room", 2)]
     #[case("abc", "cab", 2)]
     #[case("rom", "from", 1)]
-    #[case("fromm", "from", 1)]
+    #[case("from!", "from", 1)]
     #[case("to", "from", 3)]
     #[case("from", "", 4)]
     fn a_distance_counts_letters(#[case] one: &str, #[case] other: &str, #[case] expected: usize) {
