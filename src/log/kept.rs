@@ -53,7 +53,7 @@ impl Kept {
     pub(crate) fn why(&self, entries: &[Entry]) -> (String, Vec<String>) {
         let by = &entries[self.by];
         let label = by.record.peer.as_ref().map_or("", |peer| &peer.label);
-        let first = entries.first().map_or(by.at(), Entry::at);
+        let first = entries.first().map_or_else(|| by.at(), Entry::at);
         let until = |until| shown(until, first, &named(label));
         match &by.record.event {
             Event::HookFired(fired) => {

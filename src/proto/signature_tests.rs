@@ -71,7 +71,7 @@ impl Scene {
 }
 
 fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("it is a time")
 }
 
 fn authorization(credential: &str, signed: &str, signature: &str) -> String {

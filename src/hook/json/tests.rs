@@ -183,7 +183,7 @@ fn all_conditions_can_be_written_and_read() {
 #[case(json!({ "on": "action", "form": "alice", "then": "reset" }), "unknown field `form`: did you mean `from`?")]
 #[case(json!({ "on": "action", "request_id": "a", "then": "reset" }), "unknown field `request_id`: did you mean `requestId`?")]
 #[case(json!({ "on": "action", "then": "ignored" }), "`then`: unknown variant `ignored`: did you mean `ignore`?")]
-#[case(json!({ "on": "action", "then": { "delayReal": "5s" } }), "`then`: unknown variant `delayReal`: did you mean `delayRealTime`?")]
+#[case(json!({ "on": "action", "then": { "delayRealtimes": "5s" } }), "`then`: unknown variant `delayRealtimes`: did you mean `delayRealTime`?")]
 #[case(json!({ "on": "action", "action": "send_message", "then": "reset" }), "`send_message` is not an action: did you mean `SEND_MESSAGE`?")]
 #[case(json!({ "on": "operation", "operation": "CreateRooms", "then": "reset" }), "`CreateRooms` is not an operation: did you mean `CreateRoom`?")]
 #[case(json!({ "on": "action", "user": "alice", "then": "reset" }), "unknown field `user`, expected one of `on`, `name`")]
