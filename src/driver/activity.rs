@@ -24,6 +24,8 @@ pub(crate) struct ClosurePanic {
     /// The code that has panicked, such as the closure of a hook.
     pub(crate) whose: String,
     pub(crate) message: String,
+    /// The question that the closure was asked, if its answer follows.
+    pub(super) question: Option<QuestionId>,
     /// Whether a wait has failed with it already.
     pub(crate) is_reported: bool,
 }
@@ -130,17 +132,30 @@ impl Driver {
 
     /// Records a panic, and lets all waits look.
     pub(super) fn record_panic(&self, whose: &str, message: &str) {
+        self.record_panic_of(None, whose, message);
+    }
+
+    /// Records a panic of a closure that was asked a question.
+    pub(super) fn record_panic_of(&self, question: Option<QuestionId>, whose: &str, message: &str) {
         let (whose, message) = (whose.into(), first_paragraph(message));
-        self.panics.lock().push(ClosurePanic { whose, message, is_reported: false });
+        self.panics.lock().push(ClosurePanic { whose, message, question, is_reported: false });
         self.waiters.notify();
     }
 
     /// Returns the first panic that no wait has failed with yet, and marks it as reported.
     pub(crate) fn report_panic(&self) -> Option<ClosurePanic> {
-        let mut panics = self.panics.lock();
-        let panic = panics.iter_mut().find(|panic| !panic.is_reported)?;
-        panic.is_reported = true;
-        Some(panic.clone())
+        let panic = {
+            let mut panics = self.panics.lock();
+            let panic = panics.iter_mut().find(|panic| !panic.is_reported)?;
+            panic.is_reported = true;
+            panic.clone()
+        };
+        // The answer follows on the thread of the closure. Otherwise it would differ between runs
+        // whether the failure shows its effects.
+        if let Some(question) = panic.question {
+            self.questions.wait_for(question, ANSWER_TIMEOUT);
+        }
+        Some(panic)
     }
 }
 
@@ -251,6 +266,9 @@ impl Drop for Emitting<'_> {
         self.0.tracer.lock().is_emitting = false;
     }
 }
+
+/// How long the report of a panic waits for the effects of the answer in its place.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the end of a mock waits for closures that are running.
 const CLOSURE_TIMEOUT: Duration = Duration::from_secs(1);

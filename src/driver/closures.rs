@@ -338,7 +338,7 @@ impl Driver {
             let _entered = stack::enter(self.mock, closure, id, causes);
             catch_unwind(AssertUnwindSafe(|| function(event)))
         };
-        let answer = self.answer_of(&source, verdict);
+        let answer = self.answer_of(id, &source, verdict);
         let next = self.answer(id, answer);
         // Dropped only now, because the method call that waits for it must find the effects of the
         // answer.
@@ -356,7 +356,7 @@ impl Driver {
             let source = Arc::clone(&question.source);
             driver.questions.begin(id);
             let verdict = poll_caught(driver.mock, function, question).await;
-            let answer = driver.answer_of(&source, verdict);
+            let answer = driver.answer_of(id, &source, verdict);
             let next = driver.answer(id, answer);
             driver.ask_elsewhere(next);
         });
@@ -364,11 +364,16 @@ impl Driver {
         Vec::new()
     }
 
-    fn answer_of(&self, source: &str, verdict: std::thread::Result<HookVerdict>) -> Answer {
+    fn answer_of(
+        &self,
+        id: QuestionId,
+        source: &str,
+        verdict: std::thread::Result<HookVerdict>,
+    ) -> Answer {
         match verdict {
             Ok(verdict) => Answer::Verdict(verdict),
             Err(payload) => {
-                self.record_panic(source, text_of(&*payload));
+                self.record_panic_of(Some(id), source, text_of(&*payload));
                 Answer::Panicked
             }
         }

@@ -101,6 +101,13 @@ impl OpenQuestions {
         let _ = self.answered.wait_while_for(&mut open, is_busy, limit);
     }
 
+    /// Waits until a question has been answered, but no longer than `limit`.
+    pub(super) fn wait_for(&self, id: QuestionId, limit: Duration) {
+        let mut open = self.open.lock();
+        let is_open = |open: &mut BTreeMap<_, _>| open.contains_key(&id);
+        let _ = self.answered.wait_while_for(&mut open, is_open, limit);
+    }
+
     /// Returns a sentence for each call of a closure that has not returned, apart from these. The
     /// events that wait for their turn are counted beside the first call that they wait for. The
     /// sentence has no duration, which would differ between runs.

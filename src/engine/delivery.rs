@@ -230,14 +230,7 @@ impl Engine {
                 return self.send_now(cause, connection, vec![payload.into()]);
             }
             DeliveryVerdict::Reorder => {
-                let (kept, until) = (Some(payload.clone()), Some(Until::NextFrame));
-                let fired = HookFired::new(hook, "reordered");
-                let fired = HookFired { payload: kept, until, ..fired };
-                self.record_hook(cause, Some(connection), fired);
-                if let Some(open) = self.connections.open.get_mut(connection) {
-                    open.reordered_frames.push(payload.into());
-                }
-                return;
+                return self.reorder(cause, connection, hook, payload);
             }
             DeliveryVerdict::Disconnect { code, reason } => {
                 self.record_not_sent(cause, connection, hook, "disconnected", payload);
@@ -259,6 +252,22 @@ impl Engine {
         };
         let deferred = Deferred::Deliver { connection, frame: payload.into() };
         self.defer(cause, Some(connection), hook, delay, deferred);
+    }
+
+    /// Keeps a frame until another one has been sent.
+    fn reorder(
+        &mut self,
+        cause: u64,
+        connection: ConnectionId,
+        hook: &Arc<HookOrigin>,
+        payload: Payload,
+    ) {
+        let (kept, until) = (Some(payload.clone()), Some(Until::NextFrame));
+        let fired = HookFired { payload: kept, until, ..HookFired::new(hook, "reordered") };
+        self.record_hook(cause, Some(connection), fired);
+        if let Some(open) = self.connections.open.get_mut(connection) {
+            open.reordered_frames.push(payload.into());
+        }
     }
 
     /// Records that a frame did not leave as it was.

@@ -112,10 +112,10 @@ impl Engine {
         review: &ReviewResponse,
     ) {
         // A handler that does not respond in time is given up at its deadline.
-        let failure = review.failure_reason();
-        let Some(outcome) = review.clone().into_outcome() else { return };
+        let (failure, kind) = (review.failure_reason(), review.kind_of_failure());
+        let Some(outcome) = review.into_outcome() else { return };
         let failure = failure.or_else(|| self.service.review_error(call.room, &outcome));
-        let failed_outcome = review.failed_outcome(failure.as_deref());
+        let failed_outcome = kind.describe(failure.as_deref());
         let result = describe(&outcome, &call.message);
         let mut outputs = Vec::new();
         // `None` if the review has timed out meanwhile: its result is recorded already.

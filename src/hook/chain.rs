@@ -306,13 +306,13 @@ impl<V: Clone + Describe> Chain<V> {
             user_method: V::USER,
             seen: hook.seen,
             why_passed: match (hook.asked.saturating_sub(hook.hits), &hook.rule.behavior) {
-                (0, _) => hook.rule.frequency.why_not(),
-                (_, Behavior::Closure { .. }) if hook.hits == 0 => {
-                    "its closure returned `Pass`".into()
-                }
-                (passed, Behavior::Closure { .. }) => {
+                _ if hook.asked == 0 => hook.rule.frequency.why_not(),
+                (passed, Behavior::Closure { .. }) if passed > 0 && hook.hits > 0 => {
                     format!("its closure returned `Pass` for {passed} of them")
                 }
+                // It fired whenever its frequency selected an event.
+                (0, _) if hook.seen > hook.asked => hook.rule.frequency.why_not(),
+                (_, Behavior::Closure { .. }) => "its closure returned `Pass`".into(),
                 // Read only if the hook has not fired, so the verdict is `Pass`: any other constant
                 // verdict counts as a hit.
                 (_, Behavior::Verdict(_)) => "it had no effect".into(),

@@ -291,7 +291,7 @@ pub(crate) struct ReviewFailure {
     pub(crate) fallback: FallbackResult,
 }
 
-/// What decides a review: the latest hook or handler that had it.
+/// The latest hook or handler that has had a review.
 #[derive(Clone, Debug)]
 pub(crate) enum Reviewer {
     /// A handler, by its number; `None` if the test has set none.

@@ -110,7 +110,7 @@ pub struct ReviewResponse(Decision);
 enum Decision {
     Allow { content: Option<String>, attributes: Option<Attributes> },
     Deny { attributes: Option<Attributes> },
-    Failure { outcome: &'static str, reason: Option<String> },
+    Failure { kind: FailureKind, reason: Option<String> },
     Timeout,
 }
 
@@ -156,7 +156,7 @@ impl ReviewResponse {
     /// ```
     #[must_use]
     pub const fn fail() -> Self {
-        Self(Decision::Failure { outcome: FAILED, reason: None })
+        Self(Decision::Failure { kind: FailureKind::Failed, reason: None })
     }
 
     /// Never responds: after 200 ms of the mock clock the room's `fallbackResult` applies.
@@ -184,7 +184,7 @@ impl ReviewResponse {
     #[must_use]
     pub fn from_json(response: &Value) -> Self {
         read(response).unwrap_or_else(|reason| {
-            Self(Decision::Failure { outcome: INVALID, reason: Some(reason) })
+            Self(Decision::Failure { kind: FailureKind::Invalid, reason: Some(reason) })
         })
     }
 
@@ -247,13 +247,13 @@ impl ReviewResponse {
 
     /// Fails for a reason that the log shows.
     pub(crate) fn failure(reason: &str) -> Self {
-        Self(Decision::Failure { outcome: FAILED, reason: Some(reason.into()) })
+        Self(Decision::Failure { kind: FailureKind::Failed, reason: Some(reason.into()) })
     }
 
     /// Fails because the handler panicked.
     pub(crate) fn panicked() -> Self {
         let reason = Some("the handler panicked".into());
-        Self(Decision::Failure { outcome: PANICKED, reason })
+        Self(Decision::Failure { kind: FailureKind::Panicked, reason })
     }
 
     pub(crate) fn failure_reason(&self) -> Option<String> {
@@ -263,16 +263,12 @@ impl ReviewResponse {
         }
     }
 
-    /// Returns the outcome as the end of a sentence about the reviewer, with the reason that the
-    /// response has, or that the service has to refuse it.
-    pub(crate) fn failed_outcome(&self, reason: Option<&str>) -> String {
-        let outcome = match &self.0 {
-            Decision::Failure { outcome, .. } => *outcome,
-            _ => INVALID,
-        };
-        match reason.filter(|_| outcome != PANICKED) {
-            Some(reason) => format!("{outcome}: {reason}"),
-            None => outcome.into(),
+    /// Returns the kind of the failure, if the review fails. A response that is well formed fails
+    /// only if the service refuses it.
+    pub(crate) const fn kind_of_failure(&self) -> FailureKind {
+        match &self.0 {
+            Decision::Failure { kind, .. } => *kind,
+            _ => FailureKind::Invalid,
         }
     }
 
@@ -289,11 +285,26 @@ impl ReviewResponse {
     }
 }
 
-const FAILED: &str = "failed";
+/// The way in which a review handler fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FailureKind {
+    Failed,
+    Invalid,
+    Panicked,
+}
 
-const INVALID: &str = "returned an invalid response";
-
-const PANICKED: &str = "panicked";
+impl FailureKind {
+    /// Describes the failure as the end of a sentence about the handler.
+    pub(crate) fn describe(self, reason: Option<&str>) -> String {
+        let outcome = match self {
+            Self::Failed => "failed",
+            Self::Invalid => "returned an invalid response",
+            // The message of the panic is elsewhere in the text.
+            Self::Panicked => return "panicked".into(),
+        };
+        reason.map_or_else(|| outcome.into(), |reason| format!("{outcome}: {reason}"))
+    }
+}
 
 /// Parses the response of a Lambda function; returns the member and the rule if it is invalid.
 fn read(response: &Value) -> Result<ReviewResponse, String> {

@@ -1,5 +1,6 @@
 //! Failures of waits beside reviews that failed and closures that have not returned.
 
+use std::panic::panic_any;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
@@ -127,4 +128,34 @@ fn a_closure_that_has_not_returned_is_above_the_timeline_and_always_the_same() {
     assert!(texts[0].as_ref().is_some_and(|text| text.starts_with(line)), "{texts:?}");
     assert!(texts[0].as_ref().is_some_and(|text| text.ends_with("has not returned")), "{texts:?}");
     assert_eq!(texts[0], texts[1]);
+}
+
+/// The payload of a panic. The mock drops it after it has recorded the panic, and before it applies
+/// the answer of the closure.
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        let (_sender, never) = mpsc::channel::<()>();
+        never.recv_timeout(Duration::from_millis(100)).unwrap_err();
+    }
+}
+
+#[rstest]
+#[case::on_a_thread(|room: &Room| room.review_with(|_| panic_any(Slow)))]
+#[case::asynchronous(|room: &Room| room.review_with_async(|_| async { panic_any(Slow) }))]
+fn a_handler_that_panics_is_never_shown_as_one_that_has_not_returned(
+    #[case] set_handler: fn(&Room),
+) {
+    let ivs = MockIvsChat::start();
+    let room = ivs.create_room("lobby");
+    set_handler(&room);
+    let alice = room.participant("alice");
+    let sender = room.participant("sender");
+    let sending = std::thread::spawn(move || drop(sender.send_message("hi")));
+    let text = failure(|| alice.expect_error(ErrorCode::NotAcceptable).wait());
+    assert!(text.contains(" panicked; fallback ALLOW was applied"), "{text}");
+    assert!(!text.contains("closures that have not returned"), "{text}");
+    sending.join().unwrap();
+    ivs.finish().wait().unwrap_err();
 }
