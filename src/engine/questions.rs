@@ -216,7 +216,7 @@ impl Engine {
         let Some(origin) = origin else {
             if let Parked::ReviewHandler { call } = parked {
                 let cause = self.log.len();
-                self.conclude_review(cause, &call, &review::response_of(answer));
+                self.conclude_review(cause, &call, review::response_of(answer));
             }
             return;
         };

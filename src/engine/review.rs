@@ -78,7 +78,7 @@ impl Engine {
             ReviewVerdict::Pass => return self.ask_handler(cause, call),
             ReviewVerdict::Respond(review) => {
                 self.record_effect(cause, connection, hook, "reviewed");
-                return self.conclude_review(cause, &call, &review);
+                return self.conclude_review(cause, &call, review);
             }
             ReviewVerdict::Delay(duration) => Delay::Clock(duration),
             ReviewVerdict::DelayRealTime(duration) => Delay::RealTime(duration),
@@ -95,7 +95,7 @@ impl Engine {
         self.set_reviewer(call.review, Reviewer::Handler(handler.map(|handler| handler.0)));
         let Some(handler) = handler else {
             let response = ReviewResponse::failure("the test has set no handler for its function");
-            return self.conclude_review(cause, &call, &response);
+            return self.conclude_review(cause, &call, response);
         };
         let event = HookEvent::ReviewHandler(self.review_request(&call));
         let name = Arc::<str>::from(call.uri.as_str());
@@ -109,7 +109,7 @@ impl Engine {
         &mut self,
         cause: u64,
         call: &ReviewCall,
-        review: &ReviewResponse,
+        review: ReviewResponse,
     ) {
         // A handler that does not respond in time is given up at its deadline.
         let (failure, kind) = (review.failure_reason(), review.kind_of_failure());

@@ -1,7 +1,7 @@
 //! Failures of waits beside reviews that failed and closures that have not returned.
 
 use std::panic::panic_any;
-use std::sync::{Mutex, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use mock_ivs_chat::hook::ActionVerdict;
@@ -110,9 +110,8 @@ fn a_closure_that_has_not_returned_is_above_the_timeline_and_always_the_same() {
         let room = ivs.create_room("lobby");
         let (alice, bob) = (room.participant("alice"), room.participant("bob"));
         let (release, released) = mpsc::channel::<()>();
-        let released = Mutex::new(released);
         ivs.on_action().named("stuck").decide(move |_| {
-            let _ = released.lock().unwrap().recv();
+            let _ = released.recv();
             ActionVerdict::Pass
         });
         alice.send_message("hi");
