@@ -11,8 +11,8 @@ use std::panic::Location;
 /// `into`, also from a string. `Display` writes the error alone, and `Debug` also its causes and the
 /// line.
 ///
-/// As other such types, it does not implement [`Error`] itself; [`TestError::error`] returns the
-/// error inside.
+/// It does not implement [`Error`] itself, because a type that does could not be made of every
+/// error; [`TestError::error`] returns the error inside.
 ///
 /// ```
 /// use mock_ivs_chat::{MockIvsChat, TestError};
