@@ -177,6 +177,44 @@ fn a_status_knows_its_hook_point() {
     assert_eq!(of(hook::on_operation(Operation::GetRoom).reset()), PointName::Operation);
 }
 
+#[test]
+fn each_condition_that_an_event_does_not_satisfy_is_named() {
+    let hook = hook::on_delivery()
+        .to("a")
+        .from("b")
+        .room("r")
+        .room("Room00000001")
+        .containing("one")
+        .containing("two")
+        .request_id("id")
+        .connection(ConnectionId(1))
+        .message()
+        .drop_frame();
+    let status = status(hook);
+    assert_eq!(status.count_of_conditions(), 9);
+    let all = [
+        "to(\"a\")",
+        "from(\"b\")",
+        "connection(1)",
+        "message()",
+        "request_id(\"id\")",
+        "room(\"r\")",
+        "room(\"Room00000001\")",
+        "containing(\"one\")",
+        "containing(\"two\")",
+    ];
+    assert_eq!(status.unmet(&EventContext::default()), all);
+    let context =
+        EventContext { user_id: Some("a"), text: "one and three", ..EventContext::default() };
+    let left: Vec<_> =
+        all.into_iter().filter(|it| !["to(\"a\")", "containing(\"one\")"].contains(it)).collect();
+    assert_eq!(status.unmet(&context), left);
+    let of = |hook| self::status(hook).unmet(&EventContext::default());
+    assert_eq!(of(hook::on_action().delete_message().reset()), ["delete_message()"]);
+    assert_eq!(of(hook::on_delivery().event("app:e").reset()), ["event(\"app:e\")"]);
+    assert_eq!(of(hook::on_operation(Operation::GetRoom).reset()), ["on_operation(GetRoom)"]);
+}
+
 /// Hooks on actions, and the texts of the events that they have been asked about.
 struct Asked {
     hooks: HookRegistry,

@@ -104,6 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn headers_keep_their_order_and_are_found_without_case() {
+        let headers = Headers::from_iter([("Host", "localhost"), ("a", "1"), ("A", "2")]);
+        assert_eq!(headers.get("hOST"), Some("localhost"));
+        assert_eq!(headers.get("A"), Some("1"));
+        assert_eq!(headers.get("b"), None);
+        let all: Vec<_> = headers.iter().collect();
+        assert_eq!(all, [("Host", "localhost"), ("a", "1"), ("A", "2")]);
+        assert!(!headers.is_empty() && Headers::default().is_empty());
+        assert_eq!(Headers::of_response([("a", "1")]).get("a"), Some("1"));
+    }
+
+    #[test]
     fn headers_that_cannot_be_part_of_a_response_are_named() {
         let fault = |name: &str, value: &str| Headers::from_iter([(name, value)]).fault();
         assert_eq!(fault("Retry-After", "2"), None);

@@ -257,6 +257,8 @@ mod tests {
     #[case("{}{}", "invalid JSON at line 1, column 3")]
     #[case(" {\n\"a\" 1}", "invalid JSON at line 2, column 5")]
     #[case("{1:2}", "invalid JSON at line 1, column 2")]
+    // An object whose name is half of a character, which only a reader of names notices.
+    #[case(r#"{"\ud800":1}"#, "invalid JSON at line 1, column 9")]
     fn faults_have_a_place(#[case] text: &str, #[case] broken: &str) {
         assert_eq!(Members::read(text).broken(), Some(broken));
     }

@@ -236,6 +236,14 @@ fn a_modeled_exception_needs_no_status(#[case] exception: Exception) {
 }
 
 #[test]
+fn a_range_of_one_number_is_a_number() {
+    let range = json!({ "on": "action", "expect": { "min": 2, "max": 2 }, "then": "reset" });
+    let number = json!({ "on": "action", "expect": 2, "then": "reset" });
+    assert_eq!(serde_json::to_value(read(&range)).unwrap(), number);
+    assert_eq!(serde_json::to_value(read(&number)).unwrap(), number);
+}
+
+#[test]
 fn an_effect_with_members_of_another_hook_point_is_named() {
     let json = json!({ "on": "action", "then": { "refuse": { "status": 400 } } });
     let error = HookSpec::deserialize(&json).unwrap_err().to_string();
