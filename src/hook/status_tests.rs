@@ -303,6 +303,37 @@ fn a_hook_that_events_matched_says_why_it_passed() {
     assert_eq!(of(passed), format!("{matched} it had no effect"));
 }
 
+#[test]
+fn a_hook_that_fired_too_rarely_says_how_often_it_passed() {
+    // A hook that fires at the first event at most, as a closure may decide.
+    let fired_once = |hook: HookSpec, events: usize| {
+        let mut hooks = HookRegistry::default();
+        let id = hooks.install(hook.rule);
+        let mut has_fired = false;
+        for _ in 0..events {
+            let context = EventContext::default();
+            let asked = hooks.actions.candidate(HookId::default(), &context, Timestamp::default());
+            if asked.is_some() && !has_fired {
+                hooks.actions.count(id);
+                has_fired = true;
+            }
+        }
+        hooks.statuses().remove(0)
+    };
+    let closure = |hook: HookBuilder<Actions, ()>| hook.with_closure(false, Arc::new(()));
+    let status = fired_once(closure(on().expect(2)), 3);
+    assert!(status.has_fired_too_rarely());
+    let why = "3 events matched its conditions, but its closure returned `Pass` for 2 of them";
+    assert_eq!(status.why_not_more(), why);
+    let once = fired_once(closure(on().expect(2)), 1);
+    assert_eq!(once.why_not_more(), "1 event matched its conditions");
+    let why = "3 events matched its conditions, but it fires only at each multiple of 2";
+    assert_eq!(fired_once(closure(on().every(2).expect(2)), 3).why_not_more(), why);
+    assert!(!fired_once(closure(on().expect(1)), 0).has_fired_too_rarely());
+    assert!(!fired_once(closure(on().expect(1)), 1).has_fired_too_rarely());
+    assert!(!fired_once(closure(on()), 1).has_fired_too_rarely());
+}
+
 #[rstest]
 #[case(Frequency { nth: Some(3), every: Some(3), ..Frequency::default() }, "it fires only at match 3")]
 #[case(Frequency { every: Some(3), after: Some(1), ..Frequency::default() }, "it fires only at each multiple of 3")]

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Map, Value, json};
 
-use crate::proto::model::{Member, Shape, request, validate};
+use crate::proto::model::{Member, Shape, request, unknown_member, validate};
 use crate::proto::operation::Operation;
 use crate::proto::request::{DestinationConfiguration, FallbackResult, Request};
 
@@ -249,4 +249,23 @@ fn members_of_a_union_are_validated() {
     let request = json!({ "destinationConfiguration": [] });
     let found = faults(Operation::CreateLoggingConfiguration, request);
     assert_eq!(found, ["destinationConfiguration: must be an object"]);
+}
+
+#[test]
+fn an_unknown_member_is_found_with_those_that_are_known_in_its_place() {
+    let unknown = |name: &str, value: Value| {
+        let found = unknown_member(Operation::CreateRoom, name, &value)?;
+        Some((found.0, found.1.iter().map(|member| member.name).collect::<Vec<_>>()))
+    };
+    assert_eq!(unknown("name", json!("lobby")), None);
+    let (path, known) = unknown("title", json!("lobby")).unwrap();
+    assert_eq!(path, "title");
+    assert!(known.contains(&"name") && known.contains(&"messageReviewHandler"), "{known:?}");
+    assert_eq!(unknown("messageReviewHandler", json!({ "uri": "" })), None);
+    assert_eq!(unknown("messageReviewHandler", json!("no object")), None);
+    let (path, known) = unknown("messageReviewHandler", json!({ "uri": "", "url": "" })).unwrap();
+    assert_eq!(path, "messageReviewHandler.url");
+    assert_eq!(known, ["uri", "fallbackResult"]);
+    // The names of a map are the test's own.
+    assert_eq!(unknown("tags", json!({ "any": "thing" })), None);
 }

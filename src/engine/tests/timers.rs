@@ -9,6 +9,7 @@ use crate::hook::action::ActionVerdict;
 use crate::hook::delivery::DeliveryVerdict;
 use crate::hook::filter::Filter;
 use crate::hook::registry::AnyRule;
+use crate::log::record::{Event, Until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -51,6 +52,33 @@ fn delayed_events_are_counted_until_they_are_due() {
     assert_eq!(scene.engine.delayed(), Some((1, scene.now + SECOND * 5)));
     scene.advance(SECOND * 5);
     assert_eq!(scene.engine.delayed(), None);
+}
+
+#[test]
+fn the_log_knows_until_when_a_hook_keeps_what() {
+    let mut scene = Scene::new();
+    let (alice, _) = scene.alice_and_bob();
+    let gate = scene.gate();
+    let delay = |seconds| ActionVerdict::Delay(SECOND * seconds);
+    scene.install(AnyRule::Action(always(containing("clock"), delay(5))));
+    scene
+        .install(AnyRule::Action(always(containing("real"), ActionVerdict::DelayRealTime(SECOND))));
+    scene.install(AnyRule::Action(always(containing("gate"), ActionVerdict::Hold(gate))));
+    scene.install(AnyRule::Delivery(always(user("bob"), DeliveryVerdict::Delay(SECOND))));
+    for text in ["clock", "real", "gate", "delivery"] {
+        scene.send(alice, text);
+    }
+    let fired = scene.engine.log().since(0).filter_map(|(_, record)| match &record.event {
+        Event::HookFired(fired) => Some((fired.until, fired.stops_action, fired.payload.is_some())),
+        _ => None,
+    });
+    let expected = [
+        (Some(Until::Time(scene.now + SECOND * 5)), true, false),
+        (None, true, false),
+        (Some(Until::Gate(gate)), true, false),
+        (Some(Until::Time(scene.now + SECOND)), false, true),
+    ];
+    assert_eq!(fired.collect::<Vec<_>>(), expected);
 }
 
 #[test]
