@@ -6,7 +6,9 @@ use super::scene::{Scene, asks, message, user};
 use crate::engine::control::Control;
 use crate::engine::io::{Input, Way};
 use crate::hook::action::ActionVerdict;
+use crate::hook::chain::Rule;
 use crate::hook::delivery::Corruption;
+use crate::hook::frequency::Frequency;
 use crate::hook::registry::AnyRule;
 use crate::proto::close::{Close, CloseCode};
 use crate::proto::payload::Payload;
@@ -172,11 +174,16 @@ fn a_reset_deletes_all_rooms_and_ends_all_connections() {
 
 #[test]
 fn a_hook_whose_closure_has_not_returned_says_so() {
-    let (mut scene, alice, _) = scene();
+    let (mut scene, alice, bob) = scene();
     let hook = scene.install(AnyRule::Action(asks::<ActionVerdict>(user("alice"))));
+    let second = Frequency { nth: Some(2), ..Frequency::default() };
+    let other = Rule { frequency: second, ..asks::<ActionVerdict>(user("bob")) };
+    scene.install(AnyRule::Action(other));
     scene.handle(message(alice, "x"));
+    scene.handle(message(bob, "x"));
     let statuses = scene.engine.hook_statuses();
-    assert_eq!(statuses.len(), 1);
+    let why = "1 event matched its conditions, but it fires only at match 2";
+    assert_eq!(statuses[1].why_not_fired(), why);
     assert_eq!(
         statuses[0].why_not_fired(),
         "1 event matched its conditions, but its closure has not returned"
