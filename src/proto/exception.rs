@@ -294,6 +294,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn debug_is_as_readable_as_display() {
+        let exception = Exception::new(403, "ExpiredTokenException", "The security token expired");
+        let text = exception.to_string();
+        assert!(text.contains("ExpiredTokenException") && text.contains("token expired"), "{text}");
+        assert_eq!(format!("{exception:?}"), text);
+    }
+
+    #[test]
     fn constructors_make_the_exceptions_of_the_model() {
         let resource = json!({ "message": "m", "resourceId": "", "resourceType": "ROOM" });
         let mut limited = resource.clone();
