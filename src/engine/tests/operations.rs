@@ -6,6 +6,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::scene::{Scene, always, asks, containing, http_origin, user};
+use crate::engine::io::CallId;
 use crate::engine::io::Input;
 use crate::hook::event::HookVerdict;
 use crate::hook::filter::Filter;
@@ -112,6 +113,25 @@ fn responses_that_wait_are_given_later() {
     assert!(scene.event("app:e").is_empty());
     assert_eq!(scene.advance(second), [r#"respond 2 {"id":"Event0000002"}"#]);
     assert_eq!(scene.open(gate), [format!("respond 1 {ID}")]);
+}
+
+#[test]
+fn the_response_to_a_client_that_has_gone_away_is_not_delivered() {
+    let mut scene = Scene::new();
+    let gate = scene.gate();
+    scene.install(AnyRule::Operation(always(containing("held"), OperationVerdict::Hold(gate))));
+    scene.event("app:held");
+    scene.engine.abandon_call(CallId(1));
+    scene.log();
+    scene.open(gate);
+    let log = scene.log();
+    let undelivered =
+        "http ~ 200 not delivered to the client of SendEvent: the connection has ended";
+    assert!(log.iter().any(|line| line.trim_start() == undelivered), "{log:?}");
+    // Only that call: the next one has its response.
+    scene.event("app:e");
+    let log = scene.log();
+    assert!(log.iter().any(|line| line.trim_start().starts_with("http < 200")), "{log:?}");
 }
 
 /// Each condition of a hook on operations, for SendEvent and CreateChatToken.
