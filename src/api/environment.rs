@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::start::StartError;
-use crate::proto::spelling::distance;
+use crate::proto::spelling;
 
 /// The wait timeout, in milliseconds.
 const WAIT_TIMEOUT: &str = "MOCK_IVS_CHAT_WAIT_TIMEOUT_MS";
@@ -78,7 +78,7 @@ fn misspelled(name: &str) -> Option<&'static str> {
     KNOWN.into_iter().find(|known| {
         let known = &known[PREFIX.len()..];
         let is_start = suffix.len() >= SHORTEST_START && known.starts_with(suffix);
-        is_start || distance(suffix, known) <= known.len().div_ceil(3)
+        is_start || spelling::is_near(suffix, known)
     })
 }
 

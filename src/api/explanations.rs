@@ -9,7 +9,7 @@ use crate::hook::point::PointName;
 use crate::log::entry::Entry;
 use crate::log::escape::named;
 use crate::log::explain;
-use crate::log::failure::{Failure, Section};
+use crate::log::failure::{Failure, MOST_LINES, Section};
 use crate::log::lint::{self, Finding};
 use crate::log::nearest_event::nearest_event;
 use crate::log::timeline::WIDEST;
@@ -18,7 +18,7 @@ use crate::log::width::width;
 /// Adds what may explain any failure.
 pub(crate) fn with_sections(failure: Failure, driver: &Arc<Driver>, entries: &[Entry]) -> Failure {
     let unfired = driver.hook_standings().into_iter().filter(|hook| hook.hits == 0);
-    let unfired = unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect();
+    let unfired = unfired_lines(unfired, entries);
     let refused = explain::refusals(entries, failure.named());
     let panics = driver.panics().into_iter();
     let panics = panics.map(|panic| format!("{} panicked: {}", panic.whose, panic.message));
@@ -136,15 +136,25 @@ pub(crate) fn stalled(driver: &Driver) -> Vec<String> {
     stalled.map(line).collect()
 }
 
-/// A hook that has not fired, in two or three lines.
-pub(crate) fn unfired_lines(hook: &HookStatus, entries: &[Entry]) -> Vec<String> {
-    let [description, place] = hook.origin();
-    let mut reasons = why_not_fired(hook, entries).into_iter();
-    let reason = reasons.next().unwrap_or_default();
-    let mut lines =
-        vec![format!("{}: {description}", hook.title()), format!("  {place}; {reason}")];
-    lines.extend(reasons.map(|reason| format!("  {reason}")));
-    lines
+/// Hooks that have not fired, in a few lines each.
+pub(crate) fn unfired_lines(
+    hooks: impl Iterator<Item = HookStatus>,
+    entries: &[Entry],
+) -> Vec<String> {
+    let lines = hooks.enumerate().flat_map(|(index, hook)| {
+        // The log is searched only for hooks that are shown: a test may have thousands.
+        let is_shown = index < MOST_LINES;
+        let reasons =
+            if is_shown { why_not_fired(&hook, entries) } else { vec![hook.why_not_fired()] };
+        let mut reasons = reasons.into_iter();
+        let reason = reasons.next().unwrap_or_default();
+        let [description, place] = hook.origin();
+        let mut lines =
+            vec![format!("{}: {description}", hook.title()), format!("  {place}; {reason}")];
+        lines.extend(reasons.map(|reason| format!("  {reason}")));
+        lines
+    });
+    lines.collect()
 }
 
 /// Returns the reasons why a hook has not fired, one line each.

@@ -10,7 +10,6 @@ use crate::log::entry::Entry;
 use crate::log::failure::{self, EntryName, Failure};
 use crate::log::matcher::Matcher;
 use crate::log::retention::LogRetention;
-use crate::log::timeline;
 use crate::proto::close::CloseCode;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::frame::{ChatError, ChatEvent, ChatMessage};
@@ -265,14 +264,12 @@ impl Log {
         let index = found.as_ref().map(Entry::index);
         let index =
             index.and_then(|number| entries.binary_search_by_key(&number, Entry::index).ok());
-        let headline = match (&found, index) {
-            (Some(entry), Some(index)) => {
-                // An entry is referred to by the index of its row in the timeline.
-                let number = entries[timeline::row_start(&entries, index)].index();
-                let name = EntryName { row: number, entry };
+        let headline = match index {
+            Some(index) => {
+                let name = EntryName::new(&entries, index);
                 format!("expected no {what}{}, found {name}", self.filter)
             }
-            _ => headline,
+            None => headline,
         };
         let lanes = failure::lane_of(&self.filter, Some(&lanes), &entries);
         let failure = Failure::new(headline, caller).naming(index).timeline(&entries, &lanes);

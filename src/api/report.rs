@@ -342,10 +342,7 @@ impl Report {
         findings.retain(|finding| !denied.contains(&finding.lint));
         let sections = [
             Section { title: "reviews that failed", lines: failed_reviews(driver, entries) },
-            Section {
-                title: "hooks that have not fired",
-                lines: unfired.flat_map(|hook| unfired_lines(&hook, entries)).collect(),
-            },
+            Section { title: "hooks that have not fired", lines: unfired_lines(unfired, entries) },
             Section { title: "gates", lines: held(driver, entries) },
             Section { title: "delays", lines: delayed(driver, entries) },
             Section { title: "stalled connections", lines: stalled(driver) },

@@ -22,7 +22,7 @@ use crate::hook::event::{HookEvent, HookVerdict};
 pub(crate) struct Closure {
     function: Function,
     /// The name of the closure in failures, unless it is that of its hook or of its function.
-    pub(super) name: Option<Arc<str>>,
+    name: Option<Arc<str>>,
     /// The line of the hook that has the closure.
     written_at: Option<&'static Location<'static>>,
 }

@@ -13,7 +13,6 @@ use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
 use crate::log::record::{Event, HookFired, Until};
-use crate::proto::action::Action;
 use crate::proto::close::Close;
 use crate::proto::error_code::ErrorCode;
 use crate::proto::payload::Payload;
@@ -164,16 +163,10 @@ impl Engine {
             user_id: Some(&peer.user_id),
             room: Some(&peer.room),
             connection: Some(connection),
-            action: action.map(Action::kind),
-            // A filter by text is about the content that a user wrote. Other frames are searched as
-            // they are.
-            text: match action {
-                Some(Action::SendMessage(sent)) => &sent.content,
-                _ => &text,
-            },
             request_id: &publish.request_id,
             ..EventContext::default()
-        };
+        }
+        .of_action(action, &text);
         let now = self.now;
         let event = || {
             HookEvent::Action(InboundFrame {

@@ -183,8 +183,10 @@ impl Connections {
     /// Returns the user that is probably meant by the ID of a user who has never connected.
     pub(crate) fn meant_user(&self, user_id: &str) -> Option<Arc<str>> {
         let counts = &self.users.counts;
-        let mut known = counts.keys().filter(|_| !counts.contains_key(user_id));
-        known.find(|known| spelling::is_slip(user_id, known)).map(Arc::clone)
+        if counts.contains_key(user_id) {
+            return None;
+        }
+        counts.keys().find(|known| spelling::is_slip(user_id, known)).map(Arc::clone)
     }
 
     /// Makes the labels of later connections begin anew.

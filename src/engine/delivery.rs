@@ -11,7 +11,7 @@ use crate::engine::questions::{Evaluation, PANICKED, Parked};
 use crate::engine::timers::{Deferred, Delay};
 use crate::hook::delivery::{DeliveryVerdict, OutboundFrame};
 use crate::hook::event::HookEvent;
-use crate::hook::filter::{EventContext, FrameKind};
+use crate::hook::filter::EventContext;
 use crate::hook::ids::HookId;
 use crate::hook::origin::HookOrigin;
 use crate::log::record::{Event, HookFired, Record, Until};
@@ -115,28 +115,14 @@ impl Engine {
         last: HookId,
     ) {
         let (Some(peer), Some(frame)) = (self.peer(connection), payload.frame()) else { return };
-        let (kind, sender, event_name, text) = match frame {
-            Frame::Message(message) => {
-                let sender = Some(message.sender.user_id.as_str());
-                (FrameKind::Message, sender, None, message.content.as_str())
-            }
-            Frame::Event(event) => {
-                let text = payload.text().unwrap_or_default();
-                (FrameKind::Event, None, Some(event.event_name.as_str()), text)
-            }
-            Frame::Error(error) => (FrameKind::Error, None, None, error.error_message.as_str()),
-        };
         let context = EventContext {
             user_id: Some(&peer.user_id),
-            sender,
             room: Some(&peer.room),
             connection: Some(connection),
-            kind: Some(kind),
-            event_name,
-            text,
             request_id: frame.request_id(),
             ..EventContext::default()
-        };
+        }
+        .of_frame(frame, payload.text().unwrap_or_default());
         let event = || {
             HookEvent::Delivery(OutboundFrame {
                 user_id: peer.user_id.as_ref().into(),

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::hook::describe::{Describe, describe, unmet};
+use crate::hook::describe::{Describe, condition_call, describe};
 use crate::hook::filter::{EventContext, Filter};
 use crate::hook::frequency::Frequency;
 use crate::hook::ids::HookId;
@@ -128,13 +128,14 @@ impl HookStatus {
         self.filter.rooms.first().map(String::as_str)
     }
 
-    pub(crate) fn count_of_conditions(&self) -> usize {
-        self.filter.clone().each().len()
+    /// Returns a filter for each condition of the hook.
+    pub(crate) fn conditions(&self) -> Vec<Filter> {
+        self.filter.clone().each()
     }
 
-    /// Returns the conditions that an event does not satisfy, as the calls that set them.
-    pub(crate) fn unmet(&self, context: &EventContext<'_>) -> Vec<String> {
-        unmet(&self.filter, context, self.user_method)
+    /// Returns one of the conditions as the call that sets it.
+    pub(crate) fn shown(&self, condition: &Filter) -> String {
+        condition_call(condition, self.user_method)
     }
 
     /// Returns `true` if no event has matched the hook's conditions, not even before another hook.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::hook::chain::{Behavior, Expectation, Rule};
-use crate::hook::filter::{EventContext, Filter, FrameKind};
+use crate::hook::filter::{Filter, FrameKind};
 use crate::hook::frequency::Frequency;
 use crate::hook::point::PointName;
 use crate::proto::close::CloseCode;
@@ -64,17 +64,14 @@ pub(super) fn conditions(
     text
 }
 
-/// Returns the conditions that an event does not satisfy, as the calls that set them.
-pub(super) fn unmet(filter: &Filter, context: &EventContext<'_>, user_method: &str) -> Vec<String> {
-    let unmet = filter.clone().each().into_iter().filter(|condition| !condition.admits(context));
-    let shown = unmet.map(|condition| match condition.operation {
-        Some(_) => start(&condition, ""),
-        None => {
-            let text = conditions(&condition, &Frequency::default(), None, user_method);
-            text.trim_start_matches('.').to_owned()
-        }
-    });
-    shown.collect()
+/// Returns a single condition as the call that sets it.
+pub(super) fn condition_call(condition: &Filter, user_method: &str) -> String {
+    // The operation is the argument of the call that starts the hook.
+    if condition.operation.is_some() {
+        return start(condition, "");
+    }
+    let call = conditions(condition, &Frequency::default(), None, user_method);
+    call.trim_start_matches('.').to_owned()
 }
 
 /// Returns a range as a test writes it.

@@ -1,6 +1,7 @@
 //! Filter: selects the events that a hook applies to.
 
-use crate::proto::action::ActionKind;
+use crate::proto::action::{Action, ActionKind};
+use crate::proto::frame::Frame;
 use crate::proto::model;
 use crate::proto::operation::Operation;
 use crate::service::ConnectionId;
@@ -45,6 +46,31 @@ pub(crate) struct EventContext<'a> {
     /// The content of a message, or the whole text of an event without content.
     pub(crate) text: &'a str,
     pub(crate) request_id: &'a str,
+}
+
+impl<'a> EventContext<'a> {
+    /// Sets the properties of an action. A condition on the text is about the content that a user
+    /// wrote; other frames are searched as they are.
+    pub(crate) fn of_action(self, action: Option<&'a Action>, whole: &'a str) -> Self {
+        let text = match action {
+            Some(Action::SendMessage(sent)) => &sent.content,
+            _ => whole,
+        };
+        Self { action: action.map(Action::kind), text, ..self }
+    }
+
+    /// Sets the properties of a frame for a client.
+    pub(crate) fn of_frame(self, frame: &'a Frame, whole: &'a str) -> Self {
+        let (kind, sender, event_name, text) = match frame {
+            Frame::Message(message) => {
+                let sender = Some(message.sender.user_id.as_str());
+                (FrameKind::Message, sender, None, message.content.as_str())
+            }
+            Frame::Event(event) => (FrameKind::Event, None, Some(event.event_name.as_str()), whole),
+            Frame::Error(error) => (FrameKind::Error, None, None, error.error_message.as_str()),
+        };
+        Self { kind: Some(kind), sender, event_name, text, ..self }
+    }
 }
 
 impl Filter {

@@ -185,10 +185,12 @@ static SHAPES: [Shape; 25] = [
 /// shapes are ruled out by their types.
 fn can_hold(terms: &[Term<'_>]) -> bool {
     let fields = || terms.iter().flat_map(|term| term.fields());
-    let mut agree = fields()
-        .enumerate()
-        .all(|(index, field)| fields().skip(index + 1).all(|other| field.agrees_with(other)));
-    agree &= is_one_connection(terms);
+    let agree = |(index, field): (usize, &Field)| {
+        fields().skip(index + 1).all(|other| field.agrees_with(other))
+    };
+    if !fields().enumerate().all(agree) || !is_one_connection(terms) {
+        return false;
+    }
     let value = |name: &Name| {
         fields().find_map(|field| match &field.expected {
             Expected::Is(value) if field.name == *name => Some(value.as_str()),
@@ -206,8 +208,7 @@ fn can_hold(terms: &[Term<'_>]) -> bool {
             && terms.iter().all(|term| term.admits(shape, operation))
     };
     let is_action = |action: ActionKind| admits(Shape::received(action.name()));
-    agree
-        && (SHAPES.iter().any(|shape| admits(*shape)) || ActionKind::ALL.into_iter().any(is_action))
+    SHAPES.iter().any(|shape| admits(*shape)) || ActionKind::ALL.into_iter().any(is_action)
 }
 
 fn is_one_connection(terms: &[Term<'_>]) -> bool {

@@ -289,7 +289,7 @@ pub(crate) fn own_call(entries: &[Entry]) -> Option<String> {
 }
 
 /// How many of the last entries are searched for reasons.
-const MOST_EXAMINED: usize = 2_048;
+pub(crate) const MOST_EXAMINED: usize = 2_048;
 
 const MOST_REFUSALS: usize = 5;
 

@@ -320,9 +320,7 @@ impl Nearest {
         unused: &str,
     ) -> Vec<String> {
         let entry = &entries[self.index];
-        // An entry has the number of its row in the timeline.
-        let row = entries[timeline::row_start(entries, self.index)].index();
-        let named = EntryName { row, entry };
+        let named = EntryName::new(entries, self.index);
         if let Some(kept) = &self.kept {
             let (why, places) = kept.why(entries);
             let line = match (kept.action, &kept.frame.record.peer) {
@@ -331,7 +329,7 @@ impl Nearest {
                     format!("nearest: {named} would be sent to {recipient}, but was {why}")
                 }
                 _ => {
-                    let named = EntryName { row, entry: &kept.frame };
+                    let named = EntryName { entry: &kept.frame, ..named };
                     format!("nearest: {named} matches, but was {why}")
                 }
             };
@@ -363,8 +361,16 @@ fn rank(comparison: &Comparison) -> (Reverse<usize>, usize, usize) {
 /// An entry as a failure names it: number, connection, summary.
 pub(crate) struct EntryName<'a> {
     /// The number of its row in the timeline.
-    pub(crate) row: u64,
-    pub(crate) entry: &'a Entry,
+    row: u64,
+    entry: &'a Entry,
+}
+
+impl<'a> EntryName<'a> {
+    /// Names the entry with this index. An entry is referred to by the number of its row.
+    pub(crate) fn new(entries: &'a [Entry], index: usize) -> Self {
+        let row = entries[timeline::row_start(entries, index)].index();
+        Self { row, entry: &entries[index] }
+    }
 }
 
 impl fmt::Display for EntryName<'_> {
@@ -382,7 +388,7 @@ impl fmt::Display for EntryName<'_> {
 const LAST_ROWS: usize = 24;
 
 /// How many lines a section has, and how many differing fields are shown.
-const MOST_LINES: usize = 10;
+pub(crate) const MOST_LINES: usize = 10;
 
 /// How many columns a line of a section or a reason has before it is wrapped.
 const LONGEST_PARAGRAPH: usize = 300;

@@ -3,30 +3,32 @@
 use serde_json::Value;
 
 use crate::hook::chain::HookStatus;
-use crate::hook::filter::{EventContext, FrameKind};
+use crate::hook::filter::EventContext;
 use crate::hook::point::PointName;
 use crate::log::entry::Entry;
+use crate::log::explain::MOST_EXAMINED;
 use crate::log::failure::EntryName;
 use crate::log::fields::{self, Name};
 use crate::log::record::{Caller, Event};
-use crate::log::timeline;
 use crate::proto::action::Action;
-use crate::proto::frame::Frame;
 
 /// Returns a line about the event that comes nearest to the conditions of a hook: the conditions
 /// that it does not satisfy. An event that satisfies none is not near.
 pub(crate) fn nearest_event(hook: &HookStatus, entries: &[Entry]) -> Option<String> {
+    let conditions = hook.conditions();
     let first = entries.len().saturating_sub(MOST_EXAMINED);
     // From the end, so that the latest of several that are equally near is named.
     let near = entries[first..].iter().enumerate().rev().filter_map(|(index, entry)| {
-        let unmet = with_context(hook.point(), entry, |context| hook.unmet(context))?;
+        let unmet = with_context(hook.point(), entry, |context| {
+            let unmet = conditions.iter().filter(|condition| !condition.admits(context));
+            unmet.collect::<Vec<_>>()
+        })?;
         // The events that a hook has seen satisfy all of its conditions, and explain nothing.
         let is_seen = unmet.is_empty() && !hook.has_seen_nothing();
-        (!is_seen && unmet.len() < hook.count_of_conditions()).then_some((first + index, unmet))
+        (!is_seen && unmet.len() < conditions.len()).then_some((first + index, unmet))
     });
     let (index, unmet) = near.min_by_key(|(_, unmet)| unmet.len())?;
-    let entry = &entries[index];
-    let named = EntryName { row: entries[timeline::row_start(entries, index)].index(), entry };
+    let named = EntryName::new(entries, index);
     if unmet.is_empty() {
         // The log does not have the moment at which the hook was installed.
         let why = match hook.point() {
@@ -35,7 +37,8 @@ pub(crate) fn nearest_event(hook: &HookStatus, entries: &[Entry]) -> Option<Stri
         };
         return Some(format!("nearest: {named} matches, but the hook was not asked: {why}"));
     }
-    let unmet: Vec<_> = unmet.iter().map(|condition| format!("`{condition}`")).collect();
+    let unmet: Vec<_> =
+        unmet.into_iter().map(|condition| format!("`{}`", hook.shown(condition))).collect();
     Some(format!("nearest: {named} does not satisfy {}", unmet.join(" and ")))
 }
 
@@ -57,29 +60,16 @@ fn with_context<T>(
     match (point, &entry.record.event) {
         (PointName::Action | PointName::Review, Event::FrameReceived(payload)) => {
             let action = entry.action();
-            let text = match &action {
-                Some(Action::SendMessage(sent)) => &*sent.content,
-                // Only messages are reviewed.
-                _ if matches!(point, PointName::Review) => return None,
-                _ => payload.text().unwrap_or_default(),
-            };
-            // A review has no condition on the action.
-            let action = action.as_ref().map(Action::kind);
-            Some(read(&EventContext { action, text, ..context }))
+            // Only messages are reviewed. A hook on reviews has no condition on the action.
+            if point == PointName::Review && !matches!(action, Some(Action::SendMessage(_))) {
+                return None;
+            }
+            let whole = payload.text().unwrap_or_default();
+            Some(read(&context.of_action(action.as_ref(), whole)))
         }
         (PointName::Delivery, Event::FrameSent(payload)) => {
-            let (kind, sender, event_name, text) = match payload.frame()? {
-                Frame::Message(message) => {
-                    (FrameKind::Message, Some(&*message.sender.user_id), None, &*message.content)
-                }
-                Frame::Event(event) => {
-                    let text = payload.text().unwrap_or_default();
-                    (FrameKind::Event, None, Some(&*event.event_name), text)
-                }
-                Frame::Error(error) => (FrameKind::Error, None, None, &*error.error_message),
-            };
-            let kind = Some(kind);
-            Some(read(&EventContext { sender, kind, event_name, text, ..context }))
+            let whole = payload.text().unwrap_or_default();
+            Some(read(&context.of_frame(payload.frame()?, whole)))
         }
         (PointName::Handshake, Event::Connected(_)) if !entry.is_participant() => {
             Some(read(&context))
@@ -93,6 +83,3 @@ fn with_context<T>(
         _ => None,
     }
 }
-
-/// How many of the last entries are compared with the conditions.
-const MOST_EXAMINED: usize = 2_048;

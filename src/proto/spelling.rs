@@ -4,10 +4,14 @@
 pub(crate) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Without case, because `send_message` is meant to be `SEND_MESSAGE`.
     let lower = name.to_ascii_lowercase();
-    let with_distance =
-        known.into_iter().map(|known| (distance(&lower, &known.to_ascii_lowercase()), known));
-    let (distance, known) = with_distance.min_by_key(|(distance, _)| *distance)?;
-    (distance <= known.len().div_ceil(3)).then_some(known)
+    let nearest =
+        known.into_iter().min_by_key(|known| distance(&lower, &known.to_ascii_lowercase()))?;
+    is_near(&lower, &nearest.to_ascii_lowercase()).then_some(nearest)
+}
+
+/// Returns `true` if an unknown name is near enough to a known one to be meant.
+pub(crate) fn is_near(name: &str, known: &str) -> bool {
+    distance(name, known) <= known.len().div_ceil(3)
 }
 
 /// Returns `true` if two different words differ only in case, or in two letters that are swapped.
@@ -26,7 +30,7 @@ pub(crate) fn is_slip(one: &str, other: &str) -> bool {
 
 /// Returns how many letters must be inserted, removed or replaced, or swapped with the next one, to
 /// make one word of another.
-pub(crate) fn distance(one: &str, other: &str) -> usize {
+fn distance(one: &str, other: &str) -> usize {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     // A row has the distances of a start of `one` to each start of `other`.
     let mut row: Vec<usize> = (0..=other.len()).collect();
